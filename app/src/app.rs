@@ -5,25 +5,25 @@ use leptos_meta::provide_meta_context;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::components::frame::{SiteFooter, SiteHeader};
+use crate::components::layout::{SiteFooter, SiteHeader};
 use crate::components::page::Titles;
 use crate::pages::assistant::{AssistantPage, HistoryPage};
 use crate::pages::assistants::AssistantsPage;
 use crate::pages::billing::BillingPage;
 use crate::pages::docs::DocsPage;
-use crate::pages::forgot::{ForgotPage, ResetPage};
+use crate::pages::email_links::{ConfirmChangePage, ConfirmPage};
 use crate::pages::goodbye::GoodbyePage;
-use crate::pages::home::HomePage;
 use crate::pages::keys::{KeyPage, KeysPage};
-use crate::pages::mail_links::{ConfirmChangePage, ConfirmPage};
+use crate::pages::landing::HomePage;
 use crate::pages::new_assistant::NewAssistantPage;
 use crate::pages::not_found::NotFoundPage;
+use crate::pages::password_reset::{ForgotPage, ResetPage};
 use crate::pages::receipts::{ReceiptPage, ReceiptsPage};
 use crate::pages::settings::SettingsPage;
 use crate::pages::sign_in::SignInPage;
-use crate::pages::sign_in_code::SignInCodePage;
 use crate::pages::sign_up::SignUpPage;
 use crate::pages::styleguide::StyleguidePage;
+use crate::pages::two_factor_sign_in::SignInCodePage;
 
 /// All pages behind their routes, for the body of `shell`.
 ///

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use server_fn::codec::JsonEncoding;
 use server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
-const INTERNAL: &str = "Something went wrong. Try again in a moment.";
-const INCOMPLETE: &str = "Something’s missing. Reload the page.";
+const INTERNAL_MESSAGE: &str = "Something went wrong. Try again in a moment.";
+const INCOMPLETE_MESSAGE: &str = "Something’s missing. Reload the page.";
 
 /// The error of a server function, with what its form needs to be rendered again.
 ///
@@ -44,9 +44,9 @@ impl FromServerFnError for AppError {
             ),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
                 crate::server::set_status(ErrorCode::InvalidRequest);
-                Self::new(ErrorCode::InvalidRequest, INCOMPLETE)
+                Self::new(ErrorCode::InvalidRequest, INCOMPLETE_MESSAGE)
             }
-            _ => Self::new(ErrorCode::InternalError, INTERNAL),
+            _ => Self::new(ErrorCode::InternalError, INTERNAL_MESSAGE),
         }
     }
 }
@@ -58,7 +58,7 @@ impl From<reef_service::Error> for AppError {
         let message = match &error {
             Error::Unauthorized => "Sign in to continue.".to_owned(),
             Error::NotFound => "Not found. It may have been deleted.".to_owned(),
-            Error::InvalidRequest(issues) if is_about_no_field(issues) => sentences(issues),
+            Error::InvalidRequest(issues) if is_about_no_field(issues) => joined_messages(issues),
             Error::InvalidRequest(_) | Error::InvalidInput { .. } => {
                 "Check the highlighted fields.".to_owned()
             }
@@ -70,7 +70,7 @@ impl From<reef_service::Error> for AppError {
             // The status would allow it, so the subscription does not, and the service's message says what to do.
             Error::InvalidState { current, allowed, .. } if allowed.contains(current) => error.message(),
             Error::InvalidState { current, .. } => {
-                let status = crate::text::status_label(*current);
+                let status = crate::labels::status_label(*current);
                 format!("This isn’t possible while the assistant’s status is “{status}”.")
             }
             Error::WorkerDeleteFailed { .. } => {
@@ -82,11 +82,11 @@ impl From<reef_service::Error> for AppError {
             | Error::IdempotencyKeyReused
             | Error::RequestInProgress => sentence(&error.message()),
             Error::RateLimited { message, retry_after_seconds } => {
-                format!("{} Try again in {}.", sentence(message), crate::text::wait(*retry_after_seconds))
+                format!("{} Try again in {}.", sentence(message), crate::labels::wait_label(*retry_after_seconds))
             }
             Error::Internal(source) => {
-                tracing::error!(error = %reef_domain::Chain(&**source), "page could not be served");
-                INTERNAL.to_owned()
+                tracing::error!(error = %reef_domain::ErrorChain(&**source), "page could not be served");
+                INTERNAL_MESSAGE.to_owned()
             }
         };
         let issues = if is_about_no_field(error.issues()) { Vec::new() } else { error.issues().to_vec() };
@@ -105,13 +105,13 @@ fn sentence(message: &str) -> String {
     if message.ends_with('.') { message.to_owned() } else { format!("{message}.") }
 }
 
-fn sentences(issues: &[Issue]) -> String {
+fn joined_messages(issues: &[Issue]) -> String {
     issues.iter().map(|issue| &*issue.message).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use reef_domain::assistant::NotNow;
+    use reef_domain::assistant::ActionRejected;
     use reef_domain::wire::{PaymentStatus, Status};
     use reef_service::Error;
 
@@ -121,8 +121,8 @@ mod tests {
     fn unpaid_assistant_is_refused_with_the_way_out_of_its_payment_status() {
         let message = |payment| {
             let allowed: &[Status] = &[Status::Stopped];
-            let refusal = NotNow::Unpaid { payment, from: Status::Stopped, allowed };
-            AppError::from(Error::not_now(refusal, "Stopped only")).message
+            let refusal = ActionRejected::SubscriptionInactive { payment, from: Status::Stopped, allowed };
+            AppError::from(Error::action_rejected(refusal, "Stopped only")).message
         };
         assert!(message(PaymentStatus::Paused).contains("Resume it"));
         for ended in [PaymentStatus::Canceled, PaymentStatus::Refunded] {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_to_be_marked_when_no_field_is() {
+    fn issue_without_field_is_the_message() {
         let error = AppError::from(Error::invalid_field("", "link_over", "This link has been used."));
         assert_eq!((error.message.as_str(), error.issues.len()), ("This link has been used.", 0));
         let error = AppError::from(Error::invalid_field("code", "wrong", "This code is not right."));

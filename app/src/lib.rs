@@ -7,20 +7,22 @@
 mod app;
 #[cfg(feature = "hydrate")]
 pub mod browser;
+mod checks;
 #[cfg(feature = "ssr")]
 mod components;
 #[cfg(any(feature = "hydrate", test))]
 mod deployment_outcome;
 #[cfg(feature = "ssr")]
-mod device;
+mod device_cookie;
 #[cfg(feature = "ssr")]
 mod error;
-mod findings;
 #[cfg(feature = "ssr")]
-pub mod form_address;
+pub mod form_error_query;
 #[cfg(feature = "ssr")]
 mod functions;
 pub mod islands;
+#[cfg(feature = "ssr")]
+mod labels;
 #[cfg(feature = "ssr")]
 mod notice_cookie;
 #[cfg(feature = "ssr")]
@@ -35,8 +37,6 @@ pub mod session;
 mod shell;
 #[cfg(feature = "ssr")]
 pub mod snapshot;
-#[cfg(feature = "ssr")]
-mod text;
 
 #[cfg(feature = "ssr")]
 pub use app::App;

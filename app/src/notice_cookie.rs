@@ -10,8 +10,8 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::cookie::{Cookie, SameSite};
 use url::Url;
 
-use crate::device::{cookie_value, is_https};
-use crate::server::{provided, request_headers};
+use crate::device_cookie::{cookie_value, is_https};
+use crate::server::{get_context, request_headers};
 
 /// Long enough for a slow page and for loading it again, as long as one-time secrets are shown.
 const MAX_AGE: Duration = Duration::seconds(60);
@@ -26,7 +26,7 @@ fn name(services: &Services) -> &'static str {
 /// [`Error::Internal`] when there are no services in the context.
 pub(crate) fn confirm(address: &str) -> Result<(), Error> {
     let Some(notice) = notice_of(address) else { return Ok(()) };
-    let services: Services = provided().map_err(|_| Error::internal("no services in the context"))?;
+    let services: Services = get_context().map_err(|_| Error::internal("no services in the context"))?;
     let cookie = Cookie::build((name(&services), notice))
         .path("/")
         .http_only(true)
@@ -42,7 +42,7 @@ pub(crate) fn confirm(address: &str) -> Result<(), Error> {
 
 /// Whether a form has led this browser to this notice within the last minute.
 pub(crate) fn is_confirmed(notice: &str) -> bool {
-    let services = provided::<Services>();
+    let services = get_context::<Services>();
     services.is_ok_and(|services| is_confirmed_by(&request_headers(), name(&services), notice))
 }
 

@@ -6,22 +6,22 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::{ResponseOptions, extract};
 use reef_domain::ErrorCode;
-use reef_service::flash::session_row;
+use reef_service::flash::session_row_id;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::{ExposeSecret as _, SecretString};
 use server_fn::error::ServerFnUrlError;
 use tower_sessions::Session;
 use url::{Url, form_urlencoded};
 
-use crate::device::client;
+use crate::device_cookie::client;
 use crate::error::AppError;
-use crate::form_address;
+use crate::form_error_query;
 use crate::notice_cookie;
 use crate::secret::Secret;
-use crate::session::{caller_now, note_password, session};
+use crate::session::{current_session, find_caller_with_password, record_password};
 
 /// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
-const KEPT_MAX: usize = 2100;
+const VALUE_CHARS_MAX: usize = 2100;
 
 /// What pages need to know of the server. The server provides it as context to every page and server function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,66 +33,67 @@ pub struct SiteInfo {
 }
 
 /// Gets a value that the server provides as context to every request.
-pub(crate) fn provided<T: Clone + 'static>() -> Result<T, AppError> {
+pub(crate) fn get_context<T: Clone + 'static>() -> Result<T, AppError> {
     let missing = || Error::internal(format!("the context has no {}", std::any::type_name::<T>()));
     use_context::<T>().ok_or_else(|| missing().into())
 }
 
 /// Gets the services and the caller who is signed in.
-pub(crate) async fn signed_in() -> Result<(Services, Caller), AppError> {
-    let services: Services = provided()?;
-    let caller = caller_now(&services, &session().await?).await?.ok_or(Error::Unauthorized)?;
+pub(crate) async fn authenticate() -> Result<(Services, Caller), AppError> {
+    let services: Services = get_context()?;
+    let caller =
+        find_caller_with_password(&services, &current_session().await?).await?.ok_or(Error::Unauthorized)?;
     Ok((services, caller))
 }
 
 /// As [`signed_in`], for actions that could take the account away from its owner: they need the password, unless it was verified
 /// in this session within the last ten minutes. A password that is given is verified in any case.
-pub(crate) async fn signed_in_with(password: &Secret) -> Result<(Services, Caller), AppError> {
-    let (services, caller) = signed_in().await?;
-    if caller.has_given_password() && password.expose().is_empty() {
+pub(crate) async fn authenticate_with_password(password: &Secret) -> Result<(Services, Caller), AppError> {
+    let (services, caller) = authenticate().await?;
+    if caller.has_proven_password() && password.expose().is_empty() {
         return Ok((services, caller));
     }
-    let caller = services.give_password(&caller, &password.expose().into(), client(&services)).await?;
+    let caller = services.reauthenticate(&caller, &password.expose().into(), client(&services)).await?;
     if let Some(stamp) = caller.password_stamp() {
-        note_password(&services, &session().await?, stamp).await?;
+        record_password(&services, &current_session().await?, stamp).await?;
     }
     Ok((services, caller))
 }
 
 /// Whether strangers may create accounts.
 pub(crate) fn are_signups_open() -> bool {
-    provided().is_ok_and(|services: Services| services.config().signups_open)
+    get_context().is_ok_and(|services: Services| services.config().signups_open)
 }
 
 /// Saves a secret with the session, under a name, for the page that a form leads to.
-pub(crate) async fn keep_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
-    services.keep_flash(&own_session_id().await?, name, text).await
+pub(crate) async fn save_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
+    services.set_flash(&current_session_id().await?, name, text).await
 }
 
 /// Runs work that creates a secret, once for each form token (`Services::once_per_form`), and saves the secret under `name` for the
 /// page that the form leads to. The work completes even when the browser disconnects.
-pub(crate) async fn keep_once(
+pub(crate) async fn save_flash_once(
     (services, caller): (&Services, &Caller),
     (token, content): (&str, &str),
     name: &'static str,
     work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
 ) -> Result<(), AppError> {
-    let (keeper, session) = (services.clone(), own_session_id().await?);
-    let kept = async move { keeper.keep_flash(&session, name, &work.await?).await };
+    let (keeper, session) = (services.clone(), current_session_id().await?);
+    let kept = async move { keeper.set_flash(&session, name, &work.await?).await };
     services.once_per_form(caller, token, content, kept).await?;
     Ok(())
 }
 
 /// Gets the id of this request's session.
-pub(crate) async fn own_session_id() -> Result<String, Error> {
+pub(crate) async fn current_session_id() -> Result<String, Error> {
     let session = extract::<Session>().await.map_err(Error::internal)?;
     Ok(session.id().ok_or(Error::Unauthorized)?.to_string())
 }
 
 /// Finds what a form has saved for this page under that name within the last minute.
-pub(crate) async fn flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
-    let Some(id) = session().await?.id() else { return Ok(None) };
-    let kept = services.flash(&id.to_string(), name).await?;
+pub(crate) async fn find_flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
+    let Some(id) = current_session().await?.id() else { return Ok(None) };
+    let kept = services.find_flash(&id.to_string(), name).await?;
     Ok(kept.map(|text| text.expose_secret().to_owned().into()))
 }
 
@@ -122,7 +123,7 @@ pub(crate) fn client_address() -> ClientAddress {
 }
 
 /// The browser's `User-Agent`; empty when it sends none.
-pub(crate) fn client_agent() -> String {
+pub(crate) fn user_agent() -> String {
     let known = use_context::<Parts>().and_then(|parts| {
         Some(String::from_utf8_lossy(parts.headers.get(USER_AGENT)?.as_bytes()).into_owned())
     });
@@ -130,24 +131,24 @@ pub(crate) fn client_agent() -> String {
 }
 
 /// Gets the row of this request's session, which is kept when all other sessions are revoked.
-pub(crate) async fn own_session_row() -> Result<String, AppError> {
-    Ok(session_row(&own_session_id().await?))
+pub(crate) async fn current_session_row() -> Result<String, AppError> {
+    Ok(session_row_id(&current_session_id().await?))
 }
 
 /// Runs a form's work. On an error the answer has the error's HTTP status for scripts, and the values of the fields `kept`, so that
 /// the form can be rendered with what was typed.
-pub(crate) async fn answer<T>(
-    kept: &[(&str, &str)],
+pub(crate) async fn run_form<T>(
+    values: &[(&str, &str)],
     work: impl Future<Output = Result<T, AppError>>,
 ) -> Result<T, AppError> {
     work.await.map_err(|mut error| {
         set_status(error.code);
         let keep = |(name, value): &(&str, &str)| {
-            ((*name).to_owned(), value.chars().take(KEPT_MAX).collect::<String>())
+            ((*name).to_owned(), value.chars().take(VALUE_CHARS_MAX).collect::<String>())
         };
-        error.values = kept.iter().map(keep).collect();
+        error.values = values.iter().map(keep).collect();
         // A request without a `Referer` keeps Leptos' own answer.
-        let _ = back_with(&error);
+        let _ = redirect_back_with(&error);
         error
     })
 }
@@ -172,7 +173,7 @@ pub(crate) fn accepts_html() -> bool {
 
 /// Redirects the sender of a form to another page. A notice in the address (`?done=`) is confirmed by a cookie, without which the
 /// page would not show it.
-pub(crate) fn go(to: &str) -> Result<(), AppError> {
+pub(crate) fn redirect_to(to: &str) -> Result<(), AppError> {
     HeaderValue::from_str(to).map_err(Error::internal)?;
     notice_cookie::confirm(to)?;
     leptos_axum::redirect(to);
@@ -189,7 +190,7 @@ pub(crate) fn redirect_page(to: &str) {
 
 /// The path to open after signing in. Anything but a path on this site becomes the list of assistants, so that no link can use the
 /// sign-in page to lead elsewhere.
-pub(crate) fn local_path(next: &str) -> &str {
+pub(crate) fn local_path_or_list(next: &str) -> &str {
     let local = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/\\");
     if local && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/assistants" }
 }
@@ -197,7 +198,7 @@ pub(crate) fn local_path(next: &str) -> &str {
 /// Redirects a plain form back to the page it was sent from, with the error in the query.
 ///
 /// Leptos does the same, but appends to the query that is there, so that each failed attempt would make the address longer.
-fn back_with(error: &AppError) -> Option<()> {
+fn redirect_back_with(error: &AppError) -> Option<()> {
     let parts = use_context::<Parts>()?;
     let path = parts.uri.path();
     if !path.starts_with("/_fn/") || !accepts_html() {
@@ -213,7 +214,7 @@ fn back_with(error: &AppError) -> Option<()> {
 /// The same address without the error of an earlier attempt in its query.
 fn without_error(address: &str) -> Option<Url> {
     let mut url = Url::parse(address).ok()?;
-    let query = form_address::without_error(url.query().unwrap_or_default());
+    let query = form_error_query::without_error(url.query().unwrap_or_default());
     url.set_query(query.as_deref());
     Some(url)
 }
@@ -223,19 +224,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_this_site_are_gone_to() {
+    fn path_of_another_site_becomes_the_list() {
         for good in ["/assistants", "/assistants/1?checkout_id=2", "/"] {
-            assert_eq!(local_path(good), good);
+            assert_eq!(local_path_or_list(good), good);
         }
         for bad in
             ["", "//evil.example", "/\\evil.example", "https://evil.example", "evil", "/a\nb", "/\t/x", "/ä"]
         {
-            assert_eq!(local_path(bad), "/assistants", "{bad:?}");
+            assert_eq!(local_path_or_list(bad), "/assistants", "{bad:?}");
         }
     }
 
     #[test]
-    fn the_last_error_is_taken_out() {
+    fn error_of_earlier_attempt_is_removed() {
         let clean = |text| without_error(text).map(String::from);
         assert_eq!(
             clean("http://a/b?__path=%2F_fn%2Fx&next=%2Fc&__err=eyJ9&__mark=0").as_deref(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos_axum::extract;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
-use reef_service::accounts::{Account, PendingSignIn, clean_agent};
+use reef_service::accounts::{Account, PendingSignIn, sanitize_user_agent};
 use reef_service::{Caller, ClientAddress, Error, PasswordStamp, Services};
 use tower_sessions::Session;
 
@@ -14,7 +14,7 @@ use crate::error::AppError;
 /// The session's key for the [`UserId`] that is signed in.
 pub const SESSION_USER: &str = "user_id";
 /// How long a verified password counts for actions that need one.
-const PASSWORD_HOLDS_FOR: Duration = Duration::from_secs(10 * 60);
+const PASSWORD_VALID_FOR: Duration = Duration::from_secs(10 * 60);
 /// The session's key for the IP address that it was created from, for the list of sessions.
 pub const SESSION_ADDRESS: &str = "address";
 /// The session's key for the browser that it was created with, for the list of sessions.
@@ -30,29 +30,32 @@ const SESSION_PENDING: &str = "pending_user";
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
-pub async fn caller_of(session: &Session) -> Result<Option<Caller>, Error> {
+pub async fn find_caller(session: &Session) -> Result<Option<Caller>, Error> {
     let user: Option<UserId> = session.get(SESSION_USER).await.map_err(Error::internal)?;
-    Ok(user.map(Caller::browsing))
+    Ok(user.map(Caller::signed_in))
 }
 
 /// As [`caller_of`], with whether the password was verified in this session within the last minutes.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
-pub(crate) async fn caller_now(services: &Services, session: &Session) -> Result<Option<Caller>, Error> {
-    let Some(caller) = caller_of(session).await? else { return Ok(None) };
+pub(crate) async fn find_caller_with_password(
+    services: &Services,
+    session: &Session,
+) -> Result<Option<Caller>, Error> {
+    let Some(caller) = find_caller(session).await? else { return Ok(None) };
     let given: Option<Timestamp> = session.get(SESSION_PASSWORD_AT).await.map_err(Error::internal)?;
     let stamp: Option<PasswordStamp> = session.get(SESSION_PASSWORD).await.map_err(Error::internal)?;
-    let is_recent = given.is_some_and(|at| services.now().since(at) < PASSWORD_HOLDS_FOR);
+    let is_recent = given.is_some_and(|at| services.now().since(at) < PASSWORD_VALID_FOR);
     let stamp = stamp.filter(|_| is_recent);
-    Ok(Some(stamp.map_or(caller, |stamp| Caller::with_password(caller.user_id, stamp))))
+    Ok(Some(stamp.map_or(caller, |stamp| Caller::with_proven_password(caller.user_id, stamp))))
 }
 
 /// Records that the password was verified in this session now.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
-pub(crate) async fn note_password(
+pub(crate) async fn record_password(
     services: &Services,
     session: &Session,
     stamp: PasswordStamp,
@@ -80,8 +83,8 @@ pub async fn sign_in_session(
         let address = from.0.to_canonical().to_string();
         session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
     }
-    session.insert(SESSION_AGENT, clean_agent(agent)).await.map_err(Error::internal)?;
-    note_password(services, session, account.password_stamp()).await?;
+    session.insert(SESSION_AGENT, sanitize_user_agent(agent)).await.map_err(Error::internal)?;
+    record_password(services, session, account.password_stamp()).await?;
     session.insert(SESSION_USER, account.id).await.map_err(Error::internal)?;
     session.save().await.map_err(Error::internal)?;
     let confirmed = services.confirm_sign_in(account).await;
@@ -95,7 +98,7 @@ pub async fn sign_in_session(
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
-pub(crate) async fn await_code(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
+pub(crate) async fn save_pending_sign_in(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
     // Without this, saving the new row would restore a session that is revoked meanwhile.
     session.clear().await;
@@ -106,7 +109,7 @@ pub(crate) async fn await_code(session: &Session, pending: &PendingSignIn) -> Re
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] about `code` when the session waits for none; [`Error::Internal`] when it cannot be read.
-pub(crate) async fn pending_sign_in(session: &Session) -> Result<PendingSignIn, Error> {
+pub(crate) async fn get_pending_sign_in(session: &Session) -> Result<PendingSignIn, Error> {
     let pending = session.get(SESSION_PENDING).await.map_err(Error::internal)?;
     let message = "Enter your password first.";
     pending.ok_or_else(|| Error::invalid_field("code", "sign_in_over", message))
@@ -124,7 +127,7 @@ pub async fn sign_out_session(session: &Session) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`AppError`] outside a request, or without the session layer.
-pub(crate) async fn session() -> Result<Session, AppError> {
+pub(crate) async fn current_session() -> Result<Session, AppError> {
     extract::<Session>().await.map_err(|error| Error::internal(error).into())
 }
 
@@ -132,6 +135,6 @@ pub(crate) async fn session() -> Result<Session, AppError> {
 ///
 /// # Errors
 /// [`AppError`] when the session cannot be read.
-pub async fn current_caller() -> Result<Option<Caller>, AppError> {
-    Ok(caller_of(&session().await?).await?)
+pub async fn find_current_caller() -> Result<Option<Caller>, AppError> {
+    Ok(find_caller(&current_session().await?).await?)
 }

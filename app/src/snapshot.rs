@@ -69,7 +69,7 @@ pub async fn list(services: &Services, caller: &Caller) -> Result<Snapshot, Erro
 /// # Errors
 /// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
 pub async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
-    Snapshot::of_assistant(&services.assistant_details(caller, id).await?)
+    Snapshot::of_assistant(&services.get_details(caller, id).await?)
 }
 
 /// The current snapshot of the receipt of the caller's deleted assistant `id`.
@@ -77,5 +77,5 @@ pub async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result
 /// # Errors
 /// [`Error::NotFound`] when there is none or it has expired, [`Error::Internal`].
 pub async fn receipt(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
-    Snapshot::of_receipt(&services.receipt(caller, id).await?)
+    Snapshot::of_receipt(&services.get_receipt(caller, id).await?)
 }

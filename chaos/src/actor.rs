@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::chats;
-use crate::client::{Answer, Customer};
-use crate::ledger::{Ledger, Wanted};
-use crate::money::Story;
+use crate::client::{Customer, Response};
+use crate::disruption::Disruption;
+use crate::ledger::{Ledger, RequestedState};
 
 /// A customer keeps this many assistants and deletes the others.
-const LEFT_STANDING: usize = 3;
+const ASSISTANTS_KEPT: usize = 3;
 /// A payment or a deployment that takes longer is a problem.
-const PATIENCE: Duration = Duration::from_secs(330);
+const WAIT_LIMIT: Duration = Duration::from_secs(330);
 /// The providers and models that assistants use.
 const MODELS: [(&str, &str); 2] = [("anthropic", "claude-sonnet-4-5-20250929"), ("openai", "gpt-4o")];
 /// How often a stop or a deletion is retried after a 502.
-const REMOVAL_TRIES: usize = 30;
+const REMOVAL_ATTEMPTS: usize = 30;
 
 pub struct Actor {
     pub customer: Customer,
@@ -28,7 +28,7 @@ pub struct Actor {
     pub rng: fastrand::Rng,
     pub ledger: Arc<Ledger>,
     /// The number of bots so far.
-    pub made: u64,
+    pub bots_created: u64,
     /// The unpaid orders: the assistant's id and the URL of the checkout.
     pub unpaid: Vec<(String, String)>,
 }
@@ -36,7 +36,7 @@ pub struct Actor {
 impl Actor {
     /// Works on one assistant after the other until `stopped`.
     pub async fn run(mut self, stopped: watch::Receiver<bool>) -> Result<()> {
-        let mut standing = 0;
+        let mut kept = 0;
         while !*stopped.borrow() {
             let Some(id) = self.buy().await? else { continue };
             if self.activate(&id).await? {
@@ -48,25 +48,25 @@ impl Actor {
                 }
                 // Some subscriptions stay paused until the end.
                 if self.rng.u32(..5) == 0 {
-                    self.happen(&id, &["pause"]).await?;
+                    self.apply_actions(&id, &["pause"]).await?;
                 }
             }
-            if standing >= LEFT_STANDING || self.rng.bool() {
-                self.remove(&id, Wanted::Deleted).await?;
+            if kept >= ASSISTANTS_KEPT || self.rng.bool() {
+                self.remove(&id, RequestedState::Deleted).await?;
             } else {
-                standing += 1;
+                kept += 1;
             }
         }
         Ok(())
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
+    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
         self.customer.send(&self.ledger, &mut self.rng, method, path, body.as_ref()).await
     }
 
-    fn unexpected(&self, id: &str, what: &str, answer: &Answer) {
+    fn record_unexpected(&self, id: &str, what: &str, answer: &Response) {
         let again = if answer.is_retried { " (retried after a broken connection)" } else { "" };
-        self.ledger.problem(format!("{id}: {what}{again} returned {} {}", answer.status, answer.body));
+        self.ledger.record_problem(format!("{id}: {what}{again} returned {} {}", answer.status, answer.body));
     }
 
     /// Buys an assistant and pays for it. If there are too many unpaid orders, pays for one of those.
@@ -81,10 +81,10 @@ impl Actor {
         }
         let text = |key: &str| answer.data()[key].as_str().map(str::to_owned);
         let (201, Some(id), Some(page)) = (answer.status, text("deploymentId"), text("checkoutUrl")) else {
-            self.unexpected("-", "purchase", &answer);
+            self.record_unexpected("-", "purchase", &answer);
             return Ok(None);
         };
-        self.ledger.bought(self.number, &id);
+        self.ledger.record_purchase(self.number, &id);
         // A few orders are not paid.
         if self.rng.u32(..12) == 0 {
             self.unpaid.push((id, page));
@@ -102,41 +102,41 @@ impl Actor {
             .await
             .context("the checkout could not be paid")?;
         anyhow::ensure!(paid.status() == 303, "the checkout page returned {}", paid.status());
-        self.ledger.note(&id, |kept| kept.is_paid = true);
-        Ok(self.wait(&id, "purchased", |status| status == "purchased").await?.then_some(id))
+        self.ledger.record_change(&id, |kept| kept.is_paid = true);
+        Ok(self.wait_for_status(&id, "purchased", |status| status == "purchased").await?.then_some(id))
     }
 
     async fn activate(&mut self, id: &str) -> Result<bool> {
-        self.made += 1;
+        self.bots_created += 1;
         let token = format!(
             "{}:okAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-            100_000_000 + self.number * 1_000_000 + usize::try_from(self.made)?
+            100_000_000 + self.number * 1_000_000 + usize::try_from(self.bots_created)?
         );
         let (provider, model) = MODELS[self.rng.usize(..MODELS.len())];
         let body = json!({
-            "name": format!("Assistant {}", self.made), "modelProvider": provider,
+            "name": format!("Assistant {}", self.bots_created), "modelProvider": provider,
             "modelId": model, "modelApiKey": "sk-chaos", "telegramBotToken": token,
             "callbackUrl": format!("https://callbacks.sandbox.test/{id}"),
         });
         let answer = self.send(Method::POST, &format!("/{id}/activate"), Some(body)).await?;
         if answer.status != 200 {
-            self.unexpected(id, "activate", &answer);
+            self.record_unexpected(id, "activate", &answer);
             return Ok(false);
         }
         let worker = answer.data()["workerName"].as_str().map(str::to_owned);
-        self.ledger.note(id, |kept| {
-            (kept.wanted, kept.token, kept.worker) = (Wanted::Running, Some(token), worker);
+        self.ledger.record_change(id, |kept| {
+            (kept.requested, kept.token, kept.worker) = (RequestedState::Running, Some(token), worker);
         });
         Ok(true)
     }
 
     /// Writes to the bot, whether or not it is running.
-    async fn say(&mut self, id: &str) -> Result<()> {
-        let Some(token) = self.ledger.assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
+    async fn write_to_bot(&mut self, id: &str) -> Result<()> {
+        let Some(token) = self.ledger.find_assistant(id).and_then(|kept| kept.token) else { return Ok(()) };
         for _ in 0..self.rng.u32(0..8) {
-            let (number, in_group) = (self.ledger.next_question(), self.rng.bool());
-            if let Some(question) = chats::say(&self.customer, &token, number, in_group).await? {
-                self.ledger.record_question(id, question);
+            let (number, in_group) = (self.ledger.next_message_number(), self.rng.bool());
+            if let Some(question) = chats::send_message(&self.customer, &token, number, in_group).await? {
+                self.ledger.record_message(id, question);
             }
         }
         Ok(())
@@ -144,83 +144,83 @@ impl Actor {
 
     /// Makes a random change to an assistant.
     async fn change(&mut self, id: &str) -> Result<()> {
-        self.say(id).await?;
+        self.write_to_bot(id).await?;
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..2000))).await;
         match self.rng.u32(..6) {
-            0 | 1 => return self.remove(id, Wanted::Stopped).await,
+            0 | 1 => return self.remove(id, RequestedState::Stopped).await,
             2 | 3 => {
-                let story = Story::any(&mut self.rng);
-                return self.live_through(id, story).await;
+                let story = Disruption::random(&mut self.rng);
+                return self.disrupt(id, story).await;
             }
             _ => {}
         }
         let started = Instant::now();
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < WAIT_LIMIT {
             // A redeployment is rejected while another is running.
-            if !self.wait(id, "the end of a deployment", |status| status != "deploying").await? {
+            if !self.wait_for_status(id, "the end of a deployment", |status| status != "deploying").await? {
                 return Ok(());
             }
             let answer = self.send(Method::POST, &format!("/{id}/redeploy"), None).await?;
             match answer.status {
                 200 => {
-                    self.ledger.note(id, |kept| kept.wanted = Wanted::Running);
+                    self.ledger.record_change(id, |kept| kept.requested = RequestedState::Running);
                     return Ok(());
                 }
                 // Webhooks about earlier changes of the subscription may still be on their way.
                 409 => tokio::time::sleep(Duration::from_millis(300)).await,
                 _ => {
-                    self.unexpected(id, "redeploy", &answer);
+                    self.record_unexpected(id, "redeploy", &answer);
                     return Ok(());
                 }
             }
         }
-        self.ledger.problem(format!("{id}: every redeployment was rejected"));
+        self.ledger.record_problem(format!("{id}: every redeployment was rejected"));
         Ok(())
     }
 
     /// Disrupts the subscription and restores it. In between, the owner may stop the assistant.
-    async fn live_through(&mut self, id: &str, story: Story) -> Result<()> {
-        self.happen(id, story.begins()).await?;
+    async fn disrupt(&mut self, id: &str, disruption: Disruption) -> Result<()> {
+        self.apply_actions(id, disruption.start_actions()).await?;
         tokio::time::sleep(Duration::from_millis(self.rng.u64(0..3000))).await;
         if self.rng.u32(..4) == 0 {
-            self.remove(id, Wanted::Stopped).await?;
+            self.remove(id, RequestedState::Stopped).await?;
         }
-        self.happen(id, story.ends()).await
+        self.apply_actions(id, disruption.end_actions()).await
     }
 
     /// Applies actions to the subscription, one after the other.
-    async fn happen(&mut self, id: &str, what: &[&str]) -> Result<()> {
+    async fn apply_actions(&mut self, id: &str, actions: &[&str]) -> Result<()> {
         let record = self.send(Method::GET, &format!("/{id}"), None).await?;
         let Some(subscription) = record.data()["polarSubscriptionId"].as_str() else {
-            self.unexpected(id, "get after the payment", &record);
+            self.record_unexpected(id, "get after the payment", &record);
             return Ok(());
         };
-        for what in what {
+        for what in actions {
             let url = format!("{}/sandbox/polar/subscriptions/{subscription}/{what}", self.customer.sandbox);
             let answer =
                 self.customer.http.post(url).send().await.context("the subscription could not be changed")?;
             anyhow::ensure!(answer.status().is_success(), "{what} returned {}", answer.status());
-            self.ledger.note(id, |kept| kept.is_paused = *what == "pause");
+            self.ledger.record_change(id, |kept| kept.is_paused = *what == "pause");
         }
         Ok(())
     }
 
     /// Stops or deletes an assistant. A 502 is retried with a new idempotency key, which its message says is safe.
-    async fn remove(&mut self, id: &str, wanted: Wanted) -> Result<()> {
+    async fn remove(&mut self, id: &str, wanted: RequestedState) -> Result<()> {
         let (method, path) = match wanted {
-            Wanted::Deleted => (Method::DELETE, format!("/{id}")),
+            RequestedState::Deleted => (Method::DELETE, format!("/{id}")),
             _ => (Method::POST, format!("/{id}/stop")),
         };
-        for _ in 0..REMOVAL_TRIES {
+        for _ in 0..REMOVAL_ATTEMPTS {
             let answer = self.send(method.clone(), &path, None).await?;
             match answer.status {
                 200 => {
-                    self.ledger.note(id, |kept| kept.wanted = wanted);
+                    self.ledger.record_change(id, |kept| kept.requested = wanted);
                     return Ok(());
                 }
                 502 => tokio::time::sleep(Duration::from_millis(self.rng.u64(100..1500))).await,
                 _ => {
-                    self.unexpected(id, &format!("{method} {path}"), &answer);
+                    self.record_unexpected(id, &format!("{method} {path}"), &answer);
                     return Ok(());
                 }
             }
@@ -229,10 +229,15 @@ impl Actor {
     }
 
     /// Waits until the status is right. Otherwise records a problem and returns `false`.
-    async fn wait(&mut self, id: &str, what: &str, is_right: impl Fn(&str) -> bool) -> Result<bool> {
+    async fn wait_for_status(
+        &mut self,
+        id: &str,
+        what: &str,
+        is_right: impl Fn(&str) -> bool,
+    ) -> Result<bool> {
         let started = Instant::now();
         let mut last = String::new();
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < WAIT_LIMIT {
             let answer = self.send(Method::GET, &format!("/{id}/status?wait=2"), None).await?;
             answer.data()["status"].as_str().unwrap_or_default().clone_into(&mut last);
             if is_right(&last) {
@@ -241,7 +246,7 @@ impl Actor {
             // The long poll may have ended at once.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.ledger.problem(format!("{id}: timed out waiting for {what}; the status is {last}"));
+        self.ledger.record_problem(format!("{id}: timed out waiting for {what}; the status is {last}"));
         Ok(false)
     }
 }

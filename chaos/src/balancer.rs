@@ -16,13 +16,13 @@ pub async fn start(replicas: Vec<SocketAddr>) -> Result<SocketAddr> {
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let (replicas, first) = (Arc::clone(&replicas), next.fetch_add(1, Ordering::Relaxed));
-            tokio::spawn(async move { pass_on(client, &replicas, first).await });
+            tokio::spawn(async move { forward(client, &replicas, first).await });
         }
     });
     Ok(address)
 }
 
-async fn pass_on(mut client: TcpStream, replicas: &[SocketAddr], first: usize) {
+async fn forward(mut client: TcpStream, replicas: &[SocketAddr], first: usize) {
     for step in 0..replicas.len() {
         if let Ok(mut replica) = TcpStream::connect(replicas[(first + step) % replicas.len()]).await {
             // Either side may disconnect at any time, because replicas are killed.

@@ -8,53 +8,53 @@ use serde_json::{Value, json};
 
 use crate::chats;
 use crate::client::Customer;
-use crate::ledger::{Kept, Ledger, Wanted};
+use crate::ledger::{KnownAssistant, Ledger, RequestedState};
 
 /// How long Reef may take to respond to a check.
-const LOOK_LIMIT: Duration = Duration::from_secs(10);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs all checks and returns the problems, each with the assistant's id.
-pub async fn all(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
-    let mut wrong = Vec::new();
+pub async fn find_problems(owners: &[Customer], ledger: &Ledger) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
     let kills = ledger.kills();
     let mut callbacks = 0;
     let assistants = ledger.assistants();
-    let subscriptions = subscriptions(&owners[0]).await?;
-    let mut talkers = Vec::new();
+    let subscriptions = list_subscriptions(&owners[0]).await?;
+    let mut active = Vec::new();
     for (id, kept) in &assistants {
         let owner = &owners[kept.owner];
-        let record = record(owner, id).await?;
+        let record = find_record(owner, id).await?;
         let status = record.as_ref().map_or("deleted", |record| record["status"].as_str().unwrap_or("?"));
-        wrong.extend(state(kept, status, record.as_ref()).map(|what| format!("{id}: {what}")));
-        wrong.extend(money(id, kept, record.as_ref(), &subscriptions));
+        problems.extend(check_state(kept, status, record.as_ref()).map(|what| format!("{id}: {what}")));
+        problems.extend(check_subscription(id, kept, record.as_ref(), &subscriptions));
         if let (Some(token), Some(worker)) = (&kept.token, &kept.worker) {
             let is_active = status == "active";
-            let in_chats = chats::wrong(owner, token, &kept.questions, &kills, is_active).await?;
-            wrong.extend(in_chats.into_iter().map(|what| format!("{id}: {what}")));
-            wrong.extend(worker_and_webhook(owner, id, token, worker, status).await?);
-            let checked = callbacks_of(owner, id, record.as_ref()).await?;
+            let in_chats = chats::find_problems(owner, token, &kept.messages, &kills, is_active).await?;
+            problems.extend(in_chats.into_iter().map(|what| format!("{id}: {what}")));
+            problems.extend(check_worker_and_webhook(owner, id, token, worker, status).await?);
+            let checked = check_webhooks(owner, id, record.as_ref()).await?;
             callbacks += checked.count;
-            wrong.extend(checked.wrong);
+            problems.extend(checked.wrong);
             if is_active {
-                talkers.push((owner, id, token));
+                active.push((owner, id, token));
             }
         }
     }
     ledger.set_callbacks(callbacks);
     // This check runs only if the others pass, because it sends a message to every assistant.
-    if wrong.is_empty() {
-        for (owner, id, token) in talkers {
-            if !chats::answers(owner, token, ledger.next_question()).await? {
-                wrong.push(format!("{id}: is active and does not reply"));
+    if problems.is_empty() {
+        for (owner, id, token) in active {
+            if !chats::check_reply(owner, token, ledger.next_message_number()).await? {
+                problems.push(format!("{id}: is active and does not reply"));
             }
         }
     }
-    Ok(wrong)
+    Ok(problems)
 }
 
 /// Finds the record of an assistant.
-async fn record(owner: &Customer, id: &str) -> Result<Option<Value>> {
-    let answer = look(owner, &format!("/api/v1/assistants/{id}")).await?;
+async fn find_record(owner: &Customer, id: &str) -> Result<Option<Value>> {
+    let answer = get(owner, &format!("/api/v1/assistants/{id}")).await?;
     match answer {
         (200, body) => Ok(Some(body["data"].clone())),
         (404, _) => Ok(None),
@@ -62,35 +62,35 @@ async fn record(owner: &Customer, id: &str) -> Result<Option<Value>> {
     }
 }
 
-async fn look(owner: &Customer, path: &str) -> Result<(u16, Value)> {
+async fn get(owner: &Customer, path: &str) -> Result<(u16, Value)> {
     let request = owner.http.get(format!("{}{path}", owner.base)).header("X-API-Key", &owner.key);
-    let answer = request.timeout(LOOK_LIMIT).send().await.with_context(|| format!("GET {path}"))?;
+    let answer = request.timeout(CHECK_TIMEOUT).send().await.with_context(|| format!("GET {path}"))?;
     Ok((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)))
 }
 
 /// Checks that the status is the one that the owner has requested last, or `failed` with a reason.
-fn state(kept: &Kept, status: &str, record: Option<&Value>) -> Option<String> {
-    let is_right = match kept.wanted {
-        Wanted::Bought if kept.is_paid => status == "purchased",
-        Wanted::Bought => status == "pending_payment",
+fn check_state(kept: &KnownAssistant, status: &str, record: Option<&Value>) -> Option<String> {
+    let is_right = match kept.requested {
+        RequestedState::Bought if kept.is_paid => status == "purchased",
+        RequestedState::Bought => status == "pending_payment",
         // A deployment may have failed before the pause.
-        Wanted::Running if kept.is_paused => {
+        RequestedState::Running if kept.is_paused => {
             let message = record.and_then(|record| record["statusMessage"].as_str()).unwrap_or_default();
             let is_held = status == "stopped" && message.starts_with("SUBSCRIPTION_PAUSED: ");
             is_held || (status == "failed" && !message.is_empty())
         }
-        Wanted::Running => {
+        RequestedState::Running => {
             let has_reason = record.is_some_and(|record| record["statusMessage"].is_string());
             status == "active" || (status == "failed" && has_reason)
         }
-        Wanted::Stopped => status == "stopped",
-        Wanted::Deleted => status == "deleted",
+        RequestedState::Stopped => status == "stopped",
+        RequestedState::Deleted => status == "deleted",
     };
-    (!is_right).then(|| format!("its owner requested {:?}, and its status is {status}", kept.wanted))
+    (!is_right).then(|| format!("its owner requested {:?}, and its status is {status}", kept.requested))
 }
 
 /// Lists the id and status of all subscriptions by assistant.
-async fn subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String, String)>>> {
+async fn list_subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String, String)>>> {
     const LIMIT: usize = 100;
     let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for page in 1.. {
@@ -110,9 +110,9 @@ async fn subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String
 }
 
 /// Checks that a paid assistant has one live subscription and its payment status, and a deleted one none.
-fn money(
+fn check_subscription(
     id: &str,
-    kept: &Kept,
+    kept: &KnownAssistant,
     record: Option<&Value>,
     subscriptions: &BTreeMap<String, Vec<(String, String)>>,
 ) -> Vec<String> {
@@ -142,7 +142,7 @@ fn money(
 }
 
 /// Checks that the worker and the bot's webhook exist exactly while the assistant is active.
-async fn worker_and_webhook(
+async fn check_worker_and_webhook(
     owner: &Customer,
     id: &str,
     token: &str,
@@ -150,7 +150,7 @@ async fn worker_and_webhook(
     status: &str,
 ) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
-    let (answer, _) = look(owner, &format!("/workers/{worker}")).await?;
+    let (answer, _) = get(owner, &format!("/workers/{worker}")).await?;
     let info = owner.sandbox_json(&format!("/sandbox/telegram/bot{token}/getWebhookInfo")).await?;
     let webhook = info["result"]["url"].as_str().unwrap_or_default();
     let expected = format!("{}/workers/{worker}/telegram", owner.base);
@@ -165,13 +165,13 @@ async fn worker_and_webhook(
     Ok(wrong)
 }
 
-struct Told {
+struct CheckedWebhooks {
     count: u64,
     wrong: Vec<String>,
 }
 
 /// Checks that every webhook from the activation to the last event has arrived, is the same in every attempt, and is signed.
-async fn callbacks_of(owner: &Customer, id: &str, record: Option<&Value>) -> Result<Told> {
+async fn check_webhooks(owner: &Customer, id: &str, record: Option<&Value>) -> Result<CheckedWebhooks> {
     let secret = owner.http.post(format!("{}/sandbox/callbacks/{id}/secret", owner.sandbox));
     secret
         .form(&[("secret", &owner.callback_secret)])
@@ -196,8 +196,8 @@ async fn callbacks_of(owner: &Customer, id: &str, record: Option<&Value>) -> Res
     }
     let last = match record {
         Some(_) => {
-            let (_, events) = look(owner, &format!("/api/v1/assistants/{id}/events")).await?;
-            wrong.extend(timeline(id, &events["data"]));
+            let (_, events) = get(owner, &format!("/api/v1/assistants/{id}/events")).await?;
+            wrong.extend(check_timeline(id, &events["data"]));
             events["data"][0]["sequence"].as_i64().unwrap_or(-1)
         }
         None => by_sequence.last_key_value().map_or(-1, |(sequence, _)| *sequence),
@@ -212,11 +212,11 @@ async fn callbacks_of(owner: &Customer, id: &str, record: Option<&Value>) -> Res
     if record.is_none() && last_type != Some(json!("assistant.deleted")) {
         wrong.push(format!("{id}: is deleted, and its last webhook is {last_type:?}"));
     }
-    Ok(Told { count: u64::try_from(got.len())?, wrong })
+    Ok(CheckedWebhooks { count: u64::try_from(got.len())?, wrong })
 }
 
 /// Checks that the latest events, newest first, are numbered without a gap, and that each follows from the previous one.
-fn timeline(id: &str, events: &Value) -> Vec<String> {
+fn check_timeline(id: &str, events: &Value) -> Vec<String> {
     let events = events.as_array().cloned().unwrap_or_default();
     let broken = events.windows(2).filter(|pair| {
         let follows = pair[0]["sequence"].as_i64() == pair[1]["sequence"].as_i64().map(|number| number + 1);

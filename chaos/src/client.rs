@@ -10,19 +10,19 @@ use serde_json::Value;
 use crate::ledger::Ledger;
 
 /// How long an attempt may take. Reef's own timeouts for vendors are shorter.
-const TRY_LIMIT: Duration = Duration::from_secs(40);
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(40);
 /// A request without a response for this long is an error.
-const GIVE_UP: Duration = Duration::from_secs(150);
+const RETRY_LIMIT: Duration = Duration::from_secs(150);
 
 /// Creates the HTTP client. It opens a connection per request, so that a request never fails because of an earlier kill.
-pub fn http() -> Result<Client> {
+pub fn http_client() -> Result<Client> {
     Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         // All requests go to loopback without TLS, so no certificates are loaded.
         .tls_certs_only([])
-        .timeout(TRY_LIMIT)
+        .timeout(ATTEMPT_LIMIT)
         .build()
         .context("the HTTP client could not be created")
 }
@@ -41,14 +41,14 @@ pub struct Customer {
 
 /// The final response to a request.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub body: Value,
     /// Whether the request took more than one attempt.
     pub is_retried: bool,
 }
 
-impl Answer {
+impl Response {
     pub fn data(&self) -> &Value {
         &self.body["data"]
     }
@@ -68,14 +68,14 @@ impl Customer {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Answer> {
+    ) -> Result<Response> {
         let url = format!("{}/api/v1/assistants{path}", self.base);
         let key = format!("chaos-{:032x}", rng.u128(..));
         let started = Instant::now();
-        let mut tries = 0_u32;
+        let mut attempts = 0_u32;
         loop {
-            tries += 1;
-            ledger.count_request(tries > 1);
+            attempts += 1;
+            ledger.count_request(attempts > 1);
             let mut request = self.http.request(method.clone(), &url).header("X-API-Key", &self.key);
             if method != Method::GET {
                 request = request.header("Idempotency-Key", &key);
@@ -83,9 +83,9 @@ impl Customer {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            let last = match read(request).await {
+            let last = match send_once(request).await {
                 Ok((status, body)) => {
-                    let answer = Answer { status, body, is_retried: tries > 1 };
+                    let answer = Response { status, body, is_retried: attempts > 1 };
                     let is_late = matches!(status, 500 | 503) || answer.code() == "REQUEST_IN_PROGRESS";
                     if !is_late {
                         return Ok(answer);
@@ -94,8 +94,8 @@ impl Customer {
                 }
                 Err(error) => format!("{error:#}"),
             };
-            if started.elapsed() > GIVE_UP {
-                bail!("{method} {path} failed after {tries} attempts: {last}");
+            if started.elapsed() > RETRY_LIMIT {
+                bail!("{method} {path} failed after {attempts} attempts: {last}");
             }
             tokio::time::sleep(Duration::from_millis(rng.u64(50..400))).await;
         }
@@ -104,7 +104,7 @@ impl Customer {
     /// Gets JSON from the sandbox.
     pub async fn sandbox_json(&self, path: &str) -> Result<Value> {
         let request = self.http.get(format!("{}{path}", self.sandbox)).bearer_auth("sandbox");
-        let (status, body) = read(request).await?;
+        let (status, body) = send_once(request).await?;
         if status != 200 {
             bail!("GET {path} from the sandbox returned {status}: {body}");
         }
@@ -113,7 +113,7 @@ impl Customer {
 }
 
 /// Sends a request and reads the response. A body that is not JSON becomes `null`.
-async fn read(request: reqwest::RequestBuilder) -> Result<(u16, Value)> {
+async fn send_once(request: reqwest::RequestBuilder) -> Result<(u16, Value)> {
     let answer = request.send().await.context("no response")?;
     let status = answer.status().as_u16();
     let bytes = answer.bytes().await.context("the response is incomplete")?;

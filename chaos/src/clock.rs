@@ -5,10 +5,10 @@ use time::OffsetDateTime;
 /// Returns the current time in milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "processes are killed in real time")]
 pub fn now_ms() -> i64 {
-    ms(OffsetDateTime::now_utc())
+    to_ms(OffsetDateTime::now_utc())
 }
 
 /// Converts a time to milliseconds since 1970.
-pub fn ms(at: OffsetDateTime) -> i64 {
+pub fn to_ms(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

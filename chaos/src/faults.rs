@@ -23,15 +23,15 @@ const PATHS: [&str; 10] = [
 const DELIVERIES: [&str; 2] = ["/webhooks/polar", "/workers/*/telegram"];
 
 /// Configures new faults until `stopped`, and then clears them. Returns how many there were.
-pub async fn misbehave(
+pub async fn inject(
     sandbox: SandboxUrl,
     mut rng: fastrand::Rng,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<u64> {
-    let mut ordered = 0;
+    let mut count = 0;
     while !*stopped.borrow() {
-        let faults: Vec<Value> = (0..rng.u32(1..5)).map(|_| fault(&mut rng)).collect();
-        ordered += u64::try_from(faults.len())?;
+        let faults: Vec<Value> = (0..rng.u32(1..5)).map(|_| random_fault(&mut rng)).collect();
+        count += u64::try_from(faults.len())?;
         sandbox.put_faults(&json!(faults)).await.context("faults could not be configured")?;
         let pause = Duration::from_millis(rng.u64(200..1500));
         tokio::select! {
@@ -40,12 +40,12 @@ pub async fn misbehave(
         }
     }
     sandbox.put_faults(&json!([])).await.context("faults could not be cleared")?;
-    Ok(ordered)
+    Ok(count)
 }
 
 /// Returns an error from which Reef can recover: a flood wait, a failure in a successful response, a completion that was
 /// only thinking, a credit that is almost spent, or a daily limit.
-fn refusal(rng: &mut fastrand::Rng) -> Value {
+fn recoverable_error(rng: &mut fastrand::Rng) -> Value {
     let choice = |finish: &str, native: &str| {
         json!({"choices": [{"finish_reason": finish, "native_finish_reason": native,
             "message": {"role": "assistant", "content": ""}}]})
@@ -73,9 +73,9 @@ fn refusal(rng: &mut fastrand::Rng) -> Value {
     json!({"path": path, "times": rng.u32(1..3), "status": status, "body": body})
 }
 
-fn fault(rng: &mut fastrand::Rng) -> Value {
+fn random_fault(rng: &mut fastrand::Rng) -> Value {
     if rng.u32(..3) == 0 {
-        return refusal(rng);
+        return recoverable_error(rng);
     }
     let path = PATHS[rng.usize(..PATHS.len())];
     let times = rng.u32(1..4);

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::answers::Kill;
 use crate::clock;
 use crate::ledger::Ledger;
+use crate::replies::Kill;
 use crate::world::World;
 
 /// Progress is printed after this many kills.
-const EVERY: u32 = 10;
+const PROGRESS_INTERVAL: u32 = 10;
 
 /// Kills a random process `kills` times and starts it again each time.
-pub async fn kill(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
+pub async fn run(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastrand::Rng) -> Result<()> {
     let started = Instant::now();
     for kill in 1..=kills {
         tokio::time::sleep(Duration::from_millis(rng.u64(50..2500))).await;
@@ -25,14 +25,14 @@ pub async fn kill(world: &mut World, ledger: &Ledger, kills: u32, mut rng: fastr
         world.start(victim)?;
         // Some kills do not wait, so that a process may be killed while it starts.
         if rng.u32(..5) > 0 {
-            world.ready(victim).await?;
+            world.wait_until_ready(victim).await?;
         }
-        if kill % EVERY == 0 {
+        if kill % PROGRESS_INTERVAL == 0 {
             println!("chaos: {kill} of {kills} kills after {:.0} s", started.elapsed().as_secs_f32());
         }
     }
     for replica in 0..world.replicas() {
-        world.ready(replica).await?;
+        world.wait_until_ready(replica).await?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::answers::{Kill, Question};
+use crate::replies::{Kill, Message};
 
 /// The state that an owner has requested last and Reef has confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RequestedState {
     /// The assistant was bought, and may be paid.
     Bought,
     /// The assistant was activated or redeployed.
@@ -18,15 +18,15 @@ pub enum Wanted {
 
 /// An assistant from the view of its owner.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KnownAssistant {
     /// The number of the actor.
     pub owner: usize,
-    pub wanted: Wanted,
+    pub requested: RequestedState,
     /// Whether the checkout was paid.
     pub is_paid: bool,
     /// Whether the subscription is paused.
     pub is_paused: bool,
-    pub questions: Vec<Question>,
+    pub messages: Vec<Message>,
     /// The token of the bot, after the activation.
     pub token: Option<String>,
     /// The name of the worker, after the activation.
@@ -41,15 +41,15 @@ pub struct Counts {
     pub bought: u64,
     pub changes: u64,
     pub callbacks: u64,
-    pub questions: u64,
+    pub messages: u64,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    assistants: BTreeMap<String, Kept>,
+    assistants: BTreeMap<String, KnownAssistant>,
     problems: Vec<String>,
     kills: Vec<Kill>,
-    last_question: u64,
+    last_message_number: u64,
     counts: Counts,
 }
 
@@ -59,20 +59,20 @@ pub struct Ledger(Mutex<Inner>);
 
 impl Ledger {
     // A panic of another actor leaves the plain values consistent, so a poisoned lock is ignored.
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a new assistant.
-    pub fn bought(&self, owner: usize, id: &str) {
-        let mut inner = self.inner();
+    pub fn record_purchase(&self, owner: usize, id: &str) {
+        let mut inner = self.lock();
         inner.counts.bought += 1;
-        let kept = Kept {
+        let kept = KnownAssistant {
             owner,
-            wanted: Wanted::Bought,
+            requested: RequestedState::Bought,
             is_paid: false,
             is_paused: false,
-            questions: Vec::new(),
+            messages: Vec::new(),
             token: None,
             worker: None,
         };
@@ -80,8 +80,8 @@ impl Ledger {
     }
 
     /// Records a confirmed change of an assistant.
-    pub fn note(&self, id: &str, change: impl FnOnce(&mut Kept)) {
-        let mut inner = self.inner();
+    pub fn record_change(&self, id: &str, change: impl FnOnce(&mut KnownAssistant)) {
+        let mut inner = self.lock();
         inner.counts.changes += 1;
         if let Some(kept) = inner.assistants.get_mut(id) {
             change(kept);
@@ -89,57 +89,57 @@ impl Ledger {
     }
 
     /// Returns the number of the next message.
-    pub fn next_question(&self) -> u64 {
-        let mut inner = self.inner();
-        inner.last_question += 1;
-        inner.last_question
+    pub fn next_message_number(&self) -> u64 {
+        let mut inner = self.lock();
+        inner.last_message_number += 1;
+        inner.last_message_number
     }
 
     /// Records a message to an assistant's bot.
-    pub fn record_question(&self, id: &str, question: Question) {
-        let mut inner = self.inner();
-        inner.counts.questions += 1;
+    pub fn record_message(&self, id: &str, question: Message) {
+        let mut inner = self.lock();
+        inner.counts.messages += 1;
         if let Some(kept) = inner.assistants.get_mut(id) {
-            kept.questions.push(question);
+            kept.messages.push(question);
         }
     }
 
     pub fn record_kill(&self, kill: Kill) {
-        self.inner().kills.push(kill);
+        self.lock().kills.push(kill);
     }
 
     pub fn kills(&self) -> Vec<Kill> {
-        self.inner().kills.clone()
+        self.lock().kills.clone()
     }
 
     /// Records a problem, which fails the run in the end.
-    pub fn problem(&self, what: String) {
-        self.inner().problems.push(what);
+    pub fn record_problem(&self, what: String) {
+        self.lock().problems.push(what);
     }
 
     pub fn count_request(&self, is_again: bool) {
-        let mut inner = self.inner();
+        let mut inner = self.lock();
         inner.counts.requests += 1;
         inner.counts.retries += u64::from(is_again);
     }
 
     pub fn set_callbacks(&self, count: u64) {
-        self.inner().counts.callbacks = count;
+        self.lock().counts.callbacks = count;
     }
 
-    pub fn assistant(&self, id: &str) -> Option<Kept> {
-        self.inner().assistants.get(id).cloned()
+    pub fn find_assistant(&self, id: &str) -> Option<KnownAssistant> {
+        self.lock().assistants.get(id).cloned()
     }
 
-    pub fn assistants(&self) -> BTreeMap<String, Kept> {
-        self.inner().assistants.clone()
+    pub fn assistants(&self) -> BTreeMap<String, KnownAssistant> {
+        self.lock().assistants.clone()
     }
 
     pub fn problems(&self) -> Vec<String> {
-        self.inner().problems.clone()
+        self.lock().problems.clone()
     }
 
     pub fn counts(&self) -> Counts {
-        self.inner().counts
+        self.lock().counts
     }
 }

@@ -6,16 +6,16 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod actor;
-mod answers;
 mod balancer;
 mod chats;
 mod checks;
 mod client;
 mod clock;
+mod disruption;
 mod faults;
 mod killer;
 mod ledger;
-mod money;
+mod replies;
 mod world;
 
 use std::path::PathBuf;
@@ -35,9 +35,9 @@ use crate::world::World;
 /// The number of customers. Each works on one assistant at a time.
 const ACTORS: u64 = 10;
 /// How long the system may take to settle once nothing fails anymore, which covers the waits between attempts.
-const QUIET_LIMIT: Duration = Duration::from_secs(240);
+const SETTLE_LIMIT: Duration = Duration::from_secs(240);
 /// The checks must pass twice, this far apart.
-const HOLDS_FOR: Duration = Duration::from_secs(5);
+const RECHECK_DELAY: Duration = Duration::from_secs(5);
 
 /// The databases to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,41 +88,51 @@ async fn run(args: Args) -> Result<bool> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("chaos: seed {seed} (repeat the schedule with --seed {seed})");
-    let mut is_fine = true;
+    let mut has_passed = true;
     if args.database != Database::Postgres {
-        is_fine &= one("SQLite", World::on_sqlite(&args.reef).await?, &args, seed).await?;
+        has_passed &= run_on("SQLite", World::on_sqlite(&args.reef).await?, &args, seed).await?;
     }
     if args.database != Database::Sqlite {
         let server = args.postgres.as_deref().context("--postgres is required for this database")?;
-        is_fine &=
-            one("PostgreSQL", World::on_postgres(&args.reef, server, seed).await?, &args, seed).await?;
+        has_passed &=
+            run_on("PostgreSQL", World::on_postgres(&args.reef, server, seed).await?, &args, seed).await?;
     }
-    Ok(is_fine)
+    Ok(has_passed)
 }
 
 /// Runs the test on one database. Returns whether all checks passed.
-async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<bool> {
+async fn run_on(name: &str, mut world: World, args: &Args, seed: u64) -> Result<bool> {
     let started = Instant::now();
-    println!("chaos: {name}, {} process(es), logs in {}", world.replicas(), world.folder().display());
+    println!(
+        "chaos: {name}, {} process(es), logs in {}",
+        world.replicas(),
+        world.create_temp_folder().display()
+    );
     let (stop, stopped) = watch::channel(false);
     let ledger = Arc::new(Ledger::default());
     let mut actors = JoinSet::new();
     let mut owners = Vec::new();
     for number in 0..ACTORS {
-        let customer = world.customer(number).await?;
+        let customer = world.create_customer(number).await?;
         owners.push(customer.clone());
         let rng = fastrand::Rng::with_seed(seed.wrapping_add(number + 1));
         let ledger = Arc::clone(&ledger);
-        let actor =
-            Actor { customer, number: usize::try_from(number)?, rng, ledger, made: 0, unpaid: Vec::new() };
+        let actor = Actor {
+            customer,
+            number: usize::try_from(number)?,
+            rng,
+            ledger,
+            bots_created: 0,
+            unpaid: Vec::new(),
+        };
         actors.spawn(actor.run(stopped.clone()));
     }
-    let vendors = tokio::spawn(faults::misbehave(
+    let vendors = tokio::spawn(faults::inject(
         world.sandbox().clone(),
         fastrand::Rng::with_seed(seed ^ 0xFA17),
         stopped.clone(),
     ));
-    killer::kill(&mut world, &ledger, args.kills, fastrand::Rng::with_seed(seed ^ 0x9111)).await?;
+    killer::run(&mut world, &ledger, args.kills, fastrand::Rng::with_seed(seed ^ 0x9111)).await?;
     stop.send(true).context("all actors have ended early")?;
     let faults = vendors.await??;
     while let Some(ended) = actors.join_next().await {
@@ -132,7 +142,7 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         "chaos: {name}, customers stopped after {:.0} s; waiting for the system to settle",
         started.elapsed().as_secs_f32()
     );
-    let mut wrong = wait_for_quiet(&owners, &ledger).await;
+    let mut wrong = wait_until_settled(&owners, &ledger).await;
     wrong.splice(0..0, ledger.problems());
     let counts = ledger.counts();
     println!(
@@ -144,15 +154,15 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
         counts.bought,
         counts.changes,
         counts.callbacks,
-        counts.questions,
+        counts.messages,
         started.elapsed().as_secs_f32()
     );
-    world.end().await;
+    world.kill_all().await;
     if wrong.is_empty() {
         println!("chaos: {name}: nothing was lost");
         return Ok(true);
     }
-    let kept = world.keep();
+    let kept = world.keep_folder();
     println!(
         "chaos: {name}: {} check(s) failed with seed {seed}; logs are in {}",
         wrong.len(),
@@ -165,18 +175,18 @@ async fn one(name: &str, mut world: World, args: &Args, seed: u64) -> Result<boo
 }
 
 /// Repeats the checks until they pass twice in a row. Returns the problems that remain at the limit.
-async fn wait_for_quiet(owners: &[client::Customer], ledger: &Ledger) -> Vec<String> {
+async fn wait_until_settled(owners: &[client::Customer], ledger: &Ledger) -> Vec<String> {
     let started = Instant::now();
     let mut held = false;
     loop {
-        let wrong = match checks::all(owners, ledger).await {
+        let wrong = match checks::find_problems(owners, ledger).await {
             Ok(wrong) => wrong,
             Err(error) => vec![format!("the checks could not run: {error:#}")],
         };
-        if (wrong.is_empty() && held) || started.elapsed() > QUIET_LIMIT {
+        if (wrong.is_empty() && held) || started.elapsed() > SETTLE_LIMIT {
             return wrong;
         }
         held = wrong.is_empty();
-        tokio::time::sleep(if held { HOLDS_FOR } else { Duration::from_secs(2) }).await;
+        tokio::time::sleep(if held { RECHECK_DELAY } else { Duration::from_secs(2) }).await;
     }
 }

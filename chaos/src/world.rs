@@ -65,7 +65,7 @@ impl World {
     pub async fn on_sqlite(reef: &Path) -> Result<Self> {
         let folder = folder()?;
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
-        Self::begin(reef, folder, url, 1).await
+        Self::start_all(reef, folder, url, 1).await
     }
 
     /// Starts two Reefs on a new PostgreSQL database, which is kept for an analysis of problems.
@@ -78,11 +78,11 @@ impl World {
         connection.execute(create).await.context("the database could not be created")?;
         let mut url = Url::parse(server).context("the URL of PostgreSQL could not be parsed")?;
         url.set_path(&name);
-        Self::begin(reef, folder()?, url.into(), 2).await
+        Self::start_all(reef, folder()?, url.into(), 2).await
     }
 
-    async fn begin(reef: &Path, folder: TempDir, database: String, replicas: usize) -> Result<Self> {
-        let http = client::http()?;
+    async fn start_all(reef: &Path, folder: TempDir, database: String, replicas: usize) -> Result<Self> {
+        let http = client::http_client()?;
         let sandbox_address = free_address()?;
         let base = format!("http://{sandbox_address}");
         let replicas: Vec<_> = (0..replicas)
@@ -94,7 +94,7 @@ impl World {
         let balancer = balancer::start(replicas.iter().map(|replica| replica.address).collect()).await?;
         let public = format!("http://{balancer}");
         let bind = sandbox_address.to_string();
-        let sandbox_process = process(reef, &folder.path().join("sandbox.log"), folder.path())?
+        let sandbox_process = reef_command(reef, &folder.path().join("sandbox.log"), folder.path())?
             .args(["sandbox", "--bind", &bind, "--database", "world.db"])
             .stdout(
                 File::create(folder.path().join("environment"))
@@ -106,7 +106,7 @@ impl World {
         let printed = std::fs::read_to_string(folder.path().join("environment"))
             .context("the variables of the sandbox could not be read")?;
         let given = printed.lines().filter(|line| !line.starts_with('#'));
-        let mut vars: Vec<_> = given.filter_map(|line| line.split_once('=')).map(pair).collect();
+        let mut vars: Vec<_> = given.filter_map(|line| line.split_once('=')).map(owned_pair).collect();
         vars.extend(
             [
                 ("DATABASE_URL", database.as_str()),
@@ -115,14 +115,14 @@ impl World {
                 ("RATE_LIMIT_PER_MINUTE", "1000000"),
                 ("RUST_LOG", "info"),
             ]
-            .map(pair),
+            .map(owned_pair),
         );
         let sandbox = SandboxUrl { http: http.clone(), base };
         let reef = reef.to_owned();
         let mut this = Self { folder, reef, vars, sandbox_process, sandbox, replicas, public, http };
         for replica in 0..this.replicas.len() {
             this.start(replica)?;
-            this.ready(replica).await?;
+            this.wait_until_ready(replica).await?;
         }
         Ok(this)
     }
@@ -133,7 +133,7 @@ impl World {
     }
 
     /// Returns the folder of logs and databases.
-    pub fn folder(&self) -> &Path {
+    pub fn create_temp_folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -155,7 +155,7 @@ impl World {
     /// Starts a replica without waiting until it is ready.
     pub fn start(&mut self, replica: usize) -> Result<()> {
         let Replica { address, process: running, log } = &mut self.replicas[replica];
-        let mut command = process(&self.reef, log, self.folder.path())?;
+        let mut command = reef_command(&self.reef, log, self.folder.path())?;
         command.arg("serve").envs(self.vars.iter().map(|(name, value)| (name, value)));
         *running =
             Some(command.env("BIND_ADDR", address.to_string()).spawn().context("Reef could not be started")?);
@@ -163,23 +163,24 @@ impl World {
     }
 
     /// Waits until a replica is ready.
-    pub async fn ready(&self, replica: usize) -> Result<()> {
+    pub async fn wait_until_ready(&self, replica: usize) -> Result<()> {
         wait_for(&self.http, &format!("http://{}/readyz", self.replicas[replica].address)).await
     }
 
     /// Creates an account with an API key.
-    pub async fn customer(&self, number: u64) -> Result<Customer> {
+    pub async fn create_customer(&self, number: u64) -> Result<Customer> {
         let email = format!("customer{number}@example.com");
-        self.command(&["user", "create", "--email", &email, "--password-stdin"]).await?;
-        let key = self.command(&["key", "create", "--email", &email, "--name", "chaos"]).await?;
-        let callback_secret = self.command(&["callback-secret", "--email", &email]).await?;
+        self.run_command(&["user", "create", "--email", &email, "--password-stdin"]).await?;
+        let key = self.run_command(&["key", "create", "--email", &email, "--name", "chaos"]).await?;
+        let callback_secret = self.run_command(&["callback-secret", "--email", &email]).await?;
         let (base, sandbox) = (self.public.clone(), self.sandbox.base.clone());
         Ok(Customer { http: self.http.clone(), base, sandbox, key, callback_secret })
     }
 
     /// Runs a command of the binary and returns its output.
-    async fn command(&self, args: &[&str]) -> Result<String> {
-        let mut command = process(&self.reef, &self.folder.path().join("commands.log"), self.folder.path())?;
+    async fn run_command(&self, args: &[&str]) -> Result<String> {
+        let mut command =
+            reef_command(&self.reef, &self.folder.path().join("commands.log"), self.folder.path())?;
         command.args(args).envs(self.vars.iter().map(|(name, value)| (name, value)));
         let mut child = command
             .stdin(Stdio::piped())
@@ -201,7 +202,7 @@ impl World {
     }
 
     /// Kills the replicas and the sandbox.
-    pub async fn end(&mut self) {
+    pub async fn kill_all(&mut self) {
         let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
         for process in all.chain([&mut self.sandbox_process]) {
             if let Err(error) = process.kill().await {
@@ -211,7 +212,7 @@ impl World {
     }
 
     /// Keeps the folder and returns its path.
-    pub fn keep(self) -> PathBuf {
+    pub fn keep_folder(self) -> PathBuf {
         self.folder.keep()
     }
 }
@@ -224,7 +225,7 @@ fn folder() -> Result<TempDir> {
 }
 
 /// Returns a command that runs the binary in `folder` with an empty environment and appends its output to `log`.
-fn process(reef: &Path, log: &Path, folder: &Path) -> Result<Command> {
+fn reef_command(reef: &Path, log: &Path, folder: &Path) -> Result<Command> {
     let log = OpenOptions::new().create(true).append(true).open(log).context("a log could not be opened")?;
     let mut command = Command::new(reef);
     let out = log.try_clone().context("a log could not be opened twice")?;
@@ -232,7 +233,7 @@ fn process(reef: &Path, log: &Path, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn pair((name, value): (&str, &str)) -> (String, String) {
+fn owned_pair((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 

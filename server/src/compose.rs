@@ -11,39 +11,40 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use reef_embedded::{Delivery, Embedded};
+use reef_embedded::{Embedded, UpdateSource};
 use reef_outbound::{
-    Callbacks, Http, OpenRouterKeys, Polar, ProviderUrls, Providers, Sender, Smtp, SmtpServer, TelegramApi,
+    Http, HttpCallbackSender, MailSender, ModelProvidersClient, OpenRouterKeys, Polar, ProviderUrls, Smtp,
+    SmtpServer, TelegramApi,
 };
 use reef_sandbox::VendorUrls;
 use reef_service::Services;
 use reef_service::ports::{Entropy, Mailer, ManagedKeys, Ports, SystemClock, SystemEntropy};
 use reef_service::vault::{KEY_LENGTH, Vault};
-use reef_store::{Store, private};
+use reef_store::{Store, file_permissions};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 
 /// How long turns may continue when the process stops.
-const TURNS_DRAIN: Duration = Duration::from_secs(10);
+const TURNS_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The host of callback URLs that the sandbox receives.
 const SANDBOX_CALLBACKS_HOST: &str = "callbacks.sandbox.test";
 
 /// The URLs at which this process is reached.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct PublicUrls {
     /// The URL for customers, without a trailing slash.
     pub public_url: String,
     /// The URL for requests from this process, over loopback.
-    pub own_url: String,
+    pub loopback_url: String,
     /// The SMTP URL of the sandbox in this process, once it runs.
     pub sandbox_smtp: Option<String>,
 }
 
-impl Reached {
+impl PublicUrls {
     /// Derives the URLs from the configuration and the bound address.
     #[must_use]
-    pub fn at(config: &Config, bound: SocketAddr) -> Self {
+    pub fn new(config: &Config, bound: SocketAddr) -> Self {
         let own = if bound.ip().is_unspecified() {
             SocketAddr::from(([127, 0, 0, 1], bound.port()))
         } else {
@@ -51,7 +52,7 @@ impl Reached {
         };
         let own_url = format!("http://{own}");
         let public_url = config.public_url.clone().unwrap_or_else(|| own_url.clone());
-        Self { public_url, own_url, sandbox_smtp: None }
+        Self { public_url, loopback_url: own_url, sandbox_smtp: None }
     }
 }
 
@@ -63,7 +64,7 @@ pub struct App {
     /// The host that runs the workers.
     pub workers: Embedded,
     /// The URLs at which this process is reached.
-    pub reached: Reached,
+    pub server_urls: PublicUrls,
     /// The URL of Polar's API. In a sandbox, the checkout and the customer portal have the same origin.
     pub polar_url: String,
     /// Whether bots are those of the sandbox in this process.
@@ -75,7 +76,7 @@ pub struct App {
 /// # Errors
 /// Returns an error if the database cannot be opened or migrated.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    let store = connect(config).await?;
+    let store = open_store_unmigrated(config).await?;
     store.migrate().await.context("the database could not be migrated")?;
     Ok(store)
 }
@@ -84,7 +85,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 ///
 /// # Errors
 /// Returns an error if the database cannot be opened.
-pub async fn connect(config: &Config) -> anyhow::Result<Store> {
+pub async fn open_store_unmigrated(config: &Config) -> anyhow::Result<Store> {
     let url = config.database_url.expose_secret();
     Store::connect(url).await.context("DATABASE_URL: the database could not be opened")
 }
@@ -93,9 +94,9 @@ pub async fn connect(config: &Config) -> anyhow::Result<Store> {
 ///
 /// # Errors
 /// Returns an error if the secret key cannot be read or created, or a client cannot be built.
-pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<App> {
-    let vault = Arc::new(vault(config)?);
-    let sandbox = config.sandbox.then(|| reef_sandbox::vendor_urls(&reached.own_url));
+pub fn build_app(config: &Config, store: Store, server_urls: PublicUrls) -> anyhow::Result<App> {
+    let vault = Arc::new(open_vault(config)?);
+    let sandbox = config.sandbox.then(|| reef_sandbox::vendor_urls(&server_urls.loopback_url));
     let url = |configured: &Option<String>, of: fn(&VendorUrls) -> &String, vendor: &str| {
         configured
             .clone()
@@ -122,17 +123,17 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         entropy.clone(),
         http.clone(),
         reef_embedded::Config {
-            public_url: reached.public_url.clone(),
-            delivery: delivery(&reached.public_url, &telegram_url),
+            public_url: server_urls.public_url.clone(),
+            update_source: update_delivery(&server_urls.public_url, &telegram_url),
             telegram_url: telegram_url.clone(),
             provider_urls: providers.clone(),
-            drain: TURNS_DRAIN,
+            drain: TURNS_DRAIN_TIMEOUT,
         },
     );
     let mut overrides = config.callback_overrides.clone();
     // An override that the operator configured for this host takes precedence.
-    if config.sandbox && !overrides.has(SANDBOX_CALLBACKS_HOST) {
-        let base = format!("{}/sandbox/callbacks", reached.own_url);
+    if config.sandbox && !overrides.contains(SANDBOX_CALLBACKS_HOST) {
+        let base = format!("{}/sandbox/callbacks", server_urls.loopback_url);
         overrides.add(SANDBOX_CALLBACKS_HOST, &base).map_err(anyhow::Error::msg)?;
     }
     let management_key = config.openrouter_management_key.clone().or_else(sandbox_secret);
@@ -147,20 +148,20 @@ pub fn app(config: &Config, store: Store, reached: Reached) -> anyhow::Result<Ap
         payments: Arc::new(Polar::new(http.clone(), polar_url.clone(), token.unwrap_or_default())),
         workers: Arc::new(workers.clone()),
         telegram: Arc::new(TelegramApi::new(http.clone(), telegram_url)),
-        models: Arc::new(Providers::new(http.clone(), providers)),
+        models: Arc::new(ModelProvidersClient::new(http.clone(), providers)),
         managed_keys,
         callbacks: Arc::new(
-            Callbacks::new(http, overrides).context("the callback client could not be built")?,
+            HttpCallbackSender::new(http, overrides).context("the callback client could not be built")?,
         ),
-        mailer: mailer(config, &reached)?,
+        mailer: mailer(config, &server_urls)?,
     };
-    let services = Services::new(store, service_config(config, &reached), vault, ports);
-    Ok(App { services, workers, reached, polar_url, sandbox_bots })
+    let services = Services::new(store, service_config(config, &server_urls), vault, ports);
+    Ok(App { services, workers, server_urls, polar_url, sandbox_bots })
 }
 
 /// The mailer for the configured mail server, or for the sandbox's; `None` if there is neither.
-fn mailer(config: &Config, reached: &Reached) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
-    let in_sandbox = || reached.sandbox_smtp.as_deref().map(SmtpServer::parse).transpose();
+fn mailer(config: &Config, server_urls: &PublicUrls) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+    let in_sandbox = || server_urls.sandbox_smtp.as_deref().map(SmtpServer::parse).transpose();
     let server = match &config.smtp {
         Some(server) => Some(server.clone()),
         None => in_sandbox().map_err(anyhow::Error::msg)?,
@@ -168,37 +169,39 @@ fn mailer(config: &Config, reached: &Reached) -> anyhow::Result<Option<Arc<dyn M
     let Some(server) = server else { return Ok(None) };
     let sender = match &config.mail_from {
         Some(sender) => sender.clone(),
-        None => Sender::default_for(&reached.public_url).map_err(anyhow::Error::msg).context("MAIL_FROM")?,
+        None => MailSender::default_for(&server_urls.public_url)
+            .map_err(anyhow::Error::msg)
+            .context("MAIL_FROM")?,
     };
     Ok(Some(Arc::new(Smtp::new(&server, sender)?)))
 }
 
 /// Telegram sends webhooks to https URLs only. A Bot API server on loopback, such as the sandbox, also sends them to
 /// loopback. In all other cases the worker has to poll.
-fn delivery(public_url: &str, telegram_url: &str) -> Delivery {
+fn update_delivery(public_url: &str, telegram_url: &str) -> UpdateSource {
     let is_local = url::Url::parse(telegram_url).is_ok_and(|url| match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     });
-    if public_url.starts_with("https://") || is_local { Delivery::Webhook } else { Delivery::Polling }
+    if public_url.starts_with("https://") || is_local { UpdateSource::Webhook } else { UpdateSource::Polling }
 }
 
-fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
+fn service_config(config: &Config, server_urls: &PublicUrls) -> reef_service::Config {
     let polar = &config.polar;
     // Simulated payments need no setup. An operator with a Polar token configures the products, too.
-    let play = config.sandbox
+    let is_simulated = config.sandbox
         && polar.access_token.is_none()
         && polar.product_byok.is_none()
         && polar.product_managed.is_none();
     let product = |configured: &Option<String>, sandbox: &str| {
-        configured.clone().or_else(|| play.then(|| sandbox.to_owned()))
+        configured.clone().or_else(|| is_simulated.then(|| sandbox.to_owned()))
     };
     let sandbox_secret =
         || config.sandbox.then(|| SecretString::from(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET));
     reef_service::Config {
-        public_url: reached.public_url.clone(),
+        public_url: server_urls.public_url.clone(),
         product_byok: product(&polar.product_byok, "sandbox-byok"),
         product_managed: product(&polar.product_managed, "sandbox-managed"),
         payments_configured: polar.access_token.is_some() || config.sandbox,
@@ -212,19 +215,20 @@ fn service_config(config: &Config, reached: &Reached) -> reef_service::Config {
 }
 
 /// Opens the vault with the configured key, or with the one in `data/secret.key`, which is created at the first start.
-fn vault(config: &Config) -> anyhow::Result<Vault> {
+fn open_vault(config: &Config) -> anyhow::Result<Vault> {
     let key = match &config.secret_key {
         Some(key) => key.clone(),
-        None => key_file(&config.data_folder().join("secret.key"))?,
+        None => load_or_create_key(&config.data_folder().join("secret.key"))?,
     };
     Vault::new(&key).context("SECRET_KEY")
 }
 
-fn key_file(path: &Path) -> anyhow::Result<SecretString> {
+fn load_or_create_key(path: &Path) -> anyhow::Result<SecretString> {
     if let Some(folder) = path.parent() {
-        private::folder(folder).with_context(|| format!("{} could not be created", folder.display()))?;
+        file_permissions::create_private_directory(folder)
+            .with_context(|| format!("{} could not be created", folder.display()))?;
     }
-    private::file(path)
+    file_permissions::restrict_file(path)
         .with_context(|| format!("the permissions of {} could not be restricted", path.display()))?;
     let read = || fs::read_to_string(path).map(|text| SecretString::from(text.trim().to_owned()));
     match read() {
@@ -239,12 +243,12 @@ fn key_file(path: &Path) -> anyhow::Result<SecretString> {
     // agree on one key.
     let mut suffix = [0; 8];
     SystemEntropy.fill(&mut suffix);
-    let draft = path.with_extension(format!("key.{:016x}", u64::from_be_bytes(suffix)));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let temporary = path.with_extension(format!("key.{:016x}", u64::from_be_bytes(suffix)));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(format!("{}\n", key.expose_secret()).as_bytes())?;
     file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary)?;
     match linked {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use reef_outbound::{Overrides, Sender, SmtpServer};
+use reef_outbound::{HostOverrides, MailSender, SmtpServer};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
 
-use crate::http::address::TrustedProxies;
+use crate::http::trusted_proxies::TrustedProxies;
 
 /// An environment variable with an invalid value. The message names the variable and never shows the value of a secret.
 #[derive(Debug, Error)]
@@ -21,7 +21,7 @@ pub struct ConfigError {
     problem: String,
 }
 
-fn wrong(name: &'static str, problem: impl Into<String>) -> ConfigError {
+fn invalid(name: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError { name, problem: problem.into() }
 }
 
@@ -88,9 +88,9 @@ pub struct Config {
     /// `SMTP_URL`; `None` means that the sandbox receives mail, or that none is sent if the sandbox is off.
     pub smtp: Option<SmtpServer>,
     /// `MAIL_FROM`; `None` means `reef` at the host of the public URL.
-    pub mail_from: Option<Sender>,
+    pub mail_from: Option<MailSender>,
     /// `CALLBACK_OVERRIDES`
-    pub callback_overrides: Overrides,
+    pub callback_overrides: HostOverrides,
     /// `DEPLOY_TIMEOUT_SECS`
     pub deploy_timeout: Duration,
     /// `RATE_LIMIT_PER_MINUTE`
@@ -115,7 +115,7 @@ pub struct Config {
 
 /// The log filter if `RUST_LOG` is not set. PostgreSQL sends a notice at every start because the table of migrations already
 /// exists, so its notices are left out.
-const LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
+const DEFAULT_LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
 /// The most credit per billing period, in US dollars. A larger amount is taken for a typing error.
 const MANAGED_CREDIT_USD_MAX: f64 = 10_000.0;
@@ -132,11 +132,11 @@ fn names_a_file(url: &str) -> bool {
 }
 
 /// The sandbox shows all mail and accepts simulated payments, so by default only this machine may reach it.
-fn only_this_machine(name: &'static str, is_so: bool) -> Result<(), ConfigError> {
-    if is_so {
+fn require_local(name: &'static str, is_local: bool) -> Result<(), ConfigError> {
+    if is_local {
         return Ok(());
     }
-    Err(wrong(
+    Err(invalid(
         name,
         "the sandbox is on, where payments are simulated and anyone can read all mail, so only loopback is allowed; set \
         POLAR_ACCESS_TOKEN for real payments, SANDBOX=false, or SANDBOX_ALLOW_REMOTE=true to allow other addresses",
@@ -144,7 +144,7 @@ fn only_this_machine(name: &'static str, is_so: bool) -> Result<(), ConfigError>
 }
 
 /// Whether the host of a URL is a loopback address or `localhost`.
-pub(crate) fn is_of_this_machine(url: &str) -> bool {
+pub(crate) fn is_loopback_url(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -170,10 +170,10 @@ impl Vars {
         self.get(name).map(SecretString::from)
     }
 
-    fn parse<T: FromStr>(&self, name: &'static str, default: T, what: &str) -> Result<T, ConfigError> {
+    fn parse<T: FromStr>(&self, name: &'static str, default: T, expected: &str) -> Result<T, ConfigError> {
         match self.get(name) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| wrong(name, format!("{text:?} is not {what}"))),
+            Some(text) => text.parse().map_err(|_| invalid(name, format!("{text:?} is not {expected}"))),
         }
     }
 
@@ -190,7 +190,7 @@ impl Vars {
         let Some(text) = self.get(name) else { return Ok(default) };
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-        found.ok_or_else(|| wrong(name, format!("{text:?} is not one of {}", names.join(", "))))
+        found.ok_or_else(|| invalid(name, format!("{text:?} is not one of {}", names.join(", "))))
     }
 
     /// Parses a contact for security reports: a `mailto:`, `tel:` or `https:` URI (RFC 9116, 2.5.3). An email address becomes
@@ -199,7 +199,7 @@ impl Vars {
         let Some(text) = self.get(name) else { return Ok(None) };
         let is_address = text.contains('@') && !text.contains(':');
         let uri = if is_address { format!("mailto:{text}") } else { text.to_owned() };
-        let is_one = uri.bytes().all(|byte| byte.is_ascii_graphic())
+        let is_valid = uri.bytes().all(|byte| byte.is_ascii_graphic())
             && Url::parse(&uri).is_ok_and(|url| match url.scheme() {
                 "mailto" => {
                     url.path().split_once('@').is_some_and(|(who, at)| !who.is_empty() && !at.is_empty())
@@ -207,9 +207,9 @@ impl Vars {
                 "tel" => !url.path().is_empty(),
                 scheme => scheme == "https",
             });
-        match is_one {
+        match is_valid {
             true => Ok(Some(uri)),
-            false => Err(wrong(
+            false => Err(invalid(
                 name,
                 format!("{text:?} is not an email address or a mailto:, tel: or https:// URI"),
             )),
@@ -228,7 +228,7 @@ impl Vars {
         });
         match url {
             Some(_) => Ok(Some(text.trim_end_matches('/').to_owned())),
-            None => Err(wrong(name, format!("{text:?} is not an http:// or https:// URL"))),
+            None => Err(invalid(name, format!("{text:?} is not an http:// or https:// URL"))),
         }
     }
 }
@@ -255,16 +255,16 @@ impl Config {
         let is_postgres =
             database_url.starts_with("postgres://") || database_url.starts_with("postgresql://");
         if !is_postgres && !database_url.starts_with("sqlite:") {
-            return Err(wrong("DATABASE_URL", "must start with sqlite:// or postgres://"));
+            return Err(invalid("DATABASE_URL", "must start with sqlite:// or postgres://"));
         }
         if !is_postgres && !names_a_file(&database_url) {
-            return Err(wrong("DATABASE_URL", "must name a file, such as sqlite://data/reef.db"));
+            return Err(invalid("DATABASE_URL", "must name a file, such as sqlite://data/reef.db"));
         }
         let secret_key = vars.secret("SECRET_KEY");
         if let Some(key) = &secret_key {
-            reef_service::vault::Vault::new(key).map_err(|error| wrong("SECRET_KEY", error.to_string()))?;
+            reef_service::vault::Vault::new(key).map_err(|error| invalid("SECRET_KEY", error.to_string()))?;
         } else if is_postgres {
-            return Err(wrong(
+            return Err(invalid(
                 "SECRET_KEY",
                 "is required with PostgreSQL: 32 random bytes in base64, for example from `openssl rand -base64 32`",
             ));
@@ -279,26 +279,26 @@ impl Config {
         let sandbox_allow_remote = vars.flag("SANDBOX_ALLOW_REMOTE", false)?;
         let public_url = vars.url("PUBLIC_URL")?;
         if sandbox && !sandbox_allow_remote {
-            only_this_machine("BIND_ADDR", bind_addr.ip().is_loopback())?;
-            only_this_machine("PUBLIC_URL", public_url.as_deref().is_none_or(is_of_this_machine))?;
+            require_local("BIND_ADDR", bind_addr.ip().is_loopback())?;
+            require_local("PUBLIC_URL", public_url.as_deref().is_none_or(is_loopback_url))?;
         }
         vars.choice("WORKER_HOST", (), &[("embedded", ())])?;
         let overrides = vars.get("CALLBACK_OVERRIDES").unwrap_or_default();
         let managed_credit_usd = vars.parse("MANAGED_CREDIT_USD", 5.0_f64, "an amount in US dollars")?;
         if !(0.0..=MANAGED_CREDIT_USD_MAX).contains(&managed_credit_usd) {
-            return Err(wrong("MANAGED_CREDIT_USD", format!("must be from 0 to {MANAGED_CREDIT_USD_MAX}")));
+            return Err(invalid("MANAGED_CREDIT_USD", format!("must be from 0 to {MANAGED_CREDIT_USD_MAX}")));
         }
         let deploy_timeout = vars.parse("DEPLOY_TIMEOUT_SECS", 300_u64, "a whole number of seconds")?;
         if !(1..=3600).contains(&deploy_timeout) {
-            return Err(wrong("DEPLOY_TIMEOUT_SECS", "must be from 1 to 3600"));
+            return Err(invalid("DEPLOY_TIMEOUT_SECS", "must be from 1 to 3600"));
         }
         let rate_limit_per_minute = vars.parse("RATE_LIMIT_PER_MINUTE", 600_u64, "a whole number")?;
         if rate_limit_per_minute == 0 {
-            return Err(wrong("RATE_LIMIT_PER_MINUTE", "must be at least 1"));
+            return Err(invalid("RATE_LIMIT_PER_MINUTE", "must be at least 1"));
         }
         let auth_failures_per_minute = vars.parse("AUTH_FAILURES_PER_MINUTE", 120_u64, "a whole number")?;
         if auth_failures_per_minute == 0 {
-            return Err(wrong("AUTH_FAILURES_PER_MINUTE", "must be at least 1"));
+            return Err(invalid("AUTH_FAILURES_PER_MINUTE", "must be at least 1"));
         }
         Ok(Self {
             bind_addr,
@@ -327,19 +327,19 @@ impl Config {
                 .get("SMTP_URL")
                 .map(SmtpServer::parse)
                 .transpose()
-                .map_err(|problem| wrong("SMTP_URL", problem))?,
+                .map_err(|problem| invalid("SMTP_URL", problem))?,
             mail_from: vars
                 .get("MAIL_FROM")
-                .map(Sender::parse)
+                .map(MailSender::parse)
                 .transpose()
-                .map_err(|problem| wrong("MAIL_FROM", problem))?,
-            callback_overrides: Overrides::parse(overrides)
-                .map_err(|problem| wrong("CALLBACK_OVERRIDES", problem))?,
+                .map_err(|problem| invalid("MAIL_FROM", problem))?,
+            callback_overrides: HostOverrides::parse(overrides)
+                .map_err(|problem| invalid("CALLBACK_OVERRIDES", problem))?,
             deploy_timeout: Duration::from_secs(deploy_timeout),
             rate_limit_per_minute,
             auth_failures_per_minute,
             trusted_proxies: TrustedProxies::parse(vars.get("TRUSTED_PROXIES").unwrap_or_default())
-                .map_err(|problem| wrong("TRUSTED_PROXIES", problem))?,
+                .map_err(|problem| invalid("TRUSTED_PROXIES", problem))?,
             signups_open: vars.choice("SIGNUPS", true, &[("open", true), ("closed", false)])?,
             traces: ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
                 .into_iter()
@@ -351,7 +351,7 @@ impl Config {
                 LogFormat::Text,
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
-            log_filter: vars.text("RUST_LOG").unwrap_or_else(|| LOG_FILTER.to_owned()),
+            log_filter: vars.text("RUST_LOG").unwrap_or_else(|| DEFAULT_LOG_FILTER.to_owned()),
         })
     }
 
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_start_works_in_the_sandbox() {
+    fn config_without_variables_uses_sandbox() {
         let bare = config(&[]).unwrap();
         assert!(bare.sandbox && bare.api_v1_enabled && bare.signups_open);
         assert_eq!(bare.data_folder(), Path::new("data"));
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_variable_is_named() {
+    fn invalid_variable_error_names_it() {
         let cases = [
             ("BIND_ADDR", "localhost"),
             ("PUBLIC_URL", "reef.example"),
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_is_for_this_machine_unless_the_operator_says_otherwise() {
+    fn sandbox_on_public_address_requires_opt_in() {
         for reached in [("BIND_ADDR", "0.0.0.0:3000"), ("PUBLIC_URL", "https://reef.example")] {
             let with = |more: (&'static str, &'static str)| config(&[reached, more]);
             assert!(config(&[reached]).unwrap_err().to_string().contains("SANDBOX_ALLOW_REMOTE=true"));
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contact_is_a_uri() {
+    fn contact_email_becomes_mailto_uri() {
         let contact = |text| config(&[("SECURITY_CONTACT", text)]).unwrap().security_contact;
         assert_eq!(contact("security@reef.example").as_deref(), Some("mailto:security@reef.example"));
         for uri in ["mailto:security@reef.example", "https://reef.example/security", "tel:+1-201-555-0123"] {

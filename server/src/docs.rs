@@ -15,10 +15,10 @@ const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=u
 /// `llms.txt` contains Markdown, but its extension stands for plain text.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// The files change only with the binary. The time is short so that clients see a new version soon after an upgrade.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// Builds the pages of the API reference from the OpenAPI document.
-pub fn docs(public_url: &str) -> Arc<Docs> {
+pub fn build(public_url: &str) -> Arc<Docs> {
     Arc::new(Docs::new(&api::document(), public_url.trim_end_matches('/')))
 }
 
@@ -30,11 +30,11 @@ pub fn router(docs: &Docs) -> Router {
         docs.pages().iter().map(|page| (format!("{}.md", page.path), MARKDOWN, page.markdown.as_str()));
     index.into_iter().chain(pages).fold(Router::new(), |router, (path, kind, text)| {
         let text: Arc<str> = text.into();
-        router.route(&path, get(move || std::future::ready(answer(&kind, &text))))
+        router.route(&path, get(move || std::future::ready(respond(&kind, &text))))
     })
 }
 
-fn answer(kind: &HeaderValue, text: &Arc<str>) -> Response {
-    let headers = [(header::CONTENT_TYPE, kind.clone()), (header::CACHE_CONTROL, CACHE)];
+fn respond(kind: &HeaderValue, text: &Arc<str>) -> Response {
+    let headers = [(header::CONTENT_TYPE, kind.clone()), (header::CACHE_CONTROL, CACHE_CONTROL)];
     (headers, text.to_string()).into_response()
 }

@@ -14,12 +14,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use futures::{Stream, StreamExt as _};
-use reef_app::session::caller_of;
+use reef_app::session::find_caller;
 use reef_app::snapshot::{self, Snapshot};
-use reef_domain::Chain;
+use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
-use reef_service::hub::{News, change_of};
-use reef_service::seats::Seat;
+use reef_service::concurrency_limit::Permit;
+use reef_service::event_bus::{Change, wait_for_change};
 use reef_service::{Caller, Error, Services};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
@@ -27,15 +27,15 @@ use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
 use crate::api::ApiError;
-use crate::metrics::OpenStream;
+use crate::metrics::OpenStreamGuard;
 
 /// How often an idle stream sends a comment, so that proxies keep it open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a browser waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// How often a stream reads the database although nothing was published: unpaid assistants leave the list and sessions expire
 /// without a change.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The state of the routes.
 #[derive(Clone)]
@@ -49,8 +49,8 @@ pub struct Live {
 pub fn router(live: Live) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
-        .route("/live/assistants/{id}", of_id(Subject::One))
-        .route("/live/receipts/{id}", of_id(Subject::Receipt))
+        .route("/live/assistants/{id}", stream_by_id(Subject::Assistant))
+        .route("/live/receipts/{id}", stream_by_id(Subject::Receipt))
         .with_state(live)
 }
 
@@ -58,7 +58,7 @@ pub fn router(live: Live) -> Router {
 #[derive(Clone)]
 enum Subject {
     All,
-    One(String),
+    Assistant(String),
     Receipt(String),
 }
 
@@ -77,7 +77,7 @@ impl Seen {
 }
 
 /// A route whose stream is about the id in the path.
-fn of_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
+fn stream_by_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
     let listen = async move |State(live): State<Live>,
                              session: Session,
                              Path(id): Path<String>,
@@ -99,77 +99,77 @@ async fn list(
 
 async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
     // The subscription starts before the first read, so that no change is missed in between.
-    let news = live.services.hub().listen();
-    let caller = match caller_of(&session).await {
+    let changes = live.services.event_bus().subscribe();
+    let caller = match find_caller(&session).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "session could not be read");
+            tracing::error!(error = %ErrorChain(&error), "session could not be read");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
     // If the assistant was deleted elsewhere just before the page opened its stream, the stream sends `gone`. An id that
     // never existed is answered with 404.
-    let now = snapshot(&live.services, &caller, &subject).await;
-    if matches!(now, Err(Error::NotFound)) && !was_deleted(&live.services, &caller, &subject).await {
+    let current = snapshot(&live.services, &caller, &subject).await;
+    if matches!(current, Err(Error::NotFound)) && !was_deleted(&live.services, &caller, &subject).await {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let seat = match live.services.seats().take(caller.user_id) {
+    let permit = match live.services.stream_limit().reserve(caller.user_id) {
         Ok(seat) => seat,
         Err(error) => return ApiError::from(error).into_response(),
     };
     let assistant = match &subject {
         Subject::All => None,
-        Subject::One(id) | Subject::Receipt(id) => AssistantId::parse(id),
+        Subject::Assistant(id) | Subject::Receipt(id) => AssistantId::parse(id),
     };
-    let viewer = Viewer {
+    let viewer = SnapshotStream {
         live,
         session,
         caller,
         subject,
         assistant,
-        news,
-        last: seen,
-        has_looked: false,
+        changes,
+        last_stamp: seen,
+        has_started: false,
         is_over: false,
-        _seat: seat,
-        _open: OpenStream::new(),
+        _permit: permit,
+        _counted: OpenStreamGuard::new(),
     };
-    Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    Sse::new(viewer.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response()
 }
 
 async fn snapshot(services: &Services, caller: &Caller, subject: &Subject) -> Result<Snapshot, Error> {
     match subject {
         Subject::All => snapshot::list(services, caller).await,
-        Subject::One(id) => snapshot::assistant(services, caller, id).await,
+        Subject::Assistant(id) => snapshot::assistant(services, caller, id).await,
         Subject::Receipt(id) => snapshot::receipt(services, caller, id).await,
     }
 }
 
 async fn was_deleted(services: &Services, caller: &Caller, subject: &Subject) -> bool {
     match subject {
-        Subject::One(id) => services.receipt(caller, id).await.is_ok(),
+        Subject::Assistant(id) => services.get_receipt(caller, id).await.is_ok(),
         Subject::All | Subject::Receipt(_) => false,
     }
 }
 
-struct Viewer {
+struct SnapshotStream {
     live: Live,
     session: Session,
     caller: Caller,
     subject: Subject,
     /// The assistant whose changes matter, or `None` for all of the caller's.
     assistant: Option<AssistantId>,
-    news: Receiver<News>,
+    changes: Receiver<Change>,
     /// The stamp that was sent last, or that the page started with.
-    last: Option<String>,
-    has_looked: bool,
+    last_stamp: Option<String>,
+    has_started: bool,
     is_over: bool,
-    _seat: Seat,
-    _open: OpenStream,
+    _permit: Permit,
+    _counted: OpenStreamGuard,
 }
 
-impl Viewer {
+impl SnapshotStream {
     /// Sends the current snapshot, unless the page shows it already, and then each one that differs from the one before.
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         let greeting = Event::default().retry(RECONNECT_AFTER);
@@ -181,9 +181,9 @@ impl Viewer {
     }
 
     /// Whether the session still exists and belongs to the same user.
-    async fn is_still_in(&self) -> bool {
+    async fn is_still_signed_in(&self) -> bool {
         let loaded = self.session.load().await;
-        loaded.is_ok() && matches!(caller_of(&self.session).await, Ok(Some(now)) if now == self.caller)
+        loaded.is_ok() && matches!(find_caller(&self.session).await, Ok(Some(now)) if now == self.caller)
     }
 
     async fn next(&mut self) -> Option<Event> {
@@ -192,22 +192,22 @@ impl Viewer {
         }
         let stop = self.live.stop.clone();
         loop {
-            if self.has_looked {
+            if self.has_started {
                 tokio::select! {
                     () = stop.cancelled() => return None,
-                    () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = wait_for_change(&mut self.changes, self.caller.user_id, self.assistant) => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
                 }
             }
             // A user who has signed out in the meantime gets no more snapshots.
-            if self.has_looked && !self.is_still_in().await {
+            if self.has_started && !self.is_still_signed_in().await {
                 return None;
             }
-            self.has_looked = true;
+            self.has_started = true;
             match snapshot(&self.live.services, &self.caller, &self.subject).await {
-                Ok(now) if self.last.as_ref() == Some(&now.stamp) => {}
+                Ok(now) if self.last_stamp.as_ref() == Some(&now.stamp) => {}
                 Ok(now) => {
-                    self.last = Some(now.stamp.clone());
+                    self.last_stamp = Some(now.stamp.clone());
                     return Some(Event::default().id(now.stamp).data(now.json));
                 }
                 Err(Error::NotFound) => {
@@ -215,7 +215,7 @@ impl Viewer {
                     return Some(Event::default().event("gone").data("{}"));
                 }
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "live stream failed");
+                    tracing::error!(error = %ErrorChain(&error), "live stream failed");
                     return None;
                 }
             }

@@ -17,13 +17,15 @@ use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::App;
-use crate::http::bodies::{self, Bodies, Bounds};
+use crate::http::bodies::{self, BodyLimit, Bounds};
 use crate::http::security::{self, Policies};
-use crate::http::{csrf, documents, drain, form_errors, forms, forwarded, overload, panic, request};
+use crate::http::{
+    csrf, drain, form_errors, forms, overload, panic, remote_access, request, trailing_scripts,
+};
 use crate::live::Live;
-use crate::sessions::{Sessions, complete_cookies, cookie_name};
+use crate::sessions::{Sessions, complete_removed_cookies, cookie_name};
 use crate::site::Site;
-use crate::{api, contact, docs, live, metrics, site_files, webhooks, workers};
+use crate::{api, docs, live, metrics, security_txt, site_files, webhooks, workers};
 
 /// How many days a session lasts after it was last saved.
 const SESSION_DAYS: i64 = 30;
@@ -64,31 +66,32 @@ pub fn router(parts: Parts) -> Router {
     } = parts;
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
-    let reference = docs::docs(&app.reached.public_url);
-    let policies = Policies::new(&app.reached.public_url, &app.polar_url);
-    let mut all = Router::new()
-        .merge(pages(&app, &site, &policies, sandbox.is_some(), stop, &reference))
+    let docs = docs::build(&app.server_urls.public_url);
+    let policies = Policies::new(&app.server_urls.public_url, &app.polar_url);
+    let mut routes = Router::new()
+        .merge(pages(&app, &site, &policies, sandbox.is_some(), stop, &docs))
         .merge(api)
         .merge(webhooks::router(services.clone()))
         .merge(workers::router(app.workers.clone()))
         .merge(metrics::router(services.clone(), metrics_token))
-        .merge(docs::router(&reference))
-        .merge(site_files::router(&app.reached.public_url, services.config().signups_open, &reference))
+        .merge(docs::router(&docs))
+        .merge(site_files::router(&app.server_urls.public_url, services.config().signups_open, &docs))
         .merge(site.router());
     if let Some(sandbox) = sandbox {
-        all = all.merge(sandbox);
+        routes = routes.merge(sandbox);
         if !sandbox_allow_remote {
-            all = all.layer(middleware::from_fn(forwarded::keep_out));
+            routes = routes.layer(middleware::from_fn(remote_access::protect_sandbox));
         }
     }
     if let Some(contact) = security_contact {
-        all = all.merge(contact::router(contact, &app.reached.public_url, services.clone()));
+        routes = routes.merge(security_txt::router(contact, &app.server_urls.public_url, services.clone()));
     }
-    all.layer(middleware::from_fn_with_state(services.clone(), drain::say_goodbye))
-        .layer(middleware::from_fn_with_state(Bodies::new(Bounds::default()), bodies::meter))
-        .layer(middleware::from_fn_with_state(overload::Gate::default(), overload::shed))
-        .layer(middleware::from_fn_with_state(policies, security::headers))
-        .layer(middleware::from_fn_with_state(services, request::identify))
+    routes
+        .layer(middleware::from_fn_with_state(services.clone(), drain::close_connections))
+        .layer(middleware::from_fn_with_state(BodyLimit::new(Bounds::default()), bodies::limit_bodies))
+        .layer(middleware::from_fn_with_state(overload::InFlightLimit::default(), overload::shed))
+        .layer(middleware::from_fn_with_state(policies, security::add_headers))
+        .layer(middleware::from_fn_with_state(services, request::log_request))
 }
 
 /// Builds the routes of the site: pages, server functions and live streams, behind sessions and CSRF protection.
@@ -98,24 +101,24 @@ fn pages(
     policies: &Policies,
     is_sandbox: bool,
     stop: CancellationToken,
-    reference: &Arc<Docs>,
+    docs: &Arc<Docs>,
 ) -> Router {
     let services = app.services.clone();
-    let about = SiteInfo { sandbox: is_sandbox, sandbox_bots: app.sandbox_bots };
+    let site_info = SiteInfo { sandbox: is_sandbox, sandbox_bots: app.sandbox_bots };
     let assets = site.assets();
     let policies = policies.clone();
     let context = {
-        let (services, reference) = (services.clone(), Arc::clone(reference));
+        let (services, reference) = (services.clone(), Arc::clone(docs));
         move || {
             provide_context(services.clone());
             provide_context(Arc::clone(&reference));
-            provide_context(about);
+            provide_context(site_info);
             set_policy(&policies);
         }
     };
     let document = move || shell(assets.clone());
     let options = LeptosOptions::builder().output_name("reef").build();
-    let is_https = app.reached.public_url.starts_with("https://");
+    let is_https = app.server_urls.public_url.starts_with("https://");
     let sessions = SessionManagerLayer::new(Sessions(services.clone()))
         .with_name(cookie_name(is_https))
         .with_secure(is_https)
@@ -129,21 +132,21 @@ fn pages(
         .fallback(leptos_axum::render_app_async_with_context(context, document))
         .with_state(options)
         .merge(live::router(Live { services: services.clone(), stop }))
-        .layer(middleware::from_fn(documents::end_at_their_end))
-        .layer(middleware::from_fn_with_state(FORM_MAX, forms::at_most))
+        .layer(middleware::from_fn(trailing_scripts::move_trailing_scripts))
+        .layer(middleware::from_fn_with_state(FORM_MAX, forms::limit_size))
         .layer(middleware::from_fn_with_state(services, form_errors::protect))
-        .layer(middleware::from_fn(request::note_session))
+        .layer(middleware::from_fn(request::record_session))
         .layer(sessions)
-        .layer(middleware::from_fn_with_state(is_https, complete_cookies))
-        .layer(middleware::from_fn_with_state(app.reached.public_url.clone(), csrf::protect))
-        .layer(CatchPanicLayer::custom(panic::on_site))
+        .layer(middleware::from_fn_with_state(is_https, complete_removed_cookies))
+        .layer(middleware::from_fn_with_state(app.server_urls.public_url.clone(), csrf::protect))
+        .layer(CatchPanicLayer::custom(panic::site_response))
 }
 
 /// Sets the page's content security policy while it renders, because the policy contains the nonce of this response.
 fn set_policy(policies: &Policies) {
     let nonce = leptos::nonce::use_nonce();
     if let (Some(nonce), Some(options)) = (nonce, use_context::<ResponseOptions>())
-        && let Ok(policy) = HeaderValue::from_str(&policies.of_page(&nonce))
+        && let Ok(policy) = HeaderValue::from_str(&policies.page_policy(&nonce))
     {
         options.insert_header(axum::http::header::CONTENT_SECURITY_POLICY, policy);
     }

@@ -9,14 +9,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use reef_domain::Chain;
+use reef_domain::ErrorChain;
 use reef_sandbox::Sandbox;
 use reef_service::Services;
 use reef_service::jobs::Runner;
-use reef_store::private;
+use reef_store::file_permissions;
 use secrecy::ExposeSecret as _;
 
-use crate::compose::{self, Reached};
+use crate::compose::{self, PublicUrls};
 use crate::config::Config;
 use crate::http::connections;
 use crate::router::{Parts, router};
@@ -24,9 +24,9 @@ use crate::site::Site;
 
 /// How long a replica accepts requests after `/readyz` has begun to fail, because load balancers check it only every few
 /// seconds.
-const NOTICE: Duration = Duration::from_secs(5);
+const SHUTDOWN_NOTICE: Duration = Duration::from_secs(5);
 /// How long open requests and jobs may take to finish after a signal. Orchestrators kill a process after 30 s.
-const DRAIN: Duration = Duration::from_secs(25);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -46,12 +46,12 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// Returns an error if the database or the sandbox cannot be opened.
 pub async fn serve_on(config: &Config, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut reached = Reached::at(config, listener.local_addr()?);
+    let mut server_urls = PublicUrls::new(config, listener.local_addr()?);
     let store = compose::open_store(config).await?;
-    let sandbox = if config.sandbox { Some(open_sandbox(config, &reached).await?) } else { None };
-    reached.sandbox_smtp = sandbox.as_ref().map(Sandbox::smtp_url);
-    let app = compose::app(config, store.clone(), reached.clone())?;
-    free_leases(&app.services).await?;
+    let sandbox = if config.sandbox { Some(open_sandbox(config, &server_urls).await?) } else { None };
+    server_urls.sandbox_smtp = sandbox.as_ref().map(Sandbox::smtp_url);
+    let app = compose::build_app(config, store.clone(), server_urls.clone())?;
+    release_leases(&app.services).await?;
     let parts = Parts {
         app: app.clone(),
         site: Site::load().context("the site could not be loaded")?,
@@ -73,7 +73,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.maintain(stop).await }
+        async move { services.run_maintenance(stop).await }
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
@@ -81,7 +81,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.keep_prices(stop).await }
+        async move { services.refresh_prices_periodically(stop).await }
     });
     background.spawn({
         let (workers, stop) = (app.workers.clone(), stop.clone());
@@ -89,21 +89,21 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.relay_news(stop).await }
+        async move { services.run_notification_listener(stop).await }
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.exchange_counts(stop).await }
+        async move { services.run_rate_limit_sync(stop).await }
     });
     background.spawn({
         let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.write_key_requests(stop).await }
+        async move { services.run_request_log_writer(stop).await }
     });
-    background.spawn(tidy_metrics(stop.clone()));
+    background.spawn(maintain_metrics(stop.clone()));
     background.close();
 
-    tracing::info!(address = %listener.local_addr()?, public_url = reached.public_url, sandbox = config.sandbox, "server started");
-    if !app.services.mail_is_on() {
+    tracing::info!(address = %listener.local_addr()?, public_url = server_urls.public_url, sandbox = config.sandbox, "server started");
+    if !app.services.is_mail_enabled() {
         tracing::warn!(
             "SMTP_URL is not set, so no mail is sent: users cannot confirm their email address or reset their password"
         );
@@ -114,14 +114,14 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 
     stop.cancelled().await;
     // A single process has no other replica to which a load balancer could send requests.
-    let notice = if store.is_single_process() { Duration::ZERO } else { NOTICE };
+    let notice = if store.is_single_process() { Duration::ZERO } else { SHUTDOWN_NOTICE };
     tracing::info!(notice_s = notice.as_secs(), "shutdown started");
-    app.services.hub().close();
+    app.services.event_bus().close();
     if let Some(sandbox) = &sandbox {
         // Requests that the sandbox delays on purpose would delay the shutdown.
         sandbox.drain();
     }
-    let drained = tokio::time::timeout(DRAIN, async {
+    let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
         tokio::join!(background.wait(), tokio::time::sleep(notice));
         closing.cancel();
         server.await
@@ -134,8 +134,8 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         sandbox.close().await;
     }
     // Requests that were answered during the shutdown are not in the keys' request logs yet.
-    if let Err(error) = app.services.write_key_requests_once().await {
-        tracing::warn!(error = %Chain(&error), "last requests of API keys could not be recorded");
+    if let Err(error) = app.services.write_request_log().await {
+        tracing::warn!(error = %ErrorChain(&error), "last requests of API keys could not be recorded");
     }
     store.close().await;
     tracing::info!("server stopped");
@@ -143,37 +143,38 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 }
 
 /// Releases the memory of recorded samples every few seconds, because there may be no scrapes.
-async fn tidy_metrics(stop: CancellationToken) {
+async fn maintain_metrics(stop: CancellationToken) {
     const EVERY: Duration = Duration::from_secs(5);
     while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
-        crate::metrics::tidy();
+        crate::metrics::run_upkeep();
     }
 }
 
-async fn open_sandbox(config: &Config, reached: &Reached) -> anyhow::Result<Sandbox> {
+async fn open_sandbox(config: &Config, server_urls: &PublicUrls) -> anyhow::Result<Sandbox> {
     let database = config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db"));
-    private::database(&database).with_context(|| format!("{} could not be created", database.display()))?;
+    file_permissions::create_private_database(&database)
+        .with_context(|| format!("{} could not be created", database.display()))?;
     let options = reef_sandbox::Options {
         database,
-        public_url: reached.public_url.clone(),
+        public_url: server_urls.public_url.clone(),
         polar_webhook_secret: config
             .polar
             .webhook_secret
             .as_ref()
             .map_or(reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET, |secret| secret.expose_secret())
             .to_owned(),
-        polar_webhook_url: Some(format!("{}/webhooks/polar", reached.own_url)),
+        polar_webhook_url: Some(format!("{}/webhooks/polar", server_urls.loopback_url)),
         smtp_bind: SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     reef_sandbox::open(options).await.context("the sandbox could not be opened")
 }
 
 /// Releases all leases if no other process uses the database: their holders are dead, so their work can continue at once.
-async fn free_leases(services: &Services) -> anyhow::Result<()> {
+async fn release_leases(services: &Services) -> anyhow::Result<()> {
     if services.store().is_single_process() {
         let mut tx = services.store().begin().await?;
-        let freed = tx.free_all_leases().await?;
-        tx.free_idempotency_keys().await?;
+        let freed = tx.release_job_leases().await?;
+        tx.release_idempotency_keys().await?;
         tx.commit().await?;
         if freed > 0 {
             tracing::info!(freed, "leases of a previous process released");

@@ -10,7 +10,7 @@ use reef_app::session::{SESSION_ADDRESS, SESSION_AGENT, SESSION_USER};
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::Services;
-use reef_service::flash::session_row;
+use reef_service::flash::session_row_id;
 use reef_store::{SessionRow, StoreError};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
@@ -24,7 +24,11 @@ pub const fn cookie_name(is_https: bool) -> &'static str {
 /// Adds the missing attributes when the session layer removes a cookie. That layer sends only name and path, and browsers
 /// ignore such a removal for the prefix `__Host-`. The session cookie also moves before other cookies, for clients that read
 /// only the first one.
-pub async fn complete_cookies(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+pub async fn complete_removed_cookies(
+    State(is_https): State<bool>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     complete(response.headers_mut(), is_https);
     response
@@ -37,7 +41,7 @@ fn complete(headers: &mut HeaderMap, is_https: bool) {
         .iter()
         .cloned()
         .partition(|value| value.as_bytes().starts_with(start.as_bytes()));
-    let sessions = sessions.into_iter().map(|value| completed(value, &start, is_https));
+    let sessions = sessions.into_iter().map(|value| complete_cookie(value, &start, is_https));
     let all: Vec<_> = sessions.chain(others).collect();
     headers.remove(SET_COOKIE);
     for value in all {
@@ -45,7 +49,7 @@ fn complete(headers: &mut HeaderMap, is_https: bool) {
     }
 }
 
-fn completed(value: HeaderValue, start: &str, is_https: bool) -> HeaderValue {
+fn complete_cookie(value: HeaderValue, start: &str, is_https: bool) -> HeaderValue {
     let Ok(text) = value.to_str() else { return value };
     if !text.starts_with(&format!("{start};")) {
         return value;
@@ -55,7 +59,7 @@ fn completed(value: HeaderValue, start: &str, is_https: bool) -> HeaderValue {
 }
 
 /// How many ids to try. An id has 128 random bits, so a collision is already unlikely.
-const TRIES: usize = 8;
+const ID_ATTEMPTS: usize = 8;
 
 /// The session layer's store in Reef's database.
 #[derive(Clone)]
@@ -67,8 +71,8 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-fn kept_under(id: &Id) -> String {
-    session_row(&id.to_string())
+fn row_id(id: &Id) -> String {
+    session_row_id(&id.to_string())
 }
 
 fn backend(error: impl std::fmt::Display) -> Error {
@@ -79,11 +83,11 @@ impl Sessions {
     fn row(&self, record: &Record) -> Result<SessionRow> {
         let text = |key: &str| record.data.get(key).and_then(|value| value.as_str()).map(str::to_owned);
         Ok(SessionRow {
-            id: kept_under(&record.id),
+            id: row_id(&record.id),
             user_id: text(SESSION_USER).and_then(|id| UserId::parse(&id)),
             data: serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?,
-            address: text(SESSION_ADDRESS),
-            agent: text(SESSION_AGENT),
+            ip_address: text(SESSION_ADDRESS),
+            user_agent: text(SESSION_AGENT),
             created_at: self.0.now(),
             expires_at: Timestamp::from(record.expiry_date),
             last_used_at: None,
@@ -92,7 +96,7 @@ impl Sessions {
 
     async fn save_row(&self, row: &SessionRow) -> std::result::Result<(), StoreError> {
         let mut tx = self.0.store().begin().await?;
-        tx.save_session(row).await?;
+        tx.update_session(row).await?;
         tx.commit().await
     }
 
@@ -107,7 +111,7 @@ impl Sessions {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        for _ in 0..TRIES {
+        for _ in 0..ID_ATTEMPTS {
             if self.insert_row(&self.row(record)?).await.map_err(backend)? {
                 return Ok(());
             }
@@ -123,23 +127,23 @@ impl SessionStore for Sessions {
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let found = async {
             let mut tx = self.0.store().read().await?;
-            tx.session(&kept_under(id), self.0.now()).await
+            tx.find_session(&row_id(id), self.0.now()).await
         };
         let Some(row) = found.await.map_err(backend)? else { return Ok(None) };
-        self.0.note_session_use(&row).await;
+        self.0.record_session_use(&row).await;
         let data = serde_json::from_str(&row.data).map_err(|error| Error::Decode(error.to_string()))?;
         Ok(Some(Record { id: *id, data, expiry_date: row.expires_at.into() }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        let gone = async {
+        let deleted = async {
             let mut tx = self.0.store().begin().await?;
-            match tx.delete_session(&kept_under(id)).await? {
-                Some(user) => self.0.commit_end_of_access(tx, user).await,
+            match tx.delete_session(&row_id(id)).await? {
+                Some(user) => self.0.commit_access_revoked(tx, user).await,
                 None => tx.commit().await,
             }
         };
-        gone.await.map_err(backend)
+        deleted.await.map_err(backend)
     }
 }
 
@@ -148,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_removal_gets_the_attributes_and_nothing_else_is_changed() {
+    fn removed_cookie_gets_attributes() {
         let set = |is_https: bool, values: &[&'static str]| -> Vec<String> {
             let mut headers = HeaderMap::new();
             for value in values {

@@ -16,9 +16,9 @@ use axum::routing::get;
 use reef_app::Assets;
 
 /// Names below `/pkg/` contain a hash of the content, so their content never changes.
-const HASHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const CACHE_HASHED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Other names stay the same while their content may change.
-const NAMED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+const CACHE_NAMED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// The files of the site. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Site {
     /// # Errors
     /// Returns an error if the site exists but cannot be read, or its manifest is invalid.
     pub fn load() -> Result<Self, SiteError> {
-        let site = Self::of_files(source::read()?)?;
+        let site = Self::from_files(source::read()?)?;
         if site.assets.is_none() {
             tracing::warn!(
                 "built site not found; pages have no styles and scripts until `cargo xtask site` has built it"
@@ -74,15 +74,17 @@ impl Site {
     /// Serves `/pkg/{file}` and `/favicon.svg`, with 404 for files that do not exist.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
-            .route("/pkg/{*file}", get(hashed))
+            .route("/pkg/{*file}", get(serve_hashed))
             .route(
                 "/favicon.svg",
-                get(async |State(site): State<Site>, headers: HeaderMap| site.named("favicon.svg", &headers)),
+                get(async |State(site): State<Site>, headers: HeaderMap| {
+                    site.serve_named("favicon.svg", &headers)
+                }),
             )
             .with_state(self.clone())
     }
 
-    fn of_files(mut all: HashMap<String, Bytes>) -> Result<Self, SiteError> {
+    fn from_files(mut all: HashMap<String, Bytes>) -> Result<Self, SiteError> {
         let assets =
             all.remove("manifest.json").map(|manifest| serde_json::from_slice(&manifest)).transpose();
         let assets = assets.map_err(SiteError::Manifest)?;
@@ -97,11 +99,11 @@ impl Site {
         Ok(Self { assets, files: Arc::new(files) })
     }
 
-    fn named(&self, name: &str, request: &HeaderMap) -> Response {
-        self.answer(name, request, NAMED)
+    fn serve_named(&self, name: &str, request: &HeaderMap) -> Response {
+        self.serve(name, request, CACHE_NAMED)
     }
 
-    fn answer(&self, name: &str, request: &HeaderMap, cache: HeaderValue) -> Response {
+    fn serve(&self, name: &str, request: &HeaderMap, cache: HeaderValue) -> Response {
         let Some(file) = self.files.get(name) else { return StatusCode::NOT_FOUND.into_response() };
         let brotli = file.brotli.as_ref().filter(|_| accepts_brotli(request));
         let mut response = brotli.unwrap_or(&file.plain).clone().into_response();
@@ -116,8 +118,8 @@ impl Site {
     }
 }
 
-async fn hashed(State(site): State<Site>, Path(file): Path<String>, headers: HeaderMap) -> Response {
-    site.answer(&format!("pkg/{file}"), &headers, HASHED)
+async fn serve_hashed(State(site): State<Site>, Path(file): Path<String>, headers: HeaderMap) -> Response {
+    site.serve(&format!("pkg/{file}"), &headers, CACHE_HASHED)
 }
 
 /// Returns the content type by the file's extension. Text types get a charset, because browsers would guess it.
@@ -238,7 +240,7 @@ mod tests {
             .into_iter()
             .map(|(name, text)| (name.to_owned(), Bytes::from_static(text.as_bytes())))
             .collect();
-        Site::of_files(files).unwrap()
+        Site::from_files(files).unwrap()
     }
 
     async fn get(path: &str, accept: &str) -> Response<Body> {
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hashed_file_is_kept_for_ever_and_sent_small() {
+    async fn hashed_file_is_immutable_and_compressed() {
         let response = get("/pkg/a-1.js", "gzip, br;q=0.9").await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "br");
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn brotli_goes_only_to_those_who_take_it() {
+    async fn brotli_is_sent_only_if_accepted() {
         for accept in ["", "gzip", "br;q=0", "br; q=0, *", "*;q=0"] {
             let response = get("/pkg/a-1.js", accept).await;
             assert!(!response.headers().contains_key(header::CONTENT_ENCODING), "{accept}");
@@ -273,12 +275,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_browser_can_compile_the_wasm_as_it_streams() {
+    async fn wasm_has_streaming_content_type() {
         assert_eq!(get("/pkg/a-1_bg.wasm", "br").await.headers()[header::CONTENT_TYPE], "application/wasm");
     }
 
     #[tokio::test]
-    async fn only_the_sites_files_are_served() {
+    async fn unknown_file_returns_404() {
         assert_eq!(get("/favicon.svg", "br").await.status(), 200);
         for path in [
             "/robots.txt",

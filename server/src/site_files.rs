@@ -10,15 +10,15 @@ use axum::routing::get;
 use reef_app::SOCIAL_CARD;
 use reef_docs::Docs;
 
-const ICON: &[u8] = include_bytes!("../assets/favicon.ico");
+const FAVICON: &[u8] = include_bytes!("../assets/favicon.ico");
 /// What phones show for a page on the home screen. It fills its square, because phones cut the corners themselves.
 const TOUCH_ICON: &[u8] = include_bytes!("../assets/apple-touch-icon.png");
-const CARD: &[u8] = include_bytes!("../assets/social-card.png");
+const SOCIAL_CARD_PNG: &[u8] = include_bytes!("../assets/social-card.png");
 /// The files change only with the binary.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 /// Paths that are no pages, and pages that only links in mails lead to. Pages of signed-in users need no entry, because a
 /// crawler is redirected to the sign-in page.
-const NOT_FOR_ROBOTS: [&str; 10] = [
+const DISALLOWED_PATHS: [&str; 10] = [
     "/api/",
     "/_fn/",
     "/live/",
@@ -36,20 +36,20 @@ pub fn router(public_url: &str, signups_open: bool, docs: &Docs) -> Router {
     let robots = robots(public_url);
     let map = sitemap(public_url, signups_open, docs);
     Router::new()
-        .route("/favicon.ico", get(async || answer("image/x-icon", ICON)))
-        .route("/apple-touch-icon.png", get(async || answer("image/png", TOUCH_ICON)))
-        .route(SOCIAL_CARD.path, get(async || answer("image/png", CARD)))
-        .route("/robots.txt", get(async move || answer("text/plain; charset=utf-8", robots)))
-        .route("/sitemap.xml", get(async move || answer("application/xml; charset=utf-8", map)))
+        .route("/favicon.ico", get(async || respond("image/x-icon", FAVICON)))
+        .route("/apple-touch-icon.png", get(async || respond("image/png", TOUCH_ICON)))
+        .route(SOCIAL_CARD.path, get(async || respond("image/png", SOCIAL_CARD_PNG)))
+        .route("/robots.txt", get(async move || respond("text/plain; charset=utf-8", robots)))
+        .route("/sitemap.xml", get(async move || respond("application/xml; charset=utf-8", map)))
 }
 
-fn answer(kind: &'static str, body: impl IntoResponse) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, CACHE)], body)
+fn respond(kind: &'static str, body: impl IntoResponse) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, CACHE_CONTROL)], body)
 }
 
 fn robots(public_url: &str) -> String {
     let mut text = "User-agent: *\n".to_owned();
-    for path in NOT_FOR_ROBOTS {
+    for path in DISALLOWED_PATHS {
         // Writing to a string never fails.
         let _ = writeln!(text, "Disallow: {path}");
     }

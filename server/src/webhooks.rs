@@ -28,15 +28,15 @@ const NOT_SIGNED: &str =
 /// Serves the endpoint `POST /webhooks/polar`.
 pub fn router(services: Services) -> Router {
     Router::new()
-        .route("/webhooks/polar", post(polar))
+        .route("/webhooks/polar", post(receive_polar))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(services)
 }
 
 /// Stores a webhook and answers 202; a job processes it. An invalid signature is answered with 401 and stores nothing. If the
 /// headers alone show that it is invalid, the body is not read.
-async fn polar(State(services): State<Services>, request: Request) -> Result<StatusCode, Response> {
-    let not_signed = || ApiError::plain(ErrorCode::Unauthorized, NOT_SIGNED).into_response();
+async fn receive_polar(State(services): State<Services>, request: Request) -> Result<StatusCode, Response> {
+    let not_signed = || ApiError::new(ErrorCode::Unauthorized, NOT_SIGNED).into_response();
     let headers = request.headers().clone();
     if services.config().polar_webhook_secret.is_none() || !may_be_signed(&headers, services.now()) {
         return Err(not_signed());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_signature_is_known_by_its_headers() {
+    fn headers_of_invalid_webhook_are_rejected() {
         let now = AT.to_string();
         for good in [GOOD, &format!("v1,AAAA {GOOD}"), &format!("v2,x {GOOD} v1,y")] {
             assert!(may_be("id", &now, good), "{good}");

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use crate::run::{command, run, say};
+use crate::run::{command, print_progress, run};
 use crate::{postgres, project};
 
 /// Builds the server and the chaos test, starts a private PostgreSQL unless only SQLite is requested, and runs the test.
 /// The arguments are passed to it.
 pub fn chaos(args: &[String]) -> Result<()> {
-    say("building the server and the chaos test");
+    print_progress("building the server and the chaos test");
     run(&mut command("cargo", &["build", "--package", "reef-server", "--package", "reef-chaos"]))?;
     let folder = project::cargo_target()?.join("debug");
     let mut chaos = command(folder.join("reef-chaos"), &["--reef"]);

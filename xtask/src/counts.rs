@@ -19,12 +19,12 @@ impl Counts {
     /// Parses a line of output. A line that is no summary counts nothing. Summaries are nextest's
     /// `Summary [   0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`, cargo test's
     /// `test result: ok. 4 passed; 0 failed; …`, and Playwright's lines `  4 passed (1.2s)` and `  1 failed`.
-    pub fn of_line(line: &str) -> Self {
+    pub fn parse_line(line: &str) -> Self {
         let line = line.trim();
         let summary =
             (line.starts_with("Summary [") && line.contains(" run: ")).then(|| line.split(" run: ").last());
         if let Some(list) = summary.flatten().or_else(|| line.strip_prefix("test result: ")) {
-            return Self::of_list(list);
+            return Self::parse_list(list);
         }
         let mut words = line.split(' ');
         match (words.next().map(str::parse), words.next(), words.next()) {
@@ -36,7 +36,7 @@ impl Counts {
         }
     }
 
-    fn of_list(list: &str) -> Self {
+    fn parse_list(list: &str) -> Self {
         let mut counts = Self::default();
         let words: Vec<&str> = list.split([' ', ',', ';', '.']).filter(|word| !word.is_empty()).collect();
         for pair in words.windows(2) {
@@ -60,24 +60,24 @@ mod tests {
     }
 
     #[test]
-    fn each_runners_summary_is_read() {
+    fn summary_of_each_runner_is_parsed() {
         let nextest =
             "     Summary [   0.214s] 7 tests run: 5 passed (1 slow), 1 failed, 1 timed out, 2 skipped\n";
-        assert_eq!(Counts::of_line(nextest), counts(5, 2));
+        assert_eq!(Counts::parse_line(nextest), counts(5, 2));
         let partial = "     Summary [   0.214s] 3/7 tests run: 2 passed, 1 failed, 0 skipped";
-        assert_eq!(Counts::of_line(partial), counts(2, 1));
+        assert_eq!(Counts::parse_line(partial), counts(2, 1));
         let cargo = "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s";
-        assert_eq!(Counts::of_line(cargo), counts(3, 2));
-        assert_eq!(Counts::of_line("  12 passed (3.4s)"), counts(12, 0));
-        assert_eq!(Counts::of_line("  1 failed"), counts(0, 1));
+        assert_eq!(Counts::parse_line(cargo), counts(3, 2));
+        assert_eq!(Counts::parse_line("  12 passed (3.4s)"), counts(12, 0));
+        assert_eq!(Counts::parse_line("  1 failed"), counts(0, 1));
     }
 
     #[test]
-    fn other_lines_count_nothing() {
+    fn other_lines_are_ignored() {
         for line in
             ["running 3 tests", "   PASS [0.01s] reef-domain 5 passed", "  2 skipped", "4 failed logins", ""]
         {
-            assert_eq!(Counts::of_line(line), counts(0, 0), "{line}");
+            assert_eq!(Counts::parse_line(line), counts(0, 0), "{line}");
         }
     }
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::run::{command, run, say};
+use crate::run::{command, print_progress, run};
 use crate::{project, site};
 
 /// Builds `target/dist/reef`, which contains the site and the migrations, and returns its path. The path does not depend on
 /// cargo's target folder.
 pub fn dist() -> Result<PathBuf> {
     site::build()?;
-    say("building the binary with the site inside");
+    print_progress("building the binary with the site inside");
     run(&mut command(
         "cargo",
         &["build", "--profile", "dist", "--package", "reef-server", "--features", "embed-site"],

@@ -81,7 +81,7 @@ fn main() -> ExitCode {
         Task::Unit { args } => test::unit(&args),
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Site => site::build(),
-        Task::Dist => dist::dist().map(|path| run::say(&format!("built {}", path.display()))),
+        Task::Dist => dist::dist().map(|path| run::print_progress(&format!("built {}", path.display()))),
         Task::Apitest => test::apitest(),
         Task::End2end { args } => test::end2end(&args),
         Task::Lighthouse { args } => test::lighthouse(&args),

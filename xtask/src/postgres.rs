@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::run::{command, output_of, say};
+use crate::run::{command, output_of, print_progress};
 use crate::system;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -30,12 +30,12 @@ pub struct Postgres {
 /// user `postgres`. It does not sync to disk, because test data need not survive a power cut.
 pub fn start() -> Result<Postgres> {
     if let Ok(url) = env::var("TEST_DATABASE_URL") {
-        say("using the PostgreSQL of TEST_DATABASE_URL");
+        print_progress("using the PostgreSQL of TEST_DATABASE_URL");
         return Ok(Postgres { url, server: None });
     }
     let bin = system::postgres_bin()?;
-    say(&format!("starting a private PostgreSQL from {}", bin.display()));
-    let user = if system::is_root() { Some(unprivileged()?) } else { None };
+    print_progress(&format!("starting a private PostgreSQL from {}", bin.display()));
+    let user = if system::is_root() { Some(find_unprivileged_user()?) } else { None };
     let folder = tempfile::Builder::new()
         .prefix("reef-postgres-")
         .tempdir()
@@ -60,7 +60,7 @@ pub fn start() -> Result<Postgres> {
     }
     let port = free_port()?;
     let log = folder.path().join("log");
-    let server = serve(&mut program("postgres", &["-D", "data", "-k", ".", "-F"]), port, &log)?;
+    let server = spawn_server(&mut program("postgres", &["-D", "data", "-k", ".", "-F"]), port, &log)?;
     let mut postgres = Postgres {
         url: format!("postgres://reef@127.0.0.1:{port}/postgres"),
         server: Some((server, folder)),
@@ -69,7 +69,7 @@ pub fn start() -> Result<Postgres> {
     Ok(postgres)
 }
 
-fn serve(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
+fn spawn_server(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
     let log = File::create(log).context("the log of PostgreSQL could not be created")?;
     let port = port.to_string();
     postgres
@@ -82,7 +82,7 @@ fn serve(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> {
 }
 
 /// Returns the user and group ids of `postgres` or `nobody`.
-fn unprivileged() -> Result<(u32, u32)> {
+fn find_unprivileged_user() -> Result<(u32, u32)> {
     for name in ["postgres", "nobody"] {
         let id = |flag| output_of("id", &[flag, name]).and_then(|id| id.parse().ok());
         if let (Some(user), Some(group)) = (id("-u"), id("-g")) {
@@ -128,7 +128,7 @@ impl Drop for Postgres {
             thread::sleep(Duration::from_millis(20));
         }
         if let Err(error) = server.kill().and_then(|()| server.wait()) {
-            say(&format!("PostgreSQL could not be stopped: {error}"));
+            print_progress(&format!("PostgreSQL could not be stopped: {error}"));
         }
     }
 }

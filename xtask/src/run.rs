@@ -13,7 +13,7 @@ use crate::counts::Counts;
 use crate::project;
 
 /// Prints progress on standard error, because standard output belongs to the commands.
-pub fn say(what: &str) {
+pub fn print_progress(what: &str) {
     eprintln!("xtask: {what}");
 }
 
@@ -53,11 +53,11 @@ pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
         .with_context(|| format!("`{}` could not be started", describe(command)))?;
     let stdout = child.stdout.take().expect("the output is piped");
     let stderr = child.stderr.take().expect("the output is piped");
-    let other = thread::spawn(move || pass_on(stderr, std::io::stderr()));
-    let mine = pass_on(stdout, std::io::stdout());
+    let stderr_thread = thread::spawn(move || copy_and_count(stderr, std::io::stderr()));
+    let stdout_counts = copy_and_count(stdout, std::io::stdout());
     let status = child.wait().context("the test runner could not be awaited")?;
-    counts.add(mine);
-    counts.add(other.join().expect("the thread that copies the output does not panic"));
+    counts.add(stdout_counts);
+    counts.add(stderr_thread.join().expect("the thread that copies the output does not panic"));
     if !status.success() {
         bail!("`{}` failed ({status})", describe(command));
     }
@@ -66,13 +66,13 @@ pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
 
 /// Copies the output line by line and counts its tests. Write errors are ignored, so that a closed terminal does not stop
 /// the tests.
-fn pass_on(from: impl Read, mut to: impl Write) -> Counts {
+fn copy_and_count(from: impl Read, mut to: impl Write) -> Counts {
     let mut counts = Counts::default();
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         let _ = to.write_all(&line);
-        counts.add(Counts::of_line(&String::from_utf8_lossy(&line)));
+        counts.add(Counts::parse_line(&String::from_utf8_lossy(&line)));
         line.clear();
     }
     counts

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, run, say};
+use crate::run::{command, print_progress, run};
 use crate::{project, site};
 
 /// Builds the site and the server, and replaces this process with `reef serve`, so that signals reach it directly.
 pub fn serve(args: &[String]) -> Result<()> {
     site::build()?;
-    say("building the server");
+    print_progress("building the server");
     run(&mut command("cargo", &["build", "--package", "reef-server"]))?;
     let reef = project::cargo_target()?.join("debug/reef");
     if !reef.is_file() {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, path_with, run, say};
+use crate::run::{command, path_with, print_progress, run};
 use crate::{project, style, tools};
 
 /// The inputs of the site. A change of any of them triggers a build.
@@ -40,12 +40,12 @@ pub fn build() -> Result<()> {
     if project::site().join("manifest.json").is_file()
         && fs::read_to_string(&stamp).is_ok_and(|built| built == fingerprint)
     {
-        say("the site is up to date");
+        print_progress("the site is up to date");
         return Ok(());
     }
     let started = Instant::now();
-    let path = tools::for_site()?;
-    say("building the site");
+    let path = tools::install_for_site()?;
+    print_progress("building the site");
     style::bundle()?;
     // trunk runs cargo offline, as Trunk.toml configures.
     run(&mut command("cargo", &["fetch", "--quiet"]))?;
@@ -53,21 +53,21 @@ pub fn build() -> Result<()> {
     run(command("trunk", &["build"]).env("PATH", path_with(&folders)?).env("NO_COLOR", "true"))?;
     assemble()?;
     fs::write(&stamp, fingerprint).context("the fingerprint of the site could not be written")?;
-    say(&format!(
+    print_progress(&format!(
         "built the site in {:.1} s: {} KB to download",
         started.elapsed().as_secs_f32(),
-        download()? / 1024
+        download_size()? / 1024
     ));
     Ok(())
 }
 
 /// Fails if the site is larger than its budget.
 pub fn check_size() -> Result<()> {
-    let size = download()?;
+    let size = download_size()?;
     if size > BUDGET {
         bail!("the site is {} KB after brotli; the budget is {} KB", size.div_ceil(1024), BUDGET / 1024);
     }
-    say(&format!("the site is {} KB after brotli, of {} KB", size.div_ceil(1024), BUDGET / 1024));
+    print_progress(&format!("the site is {} KB after brotli, of {} KB", size.div_ceil(1024), BUDGET / 1024));
     Ok(())
 }
 
@@ -105,7 +105,7 @@ fn write_manifest(site: &Path) -> Result<()> {
         .context("manifest.json could not be written")
 }
 
-fn download() -> Result<u64> {
+fn download_size() -> Result<u64> {
     let mut sum = 0;
     for path in files(&project::site().join("pkg"))? {
         if path.extension().is_some_and(|ending| ending == "br") {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, find, output_of, run, say};
+use crate::run::{command, find, output_of, print_progress, run};
 
 /// Returns the folder of PostgreSQL's `initdb` and `postgres`, and installs PostgreSQL if it is missing.
 pub fn postgres_bin() -> Result<PathBuf> {
@@ -67,7 +67,7 @@ fn install(package: &str, what: &str) -> Result<()> {
         (Some(_), false, Some(_)) => &["sudo", "-n", "env"],
         _ => bail!("{what} is missing and could not be installed automatically: install it and try again"),
     };
-    say(&format!("installing {package} with apt-get"));
+    print_progress(&format!("installing {package} with apt-get"));
     for words in [&["update", "-q"][..], &["install", "-q", "-y", "--no-install-recommends", package]] {
         let arguments = [&sudo[1..], &["DEBIAN_FRONTEND=noninteractive", "apt-get"], words].concat();
         run(&mut command(sudo[0], &arguments))?;

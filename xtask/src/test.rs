@@ -7,16 +7,16 @@ use anyhow::{Context as _, Result};
 
 use crate::counts::Counts;
 use crate::postgres::{self, Postgres};
-use crate::run::{command, find, run, run_counting, say};
+use crate::run::{command, find, print_progress, run, run_counting};
 use crate::{chaos, dist, project, site, system, tools};
 
 /// All crates except the browser's. It is only built for wasm32, and cargo would merge its features with the server's.
-const HOST: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
+const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
 
 /// Runs all steps until the first failure. Then prints the duration of each step, and the number of tests last.
 pub fn test() -> ExitCode {
     let mut suite = Suite::default();
-    let done = all(&mut suite);
+    let done = run_all(&mut suite);
     suite.report(done.err().as_ref())
 }
 
@@ -47,9 +47,9 @@ pub fn lighthouse(args: &[String]) -> Result<()> {
     run(playwright("lighthouse")?.args(args))
 }
 
-fn all(suite: &mut Suite) -> Result<()> {
+fn run_all(suite: &mut Suite) -> Result<()> {
     suite.step("formatting", |_| run(&mut command("cargo", &["fmt", "--all", "--check"])))?;
-    suite.step("lints, server", |_| lint(&[&HOST[..], &["--all-targets"]].concat()))?;
+    suite.step("lints, server", |_| lint(&[&HOST_CRATES[..], &["--all-targets"]].concat()))?;
     suite.step("lints, browser", |_| {
         tools::wasm_target()?;
         // With the profile of the site, its build can reuse the macros that this step compiles.
@@ -57,10 +57,13 @@ fn all(suite: &mut Suite) -> Result<()> {
     })?;
     suite.step("licenses, sources and advisories", |_| licenses())?;
     suite.step("tests on SQLite and PostgreSQL", |counts| {
-        run_counting(&mut rust_tests(&HOST, &postgres::start()?), counts)
+        run_counting(&mut rust_tests(&HOST_CRATES, &postgres::start()?), counts)
     })?;
     suite.step("examples in the documentation", |counts| {
-        run_counting(&mut command("cargo", &[&["test", "--quiet", "--doc"], &HOST[..]].concat()), counts)
+        run_counting(
+            &mut command("cargo", &[&["test", "--quiet", "--doc"], &HOST_CRATES[..]].concat()),
+            counts,
+        )
     })?;
     suite.step("site", |_| site::build())?;
     suite.step("size of the site", |_| site::check_size())?;
@@ -81,7 +84,9 @@ fn licenses() -> Result<()> {
     // The advisory database is fetched from GitHub, which not every machine can reach.
     let fetched = command(&deny, &["fetch", "db"]).output().context("cargo-deny could not be started")?;
     if !fetched.status.success() {
-        say("advisories were NOT checked: this machine cannot fetch the RustSec advisory database");
+        print_progress(
+            "advisories were NOT checked: this machine cannot fetch the RustSec advisory database",
+        );
         return Ok(());
     }
     run(&mut command(&deny, &["--offline", "check", "--hide-inclusion-graph", "advisories"]))
@@ -130,7 +135,7 @@ struct Suite {
 
 impl Suite {
     fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Counts) -> Result<()>) -> Result<()> {
-        say(&format!("== {name}"));
+        print_progress(&format!("== {name}"));
         let started = Instant::now();
         let before = self.counts;
         let done = work(&mut self.counts);

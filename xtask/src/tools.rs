@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, find, output_of, run, say};
+use crate::run::{command, find, output_of, print_progress, run};
 use crate::{project, system};
 
 /// The newest version that builds with this toolchain, since 0.22 requires Rust 1.96.
@@ -22,7 +22,7 @@ const FAST_BUILD: [(&str, &str); 3] = [
 ];
 
 /// Installs the tools that build the site. Returns the folders that must come first on PATH.
-pub fn for_site() -> Result<Vec<PathBuf>> {
+pub fn install_for_site() -> Result<Vec<PathBuf>> {
     wasm_target()?;
     let bindgen = locked_version("wasm-bindgen")?;
     // The newest versions of trunk's dependencies do not compile together, so it needs `--locked`.
@@ -53,7 +53,7 @@ pub fn npm(folder: &str) -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(modules);
     }
-    say(&format!("npm ci in {}", folder.display()));
+    print_progress(&format!("npm ci in {}", folder.display()));
     run(command("npm", &["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
     fs::write(&stamp, wanted).context("the lock file of the installed packages could not be saved")?;
     Ok(modules)
@@ -72,7 +72,7 @@ pub fn python(folder: &str) -> Result<PathBuf> {
         return Ok(interpreter);
     }
     let python = system::python()?;
-    say(&format!("installing Python packages into {}", environment.display()));
+    print_progress(&format!("installing Python packages into {}", environment.display()));
     let path = environment.to_str().context("the repository's path is not UTF-8")?;
     run(&mut command(python, &["-m", "venv", "--clear", path]))?;
     let list = requirements.to_str().context("the repository's path is not UTF-8")?;
@@ -93,7 +93,7 @@ pub fn wasm_target() -> Result<()> {
     if find("rustup").is_none() {
         bail!("the Rust target wasm32-unknown-unknown is missing, and rustup is not installed to add it");
     }
-    say("adding the Rust target wasm32-unknown-unknown");
+    print_progress("adding the Rust target wasm32-unknown-unknown");
     run(&mut command("rustup", &["target", "add", "wasm32-unknown-unknown"]))
 }
 
@@ -111,7 +111,7 @@ fn cargo_tool(binary: &str, package: &str, version: &str, options: &[&str]) -> R
     if is_right(&folder.join(binary)) {
         return Ok(Some(folder));
     }
-    say(&format!("installing {package} {version} into {} (a few minutes, once)", home.display()));
+    print_progress(&format!("installing {package} {version} into {} (a few minutes, once)", home.display()));
     let home = home.to_str().context("the cache folder's name is not UTF-8")?;
     let install = ["install", package, "--version", version, "--root", home, "--force"];
     run(command("cargo", &[&install[..], options].concat())
@@ -136,7 +136,7 @@ fn version_in(lock: &str, package: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_locked_version_is_that_of_the_very_package() {
+    fn locked_version_ignores_packages_with_similar_names() {
         let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"a\"\nversion = \"2.0.1\"\n";
         assert_eq!(super::version_in(lock, "a").as_deref(), Some("2.0.1"));
         assert_eq!(super::version_in(lock, "c"), None);

@@ -7,7 +7,7 @@ use web_sys::Element;
 use super::dom;
 
 /// How long the button says "Copied", in milliseconds.
-const SAID_MS: u32 = 2000;
+const COPIED_SHOWN_MS: u32 = 2000;
 
 pub(super) fn start() {
     dom::listen("click", false, |event| {
@@ -18,8 +18,8 @@ pub(super) fn start() {
         };
         let code = button.closest("[data-copy]").ok().flatten().and_then(|block| dom::first(&block, "code"));
         // Copying again before the label is back would keep "Copied" as the label.
-        let is_told = button.has_attribute("data-copied");
-        if let Some(code) = code.filter(|_| !is_told) {
+        let is_copied = button.has_attribute("data-copied");
+        if let Some(code) = code.filter(|_| !is_copied) {
             spawn_local(copy(button, code.text_content().unwrap_or_default()));
         }
     });
@@ -44,5 +44,5 @@ async fn copy(button: Element, text: String) {
             leptos::logging::error!("a button could not be reset");
         }
     };
-    leptos::prelude::set_timeout(again, std::time::Duration::from_millis(SAID_MS.into()));
+    leptos::prelude::set_timeout(again, std::time::Duration::from_millis(COPIED_SHOWN_MS.into()));
 }

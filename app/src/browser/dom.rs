@@ -19,7 +19,7 @@ pub fn document() -> Document {
 }
 
 /// Whether the page is in a visible tab.
-pub fn is_seen() -> bool {
+pub fn is_visible() -> bool {
     !document().hidden()
 }
 
@@ -52,7 +52,7 @@ pub fn first(root: &Element, selector: &str) -> Option<Element> {
 }
 
 /// Dispatches the event by which the shell's script wakes new islands below `root` and converts new times.
-pub fn tell_drawn(root: &Element) {
+pub fn announce_rendered(root: &Element) {
     let init = web_sys::CustomEventInit::new();
     init.set_bubbles(true);
     if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict("reef:rendered", &init)
@@ -63,13 +63,13 @@ pub fn tell_drawn(root: &Element) {
 }
 
 /// Waits for this long.
-pub async fn pause(time: Duration) {
+pub async fn sleep(time: Duration) {
     let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
-    let over = Promise::new(&mut |resolve, _| {
+    let promise = Promise::new(&mut |resolve, _| {
         if window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis).is_err() {
             leptos::logging::error!("a timeout could not be set");
         }
     });
     // This promise is never rejected.
-    let _ = JsFuture::from(over).await;
+    let _ = JsFuture::from(promise).await;
 }

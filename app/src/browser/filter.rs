@@ -27,16 +27,16 @@ pub(super) fn start() {
         };
         let change = CHANGES.get().wrapping_add(1);
         CHANGES.set(change);
-        let ask = move || {
+        let search = move || {
             if CHANGES.get() == change {
-                spawn_local(show(form.clone()));
+                spawn_local(show_results(form.clone()));
             }
         };
-        leptos::prelude::set_timeout(ask, PAUSE);
+        leptos::prelude::set_timeout(search, PAUSE);
     });
 }
 
-async fn show(form: HtmlFormElement) {
+async fn show_results(form: HtmlFormElement) {
     let Ok(address) = address_of(&form) else { return };
     let Ok(history) = dom::window().history() else { return };
     if history.replace_state_with_url(&JsValue::NULL, "", Some(&address)).is_ok() {

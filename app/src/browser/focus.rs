@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, FocusOptions, HtmlElement, HtmlFormElement, Storage, Url};
 
-use super::{dom, findings};
+use super::{check_results, dom};
 
 const FOCUSABLE: &str = "a[href], button:enabled, summary, input, select, textarea, [tabindex]";
 /// The session storage key for the control whose form leads to another page.
@@ -74,7 +74,7 @@ pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
         return;
     }
     let wrong = dom::all(form, "[aria-invalid='true']").into_iter().map(first_control);
-    let refused = findings::fields_to_fix(form);
+    let refused = check_results::fields_to_fix(form);
     let message = dom::first(form, "[data-problem]:not(:empty)");
     if wrong.chain(refused).any(|field| focus_and_scroll(&field))
         || message.is_some_and(|message| make_focusable_and_focus(&message))

@@ -10,9 +10,9 @@ use web_sys::{
 use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 
 use super::focus::{self, Focus};
-use super::refresh::catch_up;
-use super::{dom, findings, notices, password};
-use crate::findings::Finding;
+use super::refresh::refresh_waiting_region;
+use super::{check_results, dom, notices, password_field};
+use crate::checks::CheckResult;
 
 /// The header with which leptos_axum marks an answer that redirects.
 const REDIRECT_HEADER: &str = "serverfnredirect";
@@ -20,7 +20,7 @@ const UNREACHABLE: &str = "Reef can’t be reached. Check your connection and tr
 
 /// The error of a server function: the server's `AppError`.
 #[derive(Deserialize)]
-pub(super) struct Refusal {
+pub(super) struct FormFailure {
     #[serde(default)]
     is_signed_out: bool,
     message: String,
@@ -28,8 +28,8 @@ pub(super) struct Refusal {
     issues: Vec<reef_domain::Issue>,
 }
 
-impl Refusal {
-    fn saying(message: impl Into<String>) -> Self {
+impl FormFailure {
+    fn with_message(message: impl Into<String>) -> Self {
         Self { is_signed_out: false, message: message.into(), issues: Vec::new() }
     }
 }
@@ -39,7 +39,7 @@ pub(super) struct Answer {
     /// What the function returned, as JSON.
     pub(super) text: String,
     /// The address that it redirects to.
-    to: String,
+    location: String,
 }
 
 pub(super) fn start() {
@@ -73,50 +73,52 @@ fn submit(form: HtmlFormElement, event: &Event) {
         .or_else(|| form.get_attribute("action"))
         .unwrap_or_default();
     // A button may only check the fields.
-    let asks = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
+    let is_check = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
     let sender = focus::sender(&form, button.as_ref());
     set_busy(&form, button.as_ref(), true);
     // A notice of an earlier form would be read as the answer to this one.
-    notices::take_away();
+    notices::remove_all();
     spawn_local(async move {
-        let refused = if asks {
-            try_out(&form, button.as_ref(), &path, &body).await.err()
+        let failure = if is_check {
+            submit_check(&form, button.as_ref(), &path, &body).await.err()
         } else {
-            leave(&path, &body, sender.as_ref()).await.err()
+            submit_and_leave(&path, &body, sender.as_ref()).await.err()
         };
-        let stays = asks || refused.is_some();
-        if let Some(refusal) = refused {
+        let stays_on_page = is_check || failure.is_some();
+        if let Some(refusal) = failure {
             set_busy(&form, button.as_ref(), false);
-            show(&form, refusal);
+            show_failure(&form, refusal);
         }
-        if stays {
+        if stays_on_page {
             focus::after_answer(&form, sender.as_ref());
         }
-        catch_up(&form).await;
+        refresh_waiting_region(&form).await;
     });
 }
 
 /// Posts a form and goes where it leads. The form stays busy until the other page is there.
-async fn leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), Refusal> {
+async fn submit_and_leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), FormFailure> {
     let answer = post(path, body).await?;
-    focus::save_sender(&answer.to, sender);
-    go(&answer.to).map_err(|_| Refusal::saying("Your browser can’t open the next page. Reload this page."))
+    focus::save_sender(&answer.location, sender);
+    open_page(&answer.location)
+        .map_err(|_| FormFailure::with_message("Your browser can’t open the next page. Reload this page."))
 }
 
 /// Posts a form to be checked, and shows the results.
-async fn try_out(
+async fn submit_check(
     form: &HtmlFormElement,
     button: Option<&HtmlElement>,
     path: &str,
     body: &str,
-) -> Result<(), Refusal> {
-    findings::clear(form);
+) -> Result<(), FormFailure> {
+    check_results::clear(form);
     let answer = post(path, body).await?;
-    let found: Vec<Finding> = serde_json::from_str(&answer.text)
-        .map_err(|_| Refusal::saying("Reef’s answer can’t be read. Reload the page and try again."))?;
+    let found: Vec<CheckResult> = serde_json::from_str(&answer.text).map_err(|_| {
+        FormFailure::with_message("Reef’s answer can’t be read. Reload the page and try again.")
+    })?;
     set_busy(form, button, false);
-    clear(form);
-    findings::show(form, &found);
+    clear_errors(form);
+    check_results::show_results(form, &found);
     Ok(())
 }
 
@@ -133,15 +135,15 @@ fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<Strin
 }
 
 /// Posts a form. Returns the answer to a success.
-pub(super) async fn post(path: &str, body: &str) -> Result<Answer, Refusal> {
-    let response = send(path, body).await.map_err(|_| Refusal::saying(UNREACHABLE))?;
+pub(super) async fn post(path: &str, body: &str) -> Result<Answer, FormFailure> {
+    let response = send(path, body).await.map_err(|_| FormFailure::with_message(UNREACHABLE))?;
     // Chromium reports an answer that is not read to its end as a failed request.
     let text = text_of(&response).await;
     if response.ok() {
-        return Ok(Answer { text, to: place_of(&response) });
+        return Ok(Answer { text, location: location_of(&response) });
     }
     Err(serde_json::from_str(&text).unwrap_or_else(|_| {
-        Refusal::saying(format!(
+        FormFailure::with_message(format!(
             "Reef answered with status {}. Reload the page and try again.",
             response.status()
         ))
@@ -149,7 +151,7 @@ pub(super) async fn post(path: &str, body: &str) -> Result<Answer, Refusal> {
 }
 
 /// The address that a success redirects to.
-fn place_of(response: &Response) -> String {
+fn location_of(response: &Response) -> String {
     let headers = response.headers();
     let leads = headers.has(REDIRECT_HEADER).unwrap_or(false);
     let to = headers.get("location").ok().flatten().filter(|_| leads);
@@ -176,7 +178,7 @@ async fn send(path: &str, body: &str) -> Result<Response, JsValue> {
 }
 
 /// Opens a page; reloads it if it is this one.
-fn go(to: &str) -> Result<(), JsValue> {
+fn open_page(to: &str) -> Result<(), JsValue> {
     let location = dom::window().location();
     let before = location.href()?;
     let here = before.split('#').next().unwrap_or_default();
@@ -207,30 +209,30 @@ fn set_busy(form: &Element, button: Option<&HtmlElement>, busy: bool) {
 }
 
 /// Shows an error: each issue at its field, and the rest above the form.
-fn show(form: &HtmlFormElement, refusal: Refusal) {
-    clear(form);
+fn show_failure(form: &HtmlFormElement, refusal: FormFailure) {
+    clear_errors(form);
     let mut above = vec![refusal.message];
     for issue in refusal.issues {
-        if issue.path == "password" && password::is_missing(form) {
-            password::add_field(form);
+        if issue.path == "password" && password_field::is_missing(form) {
+            password_field::add_field(form);
         }
         match dom::first(form, &format!("[data-issue~='{}']", issue.path)) {
-            Some(place) => mark(form, &place, Some(&issue.message)),
+            Some(place) => set_issue(form, &place, Some(&issue.message)),
             None => above.push(issue.message),
         }
     }
     if let Some(problem) = dom::first(form, "[data-problem]") {
         for line in above {
-            add(&problem, "p", &line);
+            append(&problem, "p", &line);
         }
         if refusal.is_signed_out {
-            lead_to_sign_in(&problem);
+            add_sign_in_link(&problem);
         }
     }
 }
 
 /// Appends an element with a text to a place.
-fn add(place: &Element, tag: &str, words: &str) -> Option<Element> {
+fn append(place: &Element, tag: &str, words: &str) -> Option<Element> {
     let element = dom::document().create_element(tag).ok()?;
     element.set_text_content(Some(words));
     place.append_child(&element).ok()?;
@@ -238,18 +240,18 @@ fn add(place: &Element, tag: &str, words: &str) -> Option<Element> {
 }
 
 /// Offers to sign in again, which leads back to this page.
-fn lead_to_sign_in(place: &Element) {
+fn add_sign_in_link(place: &Element) {
     let here = dom::window().location().pathname().unwrap_or_default();
     let to = format!("/signin?next={}", encode_uri_component(&here));
-    let link = add(place, "p", "").and_then(|line| add(&line, "a", "Sign in"));
+    let link = append(place, "p", "").and_then(|line| append(&line, "a", "Sign in"));
     if link.is_none_or(|link| link.set_attribute("href", &to).is_err()) {
         console::error_1(&"a link could not be shown".into());
     }
 }
 
-fn clear(form: &HtmlFormElement) {
+fn clear_errors(form: &HtmlFormElement) {
     for place in dom::all(form, "[data-issue]") {
-        mark(form, &place, None);
+        set_issue(form, &place, None);
     }
     if let Some(problem) = dom::first(form, "[data-problem]") {
         problem.set_text_content(None);
@@ -257,7 +259,7 @@ fn clear(form: &HtmlFormElement) {
 }
 
 /// Shows what is wrong with a field at its place for issues, or removes that.
-pub(super) fn mark(form: &Element, place: &Element, words: Option<&str>) {
+pub(super) fn set_issue(form: &Element, place: &Element, words: Option<&str>) {
     place.set_text_content(words);
     let Some(field) = dom::first(form, &format!("[aria-describedby~='{}']", place.id())) else { return };
     let done = match words {

@@ -14,65 +14,65 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventSource, MessageEvent};
 
-use super::refresh::{FIRST_PAUSE, longer, refresh, refresh_or_leave};
+use super::refresh::{FIRST_PAUSE, next_pause, refresh, refresh_or_leave};
 use super::{dom, notices};
 use crate::deployment_outcome::DeploymentWatch;
 
 /// How long a hidden tab keeps its connection, so that a short look at another tab costs nothing.
-const REST_AFTER: Duration = Duration::from_secs(20);
+const HIDDEN_CLOSE_AFTER: Duration = Duration::from_secs(20);
 
 /// The stream of a page, over all its connections.
-struct Follower {
+struct LiveStream {
     /// The path of the stream. Its query has the stamp of what the page showed at first.
     path: String,
     /// The stamp of the last snapshot.
-    seen: RefCell<Option<String>>,
+    last_stamp: RefCell<Option<String>>,
     source: RefCell<Option<EventSource>>,
     deployment: RefCell<DeploymentWatch>,
     /// True when what the page shows was deleted.
-    is_over: Cell<bool>,
+    is_ended: Cell<bool>,
     /// How often the tab was hidden or shown.
-    turns: Cell<u32>,
+    visibility_changes: Cell<u32>,
     /// True while the connection is lost.
     lost: RwSignal<bool>,
     /// The pause after the next failed attempt.
-    pause: Cell<Duration>,
+    retry_pause: Cell<Duration>,
 }
 
 /// Follows the stream at `path` for the life of the page, except while the tab is hidden, and refreshes the page's regions with each
 /// snapshot. `lost` is true while the connection is lost.
 pub fn follow(path: &str, lost: RwSignal<bool>) {
-    let follower = Rc::new(Follower {
+    let follower = Rc::new(LiveStream {
         path: path.to_owned(),
-        seen: RefCell::default(),
+        last_stamp: RefCell::default(),
         deployment: RefCell::new(DeploymentWatch::new(shows_deployment())),
         source: RefCell::default(),
-        is_over: Cell::new(false),
-        turns: Cell::new(0),
+        is_ended: Cell::new(false),
+        visibility_changes: Cell::new(0),
         lost,
-        pause: Cell::new(FIRST_PAUSE),
+        retry_pause: Cell::new(FIRST_PAUSE),
     });
     Rc::clone(&follower).open();
     dom::listen("visibilitychange", false, move |_| {
-        follower.turns.set(follower.turns.get().wrapping_add(1));
-        if dom::is_seen() {
+        follower.visibility_changes.set(follower.visibility_changes.get().wrapping_add(1));
+        if dom::is_visible() {
             Rc::clone(&follower).open();
         } else {
-            follower.rest_later();
+            follower.close_if_still_hidden();
         }
     });
 }
 
-impl Follower {
+impl LiveStream {
     /// Opens a connection, unless there is one or none is needed.
     fn open(self: Rc<Self>) {
         let is_open =
             self.source.borrow().as_ref().is_some_and(|source| source.ready_state() != EventSource::CLOSED);
-        if is_open || self.is_over.get() {
+        if is_open || self.is_ended.get() {
             return;
         }
-        if !dom::is_seen() {
-            self.rest_later();
+        if !dom::is_visible() {
+            self.close_if_still_hidden();
         }
         let Ok(source) = EventSource::new(&self.address()) else {
             self.lost.set(true);
@@ -80,14 +80,14 @@ impl Follower {
         };
         self.source.replace(Some(source.clone()));
         let follower = Rc::clone(&self);
-        on(&source, "open", move |_| {
+        add_listener(&source, "open", move |_| {
             follower.lost.set(false);
-            follower.pause.set(FIRST_PAUSE);
+            follower.retry_pause.set(FIRST_PAUSE);
         });
         let follower = Rc::clone(&self);
-        on(&source, "message", move |event| {
+        add_listener(&source, "message", move |event| {
             let Some(message) = event.dyn_ref::<MessageEvent>() else { return };
-            follower.seen.replace(Some(message.last_event_id()));
+            follower.last_stamp.replace(Some(message.last_event_id()));
             let snapshot = message.data().as_string().unwrap_or_default();
             if let Some(notice) = follower.deployment.borrow_mut().apply(&snapshot) {
                 notices::schedule(notice);
@@ -95,28 +95,28 @@ impl Follower {
             spawn_local(refresh());
         });
         let follower = Rc::clone(&self);
-        on(&source, "gone", move |_| {
-            follower.is_over.set(true);
+        add_listener(&source, "gone", move |_| {
+            follower.is_ended.set(true);
             follower.close();
             spawn_local(refresh_or_leave());
         });
         let failed = source.clone();
-        on(&source, "error", move |_| {
+        add_listener(&source, "error", move |_| {
             self.lost.set(true);
             if failed.ready_state() == EventSource::CLOSED {
-                self.ask_again();
+                self.reconnect();
             }
         });
     }
 
-    fn rest_later(self: &Rc<Self>) {
-        let (follower, turn) = (Rc::clone(self), self.turns.get());
+    fn close_if_still_hidden(self: &Rc<Self>) {
+        let (follower, turn) = (Rc::clone(self), self.visibility_changes.get());
         let rest = move || {
-            if follower.turns.get() == turn {
+            if follower.visibility_changes.get() == turn {
                 follower.close();
             }
         };
-        set_timeout(rest, REST_AFTER);
+        set_timeout(rest, HIDDEN_CLOSE_AFTER);
     }
 
     fn close(&self) {
@@ -127,7 +127,7 @@ impl Follower {
 
     /// The address of the stream with the stamp of the last snapshot.
     fn address(&self) -> String {
-        let seen = self.seen.borrow();
+        let seen = self.last_stamp.borrow();
         match (&*seen, self.path.split_once('?')) {
             (Some(stamp), Some((path, _))) => format!("{path}?seen={stamp}"),
             _ => self.path.clone(),
@@ -136,10 +136,10 @@ impl Follower {
 
     /// Reconnects after a pause. Browsers give up a stream that was answered with anything but 200, even a proxy's 502 during a
     /// restart. Refreshing the page finds out whether the stream has ended, because the session has for example.
-    fn ask_again(self: &Rc<Self>) {
+    fn reconnect(self: &Rc<Self>) {
         spawn_local(refresh());
-        let pause = self.pause.get();
-        self.pause.set(longer(pause));
+        let pause = self.retry_pause.get();
+        self.retry_pause.set(next_pause(pause));
         let follower = Rc::clone(self);
         set_timeout(move || follower.open(), pause);
     }
@@ -151,7 +151,7 @@ fn shows_deployment() -> bool {
     root.is_some_and(|root| dom::first(&root, "[data-region='state'] .badge.deploying").is_some())
 }
 
-fn on(source: &EventSource, name: &str, handler: impl Fn(Event) + 'static) {
+fn add_listener(source: &EventSource, name: &str, handler: impl Fn(Event) + 'static) {
     let handler = Closure::<dyn Fn(Event)>::new(handler).into_js_value();
     if source.add_event_listener_with_callback(name, handler.unchecked_ref()).is_err() {
         leptos::logging::error!("a listener could not be added to the stream");

@@ -1,29 +1,29 @@
 //! Scripts that enhance plain pages, which work without them. Every listener is on the document, so that content that is
 //! rendered later needs none of its own.
 
-mod checks;
+mod api_console;
+mod check_results;
 mod copy;
 pub mod dom;
 mod filter;
-mod findings;
 mod focus;
+mod form_state;
 mod forms;
 pub mod live;
 mod notices;
-mod password;
+mod password_field;
 pub mod refresh;
-mod try_it;
-mod typed;
+mod validation;
 
 /// Starts all of them. Called once, when the WebAssembly is loaded.
 pub fn start() {
     forms::start();
-    checks::start();
+    validation::start();
     copy::start();
     filter::start();
-    findings::start();
+    check_results::start();
     notices::start();
     refresh::start();
-    try_it::start();
+    api_console::start();
     focus::focus_after_navigation();
 }

@@ -13,8 +13,8 @@ thread_local! {
 }
 
 pub(super) fn start() {
-    if place().is_some() {
-        forget_or_complain();
+    if container().is_some() {
+        remove_from_address_or_log();
     }
     dom::listen("click", false, |event| {
         let button =
@@ -29,7 +29,7 @@ pub(super) fn start() {
 /// Removes a toast. The focus moves to the content that follows it.
 fn dismiss(toast: &Element) {
     toast.remove();
-    forget_or_complain();
+    remove_from_address_or_log();
     let root = dom::document().document_element();
     let next = root.and_then(|root| dom::first(&root, ".arrival[tabindex], #main"));
     if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok())
@@ -39,8 +39,8 @@ fn dismiss(toast: &Element) {
     }
 }
 
-fn forget_or_complain() {
-    if forget().is_err() {
+fn remove_from_address_or_log() {
+    if remove_from_address().is_err() {
         leptos::logging::error!("the notice could not be removed from the address");
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn schedule(words: &'static str) {
 
 /// Shows the notice that was scheduled, if there is one.
 pub(super) fn show_scheduled() {
-    if let (Some(words), Some(place)) = (NEXT.take(), place()) {
+    if let (Some(words), Some(place)) = (NEXT.take(), container()) {
         place.set_inner_html("");
         if append_toast(&place, words).is_err() {
             leptos::logging::error!("a notice could not be shown");
@@ -80,17 +80,17 @@ fn append(parent: &Element, tag: &str) -> Result<Element, JsValue> {
     Ok(element)
 }
 
-pub(super) fn take_away() {
-    if let Some(place) = place() {
+pub(super) fn remove_all() {
+    if let Some(place) = container() {
         place.set_inner_html("");
     }
 }
 
-fn place() -> Option<Element> {
+fn container() -> Option<Element> {
     dom::first(&dom::document().document_element()?, ".transient")
 }
 
-fn forget() -> Result<(), JsValue> {
+fn remove_from_address() -> Result<(), JsValue> {
     let url = web_sys::Url::new(&dom::window().location().href()?)?;
     let query = url.search_params();
     if query.has("done") {

@@ -15,7 +15,7 @@ use web_sys::js_sys;
 use web_sys::{Document, DomParser, Element, RequestInit, Response, SupportedType};
 
 use super::focus::Focus;
-use super::typed::{self, Typed};
+use super::form_state::{self, FormState};
 use super::{dom, notices};
 
 /// The pause before the first retry of a failed request.
@@ -23,26 +23,26 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How often a page is refreshed that shows something without events.
-const LOOK_AGAIN: Duration = Duration::from_secs(6);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(6);
 /// The attribute of a region whose new content waits until its form has been sent.
-const LATE: &str = "data-late";
+const WAITING: &str = "data-late";
 
 thread_local! {
     /// The number of refreshes so far.
-    static LOOKS: Cell<u32> = const { Cell::new(0) };
+    static REFRESHES: Cell<u32> = const { Cell::new(0) };
     /// Whether the last refresh is still running.
-    static IS_LOOKING: Cell<bool> = const { Cell::new(false) };
+    static IS_REFRESHING: Cell<bool> = const { Cell::new(false) };
     /// The HTML that the server rendered last for each region. The region itself differs when a reader opens or closes parts of it.
-    static DRAWN: RefCell<HashMap<String, String>> = RefCell::default();
+    static RENDERED: RefCell<HashMap<String, String>> = RefCell::default();
 }
 
 pub(super) fn start() {
-    set_interval(look_again, LOOK_AGAIN);
+    set_interval(refresh_unless_running, REFRESH_INTERVAL);
 }
 
 /// Refreshes a page that shows something without events, a failed payment for example.
-fn look_again() {
-    if !dom::is_seen() || IS_LOOKING.get() {
+fn refresh_unless_running() {
+    if !dom::is_visible() || IS_REFRESHING.get() {
         return;
     }
     let root = dom::document().document_element();
@@ -52,7 +52,7 @@ fn look_again() {
 }
 
 /// The next pause: twice as long, up to the longest.
-pub(super) fn longer(pause: Duration) -> Duration {
+pub(super) fn next_pause(pause: Duration) -> Duration {
     (pause * 2).min(LONGEST_PAUSE)
 }
 
@@ -65,27 +65,27 @@ pub async fn refresh() {
 /// Replaces the regions of this page by those of the page at `address`, unless a later refresh has begun meanwhile, because answers
 /// may overtake each other. An event arrives only once, so a failed request is repeated until it succeeds.
 pub async fn refresh_to(address: &str) {
-    let look = LOOKS.get().wrapping_add(1);
-    LOOKS.set(look);
-    IS_LOOKING.set(true);
+    let number = REFRESHES.get().wrapping_add(1);
+    REFRESHES.set(number);
+    IS_REFRESHING.set(true);
     let mut wait = FIRST_PAUSE;
     let loaded = loop {
         let loaded = load(address).await;
-        if LOOKS.get() != look {
+        if REFRESHES.get() != number {
             return;
         }
         if let Ok(loaded) = loaded {
             break loaded;
         }
-        dom::pause(wait).await;
-        if LOOKS.get() != look {
+        dom::sleep(wait).await;
+        if REFRESHES.get() != number {
             return;
         }
-        wait = longer(wait);
+        wait = next_pause(wait);
     };
-    IS_LOOKING.set(false);
+    IS_REFRESHING.set(false);
     match loaded {
-        Some(new) => take(&new),
+        Some(new) => replace_regions(&new),
         // The address redirects, to the sign-in page for example. Reloading follows it.
         None => reload(),
     }
@@ -93,26 +93,26 @@ pub async fn refresh_to(address: &str) {
 
 /// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and leads on itself.
 pub async fn refresh_or_leave() {
-    if !is_leaving() {
+    if !is_form_busy() {
         refresh().await;
     }
 }
 
 /// Replaces the region of a form that has been sent, if its new content has waited for that.
-pub async fn catch_up(form: &Element) {
-    let late = form.closest("[data-late]").ok().flatten();
-    if late.is_some_and(|region| region.remove_attribute(LATE).is_ok()) {
+pub async fn refresh_waiting_region(form: &Element) {
+    let waiting = form.closest("[data-late]").ok().flatten();
+    if waiting.is_some_and(|region| region.remove_attribute(WAITING).is_ok()) {
         refresh().await;
     }
 }
 
-fn is_leaving() -> bool {
+fn is_form_busy() -> bool {
     let root = dom::document().document_element();
     root.is_some_and(|root| dom::first(&root, "form[aria-busy]").is_some())
 }
 
 fn reload() {
-    if is_leaving() {
+    if is_form_busy() {
         return;
     }
     if dom::window().location().reload().is_err() {
@@ -134,7 +134,7 @@ async fn load(address: &str) -> Result<Option<Document>, JsValue> {
     DomParser::new()?.parse_from_string(&text, SupportedType::TextHtml).map(Some)
 }
 
-fn take(new: &Document) {
+fn replace_regions(new: &Document) {
     dom::document().set_title(&new.title());
     let (Some(here), Some(there)) = (dom::document().document_element(), new.document_element()) else {
         return;
@@ -143,7 +143,7 @@ fn take(new: &Document) {
         let name = region.get_attribute("data-region").unwrap_or_default();
         let found = dom::first(&there, &format!("[data-region='{name}']"));
         match found {
-            Some(content) => renew(&name, &region, &content),
+            Some(content) => replace_region(&name, &region, &content),
             // The page has other regions than before.
             None => return reload(),
         }
@@ -151,31 +151,31 @@ fn take(new: &Document) {
     notices::show_scheduled();
 }
 
-fn renew(name: &str, region: &Element, content: &Element) {
+fn replace_region(name: &str, region: &Element, content: &Element) {
     let key = content.get_attribute("data-key");
     let is_same_thing = region.get_attribute("data-key") == key;
     let new = content.inner_html();
-    let is_no_news = DRAWN.with_borrow(|drawn| match drawn.get(name) {
+    let is_unchanged = RENDERED.with_borrow(|drawn| match drawn.get(name) {
         Some(drawn) => *drawn == new,
-        None => first_drawn(region) == new,
+        None => first_rendered(region) == new,
     });
-    if is_no_news || (is_same_thing && is_in_use(region)) {
+    if is_unchanged || (is_same_thing && is_in_use(region)) {
         return;
     }
     if dom::first(region, "form[aria-busy]").is_some() {
-        if region.set_attribute(LATE, "").is_err() {
+        if region.set_attribute(WAITING, "").is_err() {
             leptos::logging::error!("a region could not be marked");
         }
         return;
     }
     // A notice is about the state that it was shown with.
     if name == "state" {
-        notices::take_away();
+        notices::remove_all();
     }
-    let (focus, typed) = (Focus::in_region(region), Typed::in_region(region));
+    let (focus, typed) = (Focus::in_region(region), FormState::of_region(region));
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();
     region.set_inner_html(&new);
-    DRAWN.with_borrow_mut(|drawn| drawn.insert(name.to_owned(), new));
+    RENDERED.with_borrow_mut(|drawn| drawn.insert(name.to_owned(), new));
     if let Some(key) = key
         && region.set_attribute("data-key", &key).is_err()
     {
@@ -190,12 +190,12 @@ fn renew(name: &str, region: &Element, content: &Element) {
     if let Some(focus) = focus {
         focus.restore(region);
     }
-    dom::tell_drawn(region);
+    dom::announce_rendered(region);
 }
 
 /// The HTML that the server rendered for a region at first. The shell's script saves it before it converts times to the reader's
 /// time zone.
-fn first_drawn(region: &Element) -> String {
+fn first_rendered(region: &Element) -> String {
     let kept = js_sys::Reflect::get(region, &JsValue::from_str("renderedHtml")).ok();
     kept.and_then(|html| html.as_string()).unwrap_or_else(|| region.inner_html())
 }
@@ -203,5 +203,5 @@ fn first_drawn(region: &Element) -> String {
 /// Whether the reader works in a region: a dialog is open, a field has the focus or differs from how the server rendered it.
 fn is_in_use(region: &Element) -> bool {
     let is_open = dom::first(region, ":popover-open, input:focus, textarea:focus, select:focus").is_some();
-    is_open || typed::is_anything(region)
+    is_open || form_state::is_any_changed(region)
 }

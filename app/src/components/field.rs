@@ -49,7 +49,7 @@ pub fn TextField(
                 id=id
                 name=name
                 type=kind
-                value=form.kept(name).unwrap_or(value)
+                value=form.typed_value(name).unwrap_or(value)
                 autocomplete=autocomplete
                 autocapitalize="none"
                 spellcheck="false"
@@ -96,10 +96,10 @@ pub fn NewPasswordField(
 /// A script may still have to add the field, when those minutes end before the form is sent: `browser::password` finds its place and
 /// its hint here.
 #[component]
-pub fn PasswordAgain(
+pub fn ConfirmPassword(
     form: Form,
     /// Whether the session has verified the password.
-    given: bool,
+    verified: bool,
     /// Why the password is needed, as a sentence.
     reason: &'static str,
     /// Suffix of the field's id where the page has several forms of the same name.
@@ -108,7 +108,7 @@ pub fn PasswordAgain(
 ) -> impl IntoView {
     let is_wrong = form.issue(&["password"]).is_some();
     // A refused password needs its field, which says what is wrong.
-    if given && !is_wrong {
+    if verified && !is_wrong {
         return view! { <div hidden data-password-reason=reason></div> }.into_any();
     }
     let id = form.id(&format!("password{about}"));
@@ -133,32 +133,32 @@ pub fn PasswordAgain(
 }
 
 /// An option of [`Choices`].
-pub struct Choice {
+pub struct RadioOption {
     /// The value in the form.
     pub value: &'static str,
     pub label: String,
     /// A sentence below the label.
-    pub meaning: String,
+    pub description: String,
 }
 
 /// Radio buttons, with a sentence for each.
 #[component]
-pub fn Choices(
+pub fn RadioGroup(
     form: Form,
     /// The field's name in the form.
     name: &'static str,
     /// The API's names of the field.
     path: &'static [&'static str],
     label: &'static str,
-    options: Vec<Choice>,
+    options: Vec<RadioOption>,
     /// The value that is chosen initially.
     #[prop(optional)]
     chosen: Option<&'static str>,
 ) -> impl IntoView {
-    let kept = form.kept(name).or_else(|| chosen.map(str::to_owned));
+    let kept = form.typed_value(name).or_else(|| chosen.map(str::to_owned));
     let issue_id = format!("{}-issue", form.id(name));
     let described_by = issue_id.clone();
-    let choice = |option: Choice| {
+    let choice = |option: RadioOption| {
         let id = form.id(option.value);
         let meaning_id = format!("{id}-meaning");
         view! {
@@ -174,7 +174,7 @@ pub fn Choices(
                 />
                 <div>
                     <label for=id>{option.label}</label>
-                    <p class="hint" id=meaning_id>{option.meaning}</p>
+                    <p class="hint" id=meaning_id>{option.description}</p>
                 </div>
             </div>
         }
@@ -189,7 +189,7 @@ pub fn Choices(
 }
 
 #[component]
-pub fn Tick(
+pub fn Checkbox(
     form: Form,
     /// The field's name in the form.
     name: &'static str,
@@ -199,13 +199,13 @@ pub fn Tick(
     #[prop(into)] label: String,
     /// Whether the box is checked initially.
     #[prop(optional)]
-    ticked: bool,
+    checked: bool,
     /// Further content of the label.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
     let id = form.id(&format!("{name}-{value}"));
-    let ticked = form.kept(name).map_or(ticked, |kept| kept.split(' ').any(|one| one == value));
+    let ticked = form.typed_value(name).map_or(checked, |kept| kept.split(' ').any(|one| one == value));
     view! {
         <div class="choice">
             <input type="checkbox" id=id.clone() name=name value=value checked=ticked/>
@@ -225,7 +225,7 @@ pub fn SelectField(
     options: &'static [(&'static str, &'static str)],
 ) -> impl IntoView {
     let id = form.id(name);
-    let kept = form.kept(name);
+    let kept = form.typed_value(name);
     let option = |&(value, words): &(&'static str, &'static str)| {
         view! { <option value=value selected=kept.as_deref() == Some(value)>{words}</option> }
     };

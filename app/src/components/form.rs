@@ -11,7 +11,7 @@ use server_fn::ServerFn;
 use server_fn::error::ServerFnUrlError;
 
 use crate::error::AppError;
-use crate::form_address::{ERROR, PATH};
+use crate::form_error_query::{ERROR, PATH};
 use crate::server::{query_value, request_path};
 
 /// The state of one form of a page.
@@ -37,8 +37,8 @@ impl Form {
     }
 
     /// The same form for one of several things on the page: an error belongs to the form whose hidden `field` has this `value`.
-    pub fn about(self, field: &str, value: &str) -> Self {
-        if self.kept(field).is_some_and(|failed| failed != value) {
+    pub fn for_item(self, field: &str, value: &str) -> Self {
+        if self.typed_value(field).is_some_and(|failed| failed != value) {
             // A value that is disposed of with its page needs no change.
             let _ = self.error.try_set_value(None);
         }
@@ -46,7 +46,7 @@ impl Form {
     }
 
     /// The same form with the action of another one: for a form with two buttons, whose second button failed.
-    pub fn leading_to(self, other: Self) -> Self {
+    pub fn with_action_of(self, other: Self) -> Self {
         Self { path: other.path, ..self }
     }
 
@@ -61,7 +61,7 @@ impl Form {
     }
 
     /// What was typed into a field when the last attempt failed; `None` for secrets, which are never given back.
-    pub fn kept(&self, field: &str) -> Option<String> {
+    pub fn typed_value(&self, field: &str) -> Option<String> {
         self.with_error(|error| {
             let (_, value) = error.values.iter().find(|(name, _)| name == field)?;
             Some(value.clone())
@@ -92,7 +92,7 @@ pub fn PostForm(form: Form, #[prop(optional)] class: &'static str, children: Chi
 /// Says above a form why it failed. It is always in the page, because screen readers read out only what changes in an element that
 /// they know.
 #[component]
-pub fn Problem(form: Form) -> impl IntoView {
+pub fn FormErrorMessage(form: Form) -> impl IntoView {
     let here = request_path();
     let shown = form.with_error(|error| Some(error.clone())).map(|error| {
         let elsewhere = |issue: &Issue| !form.fields.contains(&&*issue.path);
@@ -105,9 +105,9 @@ pub fn Problem(form: Form) -> impl IntoView {
         }
     });
     // Without scripts the page is loaded again and begins at its top. The focus brings the reader here.
-    let is_told = shown.is_some();
+    let has_error = shown.is_some();
     view! {
-        <div role="alert" class="problem" data-problem="" tabindex=is_told.then_some("-1") autofocus=is_told>
+        <div role="alert" class="problem" data-problem="" tabindex=has_error.then_some("-1") autofocus=has_error>
             {shown}
         </div>
     }
@@ -137,7 +137,7 @@ pub fn Submit(
     class: &'static str,
     /// The label for screen readers, where `label` is clear only in its visual context.
     #[prop(optional, into)]
-    spoken: Option<String>,
+    aria_label: Option<String>,
 ) -> impl IntoView {
-    view! { <button type="submit" class=class data-busy=busy aria-label=spoken>{label}</button> }
+    view! { <button type="submit" class=class data-busy=busy aria-label=aria_label>{label}</button> }
 }

@@ -2,15 +2,15 @@
 
 pub mod code;
 pub mod dialog;
-pub mod failure;
+pub mod error_page;
 pub mod field;
 pub mod form;
-pub mod frame;
+pub mod layout;
 pub mod model;
 pub mod notice;
 pub mod offer;
 pub mod page;
+pub mod payment;
 pub mod preflight;
 pub mod qr;
-pub mod resume;
-pub mod small;
+pub mod time_and_status;

@@ -8,7 +8,7 @@ use reef_domain::catalog::{Catalog, Model};
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider};
 
 use crate::components::form::{FieldIssue, Form};
-use crate::text;
+use crate::labels;
 
 /// The API has two fields for the one of the form.
 const PATHS: &[&str] = &["modelId", "modelProvider"];
@@ -20,13 +20,13 @@ pub(crate) fn ModelField(form: Form, record: AssistantRecord, catalog: Arc<Catal
     let issue_id = format!("{id}-issue");
     let is_wrong = form.issue(PATHS).is_some();
     let mode = record.api_mode;
-    let kept = form.kept("model").filter(|kept| !kept.is_empty());
-    let chosen = kept.unwrap_or_else(|| current(&record));
+    let kept = form.typed_value("model").filter(|kept| !kept.is_empty());
+    let chosen = kept.unwrap_or_else(|| current_value(&record));
     let groups = groups(&catalog, mode, &chosen);
     // The current model stays an option after it has left the catalog.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));
     let unknown = (!known && !chosen.is_empty()).then(|| {
-        let (provider, model) = choice(&chosen);
+        let (provider, model) = parse_value(&chosen);
         let name = name(&catalog, provider.or(record.model_provider), model);
         view! { <option value=chosen.clone() selected>{name}</option> }
     });
@@ -36,7 +36,7 @@ pub(crate) fn ModelField(form: Form, record: AssistantRecord, catalog: Arc<Catal
     };
     let group = |(provider, models): (Provider, Vec<(String, String)>)| {
         view! {
-            <optgroup label=text::provider(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
+            <optgroup label=labels::provider_name(provider)>{models.into_iter().map(option).collect_view()}</optgroup>
         }
     };
     view! {
@@ -59,7 +59,7 @@ pub(crate) fn ModelField(form: Form, record: AssistantRecord, catalog: Arc<Catal
 }
 
 /// The value of the field for a record; empty when no model is chosen.
-pub(crate) fn current(record: &AssistantRecord) -> String {
+pub(crate) fn current_value(record: &AssistantRecord) -> String {
     match (record.model_provider, &record.model_id) {
         (Some(provider), Some(model)) => value_of(record.api_mode, provider, model),
         (None, Some(model)) => model.clone(),
@@ -68,7 +68,7 @@ pub(crate) fn current(record: &AssistantRecord) -> String {
 }
 
 /// The provider and the model in a value of the field; the model alone in managed mode.
-pub(crate) fn choice(value: &str) -> (Option<Provider>, &str) {
+pub(crate) fn parse_value(value: &str) -> (Option<Provider>, &str) {
     match value.split_once(':').map(|(provider, model)| (Provider::parse(provider), model)) {
         Some((Some(provider), model)) => (Some(provider), model),
         _ => (None, value),
@@ -77,7 +77,7 @@ pub(crate) fn choice(value: &str) -> (Option<Provider>, &str) {
 
 /// The name of a model, as all pages show it.
 pub(crate) fn name(catalog: &Catalog, provider: Option<Provider>, model_id: &str) -> String {
-    short_name(&catalog.name_of(provider, model_id)).to_owned()
+    short_name(&catalog.display_name(provider, model_id)).to_owned()
 }
 
 /// OpenRouter lists models as `Vendor: Model`, the other providers without the vendor.
@@ -105,7 +105,7 @@ fn groups(catalog: &Catalog, mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<
         .partition(|provider| mode == ApiMode::Managed && **provider == Provider::Openrouter);
     first.extend(rest);
     let models = |provider| {
-        let shown = catalog.of(provider).filter(|model| is_shown(model));
+        let shown = catalog.models_of(provider).filter(|model| is_shown(model));
         let shown =
             shown.map(|model| (value_of(mode, provider, &model.id), short_name(&model.name).to_owned()));
         (provider, shown.collect::<Vec<_>>())
@@ -115,12 +115,12 @@ fn groups(catalog: &Catalog, mode: ApiMode, chosen: &str) -> Vec<(Provider, Vec<
 
 #[cfg(test)]
 mod tests {
-    use reef_domain::catalog::Listed;
+    use reef_domain::catalog::ListedModel;
 
     use super::*;
 
     #[test]
-    fn every_model_can_be_chosen_once() {
+    fn each_model_is_listed_once() {
         let catalog = Catalog::default();
         let byok: Vec<String> = groups(&catalog, ApiMode::Byok, "")
             .into_iter()
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn listed_models_are_named_without_their_vendor() {
-        let listed = |id: &str, name: &str| Listed { id: id.to_owned(), name: name.to_owned() };
-        let catalog = Catalog::with(&[
+        let listed = |id: &str, name: &str| ListedModel { id: id.to_owned(), name: name.to_owned() };
+        let catalog = Catalog::with_listed(&[
             listed("anthropic/claude-opus-7", "Anthropic: Claude Opus 7"),
             listed("x-ai/grok-9", "xAI: Grok 9"),
         ]);

@@ -2,39 +2,39 @@
 
 use leptos::prelude::*;
 
-use crate::form_address::ERROR;
+use crate::form_error_query::ERROR;
 use crate::notice_cookie;
 use crate::server::{query_value, request_path};
 
 /// Whether the address has a notice. Anybody can write an address, so what depends on this alone must claim nothing.
-pub fn is_done() -> bool {
+pub fn has_notice() -> bool {
     query_value("done").is_some()
 }
 
 /// Whether the address has one of these notices, which is as little proof as [`is_done`].
-pub fn is_done_with(done: &[&str]) -> bool {
+pub fn has_notice_of(done: &[&str]) -> bool {
     query_value("done").is_some_and(|name| done.contains(&&*name))
 }
 
 /// Whether the address has a notice and no error of a later attempt, which takes the focus instead.
-fn has_arrived() -> bool {
-    is_done() && query_value(ERROR).is_none()
+fn takes_focus() -> bool {
+    has_notice() && query_value(ERROR).is_none()
 }
 
 /// The part of a page that a form leads to. It takes the focus, so that the keyboard continues from there.
 #[component]
-pub fn Arrival(children: Children) -> impl IntoView {
-    let has_arrived = has_arrived();
+pub fn FocusAfterForm(children: Children) -> impl IntoView {
+    let has_arrived = takes_focus();
     view! { <div class="arrival" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
 }
 
 /// Says what the form that led here has done. The address only names one of these notices, and a cookie of the form's answer has to
 /// confirm it, so that no link can make a page claim something.
 #[component]
-pub fn Done(
+pub fn Notice(
     /// Whether it disappears after some seconds, because the page is live. `browser::notices` then removes it from the address.
     #[prop(optional)]
-    fleeting: bool,
+    transient: bool,
 ) -> impl IntoView {
     let name = query_value("done").filter(|name| notice_cookie::is_confirmed(name));
     let words = name.and_then(|name| {
@@ -76,8 +76,8 @@ pub fn Done(
             _ => return None,
         })
     });
-    let has_focus = !fleeting && has_arrived();
-    let class = if fleeting { "toasts transient" } else { "toasts" };
+    let has_focus = !transient && takes_focus();
+    let class = if transient { "toasts transient" } else { "toasts" };
     view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
 }
 

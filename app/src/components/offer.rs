@@ -7,10 +7,10 @@ use reef_service::Services;
 use reef_service::ports::Price;
 
 use crate::components::form::{FieldIssue, Form};
-use crate::text;
+use crate::labels;
 
 const UNKNOWN_PRICE: &str = "The checkout shows the price";
-const NOT_SOLD: &str = "Not available";
+const NOT_AVAILABLE: &str = "Not available";
 
 /// A plan as this server sells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct Offer {
     /// The price with its interval, or why there is none.
     pub price: String,
     /// The operator has a product for this plan.
-    pub is_sold: bool,
+    pub is_available: bool,
 }
 
 pub(crate) fn offers(services: &Services) -> [Offer; 2] {
@@ -29,11 +29,11 @@ pub(crate) fn offers(services: &Services) -> [Offer; 2] {
     let offer = |mode, name, meaning: String, price: Option<Price>| {
         let is_sold = config.product(mode).is_some();
         let price = match price {
-            _ if !is_sold => NOT_SOLD.to_owned(),
-            Some(price) => text::price(&price),
+            _ if !is_sold => NOT_AVAILABLE.to_owned(),
+            Some(price) => labels::price_label(&price),
             None => UNKNOWN_PRICE.to_owned(),
         };
-        Offer { mode, name, meaning, price, is_sold }
+        Offer { mode, name, meaning, price, is_available: is_sold }
     };
     let byok = "Use your own Anthropic, OpenAI, Google or OpenRouter API key. The provider bills you directly for usage.";
     let credit = Usd::from_dollars(config.managed_credit_usd);
@@ -46,10 +46,10 @@ pub(crate) fn offers(services: &Services) -> [Offer; 2] {
 
 #[component]
 pub(crate) fn OfferField(form: Form, offers: Vec<Offer>, chosen: ApiMode) -> impl IntoView {
-    let kept = form.kept("api_mode").and_then(|kept| ApiMode::parse(&kept)).unwrap_or(chosen);
+    let kept = form.typed_value("api_mode").and_then(|kept| ApiMode::parse(&kept)).unwrap_or(chosen);
     // A plan that is not sold cannot be chosen: the other one is preselected then.
-    let is_sold = |mode| offers.iter().any(|offer| offer.mode == mode && offer.is_sold);
-    let first = offers.iter().find(|offer| offer.is_sold).map(|offer| offer.mode);
+    let is_sold = |mode| offers.iter().any(|offer| offer.mode == mode && offer.is_available);
+    let first = offers.iter().find(|offer| offer.is_available).map(|offer| offer.mode);
     let chosen = if is_sold(kept) { Some(kept) } else { first };
     let issue_id = format!("{}-issue", form.id("api_mode"));
     let described_by = issue_id.clone();
@@ -80,7 +80,7 @@ fn OfferChoice(id: String, offer: Offer, checked: bool) -> impl IntoView {
                 value=offer.mode.as_str()
                 required
                 checked=checked
-                disabled=!offer.is_sold
+                disabled=!offer.is_available
                 aria-describedby=format!("{price_id} {meaning_id}")
             />
             <div>
@@ -104,7 +104,7 @@ pub(crate) fn OfferCard(offer: Offer, href: String) -> impl IntoView {
             <h3>{offer.name}</h3>
             <p class="price">{offer.price}</p>
             <p>{offer.meaning}</p>
-            {offer.is_sold.then(|| view! { <p><a class="button quiet" href=href>{label}</a></p> })}
+            {offer.is_available.then(|| view! { <p><a class="button quiet" href=href>{label}</a></p> })}
         </div>
     }
 }

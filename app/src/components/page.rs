@@ -4,17 +4,17 @@ use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 use reef_service::Services;
 
-use crate::components::failure::Failure;
+use crate::components::error_page::ErrorPage;
 use crate::error::AppError;
 use crate::server::request_path;
 
 /// Title of pages that set none.
-const NAME: &str = "Reef";
+const SITE_NAME: &str = "Reef";
 
 /// The content of `<title>`. `leptos_meta` writes titles without escaping them, so they are escaped here, where all of them pass.
 /// Characters that change the direction of text are left out, because they would also affect the rest of a tab or history entry.
 pub fn document_title(title: String) -> String {
-    let title = if title == NAME { title } else { format!("{title} · {NAME}") };
+    let title = if title == SITE_NAME { title } else { format!("{title} · {SITE_NAME}") };
     let mut html = String::with_capacity(title.len());
     for letter in title.chars() {
         match letter {
@@ -32,7 +32,7 @@ pub fn document_title(title: String) -> String {
 /// Formats the titles of all pages.
 #[component]
 pub fn Titles() -> impl IntoView {
-    view! { <Title text=NAME formatter=document_title/> }
+    view! { <Title text=SITE_NAME formatter=document_title/> }
 }
 
 /// The picture that chats and social networks show with a link to a public page.
@@ -73,7 +73,7 @@ fn card(title: &str, description: &str) -> Option<AnyView> {
     let here = request_path();
     let tag = |property: &'static str, content: String| view! { <Meta property=property content=content/> };
     let view = view! {
-        {tag("og:site_name", NAME.to_owned())}
+        {tag("og:site_name", SITE_NAME.to_owned())}
         {tag("og:type", "website".to_owned())}
         {tag("og:title", title.to_owned())}
         {tag("og:description", description.to_owned())}
@@ -88,7 +88,7 @@ fn card(title: &str, description: &str) -> Option<AnyView> {
 }
 
 /// Renders a part that waits for its data. The server sends nothing before that, so that the status and redirects are known.
-pub fn drawn<F>(view: F) -> impl IntoView
+pub fn render<F>(view: F) -> impl IntoView
 where
     F: Future<Output = AnyView> + Send + 'static,
 {
@@ -96,14 +96,14 @@ where
 }
 
 /// As `render`, with a page for the error when the data cannot be loaded.
-pub fn drawn_or_failure<F>(view: F) -> impl IntoView
+pub fn render_or_error<F>(view: F) -> impl IntoView
 where
     F: Future<Output = Result<AnyView, AppError>> + Send + 'static,
 {
-    drawn(async move {
+    render(async move {
         match view.await {
             Ok(view) => view,
-            Err(error) => view! { <Failure error/> }.into_any(),
+            Err(error) => view! { <ErrorPage error/> }.into_any(),
         }
     })
 }
@@ -119,10 +119,10 @@ pub fn Region(
     key: String,
     /// Whether screen readers read out changes.
     #[prop(optional)]
-    spoken: bool,
+    announced: bool,
     children: Children,
 ) -> impl IntoView {
-    view! { <div data-region=name data-key=key aria-live=spoken.then_some("polite")>{children()}</div> }
+    view! { <div data-region=name data-key=key aria-live=announced.then_some("polite")>{children()}</div> }
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
     use super::document_title;
 
     #[test]
-    fn a_title_is_text_whatever_is_in_it() {
+    fn title_is_escaped() {
         let title = |text: &str| document_title(text.to_owned());
         assert_eq!(title("Reef"), "Reef");
         assert_eq!(title("Ann & Bob"), "Ann &amp; Bob · Reef");

@@ -3,13 +3,13 @@
 use leptos::prelude::*;
 use server_fn::ServerFn as _;
 
-use crate::findings::Finding;
+use crate::checks::CheckResult;
 use crate::functions::activation;
 
 /// The button that checks the form's bot and model. The form has the fields of an activation, any of which may be empty, and a
 /// [`Found`] for each result.
 #[component]
-pub(crate) fn CheckFirst() -> impl IntoView {
+pub(crate) fn TestConnection() -> impl IntoView {
     view! {
         <button
             type="submit"
@@ -26,15 +26,15 @@ pub(crate) fn CheckFirst() -> impl IntoView {
 
 /// The place for the result about one field. It is always in the page, so that screen readers read it out when it is filled.
 #[component]
-pub(crate) fn Found(
+pub(crate) fn CheckMessage(
     /// The field, as the API names it.
     about: &'static str,
     /// The results of a check without scripts.
     #[prop(optional)]
-    findings: Vec<Finding>,
+    results: Vec<CheckResult>,
 ) -> impl IntoView {
-    let found = findings.into_iter().find(|finding| finding.about == about);
-    let found = found.map(|Finding { good, words, picture, .. }| {
+    let found = results.into_iter().find(|finding| finding.about == about);
+    let found = found.map(|CheckResult { good, words, picture, .. }| {
         view! {
             <p class=if good { "finding good" } else { "finding bad" }>
                 {picture.map(|picture| view! { <img src=picture alt="" width="32" height="32"/> })} {words}

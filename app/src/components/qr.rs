@@ -5,7 +5,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use reef_service::Error;
 
 /// The quiet zone around a QR code, in modules (ISO/IEC 18004).
-const QUIET: usize = 4;
+const QUIET_ZONE: usize = 4;
 
 /// A QR code as one SVG path.
 pub(crate) struct Qr {
@@ -21,10 +21,10 @@ impl Qr {
         let mut path = String::new();
         for (index, color) in code.to_colors().into_iter().enumerate() {
             if color == Color::Dark {
-                path += &format!("M{} {}h1v1h-1z", index % width + QUIET, index / width + QUIET);
+                path += &format!("M{} {}h1v1h-1z", index % width + QUIET_ZONE, index / width + QUIET_ZONE);
             }
         }
-        Ok(Self { side: width + 2 * QUIET, path })
+        Ok(Self { side: width + 2 * QUIET_ZONE, path })
     }
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_qr_code_has_its_margin_and_its_corners() {
+    fn qr_code_has_quiet_zone_and_finder_patterns() {
         let Qr { side, path } = Qr::of("https://t.me/coral_bot").unwrap();
         // Version 2 has 25 modules a side, and a finder pattern of seven in three corners.
         assert_eq!(side, 25 + 8);

@@ -4,17 +4,20 @@ use leptos::prelude::*;
 use leptos_router::location::Url;
 use reef_service::{Services, accounts};
 
-use crate::device::{client, remember};
+use crate::device_cookie::{client, remember};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{SiteInfo, answer, client_address, client_agent, go, local_path, provided};
+use crate::server::{
+    SiteInfo, client_address, get_context, local_path_or_list, redirect_to, run_form, user_agent,
+};
 use crate::session::{
-    await_code, current_caller, pending_sign_in, session, sign_in_session, sign_out_session,
+    current_session, find_current_caller, get_pending_sign_in, save_pending_sign_in, sign_in_session,
+    sign_out_session,
 };
 
 /// The data of the header of every page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct HeaderData {
     /// Whether the outside world is the sandbox.
     pub sandbox: bool,
     /// Whether strangers may create accounts.
@@ -22,24 +25,29 @@ pub struct Frame {
     /// The email of the account that is signed in.
     pub email: Option<String>,
     /// Whether that email is not confirmed, though it could be.
-    pub is_to_confirm: bool,
+    pub is_unconfirmed: bool,
 }
 
 /// Loads the data of the header.
 ///
 /// # Errors
 /// [`AppError`] when the session or the account cannot be read.
-pub async fn frame() -> Result<Frame, AppError> {
-    let services: Services = provided()?;
-    let account = match current_caller().await? {
-        Some(caller) => services.account(caller.user_id).await?,
+pub async fn header_data() -> Result<HeaderData, AppError> {
+    let services: Services = get_context()?;
+    let account = match find_current_caller().await? {
+        Some(caller) => services.find_account(caller.user_id).await?,
         None => None,
     };
-    let SiteInfo { sandbox, .. } = provided()?;
+    let SiteInfo { sandbox, .. } = get_context()?;
     let signups_open = services.config().signups_open;
     let is_to_confirm =
-        services.mail_is_on() && account.as_ref().is_some_and(|account| !account.email_confirmed);
-    Ok(Frame { sandbox, signups_open, email: account.map(|account| account.email), is_to_confirm })
+        services.is_mail_enabled() && account.as_ref().is_some_and(|account| !account.email_confirmed);
+    Ok(HeaderData {
+        sandbox,
+        signups_open,
+        email: account.map(|account| account.email),
+        is_unconfirmed: is_to_confirm,
+    })
 }
 
 /// Creates an account and signs in.
@@ -49,10 +57,10 @@ pub async fn sign_up(
     password: Secret,
     #[server(default)] next: String,
 ) -> Result<(), AppError> {
-    answer(&[("email", &email)], async {
-        let services: Services = provided()?;
+    run_form(&[("email", &email)], async {
+        let services: Services = get_context()?;
         let account = services.sign_up(&email, &password.expose().into(), client_address()).await?;
-        enter(&services, &account, &next).await
+        complete_sign_in(&services, &account, &next).await
     })
     .await
 }
@@ -64,13 +72,13 @@ pub async fn sign_in(
     password: Secret,
     #[server(default)] next: String,
 ) -> Result<(), AppError> {
-    answer(&[("email", &email)], async {
-        let services: Services = provided()?;
-        match services.sign_in_first(&email, &password.expose().into(), client(&services)).await? {
-            accounts::SignIn::Done(account) => enter(&services, &account, &next).await,
+    run_form(&[("email", &email)], async {
+        let services: Services = get_context()?;
+        match services.sign_in_with_password(&email, &password.expose().into(), client(&services)).await? {
+            accounts::SignIn::SignedIn(account) => complete_sign_in(&services, &account, &next).await,
             accounts::SignIn::NeedsCode(pending) => {
-                await_code(&session().await?, &pending).await?;
-                go(&code_page(&next))
+                save_pending_sign_in(&current_session().await?, &pending).await?;
+                redirect_to(&code_page(&next))
             }
         }
     })
@@ -83,29 +91,33 @@ pub async fn sign_in_code(
     #[server(default)] code: Secret,
     #[server(default)] next: String,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let services: Services = provided()?;
-        let pending = pending_sign_in(&session().await?).await?;
-        let account = services.sign_in_second(&pending, &code.expose().into(), client(&services)).await?;
-        enter(&services, &account, &next).await
+    run_form(&[], async {
+        let services: Services = get_context()?;
+        let pending = get_pending_sign_in(&current_session().await?).await?;
+        let account = services.sign_in_with_code(&pending, &code.expose().into(), client(&services)).await?;
+        complete_sign_in(&services, &account, &next).await
     })
     .await
 }
 
 #[server(prefix = "/_fn", endpoint = "sign_out")]
 pub async fn sign_out() -> Result<(), AppError> {
-    answer(&[], async {
-        sign_out_session(&session().await?).await?;
-        go("/")
+    run_form(&[], async {
+        sign_out_session(&current_session().await?).await?;
+        redirect_to("/")
     })
     .await
 }
 
 /// Signs this browser in and opens the page that was asked for.
-async fn enter(services: &Services, account: &accounts::Account, next: &str) -> Result<(), AppError> {
-    sign_in_session(services, &session().await?, account, client_address(), &client_agent()).await?;
+async fn complete_sign_in(
+    services: &Services,
+    account: &accounts::Account,
+    next: &str,
+) -> Result<(), AppError> {
+    sign_in_session(services, &current_session().await?, account, client_address(), &user_agent()).await?;
     remember(services, account)?;
-    go(local_path(next))
+    redirect_to(local_path_or_list(next))
 }
 
 /// The address of the page for the two-factor code, which leads on to `next`.
@@ -113,5 +125,5 @@ fn code_page(next: &str) -> String {
     if next.is_empty() {
         return "/signin/code".to_owned();
     }
-    format!("/signin/code?next={}", Url::escape(local_path(next)))
+    format!("/signin/code?next={}", Url::escape(local_path_or_list(next)))
 }

@@ -6,11 +6,11 @@ use reef_domain::wire::{AssistantRecord, Status};
 use reef_service::Error;
 use serde_json::{Map, Value};
 
-use super::body::{callback_change, change_of, changes};
-use super::drawn::{self, Drawn};
+use super::body::{callback_change, parse_change, update_body};
+use super::form_baseline::{self, FormBaseline};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, go, signed_in};
+use crate::server::{authenticate, redirect_to, run_form};
 
 /// Saves the settings of an assistant without a deployment.
 #[server(prefix = "/_fn", endpoint = "update")]
@@ -23,16 +23,21 @@ pub async fn update(
     #[server(default)] callback_url: String,
     baseline: String,
 ) -> Result<(), AppError> {
-    let kept =
-        [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &baseline)];
-    answer(&kept, async {
-        let (services, caller) = signed_in().await?;
-        let (now, baseline) = (services.assistant(&caller, &id).await?, Drawn::from_json(&baseline)?);
-        let body = changes(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
+    let values = [
+        ("name", &*name),
+        ("model", &model),
+        ("callback_url", &callback_url),
+        (form_baseline::FIELD, &baseline),
+    ];
+    run_form(&values, async {
+        let (services, caller) = authenticate().await?;
+        let (now, baseline) =
+            (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
+        let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
         let brings_secrets = has_secrets(&body);
-        let change = change_of(body, callback_change(&baseline, &callback_url));
+        let change = parse_change(body, callback_change(&baseline, &callback_url));
         let saved = services.save_change(&caller, &id, change).await?;
-        go_to_saved(&now, &saved, brings_secrets)
+        redirect_after_save(&now, &saved, brings_secrets)
     })
     .await
 }
@@ -49,16 +54,22 @@ pub async fn change(
     #[server(default)] callback_url: String,
     baseline: String,
 ) -> Result<(), AppError> {
-    let kept =
-        [("name", &*name), ("model", &model), ("callback_url", &callback_url), (drawn::FIELD, &baseline)];
-    answer(&kept, async {
-        let (services, caller) = signed_in().await?;
-        let (now, baseline) = (services.assistant(&caller, &id).await?, Drawn::from_json(&baseline)?);
-        let body = changes(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
+    let values = [
+        ("name", &*name),
+        ("model", &model),
+        ("callback_url", &callback_url),
+        (form_baseline::FIELD, &baseline),
+    ];
+    run_form(&values, async {
+        let (services, caller) = authenticate().await?;
+        let (now, baseline) =
+            (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
+        let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
         let brings_secrets = has_secrets(&body);
-        let change = change_of(body, callback_change(&baseline, &callback_url));
-        let saved = services.change(&caller, &id, change).await.map_err(|error| refused(error, &now))?;
-        go_to_saved(&now, &saved, brings_secrets)
+        let change = parse_change(body, callback_change(&baseline, &callback_url));
+        let saved =
+            services.change(&caller, &id, change).await.map_err(|error| explain_refusal(error, &now))?;
+        redirect_after_save(&now, &saved, brings_secrets)
     })
     .await
 }
@@ -69,23 +80,23 @@ fn has_secrets(body: &Map<String, Value>) -> bool {
 
 /// Leads to the assistant's page. During a deployment the page itself says how the change stands, so that no toast calls it
 /// saved. A record has no secrets, but an active assistant gets new ones only with a deployment.
-fn go_to_saved(
+fn redirect_after_save(
     before: &AssistantRecord,
     saved: &AssistantRecord,
     brings_secrets: bool,
 ) -> Result<(), AppError> {
-    let said = match saved.status {
+    let query = match saved.status {
         Status::Deploying => "",
         Status::Active if before == saved => "?done=unchanged",
         _ if before == saved && !brings_secrets => "?done=unchanged",
         Status::Active => "?done=applied",
         _ => "?done=saved",
     };
-    go(&format!("/assistants/{}{said}", saved.id))
+    redirect_to(&format!("/assistants/{}{query}", saved.id))
 }
 
 /// A refused change of a running assistant says first that the assistant keeps running.
-fn refused(error: Error, now: &AssistantRecord) -> AppError {
+fn explain_refusal(error: Error, now: &AssistantRecord) -> AppError {
     let is_about_fields = matches!(error, Error::InvalidInput { .. } | Error::InvalidRequest(_));
     let error = AppError::from(error);
     if !is_about_fields || now.status != Status::Active {
@@ -99,32 +110,32 @@ fn refused(error: Error, now: &AssistantRecord) -> AppError {
 /// Deploys the saved settings.
 #[server(prefix = "/_fn", endpoint = "redeploy")]
 pub async fn redeploy(id: String) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        let before = services.assistant(&caller, &id).await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
+        let before = services.get_assistant(&caller, &id).await?;
         services.redeploy(&caller, &id, Ok(CallbackChange::Keep)).await?;
         let done = if before.status == Status::Stopped { "started" } else { "redeployed" };
-        go(&format!("/assistants/{id}?done={done}"))
+        redirect_to(&format!("/assistants/{id}?done={done}"))
     })
     .await
 }
 
 #[server(prefix = "/_fn", endpoint = "stop")]
 pub async fn stop(id: String) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         services.stop(&caller, &id, Ok(())).await?;
-        go(&format!("/assistants/{id}?done=stopped"))
+        redirect_to(&format!("/assistants/{id}?done=stopped"))
     })
     .await
 }
 
 #[server(prefix = "/_fn", endpoint = "delete")]
 pub async fn delete(id: String) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         services.delete(&caller, &id, Ok(())).await?;
-        go(&format!("/receipts/{id}"))
+        redirect_to(&format!("/receipts/{id}"))
     })
     .await
 }
@@ -132,10 +143,10 @@ pub async fn delete(id: String) -> Result<(), AppError> {
 /// Sends a webhook delivery again.
 #[server(prefix = "/_fn", endpoint = "redeliver")]
 pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
-    answer(&[("delivery", &delivery)], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[("delivery", &delivery)], async {
+        let (services, caller) = authenticate().await?;
         services.redeliver(&caller, &id, &delivery, Ok(())).await?;
-        go(&format!("/assistants/{id}?done=resent#webhooks"))
+        redirect_to(&format!("/assistants/{id}?done=resent#webhooks"))
     })
     .await
 }
@@ -143,10 +154,10 @@ pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
 /// Sends a webhook delivery of type `assistant.test`.
 #[server(prefix = "/_fn", endpoint = "test_callback")]
 pub async fn test_callback(id: String) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        services.test_callback(&caller, &id, Ok(())).await?;
-        go(&format!("/assistants/{id}?done=tested#webhooks"))
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
+        services.send_test_callback(&caller, &id, Ok(())).await?;
+        redirect_to(&format!("/assistants/{id}?done=tested#webhooks"))
     })
     .await
 }

@@ -6,19 +6,19 @@ use reef_domain::{callback_url, input};
 use reef_service::assistants::Change;
 use serde_json::{Map, Value};
 
-use super::drawn::Drawn;
-use crate::components::model::choice;
+use super::form_baseline::FormBaseline;
+use crate::components::model::parse_value;
 use crate::secret::Secret;
 
 /// The fields that are not empty, as a body.
-pub(super) fn filled(fields: &[(&str, &str)]) -> Map<String, Value> {
+pub(super) fn non_empty(fields: &[(&str, &str)]) -> Map<String, Value> {
     let filled = fields.iter().filter(|(_, value)| !value.is_empty());
     filled.map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
 }
 
 /// Provider and model of the model field. The provider is empty in managed mode.
-fn model_choice(value: &str) -> (&str, &str) {
-    let (provider, model) = choice(value);
+fn provider_and_model(value: &str) -> (&str, &str) {
+    let (provider, model) = parse_value(value);
     (provider.map_or("", Provider::as_str), model)
 }
 
@@ -28,50 +28,50 @@ fn secrets<'a>((bot_token, model_key): (&'a Secret, &'a Secret)) -> [(&'static s
 }
 
 /// The body of an activation. `keys` are the bot token and the model key.
-pub(super) fn activation(
+pub(super) fn activation_body(
     name: &str,
     model: &str,
     keys: (&Secret, &Secret),
     callback_url: &str,
 ) -> Map<String, Value> {
-    let (provider, model_id) = model_choice(model);
-    let mut body = filled(&secrets(keys));
-    body.extend(filled(&[("name", name), ("modelProvider", provider), ("modelId", model_id)]));
-    body.extend(filled(&[("callbackUrl", callback_url.trim())]));
+    let (provider, model_id) = provider_and_model(model);
+    let mut body = non_empty(&secrets(keys));
+    body.extend(non_empty(&[("name", name), ("modelProvider", provider), ("modelId", model_id)]));
+    body.extend(non_empty(&[("callbackUrl", callback_url.trim())]));
     body
 }
 
 /// The body of an update: the values that differ both from the form's baseline and from the record. Secrets that are empty are left
 /// as they are.
-pub(super) fn changes(
-    now: &AssistantRecord,
-    drawn: &Drawn,
+pub(super) fn update_body(
+    record: &AssistantRecord,
+    baseline: &FormBaseline,
     name: &str,
     model: &str,
     keys: (&Secret, &Secret),
 ) -> Map<String, Value> {
-    let mut body = filled(&secrets(keys));
-    if name.trim() != drawn.name {
+    let mut body = non_empty(&secrets(keys));
+    if name.trim() != baseline.name {
         body.insert("name".to_owned(), name.into());
     }
     // A new key belongs to the provider that the form has shown.
-    if model == drawn.model && !body.contains_key("modelApiKey") {
+    if model == baseline.model && !body.contains_key("modelApiKey") {
         return body;
     }
-    let (provider, model_id) = model_choice(model);
-    if !provider.is_empty() && now.model_provider.map(Provider::as_str) != Some(provider) {
+    let (provider, model_id) = provider_and_model(model);
+    if !provider.is_empty() && record.model_provider.map(Provider::as_str) != Some(provider) {
         body.insert("modelProvider".to_owned(), provider.into());
     }
-    if !model_id.is_empty() && now.model_id.as_deref() != Some(model_id) {
+    if !model_id.is_empty() && record.model_id.as_deref() != Some(model_id) {
         body.insert("modelId".to_owned(), model_id.into());
     }
     body
 }
 
 /// The callback URL as in the body of a redeployment: absent when it was not changed, `null` when it was cleared.
-pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, Value> {
+pub(super) fn callback_change(baseline: &FormBaseline, callback_url: &str) -> Map<String, Value> {
     let callback_url = callback_url.trim();
-    if callback_url == drawn.callback_url {
+    if callback_url == baseline.callback_url {
         return Map::new();
     }
     let asked = if callback_url.is_empty() { None } else { Some(callback_url) };
@@ -79,9 +79,13 @@ pub(super) fn callback_change(drawn: &Drawn, callback_url: &str) -> Map<String, 
 }
 
 /// Parses what a form changes of an assistant.
-pub(super) fn change_of(configuration: Map<String, Value>, callback: Map<String, Value>) -> Parsed<Change> {
-    let update = if configuration.is_empty() { Ok(None) } else { input::update(configuration).map(Some) };
-    let callback = input::redeploy(callback, callback_url::check);
+pub(super) fn parse_change(
+    configuration: Map<String, Value>,
+    callback: Map<String, Value>,
+) -> Parsed<Change> {
+    let update =
+        if configuration.is_empty() { Ok(None) } else { input::parse_update(configuration).map(Some) };
+    let callback = input::parse_redeploy(callback, callback_url::validate);
     match (update, callback) {
         (Ok(update), Ok(callback)) => Ok(Change { update, callback }),
         (update, callback) => Err(update.err().into_iter().chain(callback.err()).flatten().collect()),
@@ -121,15 +125,15 @@ mod tests {
         }
     }
 
-    fn drawn() -> Drawn {
-        Drawn::of(&record(), "anthropic:claude-sonnet-5".to_owned())
+    fn baseline() -> FormBaseline {
+        FormBaseline::of(&record(), "anthropic:claude-sonnet-5".to_owned())
     }
 
     #[test]
-    fn only_what_differs_is_changed() {
+    fn unchanged_values_are_left_out() {
         let changed = |name, model, key: &str| {
             let keys = (&Secret::from(String::new()), &Secret::from(key.to_owned()));
-            Value::from(changes(&record(), &drawn(), name, model, keys))
+            Value::from(update_body(&record(), &baseline(), name, model, keys))
         };
         assert_eq!(changed(" Ann ", "anthropic:claude-sonnet-5", ""), json!({}));
         assert_eq!(
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_elsewhere_meanwhile_stays() {
+    fn values_changed_elsewhere_are_left_out() {
         let elsewhere = AssistantRecord {
             name: "Bob".into(),
             model_provider: Some(Provider::Openai),
@@ -152,27 +156,27 @@ mod tests {
             ..record()
         };
         let keys = (&Secret::from(String::new()), &Secret::from(String::new()));
-        let changed = |name, model| Value::from(changes(&elsewhere, &drawn(), name, model, keys));
+        let changed = |name, model| Value::from(update_body(&elsewhere, &baseline(), name, model, keys));
         assert_eq!(changed("Ann", "anthropic:claude-sonnet-5"), json!({}));
         assert_eq!(changed("Cy", "anthropic:claude-sonnet-5"), json!({"name": "Cy"}));
         let both = json!({"modelProvider": "anthropic", "modelId": "claude-opus-5"});
         assert_eq!(changed("Ann", "anthropic:claude-opus-5"), both);
-        assert_eq!(Value::from(callback_change(&drawn(), "https://a.example/x")), json!({}));
+        assert_eq!(Value::from(callback_change(&baseline(), "https://a.example/x")), json!({}));
         // A new key belongs to the provider that the form has shown.
         let keys = (&Secret::from(String::new()), &Secret::from("sk-ant-new".to_owned()));
-        let rekeyed = changes(&elsewhere, &drawn(), "Ann", "anthropic:claude-sonnet-5", keys);
+        let rekeyed = update_body(&elsewhere, &baseline(), "Ann", "anthropic:claude-sonnet-5", keys);
         let whole =
             json!({"modelApiKey": "sk-ant-new", "modelProvider": "anthropic", "modelId": "claude-sonnet-5"});
         assert_eq!(Value::from(rekeyed), whole);
     }
 
     #[test]
-    fn a_callback_url_is_kept_replaced_or_cleared() {
-        let change = |text| Value::from(callback_change(&drawn(), text));
+    fn callback_url_is_kept_replaced_or_cleared() {
+        let change = |text| Value::from(callback_change(&baseline(), text));
         assert_eq!(change(" https://a.example/x "), json!({}));
         assert_eq!(change("https://b.example"), json!({"callbackUrl": "https://b.example"}));
         assert_eq!(change(""), json!({"callbackUrl": null}));
-        let none = Drawn { callback_url: String::new(), ..drawn() };
+        let none = FormBaseline { callback_url: String::new(), ..baseline() };
         assert_eq!(Value::from(callback_change(&none, "")), json!({}));
     }
 }

@@ -14,14 +14,14 @@ use reef_service::api_keys::{NewApiKey, Overlap};
 
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, go, keep_once, signed_in, signed_in_with};
+use crate::server::{authenticate, authenticate_with_password, redirect_to, run_form, save_flash_once};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The name under which a new key is saved for the page of keys.
 pub const NEW_KEY: &str = "new_api_key";
 /// The value of `reach` for a key that is limited to the checked assistants.
-pub const CHOSEN: &str = "chosen";
+pub const SELECTED: &str = "chosen";
 
 /// Creates a key, which only the page that follows shows.
 #[server(prefix = "/_fn", endpoint = "create_key")]
@@ -36,38 +36,38 @@ pub async fn create_key(
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
     let scopes = (read.to_string(), write.to_string());
-    let (days, ticked) = (expires_days.to_string(), assistants.join(" "));
+    let (days, checked) = (expires_days.to_string(), assistants.join(" "));
     let kept = [
         ("name", &*name),
         ("read", &scopes.0),
         ("write", &scopes.1),
         ("expires_days", &days),
         ("reach", &reach),
-        ("assistants[]", &ticked),
+        ("assistants[]", &checked),
     ];
-    answer(&kept, async {
-        let (services, caller) = signed_in_with(&password).await?;
-        let assistants = limited_to(&reach, assistants)?;
+    run_form(&kept, async {
+        let (services, caller) = authenticate_with_password(&password).await?;
+        let assistants = allowed_assistants(&reach, assistants)?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
         let content = format!("create key {new:?}");
         let maker = services.clone();
         let making = async move { Ok(maker.create_api_key(&caller, &new).await?.1) };
-        keep_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
-        go("/keys?done=created")
+        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
+        redirect_to("/keys?done=created")
     })
     .await
 }
 
 /// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`CHOSEN`], and a key that was
 /// to be limited must not become one for all assistants.
-fn limited_to(reach: &str, ticked: Vec<String>) -> Result<Vec<String>, Error> {
-    match (reach == CHOSEN, ticked.is_empty()) {
+fn allowed_assistants(reach: &str, checked: Vec<String>) -> Result<Vec<String>, Error> {
+    match (reach == SELECTED, checked.is_empty()) {
         (true, true) => {
             let message = "Select at least one assistant, or choose All assistants.";
             Err(Error::invalid_field("assistants", "required", message))
         }
-        (true, false) => Ok(ticked),
+        (true, false) => Ok(checked),
         (false, _) => Ok(Vec::new()),
     }
 }
@@ -80,16 +80,16 @@ pub async fn rotate_key(
     #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
-    answer(&[("id", &id), ("overlap", &overlap)], async {
-        let (services, caller) = signed_in_with(&password).await?;
+    run_form(&[("id", &id), ("overlap", &overlap)], async {
+        let (services, caller) = authenticate_with_password(&password).await?;
         let unknown =
             || Error::invalid_field("", "invalid_value", "Choose how long the old key keeps working.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
         let content = format!("rotate key {id}");
         let (maker, of) = (services.clone(), id.clone());
         let making = async move { Ok(maker.rotate_api_key(&caller, &of, overlap).await?.1) };
-        keep_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
-        go("/keys?done=key_rotated")
+        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
+        redirect_to("/keys?done=key_rotated")
     })
     .await
 }
@@ -97,10 +97,10 @@ pub async fn rotate_key(
 /// Revokes an API key.
 #[server(prefix = "/_fn", endpoint = "revoke_key")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
-    answer(&[("id", &id)], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[("id", &id)], async {
+        let (services, caller) = authenticate().await?;
         services.revoke_api_key(&caller, &id).await?;
-        go("/keys?done=revoked")
+        redirect_to("/keys?done=revoked")
     })
     .await
 }
@@ -111,12 +111,12 @@ pub async fn rotate_callback_secret(
     #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in_with(&password).await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate_with_password(&password).await?;
         let maker = services.clone();
-        let rotating = async move { maker.rotate_callback_secret(&caller).await };
+        let rotating = async move { maker.rotate_signing_secret(&caller).await };
         services.once_per_form(&caller, &token, "rotate callback secret", rotating).await?;
-        go("/keys?done=rotated")
+        redirect_to("/keys?done=rotated")
     })
     .await
 }
@@ -126,10 +126,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_was_to_be_limited_is_never_one_for_everything() {
+    fn limited_key_without_assistants_is_refused() {
         let ticked = vec!["1".to_owned()];
-        assert_eq!(limited_to(CHOSEN, ticked.clone()).unwrap(), ticked);
-        assert!(limited_to(CHOSEN, Vec::new()).is_err());
-        assert!(limited_to("all", ticked).unwrap().is_empty());
+        assert_eq!(allowed_assistants(SELECTED, ticked.clone()).unwrap(), ticked);
+        assert!(allowed_assistants(SELECTED, Vec::new()).is_err());
+        assert!(allowed_assistants("all", ticked).unwrap().is_empty());
     }
 }

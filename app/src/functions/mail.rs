@@ -3,22 +3,22 @@
 
 use leptos::prelude::*;
 use reef_service::Services;
-use reef_service::accounts::LinkReader;
+use reef_service::accounts::LinkAccess;
 use secrecy::ExposeSecret as _;
 
-use crate::device::{self, client};
+use crate::device_cookie::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, client_address, go, provided, signed_in};
-use crate::session::current_caller;
+use crate::server::{authenticate, client_address, get_context, redirect_to, run_form};
+use crate::session::find_current_caller;
 
 /// Sends the link that confirms the caller's email again.
 #[server(prefix = "/_fn", endpoint = "resend_confirmation")]
 pub async fn resend_confirmation() -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         services.resend_confirmation(&caller).await?;
-        go("/settings?done=link_sent")
+        redirect_to("/settings?done=link_sent")
     })
     .await
 }
@@ -29,10 +29,10 @@ pub async fn change_email(
     #[server(default)] email: String,
     #[server(default)] password: Secret,
 ) -> Result<(), AppError> {
-    answer(&[("email", &email)], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[("email", &email)], async {
+        let (services, caller) = authenticate().await?;
         services.request_email_change(&caller, &email, &password.expose().into(), client(&services)).await?;
-        go("/settings?done=change_sent")
+        redirect_to("/settings?done=change_sent")
     })
     .await
 }
@@ -46,18 +46,19 @@ pub async fn confirm_email(
     #[server(default)] password: Secret,
     #[server(default)] asks: bool,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let services: Services = provided()?;
+    run_form(&[], async {
+        let services: Services = get_context()?;
         let link_alone = password.expose().is_empty() && !asks;
         let (token, password) = (token.expose().into(), password.expose().into());
-        let caller = current_caller().await?;
-        if link_alone && services.link_reader(&token, false, caller.as_ref()).await? == LinkReader::Elsewhere
+        let caller = find_current_caller().await?;
+        if link_alone
+            && services.link_access(&token, false, caller.as_ref()).await? == LinkAccess::PasswordRequired
         {
-            let reset = services.confirm_with_link_alone(&token).await?;
-            return go(&format!("/reset?token={}", reset.expose_secret()));
+            let reset = services.confirm_email_by_link_only(&token).await?;
+            return redirect_to(&format!("/reset?token={}", reset.expose_secret()));
         }
         services.confirm_email(&token, caller.as_ref(), &password, client(&services)).await?;
-        go("/confirm?done=email_confirmed")
+        redirect_to("/confirm?done=email_confirmed")
     })
     .await
 }
@@ -69,12 +70,12 @@ pub async fn claim_account(
     #[server(default)] token: Secret,
     #[server(default)] new_password: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let services: Services = provided()?;
+    run_form(&[], async {
+        let services: Services = get_context()?;
         let (token, password) = (token.expose().into(), new_password.expose().into());
         let claimed = services.claim_account(&token, &password, client(&services)).await?;
-        device::set(&services, &claimed.devices)?;
-        go("/signin?done=account_claimed")
+        device_cookie::set(&services, &claimed.devices)?;
+        redirect_to("/signin?done=account_claimed")
     })
     .await
 }
@@ -85,12 +86,12 @@ pub async fn confirm_email_change(
     #[server(default)] token: Secret,
     #[server(default)] password: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let services: Services = provided()?;
+    run_form(&[], async {
+        let services: Services = get_context()?;
         let (token, password) = (token.expose().into(), password.expose().into());
-        let caller = current_caller().await?;
+        let caller = find_current_caller().await?;
         services.confirm_email_change(&token, caller.as_ref(), &password, client(&services)).await?;
-        go("/confirm-change?done=email_changed")
+        redirect_to("/confirm-change?done=email_changed")
     })
     .await
 }
@@ -99,10 +100,10 @@ pub async fn confirm_email_change(
 /// who has an account.
 #[server(prefix = "/_fn", endpoint = "forgot_password")]
 pub async fn forgot_password(#[server(default)] email: String) -> Result<(), AppError> {
-    answer(&[("email", &email)], async {
-        let services: Services = provided()?;
+    run_form(&[("email", &email)], async {
+        let services: Services = get_context()?;
         services.request_password_reset(&email, client_address()).await?;
-        go("/forgot?done=reset_sent")
+        redirect_to("/forgot?done=reset_sent")
     })
     .await
 }
@@ -113,12 +114,16 @@ pub async fn reset_password(
     #[server(default)] token: Secret,
     #[server(default)] password: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let services: Services = provided()?;
+    run_form(&[], async {
+        let services: Services = get_context()?;
         let (token, password) = (token.expose().into(), password.expose().into());
         let reset = services.reset_password(&token, &password, client(&services)).await?;
-        device::set(&services, &reset.devices)?;
-        go(if reset.began_anew { "/signin?done=password_reset_anew" } else { "/signin?done=password_reset" })
+        device_cookie::set(&services, &reset.devices)?;
+        redirect_to(if reset.revoked_access {
+            "/signin?done=password_reset_anew"
+        } else {
+            "/signin?done=password_reset"
+        })
     })
     .await
 }

@@ -5,11 +5,13 @@ use reef_domain::ErrorCode;
 use reef_service::accounts::AccountDeletion;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::device::{self, client};
+use crate::device_cookie::{self, client};
 use crate::error::AppError;
 use crate::secret::Secret;
-use crate::server::{answer, go, keep_once, own_session_row, signed_in, signed_in_with};
-use crate::session::{note_password, session, sign_out_session};
+use crate::server::{
+    authenticate, authenticate_with_password, current_session_row, redirect_to, run_form, save_flash_once,
+};
+use crate::session::{current_session, record_password, sign_out_session};
 
 /// The name under which new recovery codes are saved for the page of settings, one per line.
 pub const RECOVERY_CODES: &str = "recovery_codes";
@@ -22,17 +24,17 @@ pub async fn change_password(
     #[server(default)] current_password: Secret,
     #[server(default)] new_password: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
+    run_form(&[], async {
         let given = if password.expose().is_empty() { current_password } else { password };
-        let (services, caller) = signed_in_with(&given).await?;
-        let (here, new) = (own_session_row().await?, new_password.expose().into());
+        let (services, caller) = authenticate_with_password(&given).await?;
+        let (here, new) = (current_session_row().await?, new_password.expose().into());
         let changed = services.change_password(&caller, &here, &new, client(&services)).await?;
-        device::set(&services, &changed.devices)?;
+        device_cookie::set(&services, &changed.devices)?;
         // The new password was just typed, so it counts as verified.
         if let Some(stamp) = changed.caller.password_stamp() {
-            note_password(&services, &session().await?, stamp).await?;
+            record_password(&services, &current_session().await?, stamp).await?;
         }
-        go("/settings?done=password_changed")
+        redirect_to("/settings?done=password_changed")
     })
     .await
 }
@@ -40,10 +42,10 @@ pub async fn change_password(
 /// Creates a secret for an authenticator app, which a code has to confirm.
 #[server(prefix = "/_fn", endpoint = "begin_totp")]
 pub async fn begin_totp(#[server(default)] password: Secret) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in_with(&password).await?;
-        services.begin_totp(&caller).await?;
-        go("/settings#two-factor")
+    run_form(&[], async {
+        let (services, caller) = authenticate_with_password(&password).await?;
+        services.create_totp_secret(&caller).await?;
+        redirect_to("/settings#two-factor")
     })
     .await
 }
@@ -55,13 +57,13 @@ pub async fn confirm_totp(
     #[server(default)] password: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in_with(&password).await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate_with_password(&password).await?;
         let (maker, from) = (services.clone(), client(&services));
         let codes =
             async move { Ok(lines(&maker.confirm_totp(&caller, &code.expose().into(), from).await?)) };
-        keep_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
-        go("/settings?done=totp_on")
+        save_flash_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
+        redirect_to("/settings?done=totp_on")
     })
     .await
 }
@@ -71,11 +73,11 @@ pub async fn disable_totp(
     #[server(default)] password: Secret,
     #[server(default)] code: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         let (password, code) = (password.expose().into(), code.expose().into());
         services.disable_totp(&caller, &password, &code, client(&services)).await?;
-        go("/settings?done=totp_off")
+        redirect_to("/settings?done=totp_off")
     })
     .await
 }
@@ -86,23 +88,24 @@ pub async fn new_recovery_codes(
     #[server(default)] code: Secret,
     #[server(default)] token: String,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         let (maker, from) = (services.clone(), client(&services));
-        let codes =
-            async move { Ok(lines(&maker.new_recovery_codes(&caller, &code.expose().into(), from).await?)) };
-        keep_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
-        go("/settings?done=codes_new")
+        let codes = async move {
+            Ok(lines(&maker.replace_recovery_codes(&caller, &code.expose().into(), from).await?))
+        };
+        save_flash_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
+        redirect_to("/settings?done=codes_new")
     })
     .await
 }
 
 #[server(prefix = "/_fn", endpoint = "revoke_session")]
 pub async fn revoke_session(handle: String) -> Result<(), AppError> {
-    answer(&[("handle", &handle)], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[("handle", &handle)], async {
+        let (services, caller) = authenticate().await?;
         services.revoke_session(&caller, &handle).await?;
-        go("/settings?done=session_ended")
+        redirect_to("/settings?done=session_ended")
     })
     .await
 }
@@ -110,10 +113,10 @@ pub async fn revoke_session(handle: String) -> Result<(), AppError> {
 /// Revokes all sessions but this one.
 #[server(prefix = "/_fn", endpoint = "revoke_other_sessions")]
 pub async fn revoke_other_sessions() -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
-        services.revoke_other_sessions(&caller, &own_session_row().await?).await?;
-        go("/settings?done=sessions_ended")
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
+        services.revoke_other_sessions(&caller, &current_session_row().await?).await?;
+        redirect_to("/settings?done=sessions_ended")
     })
     .await
 }
@@ -124,22 +127,22 @@ pub async fn delete_account(
     #[server(default)] password: Secret,
     #[server(default)] code: Secret,
 ) -> Result<(), AppError> {
-    answer(&[], async {
-        let (services, caller) = signed_in().await?;
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
         let code = (!code.expose().trim().is_empty()).then(|| SecretString::from(code.expose()));
         let (password, from) = (password.expose().into(), client(&services));
         match services.delete_account(&caller, &password, code.as_ref(), from).await? {
-            AccountDeletion::WorkerRemains { name } => Err(worker_remains(&name)),
-            AccountDeletion::Done => {
-                sign_out_session(&session().await?).await?;
-                go("/goodbye")
+            AccountDeletion::WorkerRemains { name } => Err(assistant_remains(&name)),
+            AccountDeletion::Deleted => {
+                sign_out_session(&current_session().await?).await?;
+                redirect_to("/goodbye")
             }
         }
     })
     .await
 }
 
-fn worker_remains(name: &str) -> AppError {
+fn assistant_remains(name: &str) -> AppError {
     let message = format!(
         "{name} couldn’t be disconnected from Telegram, so {name} and your account were not deleted. Other assistants may \
          already be deleted. Try again in a moment to continue."

@@ -6,34 +6,34 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 use reef_domain::catalog::Catalog;
-use reef_domain::page::Cursor;
+use reef_domain::query::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
-use reef_service::assistants::Found;
+use reef_service::assistants::SearchPage;
 
 use crate::components::model;
-use crate::components::notice::Done;
-use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::resume::{UpdateCard, payment_status};
-use crate::components::small::{Refresh, StatusBadge, When};
+use crate::components::notice::Notice;
+use crate::components::page::{Head, Region, render_or_error};
+use crate::components::payment::{UpdateCard, payment_status};
+use crate::components::time_and_status::{Refresh, StatusBadge, Time};
 use crate::error::AppError;
 use crate::islands::Live;
-use crate::server::signed_in;
+use crate::labels;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
-use crate::text;
 
 /// The search, as the query of the address has it.
 #[derive(Clone, Default)]
-struct Asked {
-    words: String,
+struct ListQuery {
+    text: String,
     status: Option<Status>,
     after: Option<String>,
 }
 
-impl Asked {
-    fn of_address() -> Self {
+impl ListQuery {
+    fn from_address() -> Self {
         use_query_map().with_untracked(|query| Self {
-            words: query.get("q").unwrap_or_default(),
+            text: query.get("q").unwrap_or_default(),
             status: query.get_str("status").and_then(Status::parse),
             after: query.get("after"),
         })
@@ -42,42 +42,42 @@ impl Asked {
     /// The address of the first page of results.
     fn address(&self) -> String {
         let status = self.status.map_or("", Status::as_str);
-        format!("/assistants?q={}&status={status}", Url::escape(&self.words))
+        format!("/assistants?q={}&status={status}", Url::escape(&self.text))
     }
 
     /// The address of the page after this one.
-    fn next(&self, cursor: Cursor) -> String {
+    fn next_address(&self, cursor: Cursor) -> String {
         format!("{}&after={}", self.address(), Url::escape(&cursor.to_string()))
     }
 }
 
-struct List {
-    asked: Asked,
-    found: Found,
+struct ListData {
+    query: ListQuery,
+    found: SearchPage,
     catalog: Arc<Catalog>,
     stream: String,
 }
 
 #[component]
 pub(crate) fn AssistantsPage() -> impl IntoView {
-    let asked = Asked::of_address();
+    let asked = ListQuery::from_address();
     view! {
         <Head title="Assistants" description="Your Telegram assistants and their status."/>
-        {drawn_or_failure(async move { Ok(list(&load(asked).await?)) })}
+        {render_or_error(async move { Ok(list(&load(asked).await?)) })}
     }
 }
 
-async fn load(asked: Asked) -> Result<List, AppError> {
-    let (services, caller) = signed_in().await?;
+async fn load(asked: ListQuery) -> Result<ListData, AppError> {
+    let (services, caller) = authenticate().await?;
     let all = services.list_assistants(&caller).await?;
     let stream = Snapshot::of_list(&all)?.stream("/live/assistants");
-    let search = Search::new(&asked.words, asked.status);
+    let search = Search::new(&asked.text, asked.status);
     let after = asked.after.as_deref().and_then(Cursor::parse);
     let found = services.search_assistants(&caller, &search, after).await?;
-    Ok(List { asked, found, catalog: services.catalog().await?, stream })
+    Ok(ListData { query: asked, found, catalog: services.catalog().await?, stream })
 }
 
-fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
+fn list(ListData { query: asked, found, catalog, stream }: &ListData) -> AnyView {
     let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
     let content = if total == 0 {
         view! { <Empty/> }.into_any()
@@ -91,20 +91,20 @@ fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
         .into_any()
     } else {
         let older = found.next.map(
-            |cursor| view! { <p><a class="button quiet" href=asked.next(cursor)>"Older assistants"</a></p> },
+            |cursor| view! { <p><a class="button quiet" href=asked.next_address(cursor)>"Older assistants"</a></p> },
         );
         view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
     };
-    let found = in_words(asked, found).map(|words| view! { <p class="hint">{words}</p> });
+    let found = summary(asked, found).map(|words| view! { <p class="hint">{words}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>
             <a class="button" href="/assistants/new">"New assistant"</a>
         </div>
-        <Done fleeting=true/>
+        <Notice transient=true/>
         <Live path=stream.clone()/>
         {filter(asked)}
-        <Region name="found" spoken=true>{found}</Region>
+        <Region name="found" announced=true>{found}</Region>
         <Region name="list">{content}</Region>
         <Refresh to=asked.address()/>
         <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Deleted assistants"</a></p>
@@ -112,19 +112,19 @@ fn list(List { asked, found, catalog, stream }: &List) -> AnyView {
     .into_any()
 }
 
-fn no_results(asked: &Asked) -> String {
-    if asked.words.is_empty() {
+fn no_results(asked: &ListQuery) -> String {
+    if asked.text.is_empty() {
         "No results".to_owned()
     } else {
-        format!("No results for “{}”", asked.words)
+        format!("No results for “{}”", asked.text)
     }
 }
 
 /// How many assistants were found, or without a search how many there are in each status.
-fn in_words(asked: &Asked, found: &Found) -> Option<String> {
+fn summary(asked: &ListQuery, found: &SearchPage) -> Option<String> {
     let counted =
         |count: i64| if count == 1 { "1 assistant".to_owned() } else { format!("{count} assistants") };
-    if !asked.words.is_empty() || asked.status.is_some() {
+    if !asked.text.is_empty() || asked.status.is_some() {
         let shown = counted(i64::try_from(found.records.len()).unwrap_or(i64::MAX));
         let is_cut = found.next.is_some();
         return Some(if is_cut { format!("{shown} shown") } else { format!("{shown} found") });
@@ -132,7 +132,7 @@ fn in_words(asked: &Asked, found: &Found) -> Option<String> {
     let each = found
         .counts
         .iter()
-        .map(|(status, count)| format!(" · {count} {}", text::status(*status).to_lowercase()))
+        .map(|(status, count)| format!(" · {count} {}", labels::status_in_sentence(*status).to_lowercase()))
         .collect::<String>();
     let all = found.counts.iter().map(|(_, count)| count).sum();
     (all > 0).then(|| format!("{}{each}", counted(all)))
@@ -150,18 +150,18 @@ fn Empty() -> impl IntoView {
 }
 
 /// The search form. With scripts it searches while the reader types.
-fn filter(asked: &Asked) -> AnyView {
+fn filter(asked: &ListQuery) -> AnyView {
     // All statuses, also those without an assistant: live updates change the list, but not this form.
     let option = |&status: &Status| {
         view! {
-            <option value=status.as_str() selected=asked.status == Some(status)>{text::status(status)}</option>
+            <option value=status.as_str() selected=asked.status == Some(status)>{labels::status_in_sentence(status)}</option>
         }
     };
     view! {
         <form class="filter wide" method="get" action="/assistants" role="search" data-filter="">
             <div class="field">
                 <label for="filter-q">"Search"</label>
-                <input id="filter-q" type="search" name="q" value=asked.words.clone() maxlength="100" autocomplete="off"/>
+                <input id="filter-q" type="search" name="q" value=asked.text.clone() maxlength="100" autocomplete="off"/>
             </div>
             <div class="field">
                 <label for="filter-status">"Status"</label>
@@ -192,9 +192,9 @@ fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoVi
                 <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name}</a></th>
                 <td data-label="Status"><StatusBadge status=assistant.status/></td>
                 <td data-label="Model">{model}</td>
-                <td data-label="Plan">{text::mode(assistant.api_mode)}</td>
+                <td data-label="Plan">{labels::plan_label(assistant.api_mode)}</td>
                 <td data-label="Payment">{payment} {update_card}</td>
-                <td data-label="Created"><When at=assistant.created_at/></td>
+                <td data-label="Created"><Time at=assistant.created_at/></td>
             </tr>
         }
     };

@@ -4,24 +4,24 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
-use reef_service::assistants::PaymentStanding;
+use reef_service::assistants::CheckoutProgress;
 
 use super::assistant::payment;
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::resume::{Resume, UpdateCard, payment_status};
-use crate::components::small::{LookAgain, Said};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::page::{Head, Region, render_or_error};
+use crate::components::payment::{Resume, UpdateCard, payment_status};
+use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
 use crate::islands::Live;
-use crate::server::signed_in;
+use crate::labels;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
-use crate::text;
 
 /// An assistant, and while it is unpaid how its payment stands.
 struct Entry {
     record: AssistantRecord,
-    standing: Option<PaymentStanding>,
+    standing: Option<CheckoutProgress>,
 }
 
 struct Billing {
@@ -33,12 +33,12 @@ struct Billing {
 pub(crate) fn BillingPage() -> impl IntoView {
     view! {
         <Head title="Billing" description="Your subscriptions, renewal dates and invoices."/>
-        {drawn_or_failure(async { Ok(page(load().await?)) })}
+        {render_or_error(async { Ok(page(load().await?)) })}
     }
 }
 
 async fn load() -> Result<Billing, AppError> {
-    let (services, caller) = signed_in().await?;
+    let (services, caller) = authenticate().await?;
     let records = services.list_assistants(&caller).await?;
     let stream = Snapshot::of_list(&records)?.stream("/live/assistants");
     let mut entries = Vec::with_capacity(records.len());
@@ -46,11 +46,11 @@ async fn load() -> Result<Billing, AppError> {
     for record in records {
         let standing = match record.payment_status {
             // One question that Polar does not answer is enough: each may take seconds.
-            PaymentStatus::Pending if !polar_answers => Some(PaymentStanding::Unknown),
+            PaymentStatus::Pending if !polar_answers => Some(CheckoutProgress::Unknown),
             PaymentStatus::Pending => payment::standing(&services, &caller, &record).await?,
             _ => None,
         };
-        polar_answers &= standing != Some(PaymentStanding::Unknown);
+        polar_answers &= standing != Some(CheckoutProgress::Unknown);
         entries.push(Entry { record, standing });
     }
     Ok(Billing { entries, stream })
@@ -67,7 +67,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
             </p>
         }
     });
-    let may_change = entries.iter().filter_map(|entry| entry.standing).any(payment::may_change);
+    let may_change = entries.iter().filter_map(|entry| entry.standing).any(payment::needs_polling);
     let list = if entries.is_empty() {
         view! { <Empty/> }.into_any()
     } else {
@@ -81,7 +81,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
         <section aria-labelledby="subscriptions">
             <h2 id="subscriptions">"Subscriptions"</h2>
             <Region name="subscriptions">
-                {list} {may_change.then(|| view! { <LookAgain to="/billing".to_owned()/> })}
+                {list} {may_change.then(|| view! { <AutoRefresh to="/billing".to_owned()/> })}
             </Region>
         </section>
     }
@@ -90,7 +90,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
 
 #[component]
 fn Portal() -> impl IntoView {
-    let form = Form::of::<OpenPortal>("portal", &[]).about("id", "");
+    let form = Form::of::<OpenPortal>("portal", &[]).for_item("id", "");
     view! {
         <section aria-label="Billing portal">
             <p>
@@ -98,7 +98,7 @@ fn Portal() -> impl IntoView {
                 "subscription."
             </p>
             <PostForm form>
-                <Problem form/>
+                <FormErrorMessage form/>
                 <Submit label="Invoices and payment method" busy="Opening billing portal…"/>
             </PostForm>
         </section>
@@ -117,9 +117,9 @@ fn Empty() -> impl IntoView {
 }
 
 fn card(Entry { record, standing }: Entry) -> AnyView {
-    let (status, sentence) = match standing.map(payment::in_words) {
+    let (status, sentence) = match standing.map(payment::badge_and_sentence) {
         Some((badge, words)) => (badge.into_any(), words.into()),
-        None => (payment_status(&record), billing::standing(&record)),
+        None => (payment_status(&record), billing::summary(&record)),
     };
     let name = record.name.clone();
     let button = match (record.payment_status, standing) {
@@ -128,7 +128,7 @@ fn card(Entry { record, standing }: Entry) -> AnyView {
             Some(view! { <UpdateCard id name class="small"/> }.into_any())
         }
         // Nothing is left to pay while a payment is being confirmed.
-        (PaymentStatus::Pending, Some(standing)) if standing != PaymentStanding::Confirming => {
+        (PaymentStatus::Pending, Some(standing)) if standing != CheckoutProgress::Confirming => {
             let spoken = format!("Go to checkout: {name}");
             let id = record.id.clone();
             Some(view! { <Resume id label="Go to checkout" spoken=spoken class="quiet small"/> }.into_any())
@@ -138,8 +138,8 @@ fn card(Entry { record, standing }: Entry) -> AnyView {
     view! {
         <li class="card slot">
             <h3><a href=format!("/assistants/{}", record.id)>{name}</a></h3>
-            <p class="hint">{text::mode(record.api_mode)} " · " {status}</p>
-            <p><Said sentence/></p>
+            <p class="hint">{labels::plan_label(record.api_mode)} " · " {status}</p>
+            <p><LocalizedSentence sentence/></p>
             {button}
         </li>
     }

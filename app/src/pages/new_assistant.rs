@@ -4,16 +4,16 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use reef_domain::wire::{ApiMode, AssistantRecord};
 
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::offer::{Offer, OfferField, offers};
-use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::resume::Resume;
-use crate::components::small::When;
+use crate::components::page::{Head, Region, render_or_error};
+use crate::components::payment::Resume;
+use crate::components::time_and_status::Time;
 use crate::error::AppError;
-use crate::functions::buying::Purchase;
+use crate::functions::checkout::Purchase;
 use crate::islands::Live;
-use crate::server::signed_in;
-use crate::{snapshot, text};
+use crate::server::authenticate;
+use crate::{labels, snapshot};
 
 #[component]
 pub(crate) fn NewAssistantPage() -> impl IntoView {
@@ -21,11 +21,11 @@ pub(crate) fn NewAssistantPage() -> impl IntoView {
     let chosen = asked.and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
     view! {
         <Head title="New assistant" description="Choose a plan for a new assistant."/>
-        {drawn_or_failure(async move { Ok(page(load().await?, chosen)) })}
+        {render_or_error(async move { Ok(page(load().await?, chosen)) })}
     }
 }
 
-struct Shop {
+struct OrderOptions {
     offers: [Offer; 2],
     /// Makes the form order once, however often it is sent.
     token: String,
@@ -34,16 +34,16 @@ struct Shop {
     stream: String,
 }
 
-async fn load() -> Result<Shop, AppError> {
-    let (services, caller) = signed_in().await?;
+async fn load() -> Result<OrderOptions, AppError> {
+    let (services, caller) = authenticate().await?;
     // The stream continues from this read, so that a payment between the two reads is not missed.
     let stream = snapshot::list(&services, &caller).await?.stream("/live/assistants");
-    let unpaid = services.unpaid(&caller).await?;
-    Ok(Shop { offers: offers(&services), token: services.form_token(), unpaid, stream })
+    let unpaid = services.list_unpaid(&caller).await?;
+    Ok(OrderOptions { offers: offers(&services), token: services.form_token(), unpaid, stream })
 }
 
-fn page(Shop { offers, token, unpaid, stream }: Shop, chosen: ApiMode) -> AnyView {
-    let is_sold = offers.iter().any(|offer| offer.is_sold);
+fn page(OrderOptions { offers, token, unpaid, stream }: OrderOptions, chosen: ApiMode) -> AnyView {
+    let is_sold = offers.iter().any(|offer| offer.is_available);
     let has_unpaid = !unpaid.is_empty();
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
@@ -67,7 +67,7 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
         <section aria-labelledby="order">
             <h2 id="order">{if is_another { "Start a new order" } else { "Plan" }}</h2>
             <PostForm form class="wide">
-                <Problem form/>
+                <FormErrorMessage form/>
                 <input type="hidden" name="token" value=token/>
                 <OfferField form offers chosen/>
                 <Submit label="Continue to checkout" busy="Opening checkout…"/>
@@ -92,7 +92,7 @@ fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
         view! {
             <li class="card slot">
                 <h3><a href=format!("/assistants/{}", order.id)>{order.name.clone()}</a></h3>
-                <p class="hint">{text::mode(order.api_mode)} ", ordered " <When at=order.created_at/></p>
+                <p class="hint">{labels::plan_label(order.api_mode)} ", ordered " <Time at=order.created_at/></p>
                 <Resume id=order.id label="Resume" spoken=spoken/>
             </li>
         }

@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use reef_domain::page::Cursor;
+use reef_domain::query::Cursor;
 use reef_domain::sentence::Sentence;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
-use crate::components::page::{Head, Region, drawn_or_failure};
-use crate::components::small::{Day, Said, When};
+use crate::components::page::{Head, Region, render_or_error};
+use crate::components::time_and_status::{Day, LocalizedSentence, Time};
 use crate::islands::Live;
-use crate::server::signed_in;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
 #[component]
@@ -17,9 +17,9 @@ pub(crate) fn ReceiptsPage() -> impl IntoView {
     let from = use_query_map().with_untracked(|query| Cursor::parse(query.get_str("from")?));
     view! {
         <Head title="Deleted assistants" description="The assistants that you have deleted in the last 90 days."/>
-        {drawn_or_failure(async move {
-            let (services, caller) = signed_in().await?;
-            let (receipts, next) = services.receipts(&caller, from).await?;
+        {render_or_error(async move {
+            let (services, caller) = authenticate().await?;
+            let (receipts, next) = services.list_receipts(&caller, from).await?;
             Ok(list(receipts, next))
         })}
     }
@@ -30,11 +30,11 @@ pub(crate) fn ReceiptPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
     view! {
         <Head title="Deleted assistant" description="What was deleted with an assistant."/>
-        {drawn_or_failure(async move {
-            let (services, caller) = signed_in().await?;
-            let receipt = services.receipt(&caller, &id).await?;
+        {render_or_error(async move {
+            let (services, caller) = authenticate().await?;
+            let receipt = services.get_receipt(&caller, &id).await?;
             let stream = Snapshot::of_receipt(&receipt)?.stream(&format!("/live/receipts/{}", receipt.id));
-            Ok(one(receipt, stream))
+            Ok(details(receipt, stream))
         })}
     }
 }
@@ -55,8 +55,8 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
         view! {
             <tr>
                 <th scope="row"><a href=format!("/receipts/{}", receipt.id)>{receipt.name.clone()}</a></th>
-                <td data-label="Deleted"><When at=receipt.deleted_at/></td>
-                <td data-label="Subscription"><Said sentence=subscription(&receipt)/></td>
+                <td data-label="Deleted"><Time at=receipt.deleted_at/></td>
+                <td data-label="Subscription"><LocalizedSentence sentence=subscription_sentence(&receipt)/></td>
             </tr>
         }
     };
@@ -74,13 +74,13 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
     .into_any()
 }
 
-fn one(receipt: Receipt, stream: String) -> AnyView {
-    let kept_until = receipt.kept_until;
+fn details(receipt: Receipt, stream: String) -> AnyView {
+    let kept_until = receipt.expires_at;
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href="/receipts">"Deleted assistants"</a></p>
         <h1>{receipt.name.clone()} " was deleted"</h1>
         <Live path=stream/>
-        <Region name="receipt" spoken=true>{facts(receipt)}</Region>
+        <Region name="receipt" announced=true>{facts(receipt)}</Region>
         <p class="hint">"This record is kept until " <Day at=kept_until/> "."</p>
         <p><a class="button quiet" href="/assistants">"Go to your assistants"</a></p>
     }
@@ -88,31 +88,31 @@ fn one(receipt: Receipt, stream: String) -> AnyView {
 }
 
 fn facts(receipt: Receipt) -> AnyView {
-    let under_way = is_under_way(&receipt);
-    let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription(&receipt));
+    let under_way = is_pending(&receipt);
+    let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription_sentence(&receipt));
     let managed_key = receipt
         .managed_key
-        .map(|end| view! { <dt>"Managed model key"</dt> <dd><Said sentence=ended(end, "Deleted")/></dd> });
-    let besides = (!receipt.besides.is_empty()).then(|| {
-        let end = |end: &End| view! { <Said sentence=ended(*end, "Ended")/> ". " };
-        let ends = receipt.besides.iter().map(end).collect_view();
+        .map(|end| view! { <dt>"Managed model key"</dt> <dd><LocalizedSentence sentence=end_sentence(end, "Deleted")/></dd> });
+    let additional_payments = (!receipt.other_subscriptions.is_empty()).then(|| {
+        let end = |end: &End| view! { <LocalizedSentence sentence=end_sentence(*end, "Ended")/> ". " };
+        let ends = receipt.other_subscriptions.iter().map(end).collect_view();
         view! { <dt>"Additional payment"</dt> <dd>{ends} "It isn’t refunded automatically."</dd> }
     });
     view! {
         <div class="card">
             <dl class="facts">
                 <dt>"Deleted"</dt>
-                <dd><When at=receipt.deleted_at/></dd>
+                <dd><Time at=receipt.deleted_at/></dd>
                 <dt>"Bot token"</dt>
-                <dd>{destroyed(receipt.had_bot_token)}</dd>
+                <dd>{deleted_or_none(receipt.had_bot_token)}</dd>
                 <dt>"Model API key"</dt>
-                <dd>{destroyed(receipt.had_model_key)}</dd>
+                <dd>{deleted_or_none(receipt.had_model_key)}</dd>
                 {managed_key}
                 <dt>"Conversations"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Subscription"</dt>
-                <dd><Said sentence=subscription/></dd>
-                {besides}
+                <dd><LocalizedSentence sentence=subscription/></dd>
+                {additional_payments}
                 <dt>"Assistant ID"</dt>
                 <dd><code>{receipt.id}</code></dd>
             </dl>
@@ -126,32 +126,32 @@ fn facts(receipt: Receipt) -> AnyView {
     .into_any()
 }
 
-fn is_under_way(receipt: &Receipt) -> bool {
-    let subscription = receipt.subscription == SubscriptionEnd::Revoked(End::UnderWay);
-    let others = receipt.besides.iter().chain(receipt.managed_key.iter());
-    subscription || others.into_iter().any(|end| *end == End::UnderWay)
+fn is_pending(receipt: &Receipt) -> bool {
+    let subscription = receipt.subscription == SubscriptionEnd::Revoked(End::Pending);
+    let others = receipt.other_subscriptions.iter().chain(receipt.managed_key.iter());
+    subscription || others.into_iter().any(|end| *end == End::Pending)
 }
 
-const fn destroyed(was_there: bool) -> &'static str {
+const fn deleted_or_none(was_there: bool) -> &'static str {
     if was_there { "Deleted" } else { "None" }
 }
 
-fn ended(end: End, word: &str) -> Sentence {
+fn end_sentence(end: End, word: &str) -> Sentence {
     match end {
-        End::UnderWay => "Cancellation pending".into(),
+        End::Pending => "Cancellation pending".into(),
         End::Confirmed(None) => word.into(),
         End::Confirmed(Some(at)) => Sentence::from(format!("{word} on ")).day(at),
     }
 }
 
-fn subscription(receipt: &Receipt) -> Sentence {
+fn subscription_sentence(receipt: &Receipt) -> Sentence {
     match receipt.subscription {
         // Polar may still confirm a payment that was made before the deletion.
-        SubscriptionEnd::NeverWas if receipt.besides.is_empty() => {
+        SubscriptionEnd::NeverPaid if receipt.other_subscriptions.is_empty() => {
             "None. If a payment arrives later, its subscription is canceled immediately".into()
         }
-        SubscriptionEnd::NeverWas => "None at the time of deletion; paid afterwards".into(),
-        SubscriptionEnd::HadEnded => "Ended before the deletion".into(),
-        SubscriptionEnd::Revoked(end) => ended(end, "Canceled"),
+        SubscriptionEnd::NeverPaid => "None at the time of deletion; paid afterwards".into(),
+        SubscriptionEnd::AlreadyEnded => "Ended before the deletion".into(),
+        SubscriptionEnd::Revoked(end) => end_sentence(end, "Canceled"),
     }
 }

@@ -5,11 +5,11 @@ use leptos_router::location::Url;
 use reef_service::Services;
 
 use crate::components::field::TextField;
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::notice::Done;
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::notice::Notice;
 use crate::components::page::Head;
 use crate::functions::account::SignIn;
-use crate::server::{are_signups_open, provided, query_value};
+use crate::server::{are_signups_open, get_context, query_value};
 
 /// Signs in and opens the page that was asked for.
 #[component]
@@ -17,15 +17,15 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let form = Form::of::<SignIn>("sign-in", &["email", "password"]);
     let next = query_value("next").unwrap_or_default();
     let sign_up = format!("/signup?next={}", Url::escape(&next));
-    let can_forget = provided().is_ok_and(|services: Services| services.mail_is_on());
+    let can_forget = get_context().is_ok_and(|services: Services| services.is_mail_enabled());
     let is_open = are_signups_open();
     view! {
         <Head title="Sign in" description="Sign in to Reef to create and manage your AI assistants on Telegram." is_public=true/>
         <div class="narrow">
         <h1>"Sign in"</h1>
-        <Done/>
+        <Notice/>
         <PostForm form>
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="next" value=next/>
             <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
             <TextField

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::location::Url;
 
 use crate::components::field::{NewPasswordField, TextField};
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
 use crate::server::{are_signups_open, query_value};
@@ -30,7 +30,7 @@ fn SignUpForm(next: String) -> impl IntoView {
     let form = Form::of::<SignUp>("sign-up", &["email", "password"]);
     view! {
         <PostForm form>
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="next" value=next/>
             <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
             <NewPasswordField form name="password" label="Password"/>

@@ -7,7 +7,7 @@ use crate::components::code::{CodeBlock, Copyable};
 use crate::components::dialog::Dialog;
 use crate::components::notice::Toast;
 use crate::components::page::Head;
-use crate::components::small::StatusBadge;
+use crate::components::time_and_status::StatusBadge;
 use crate::pages::not_found::NotFoundPage;
 use crate::secret::Secret;
 use crate::server::SiteInfo;
@@ -20,7 +20,7 @@ const STATES: [Status; 6] = [
     Status::Failed,
     Status::Stopped,
 ];
-const COLOURS: [&str; 10] =
+const COLORS: [&str; 10] =
     ["ink", "ink-soft", "ground", "surface", "sunken", "line", "accent", "good", "warn", "bad"];
 
 #[component]
@@ -33,10 +33,10 @@ pub(crate) fn StyleguidePage() -> impl IntoView {
         <h1>"Style guide"</h1>
         <p>"Every component in every state. Sizes, colors, spacing and motion are in style/tokens.css."</p>
         <Type/>
-        <Colours/>
+        <Colors/>
         <Buttons/>
         <Fields/>
-        <Says/>
+        <Notices/>
         <Lists/>
         <Surfaces/>
     }
@@ -60,12 +60,12 @@ fn Type() -> impl IntoView {
 }
 
 #[component]
-fn Colours() -> impl IntoView {
+fn Colors() -> impl IntoView {
     let swatch = |name: &'static str| view! { <li><span class=format!("swatch {name}")></span> {name}</li> };
     view! {
         <section aria-labelledby="colors">
             <h2 id="colors">"Colors"</h2>
-            <ul class="swatches">{COLOURS.into_iter().map(swatch).collect_view()}</ul>
+            <ul class="swatches">{COLORS.into_iter().map(swatch).collect_view()}</ul>
         </section>
     }
 }
@@ -142,7 +142,7 @@ fn Fields() -> impl IntoView {
 }
 
 #[component]
-fn Says() -> impl IntoView {
+fn Notices() -> impl IntoView {
     let badge = |status| view! { <StatusBadge status/> " " };
     view! {
         <section aria-labelledby="says">

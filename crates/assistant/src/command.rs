@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use crate::telegram::Message;
 
 /// The commands of the bot's menu with their descriptions, for [`crate::telegram::Bot::set_my_commands`].
-pub const MENU: [(&str, &str); 3] =
+pub const COMMANDS: [(&str, &str); 3] =
     [("start", "Say hello"), ("help", "See what I can do"), ("reset", "Start a new conversation")];
 
 /// What a message asks for.
@@ -15,9 +15,9 @@ pub(crate) enum Intent<'a> {
     Reset,
     UnknownCommand,
     /// The message has an attachment and no caption.
-    NotText,
+    Attachment,
     /// The message is a text or a caption for the model.
-    Ask(&'a str),
+    Question(&'a str),
 }
 
 /// Returns what a message asks for, or `None` if it is not addressed to the assistant. The assistant answers people,
@@ -29,20 +29,20 @@ pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<In
     if let Some(command) = command(message) {
         return command_intent(settings, message, &command);
     }
-    if !message.chat.is_private() && !is_meant(settings, message) {
+    if !message.chat.is_private() && !is_addressed(settings, message) {
         return None;
     }
-    match message.words() {
-        "" => message.has_attachment().then_some(Intent::NotText),
-        words => Some(Intent::Ask(words)),
+    match message.text_or_caption() {
+        "" => message.has_attachment().then_some(Intent::Attachment),
+        words => Some(Intent::Question(words)),
     }
 }
 
 /// Finds the command at the beginning of a message, without its slash: `reset@my_bot`. Only what Telegram has marked as
 /// a command counts, so that a text such as `/etc/passwd` is not one.
 fn command(message: &Message) -> Option<String> {
-    let mut marked = message.marked();
-    let (_, words) = marked.find(|(entity, _)| entity.kind == "bot_command" && entity.offset == 0)?;
+    let mut entities = message.entities_with_text();
+    let (_, words) = entities.find(|(entity, _)| entity.kind == "bot_command" && entity.offset == 0)?;
     words.strip_prefix('/').filter(|command| !command.is_empty()).map(str::to_owned)
 }
 
@@ -51,8 +51,8 @@ fn command_intent(settings: &Settings, message: &Message, command: &str) -> Opti
         Some((name, bot)) => (name, Some(bot)),
         None => (command, None),
     };
-    let is_ours = bot.is_some_and(|bot| bot.eq_ignore_ascii_case(&settings.bot_username));
-    if bot.is_some() && !is_ours {
+    let is_for_this_bot = bot.is_some_and(|bot| bot.eq_ignore_ascii_case(&settings.bot_username));
+    if bot.is_some() && !is_for_this_bot {
         return None;
     }
     match name.to_ascii_lowercase().as_str() {
@@ -60,17 +60,17 @@ fn command_intent(settings: &Settings, message: &Message, command: &str) -> Opti
         "help" => Some(Intent::Help),
         "reset" => Some(Intent::Reset),
         // In a group, an unknown command without a bot's name may be for another bot.
-        _ if message.chat.is_private() || is_ours => Some(Intent::UnknownCommand),
+        _ if message.chat.is_private() || is_for_this_bot => Some(Intent::UnknownCommand),
         _ => None,
     }
 }
 
-fn is_meant(settings: &Settings, message: &Message) -> bool {
+fn is_addressed(settings: &Settings, message: &Message) -> bool {
     let bot_id = settings.bot_id();
     let replied = message.reply_to_message.as_ref().and_then(|replied| replied.from.as_ref());
     let is_reply = bot_id.is_some() && replied.map(|from| from.id) == bot_id;
     is_reply
-        || message.marked().any(|(entity, words)| match entity.kind.as_str() {
+        || message.entities_with_text().any(|(entity, words)| match entity.kind.as_str() {
             "mention" => {
                 words.strip_prefix('@').is_some_and(|name| name.eq_ignore_ascii_case(&settings.bot_username))
             }

@@ -55,7 +55,7 @@ pub trait Host: MaybeSync {
     ///
     /// # Errors
     /// [`MemoryError`] if the conversation cannot be read.
-    fn recent_turns(
+    fn list_recent_turns(
         &self,
         chat_id: i64,
         limit: usize,
@@ -65,7 +65,7 @@ pub trait Host: MaybeSync {
     ///
     /// # Errors
     /// [`MemoryError`] if the reply cannot be read.
-    fn saved_reply(
+    fn find_reply(
         &self,
         update_id: i64,
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
@@ -87,7 +87,7 @@ pub trait Host: MaybeSync {
     ///
     /// # Errors
     /// [`MemoryError`] if the reply could not be replaced. The turn then sends nothing more.
-    fn replace_reply(
+    fn update_reply(
         &self,
         update_id: i64,
         reply: &Reply,
@@ -108,7 +108,7 @@ pub trait Host: MaybeSync {
     ///
     /// # Errors
     /// [`MemoryError`] if the parts cannot be read.
-    fn album_parts(
+    fn list_album_parts(
         &self,
         chat_id: i64,
         media_group_id: &str,
@@ -118,7 +118,7 @@ pub trait Host: MaybeSync {
     ///
     /// # Errors
     /// [`MemoryError`] if this could not be recorded. The part may then be sent a second time.
-    fn mark_sent(
+    fn record_part_sent(
         &self,
         update_id: i64,
         part_index: usize,
@@ -209,7 +209,7 @@ impl fmt::Debug for HttpRequest {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("HttpRequest")
             .field("method", &self.method)
-            .field("url", &masked(&self.url))
+            .field("url", &mask_token(&self.url))
             .field("headers", &headers)
             .field("body_bytes", &self.body.len())
             .field("timeout_ms", &self.timeout_ms)
@@ -218,7 +218,7 @@ impl fmt::Debug for HttpRequest {
 }
 
 /// Replaces the bot token in a URL: `…/bot123:secret/getMe` becomes `…/bot***/getMe`.
-fn masked(url: &str) -> String {
+fn mask_token(url: &str) -> String {
     let hide = |segment: &str| segment.starts_with("bot") && segment.contains(':');
     let segments: Vec<_> =
         url.split('/').map(|segment| if hide(segment) { "bot***" } else { segment }).collect();

@@ -14,22 +14,22 @@ mod host;
 mod markdown;
 mod memory;
 pub mod model;
-mod prompt;
 mod settings;
 mod split;
 pub mod telegram;
+mod texts;
 mod turn;
 
-pub use command::MENU;
+pub use command::COMMANDS;
 pub use host::{
     Host, HttpError, HttpRequest, HttpResponse, MaybeSend, MaybeSync, MemoryError, Method,
     RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS,
 };
-pub use markdown::render;
+pub use markdown::render_html;
 pub use memory::{
     AlbumPart, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Role, Style, TURN_CHARS_MAX,
-    Turn, window,
+    Turn, recent_window,
 };
-pub use settings::{Provider, Renewal, Settings};
-pub use split::{MESSAGE_UNITS_MAX, split};
+pub use settings::{CreditRenewal, Provider, Settings};
+pub use split::{MESSAGE_UNITS_MAX, split_text};
 pub use turn::{TurnError, TurnOutcome, run_turn};

@@ -8,7 +8,7 @@ use crate::split::is_fence;
 const DEPTH_MAX: usize = 6;
 
 /// Renders a Markdown text as HTML. `in_code` says that the text begins inside a code block.
-pub fn render(text: &str, in_code: bool) -> String {
+pub fn render_html(text: &str, in_code: bool) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
     let mut code: Option<(String, Vec<&str>)> = in_code.then(|| (String::new(), Vec::new()));
     let mut first = true;
@@ -91,8 +91,8 @@ fn push_inline(html: &mut String, text: &str, depth: usize) {
 }
 
 /// Renders the span that begins at byte `at`, if there is one, and returns how many bytes of `text` it covers.
-fn push_span(html: &mut String, text: &str, at: usize, depth: usize) -> usize {
-    let rest = &text[at..];
+fn push_span(html: &mut String, text: &str, start: usize, depth: usize) -> usize {
+    let rest = &text[start..];
     if rest.starts_with('`') {
         let Some((code, taken)) = code_span(rest) else { return 0 };
         html.push_str("<code>");
@@ -116,7 +116,7 @@ fn push_span(html: &mut String, text: &str, at: usize, depth: usize) -> usize {
         }
         return 0;
     }
-    let before = text[..at].chars().next_back();
+    let before = text[..start].chars().next_back();
     for (mark, tag) in [("**", "b"), ("__", "b"), ("~~", "s"), ("*", "i"), ("_", "i")] {
         if let Some(inner) = emphasis(before, rest, mark) {
             wrap(html, tag, inner, depth + 1);
@@ -176,7 +176,7 @@ fn emphasis<'a>(before: Option<char>, rest: &'a str, mark: &str) -> Option<&'a s
             code_span(&inner[at..]).map_or(1, |(_, taken)| taken)
         } else if character == sign {
             let run = inner[at..].len() - inner[at..].trim_start_matches(sign).len();
-            if closes(&inner[..at], &inner[at + run..], sign, run, mark.len()) {
+            if closes_emphasis(&inner[..at], &inner[at + run..], sign, run, mark.len()) {
                 return Some(&inner[..at + run - mark.len()]);
             }
             run
@@ -188,7 +188,7 @@ fn emphasis<'a>(before: Option<char>, rest: &'a str, mark: &str) -> Option<&'a s
 }
 
 /// Whether a run of `sign`s between `text` and `after` closes emphasis that `length` signs opened.
-fn closes(text: &str, after: &str, sign: char, run: usize, length: usize) -> bool {
+fn closes_emphasis(text: &str, after: &str, sign: char, run: usize, length: usize) -> bool {
     let within_word = sign == '_' && after.starts_with(char::is_alphanumeric);
     // A `*` is not closed by `**`, which belongs to other emphasis. Of a longer run, the outer mark closes.
     let fits = if length == 1 { run != 2 } else { run >= 2 };
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_models_write_looks_as_they_mean_it() {
+    fn markdown_is_rendered_as_html() {
         for (markdown, html) in [
             ("plain", "plain"),
             ("**bold** and *italic*", "<b>bold</b> and <i>italic</i>"),
@@ -242,12 +242,12 @@ mod tests {
             ("```\na\n\nb\n```", "<pre>a\n\nb</pre>"),
             ("\\*not italic\\*", "*not italic*"),
         ] {
-            assert_eq!(render(markdown, false), html, "{markdown}");
+            assert_eq!(render_html(markdown, false), html, "{markdown}");
         }
     }
 
     #[test]
-    fn what_is_not_markup_stays_as_it_is() {
+    fn text_without_markup_is_unchanged() {
         for (text, html) in [
             ("2 * 3 * 4", "2 * 3 * 4"),
             ("snake_case_name", "snake_case_name"),
@@ -259,18 +259,18 @@ mod tests {
             ("<script>&amp;", "&lt;script&gt;&amp;amp;"),
             ("****", "****"),
         ] {
-            assert_eq!(render(text, false), html, "{text}");
+            assert_eq!(render_html(text, false), html, "{text}");
         }
     }
 
     #[test]
-    fn an_open_code_block_is_closed() {
-        assert_eq!(render("```\ncut off <", false), "<pre>cut off &lt;</pre>");
-        assert_eq!(render("rest\n```\nafter", true), "<pre>rest</pre>\nafter");
+    fn unclosed_code_block_is_closed() {
+        assert_eq!(render_html("```\ncut off <", false), "<pre>cut off &lt;</pre>");
+        assert_eq!(render_html("rest\n```\nafter", true), "<pre>rest</pre>\nafter");
     }
 
     /// Returns the text that Telegram shows for the HTML, or why Telegram would reject it.
-    fn shown(html: &str) -> Result<String, String> {
+    fn visible_text(html: &str) -> Result<String, String> {
         let (mut text, mut open, mut rest) = (String::new(), Vec::new(), html);
         while let Some(character) = rest.chars().next() {
             if character == '<' {
@@ -303,11 +303,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_renders_to_well_formed_html_that_is_no_longer(
+        fn any_text_renders_to_well_formed_html(
             text in "[ab <>&\"*_~`#\\[\\]()\\\\\n😀é-]{0,200}|(\\*\\*|`|```\n|_|\\[a\\]\\(https://b\\)|x| |<|\n){0,60}",
             in_code: bool,
         ) {
-            let visible = shown(&render(&text, in_code));
+            let visible = visible_text(&render_html(&text, in_code));
             prop_assert!(visible.is_ok(), "{:?}", visible);
             prop_assert!(visible.unwrap().encode_utf16().count() <= text.encode_utf16().count());
         }

@@ -86,7 +86,7 @@ pub struct AlbumPart {
     /// The update that the part arrived in.
     pub update_id: i64,
     /// Whether the part has a caption that has not been answered yet.
-    pub has_words: bool,
+    pub has_open_caption: bool,
     /// Whether a reply to the part has been sent.
     pub is_answered: bool,
 }
@@ -115,7 +115,7 @@ pub enum Style {
 /// Returns the newest of `turns` that fit into [`MEMORY_TURNS_MAX`] and [`MEMORY_CHARS_MAX`], each truncated to
 /// [`TURN_CHARS_MAX`]. Both lists are oldest first. The result begins with a person's turn, because providers reject a
 /// conversation that begins with the assistant's.
-pub fn window(turns: &[Turn]) -> Vec<Turn> {
+pub fn recent_window(turns: &[Turn]) -> Vec<Turn> {
     let mut left = MEMORY_CHARS_MAX;
     let mut kept: Vec<Turn> = turns
         .iter()
@@ -140,25 +140,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_keeps_the_newest_within_the_budget_and_begins_with_a_person() {
+    fn window_keeps_newest_turns_and_begins_with_person() {
         let exchange = |i: usize| [Turn::user(format!("q{i}")), Turn::assistant("a".repeat(7_000))];
         let turns: Vec<_> = (0..10).flat_map(exchange).collect();
-        let kept = window(&turns);
+        let kept = recent_window(&turns);
         assert_eq!(kept.first(), Some(&Turn::user("q7")));
         assert_eq!(kept.len(), 6);
         assert!(kept.iter().map(|turn| turn.text.len()).sum::<usize>() <= MEMORY_CHARS_MAX);
     }
 
     #[test]
-    fn one_long_answer_is_cut_and_does_not_empty_the_memory() {
-        let kept = window(&[Turn::user("q"), Turn::assistant("é".repeat(50_000))]);
+    fn long_turn_is_truncated() {
+        let kept = recent_window(&[Turn::user("q"), Turn::assistant("é".repeat(50_000))]);
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[1].text.chars().count(), TURN_CHARS_MAX);
     }
 
     #[test]
-    fn the_number_of_turns_is_bounded_too() {
+    fn number_of_turns_is_limited() {
         let turns: Vec<_> = (0..100).flat_map(|_| [Turn::user("q"), Turn::assistant("a")]).collect();
-        assert_eq!(window(&turns).len(), MEMORY_TURNS_MAX);
+        assert_eq!(recent_window(&turns).len(), MEMORY_TURNS_MAX);
     }
 }

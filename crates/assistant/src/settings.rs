@@ -63,18 +63,18 @@ pub struct Settings {
     pub api_key: String,
     /// When the credit of a managed key is renewed; `None` if the owner brings the key.
     #[serde(default)]
-    pub credit: Option<Renewal>,
+    pub credit: Option<CreditRenewal>,
 }
 
 /// When the credit of a managed assistant is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Renewal {
+pub enum CreditRenewal {
     /// The next billing period begins at this time, in milliseconds since 1970.
     At(i64),
     /// The next billing period begins at an unknown time.
     #[serde(rename = "sometime")]
-    Sometime,
+    Unknown,
     /// There is no further billing period, because the subscription is canceled.
     Never,
 }

@@ -11,16 +11,16 @@ pub const MESSAGE_UNITS_MAX: usize = 4096;
 ///
 /// The source is split before it is rendered, so that no HTML tag is open at the end of a part. If a code block
 /// continues after a cut, the [`Style`] of the next part says so.
-pub fn split(text: &str) -> Vec<Part> {
-    split_at_most(MESSAGE_UNITS_MAX, text, false)
+pub fn split_text(text: &str) -> Vec<Part> {
+    split_text_at(MESSAGE_UNITS_MAX, text, false)
 }
 
 /// Splits a text into parts of at most `units_max` UTF-16 units. `in_code` says that it begins inside a code block.
-pub(crate) fn split_at_most(units_max: usize, text: &str, mut in_code: bool) -> Vec<Part> {
+pub(crate) fn split_text_at(units_max: usize, text: &str, mut in_code: bool) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text.trim_end();
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(cut(rest, units_max));
+        let (piece, after) = rest.split_at(cut_position(rest, units_max));
         let style = if in_code { Style::MarkdownInCode } else { Style::Markdown };
         if !piece.trim().is_empty() {
             parts.push(Part { text: piece.trim_end().to_owned(), style });
@@ -39,7 +39,7 @@ pub(crate) fn is_fence(line: &str) -> bool {
 }
 
 /// Returns how many bytes of `text` the next part gets, at least one character.
-fn cut(text: &str, units_max: usize) -> usize {
+fn cut_position(text: &str, units_max: usize) -> usize {
     let mut units = 0;
     let Some((end, _)) = text.char_indices().find(|(_, character)| {
         units += character.len_utf16();
@@ -48,11 +48,11 @@ fn cut(text: &str, units_max: usize) -> usize {
         return text.len();
     };
     // A better place for the cut may shorten the part by half at most.
-    let nicest = ["\n\n", "\n", " "].iter().find_map(|separator| {
+    let best = ["\n\n", "\n", " "].iter().find_map(|separator| {
         let at_end = text[end..].starts_with(separator).then_some(end);
         at_end.or_else(|| text[..end].rfind(separator)).filter(|at| *at >= end / 2)
     });
-    nicest.unwrap_or(end)
+    best.unwrap_or(end)
 }
 
 #[cfg(test)]
@@ -60,9 +60,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::markdown::render;
+    use crate::markdown::render_html;
 
-    fn bare(text: &str) -> String {
+    fn without_white_space(text: &str) -> String {
         text.chars().filter(|character| !character.is_whitespace()).collect()
     }
 
@@ -71,48 +71,50 @@ mod tests {
     }
 
     #[test]
-    fn a_short_answer_is_one_part() {
-        assert_eq!(split("hello"), [Part { text: "hello".into(), style: Style::Markdown }]);
-        assert_eq!(split(" \n "), []);
+    fn short_text_is_one_part() {
+        assert_eq!(split_text("hello"), [Part { text: "hello".into(), style: Style::Markdown }]);
+        assert_eq!(split_text(" \n "), []);
     }
 
     #[test]
-    fn it_cuts_between_paragraphs_before_lines_before_words() {
+    fn cut_prefers_paragraphs_then_lines_then_words() {
         let paragraphs = format!("{}\n\n{}", "word ".repeat(500).trim(), "line\n".repeat(500));
-        assert!(split(&paragraphs)[0].text.ends_with("word"));
+        assert!(split_text(&paragraphs)[0].text.ends_with("word"));
         let lines = "some words\n".repeat(800);
-        assert!(split(&lines).iter().all(|part| part.text.ends_with("some words")));
+        assert!(split_text(&lines).iter().all(|part| part.text.ends_with("some words")));
         let words = "some words ".repeat(800);
-        assert!(split(&words).iter().all(|part| part.text.ends_with("some") || part.text.ends_with("words")));
+        assert!(
+            split_text(&words).iter().all(|part| part.text.ends_with("some") || part.text.ends_with("words"))
+        );
     }
 
     #[test]
-    fn a_code_block_goes_on_in_the_next_part() {
+    fn code_block_continues_in_next_part() {
         let text = format!("```rust\n{}```\nafter", "    let x = 1;\n".repeat(400));
-        let parts = split(&text);
+        let parts = split_text(&text);
         assert_eq!(parts[0].style, Style::Markdown);
         assert_eq!(parts[1].style, Style::MarkdownInCode);
         assert!(parts[1].text.starts_with("    let"), "the indentation is kept");
-        assert!(render(&parts[1].text, true).starts_with("<pre>    let"));
+        assert!(render_html(&parts[1].text, true).starts_with("<pre>    let"));
     }
 
     #[test]
-    fn a_pair_of_surrogates_is_never_cut() {
-        let parts = split(&format!("a{}", "😀".repeat(4096)));
+    fn surrogate_pair_is_not_split() {
+        let parts = split_text(&format!("a{}", "😀".repeat(4096)));
         assert_eq!(parts.len(), 3);
         assert_eq!(units(&parts[0].text), 4095);
     }
 
     proptest! {
         #[test]
-        fn all_text_is_kept_and_every_part_fits(
+        fn text_is_kept_and_parts_fit(
             pieces in prop::collection::vec((0usize..7, 1usize..2500), 1..12),
         ) {
             let fill = ["word ", "x", "😀", "line\n", "\n\n", "```\n", "**b** `c` "];
             let text: String = pieces.iter().map(|(kind, n)| fill[*kind].repeat(*n)).collect();
-            let parts = split(&text);
+            let parts = split_text(&text);
             let joined: String = parts.iter().map(|part| part.text.as_str()).collect();
-            prop_assert_eq!(bare(&joined), bare(&text));
+            prop_assert_eq!(without_white_space(&joined), without_white_space(&text));
             for part in &parts {
                 prop_assert!(!part.text.trim().is_empty());
                 prop_assert!(units(&part.text) <= MESSAGE_UNITS_MAX);
@@ -120,9 +122,9 @@ mod tests {
         }
 
         #[test]
-        fn any_text_at_all_is_kept(text in "\\PC{0,6000}") {
-            let joined: String = split(&text).iter().map(|part| part.text.as_str()).collect();
-            prop_assert_eq!(bare(&joined), bare(&text));
+        fn any_text_is_kept(text in "\\PC{0,6000}") {
+            let joined: String = split_text(&text).iter().map(|part| part.text.as_str()).collect();
+            prop_assert_eq!(without_white_space(&joined), without_white_space(&text));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The content of pages, independent of HTML and Markdown. Texts may contain the inline markup of [`crate::inline`]: code,
 //! strong text and links.
 
-use crate::trial::Trial;
+use crate::try_it::TryItForm;
 
 /// A block of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum Block {
         url: String,
     },
     /// A form that sends a request to the operation.
-    Trial(Trial),
+    TryIt(TryItForm),
 }
 
 /// A table, whose cells may contain inline markup.
@@ -111,7 +111,7 @@ mod tests {
     use super::slug;
 
     #[test]
-    fn slugs_are_plain() {
+    fn slug_has_only_letters_digits_and_dashes() {
         assert_eq!(slug("Get the key's own rights"), "get-the-key-s-own-rights");
         assert_eq!(slug("  `Retry-After`: how? "), "retry-after-how");
     }

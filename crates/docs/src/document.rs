@@ -37,12 +37,12 @@ impl<'a> Document<'a> {
     }
 
     /// Finds the operation with this `operationId`.
-    pub(crate) fn operation(self, id: &str) -> Option<Operation<'a>> {
+    pub(crate) fn find_operation(self, id: &str) -> Option<Operation<'a>> {
         self.operations().into_iter().find(|operation| operation.id() == id)
     }
 
     /// Follows a `$ref`. Any other value is returned as it is.
-    pub(crate) fn resolved(self, value: &'a Value) -> &'a Value {
+    pub(crate) fn resolve(self, value: &'a Value) -> &'a Value {
         let pointer = value["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(value)
     }
@@ -59,9 +59,9 @@ impl<'a> Document<'a> {
     }
 
     /// Finds a field of this name in the examples of responses.
-    pub(crate) fn example_of(self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn find_example(self, name: &str) -> Option<&'a Value> {
         self.operations().into_iter().find_map(|operation| {
-            let (_, answer) = operation.success()?;
+            let (_, answer) = operation.successful_response()?;
             answer["content"]["application/json"]["example"]["data"].get(name)
         })
     }
@@ -111,27 +111,27 @@ impl<'a> Operation<'a> {
     }
 
     /// Finds the successful response and its status.
-    pub(crate) fn success(self) -> Option<(&'a str, &'a Value)> {
-        self.answers().find(|(status, _)| status.starts_with('2'))
+    pub(crate) fn successful_response(self) -> Option<(&'a str, &'a Value)> {
+        self.responses().find(|(status, _)| status.starts_with('2'))
     }
 
     /// Lists the responses and their statuses.
-    pub(crate) fn answers(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    pub(crate) fn responses(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
         entries(&self.value["responses"]).map(|(status, answer)| (status.as_str(), answer))
     }
 
     /// Lists the errors. The descriptions of error responses have the form ``"`CODE`: when. `OTHER`: when."``.
     pub(crate) fn errors(self) -> Vec<ErrorCase> {
-        let wrong = self.answers().filter(|(status, _)| status.starts_with(['4', '5']));
-        wrong.flat_map(|(status, answer)| cases(status, text(&answer["description"]))).collect()
+        let wrong = self.responses().filter(|(status, _)| status.starts_with(['4', '5']));
+        wrong.flat_map(|(status, answer)| parse_error_cases(status, text(&answer["description"]))).collect()
     }
 }
 
 /// Splits the description of an error response into its codes.
-fn cases(status: &str, description: &str) -> Vec<ErrorCase> {
+fn parse_error_cases(status: &str, description: &str) -> Vec<ErrorCase> {
     let mut cases: Vec<ErrorCase> = Vec::new();
     let mut rest = description;
-    while let Some((before, code, after)) = next_code(rest) {
+    while let Some((before, code, after)) = find_code(rest) {
         if let Some(last) = cases.last_mut() {
             before.trim().clone_into(&mut last.when);
         }
@@ -145,7 +145,7 @@ fn cases(status: &str, description: &str) -> Vec<ErrorCase> {
 }
 
 /// Finds the first ``"`CODE`: "``. Returns the text before it, the code, and the text after it.
-fn next_code(text: &str) -> Option<(&str, &str, &str)> {
+fn find_code(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(open) = text[from..].find('`').map(|at| from + at) {
         let (word, after) = text[open + 1..].split_once('`')?;
@@ -173,8 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_split_with_what_they_say() {
-        let found = cases(
+    fn error_descriptions_are_split_by_code() {
+        let found = parse_error_cases(
             "409",
             "`INVALID_STATE`: not `purchased`. `REQUEST_IN_PROGRESS`: this `Idempotency-Key` runs.",
         );
@@ -182,6 +182,6 @@ mod tests {
         let expected =
             [("INVALID_STATE", "not `purchased`."), ("REQUEST_IN_PROGRESS", "this `Idempotency-Key` runs.")];
         assert_eq!(pairs, expected);
-        assert!(cases("500", "no code in this text").is_empty());
+        assert!(parse_error_cases("500", "no code in this text").is_empty());
     }
 }

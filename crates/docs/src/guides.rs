@@ -28,23 +28,23 @@ const GUIDES: [Guide; 8] = [
 ];
 
 /// Code that guides include and tests run.
-const FILES: [(&str, &str); 3] = [
+const CODE_FILES: [(&str, &str); 3] = [
     ("{{file verify.py}}", include_str!("../guides/verify.py")),
     ("{{file verify.mjs}}", include_str!("../guides/verify.mjs")),
     ("{{file verify.rs}}", include_str!("../guides/verify.rs")),
 ];
 
 /// Returns every guide, in the order of the navigation.
-pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
+pub(crate) fn drafts(document: &Document<'_>) -> Vec<Draft> {
     GUIDES.iter().map(|guide| draft(*document, guide)).collect()
 }
 
 fn draft(document: Document<'_>, guide: &Guide) -> Draft {
     let mut text = guide.text.replace("{{url}}", document.public_url);
-    for (name, content) in FILES {
+    for (name, content) in CODE_FILES {
         text = text.replace(name, content.trim_end());
     }
-    let parsed = parse::guide(&text, &|name, argument| insert(document, name, argument));
+    let parsed = parse::parse_guide(&text, &|name, argument| expand(document, name, argument));
     Draft {
         slug: guide.slug.to_owned(),
         title: parsed.title,
@@ -57,16 +57,16 @@ fn draft(document: Document<'_>, guide: &Guide) -> Draft {
 }
 
 /// Returns the blocks that replace `{{name argument}}`.
-fn insert(document: Document<'_>, name: &str, argument: &str) -> Vec<Block> {
+fn expand(document: Document<'_>, name: &str, argument: &str) -> Vec<Block> {
     match name {
         "codes" => vec![tables::codes(document)],
         "values" => vec![tables::values(document, argument)],
         "fields" => {
-            vec![tables::answered("Fields", schema::fields(document, document.schema(argument)))]
+            vec![tables::response_fields("Fields", schema::list_fields(document, document.schema(argument)))]
         }
         "sample" => {
-            let operation = document.operation(argument);
-            operation.map(|operation| reference::sample(document, operation)).into_iter().collect()
+            let operation = document.find_operation(argument);
+            operation.map(|operation| reference::request_samples(document, operation)).into_iter().collect()
         }
         "endpoints" => endpoints(document),
         // An unknown name stays in the page, where a test finds it.

@@ -4,67 +4,67 @@ use maud::{Markup, html};
 
 use crate::block::{Block, Code, Table};
 use crate::inline::{self, Span};
-use crate::trial;
+use crate::try_it;
 
 /// Renders the content of a page, which begins with its `<h1>`.
-pub(crate) fn page(title: &str, lead: &str, blocks: &[Block]) -> String {
+pub(crate) fn render_page(title: &str, lead: &str, blocks: &[Block]) -> String {
     let mut tabs = 0;
     let content = html! {
-        h1 { (spans(title)) }
-        p.lead { (spans(lead)) }
-        @for block in blocks { (draw(block, &mut tabs)) }
+        h1 { (render_spans(title)) }
+        p.lead { (render_spans(lead)) }
+        @for block in blocks { (render(block, &mut tabs)) }
     };
     content.into_string()
 }
 
-fn draw(block: &Block, tabs: &mut usize) -> Markup {
+fn render(block: &Block, tabs: &mut usize) -> Markup {
     match block {
-        Block::Heading { level: 2, id, text } => html! { h2 id=(id) { (anchor(id, text)) } },
-        Block::Heading { id, text, .. } => html! { h3 id=(id) { (anchor(id, text)) } },
-        Block::Paragraph(text) => html! { p { (spans(text)) } },
-        Block::Note(text) => html! { p.notice { (spans(text)) } },
-        Block::List { is_ordered: true, items } => html! { ol { (entries(items)) } },
-        Block::List { items, .. } => html! { ul { (entries(items)) } },
-        Block::Table(table) => draw_table(table),
-        Block::Code(one) => code(one, one.label()),
+        Block::Heading { level: 2, id, text } => html! { h2 id=(id) { (render_anchor(id, text)) } },
+        Block::Heading { id, text, .. } => html! { h3 id=(id) { (render_anchor(id, text)) } },
+        Block::Paragraph(text) => html! { p { (render_spans(text)) } },
+        Block::Note(text) => html! { p.notice { (render_spans(text)) } },
+        Block::List { is_ordered: true, items } => html! { ol { (render_items(items)) } },
+        Block::List { items, .. } => html! { ul { (render_items(items)) } },
+        Block::Table(table) => render_table(table),
+        Block::Code(one) => render_code(one, one.label()),
         Block::Tabs { label, codes } => {
             *tabs += 1;
-            draw_tabs(label, codes, *tabs)
+            render_tabs(label, codes, *tabs)
         }
-        Block::Endpoint { method, url } => endpoint(method, url),
-        Block::Trial(form) => trial::draw(form),
+        Block::Endpoint { method, url } => render_endpoint(method, url),
+        Block::TryIt(form) => try_it::render(form),
     }
 }
 
 /// Renders a heading as a link to itself, so that its URL can be copied.
-fn anchor(id: &str, text: &str) -> Markup {
-    html! { a.anchor href=(format!("#{id}")) { (spans(text)) } }
+fn render_anchor(id: &str, text: &str) -> Markup {
+    html! { a.anchor href=(format!("#{id}")) { (render_spans(text)) } }
 }
 
-fn entries(items: &[String]) -> Markup {
-    html! { @for item in items { li { (spans(item)) } } }
+fn render_items(items: &[String]) -> Markup {
+    html! { @for item in items { li { (render_spans(item)) } } }
 }
 
 /// Renders a text and its inline markup.
-pub(crate) fn spans(text: &str) -> Markup {
+pub(crate) fn render_spans(text: &str) -> Markup {
     html! {
-        @for span in inline::spans(text) {
+        @for span in inline::parse(text) {
             @match span {
                 Span::Text(text) => (text),
                 Span::Code(text) => code { (text) },
                 Span::Strong(text) => strong { (text) },
                 // The JSON of the API opens in a new tab, so that it does not replace the page.
                 Span::Link { text, href } if href.starts_with("/api/") => {
-                    a href=(href) target="_blank" rel="noopener" { (spans(text)) }
+                    a href=(href) target="_blank" rel="noopener" { (render_spans(text)) }
                 }
-                Span::Link { text, href } => a href=(href) { (spans(text)) },
+                Span::Link { text, href } => a href=(href) { (render_spans(text)) },
             }
         }
     }
 }
 
 /// Renders a table. On narrow screens the style sheet shows each row as a card and labels its cells with `data-label`.
-fn draw_table(table: &Table) -> Markup {
+fn render_table(table: &Table) -> Markup {
     html! {
         table.params {
             caption { (table.caption) }
@@ -74,9 +74,9 @@ fn draw_table(table: &Table) -> Markup {
                     tr {
                         @for (at, cell) in row.iter().enumerate() {
                             @if at == 0 {
-                                th scope="row" { (spans(cell)) }
+                                th scope="row" { (render_spans(cell)) }
                             } @else {
-                                td data-label=(table.head.get(at).map_or("", String::as_str)) { (spans(cell)) }
+                                td data-label=(table.head.get(at).map_or("", String::as_str)) { (render_spans(cell)) }
                             }
                         }
                     }
@@ -88,7 +88,7 @@ fn draw_table(table: &Table) -> Markup {
 
 /// Renders a code block that can be focused, so that it scrolls by keyboard. The site's script makes the button copy its
 /// sibling.
-fn code(code: &Code, label: &str) -> Markup {
+fn render_code(code: &Code, label: &str) -> Markup {
     html! {
         div.code data-copy data-language=(code.language) {
             pre tabindex="0" role="group" aria-label=(label) { code { (code.text) } }
@@ -98,7 +98,7 @@ fn code(code: &Code, label: &str) -> Markup {
 }
 
 /// Renders tabs as one radio button per language. The style sheet shows the code of the selected one.
-fn draw_tabs(label: &str, codes: &[Code], number: usize) -> Markup {
+fn render_tabs(label: &str, codes: &[Code], number: usize) -> Markup {
     html! {
         div.tabs {
             div.choices role="radiogroup" aria-label=(format!("{label}: language")) {
@@ -108,12 +108,12 @@ fn draw_tabs(label: &str, codes: &[Code], number: usize) -> Markup {
                     label for=(id) { (one.label()) }
                 }
             }
-            @for one in codes { (code(one, &format!("{label} in {}", one.label()))) }
+            @for one in codes { (render_code(one, &format!("{label} in {}", one.label()))) }
         }
     }
 }
 
-fn endpoint(method: &str, url: &str) -> Markup {
+fn render_endpoint(method: &str, url: &str) -> Markup {
     html! {
         p.endpoint {
             span class=(format!("method {}", method.to_ascii_lowercase())) { (method) }

@@ -10,11 +10,11 @@ pub(crate) enum Span<'a> {
 }
 
 /// Splits a text into spans, in order. Markup that is never closed is text.
-pub(crate) fn spans(text: &str) -> Vec<Span<'_>> {
+pub(crate) fn parse(text: &str) -> Vec<Span<'_>> {
     let mut spans = Vec::new();
     let (mut start, mut at) = (0, 0);
     while at < text.len() {
-        if let Some((span, length)) = marked(&text[at..]) {
+        if let Some((span, length)) = parse_markup(&text[at..]) {
             if start < at {
                 spans.push(Span::Text(&text[start..at]));
             }
@@ -32,7 +32,7 @@ pub(crate) fn spans(text: &str) -> Vec<Span<'_>> {
 }
 
 /// Parses the markup at the beginning of a text. Returns the length of its source.
-fn marked(text: &str) -> Option<(Span<'_>, usize)> {
+fn parse_markup(text: &str) -> Option<(Span<'_>, usize)> {
     if let Some(rest) = text.strip_prefix('`') {
         let end = rest.find('`').filter(|end| *end > 0)?;
         return Some((Span::Code(&rest[..end]), end + 2));
@@ -50,8 +50,8 @@ fn marked(text: &str) -> Option<(Span<'_>, usize)> {
 }
 
 /// Returns a text without its markup, for titles and descriptions.
-pub(crate) fn plain(text: &str) -> String {
-    let words = spans(text).into_iter().map(|span| match span {
+pub(crate) fn to_plain_text(text: &str) -> String {
+    let words = parse(text).into_iter().map(|span| match span {
         Span::Text(text) | Span::Code(text) | Span::Strong(text) | Span::Link { text, .. } => text,
     });
     words.collect()
@@ -62,8 +62,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_what_is_marked() {
-        let found = spans("A `code` and **much** more: [here](/docs/errors#codes).");
+    fn markup_becomes_spans() {
+        let found = parse("A `code` and **much** more: [here](/docs/errors#codes).");
         let expected = [
             Span::Text("A "),
             Span::Code("code"),
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_text() {
+    fn unclosed_markup_is_text() {
         for text in ["`open", "**open", "[open](", "data[].id", "[a](javascript:alert)", "2 ** 3", "é`"] {
-            assert_eq!(spans(text), [Span::Text(text)], "{text}");
+            assert_eq!(parse(text), [Span::Text(text)], "{text}");
         }
     }
 
     #[test]
-    fn plain_has_no_marks() {
-        assert_eq!(plain("`a` [b](/c) **d**"), "a b d");
+    fn plain_text_has_no_markup() {
+        assert_eq!(to_plain_text("`a` [b](/c) **d**"), "a b d");
     }
 }

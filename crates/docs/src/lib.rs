@@ -18,7 +18,7 @@ mod reference;
 mod samples;
 mod schema;
 mod tables;
-mod trial;
+mod try_it;
 
 use serde_json::Value;
 
@@ -42,10 +42,10 @@ impl Docs {
     pub fn new(document: &Value, public_url: &str) -> Self {
         let document = document::Document { root: document, public_url };
         let drafts: Vec<page::Draft> =
-            guides::all(&document).into_iter().chain(reference::all(&document)).collect();
+            guides::drafts(&document).into_iter().chain(reference::drafts(&document)).collect();
         let groups = navigation::groups(&drafts);
-        let pages: Vec<Page> = drafts.into_iter().map(|draft| draft.drawn(public_url)).collect();
-        let (llms, llms_full) = (llms::index(&document, &groups, &pages), llms::full(&pages));
+        let pages: Vec<Page> = drafts.into_iter().map(|draft| draft.render(public_url)).collect();
+        let (llms, llms_full) = (llms::render_index(&document, &groups, &pages), llms::render_full(&pages));
         Self { pages, groups, llms, llms_full }
     }
 

@@ -6,11 +6,11 @@ use crate::navigation::Group;
 use crate::page::Page;
 
 /// Renders title, summary, and a link to the Markdown of every page.
-pub(crate) fn index(document: &Document<'_>, groups: &[Group], pages: &[Page]) -> String {
+pub(crate) fn render_index(document: &Document<'_>, groups: &[Group], pages: &[Page]) -> String {
     let info = &document.root["info"];
     let summary = text(&info["description"]).lines().next().unwrap_or_default();
     let url = document.public_url;
-    let mut index = format!("# {} API\n\n> {}\n", text(&info["title"]), inline::plain(summary));
+    let mut index = format!("# {} API\n\n> {}\n", text(&info["title"]), inline::to_plain_text(summary));
     index.push_str(&format!(
         "\nThe OpenAPI document is at {url}/api/openapi. All pages in one file: {url}/llms-full.txt\n"
     ));
@@ -25,7 +25,7 @@ pub(crate) fn index(document: &Document<'_>, groups: &[Group], pages: &[Page]) -
 }
 
 /// Joins the Markdown of all pages.
-pub(crate) fn full(pages: &[Page]) -> String {
+pub(crate) fn render_full(pages: &[Page]) -> String {
     let all: Vec<&str> = pages.iter().map(|page| page.markdown.as_str()).collect();
     all.join("\n---\n\n")
 }

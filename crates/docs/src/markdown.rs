@@ -4,10 +4,10 @@ use crate::block::{Block, Code, Table};
 use crate::inline::{self, Span};
 
 /// Renders a page, which ends with a line break.
-pub(crate) fn page(title: &str, lead: &str, blocks: &[Block], public_url: &str) -> String {
-    let mut text = format!("# {}\n\n{}\n", spans(title, public_url), spans(lead, public_url));
+pub(crate) fn render_page(title: &str, lead: &str, blocks: &[Block], public_url: &str) -> String {
+    let mut text = format!("# {}\n\n{}\n", render_spans(title, public_url), render_spans(lead, public_url));
     for block in blocks {
-        if let Some(written) = write(block, public_url) {
+        if let Some(written) = render(block, public_url) {
             text.push('\n');
             text.push_str(written.trim_end_matches('\n'));
             text.push('\n');
@@ -16,42 +16,42 @@ pub(crate) fn page(title: &str, lead: &str, blocks: &[Block], public_url: &str) 
     text
 }
 
-fn write(block: &Block, url: &str) -> Option<String> {
+fn render(block: &Block, url: &str) -> Option<String> {
     Some(match block {
         Block::Heading { level, text, .. } => {
-            format!("{} {}", "#".repeat(usize::from(*level)), spans(text, url))
+            format!("{} {}", "#".repeat(usize::from(*level)), render_spans(text, url))
         }
-        Block::Paragraph(text) => spans(text, url),
-        Block::Note(text) => format!("> {}", spans(text, url)),
-        Block::List { is_ordered, items } => list(*is_ordered, items, url),
-        Block::Table(table) => write_table(table, url),
-        Block::Code(one) => code(one),
-        Block::Tabs { codes, .. } => codes.iter().map(code).collect::<Vec<_>>().join("\n"),
+        Block::Paragraph(text) => render_spans(text, url),
+        Block::Note(text) => format!("> {}", render_spans(text, url)),
+        Block::List { is_ordered, items } => render_list(*is_ordered, items, url),
+        Block::Table(table) => render_table(table, url),
+        Block::Code(one) => render_code(one),
+        Block::Tabs { codes, .. } => codes.iter().map(render_code).collect::<Vec<_>>().join("\n"),
         Block::Endpoint { method, url } => format!("`{method} {url}`"),
         // A form needs a browser. The code samples above it show the same request.
-        Block::Trial(_) => return None,
+        Block::TryIt(_) => return None,
     })
 }
 
-fn list(is_ordered: bool, items: &[String], url: &str) -> String {
+fn render_list(is_ordered: bool, items: &[String], url: &str) -> String {
     let lines = items.iter().enumerate().map(|(at, item)| {
         let mark = if is_ordered { format!("{}.", at + 1) } else { "-".to_owned() };
-        format!("{mark} {}", spans(item, url))
+        format!("{mark} {}", render_spans(item, url))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn write_table(table: &Table, url: &str) -> String {
+fn render_table(table: &Table, url: &str) -> String {
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     let head = line(table.head.clone());
     let rule = line(table.head.iter().map(|_| "---".to_owned()).collect());
-    let cell = |text: &String| spans(text, url).replace('|', "\\|");
+    let cell = |text: &String| render_spans(text, url).replace('|', "\\|");
     let rows = table.rows.iter().map(|row| line(row.iter().map(cell).collect()));
     [head, rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
 /// Renders a code block whose fence is longer than any run of backticks in the code.
-fn code(code: &Code) -> String {
+fn render_code(code: &Code) -> String {
     let mut fence = "```".to_owned();
     while code.text.contains(&fence) {
         fence.push('`');
@@ -59,18 +59,18 @@ fn code(code: &Code) -> String {
     format!("{fence}{}\n{}\n{fence}\n", code.language, code.text.trim_end_matches('\n'))
 }
 
-fn spans(text: &str, public_url: &str) -> String {
-    let pieces = inline::spans(text).into_iter().map(|span| match span {
+fn render_spans(text: &str, public_url: &str) -> String {
+    let pieces = inline::parse(text).into_iter().map(|span| match span {
         // Markdown would render an unescaped `<` as an HTML tag.
         Span::Text(text) => text.replace('<', "\\<"),
         Span::Code(text) => format!("`{text}`"),
         Span::Strong(text) => format!("**{text}**"),
-        Span::Link { text, href } => format!("[{text}]({})", target(href, public_url)),
+        Span::Link { text, href } => format!("[{text}]({})", absolute_url(href, public_url)),
     });
     pieces.collect()
 }
 
-fn target(href: &str, public_url: &str) -> String {
+fn absolute_url(href: &str, public_url: &str) -> String {
     if !href.starts_with('/') {
         return href.to_owned();
     }
@@ -85,21 +85,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_markdown_and_cells_stay_cells() {
+    fn links_point_to_markdown_and_cells_are_escaped() {
         let table = Table {
             caption: "Things".to_owned(),
             head: vec!["Name".to_owned(), "What".to_owned()],
             rows: vec![vec!["`a`".to_owned(), "x | <b> [y](/docs/errors#codes)".to_owned()]],
         };
-        let text = page("T", "See [keys](/keys).", &[Block::Table(table)], "https://reef.test");
+        let text = render_page("T", "See [keys](/keys).", &[Block::Table(table)], "https://reef.test");
         let expected = "# T\n\nSee [keys](https://reef.test/keys).\n\n| Name | What |\n| --- | --- |\n\
                         | `a` | x \\| \\<b> [y](https://reef.test/docs/errors.md#codes) |\n";
         assert_eq!(text, expected);
     }
 
     #[test]
-    fn a_fence_is_longer_than_what_it_holds() {
+    fn fence_is_longer_than_backticks_in_the_code() {
         let one = Code { language: "md".to_owned(), text: "```\n".to_owned() };
-        assert_eq!(code(&one), "````md\n```\n````\n");
+        assert_eq!(render_code(&one), "````md\n```\n````\n");
     }
 }

@@ -55,18 +55,18 @@ impl Draft {
         if self.slug.is_empty() { "/docs".to_owned() } else { format!("/docs/{}", self.slug) }
     }
 
-    pub(crate) fn drawn(self, public_url: &str) -> Page {
+    pub(crate) fn render(self, public_url: &str) -> Page {
         let toc = self.blocks.iter().filter_map(|block| match block {
             Block::Heading { level: 2, id, text } => {
-                Some(TocEntry { id: id.clone(), text: inline::plain(text) })
+                Some(TocEntry { id: id.clone(), text: inline::to_plain_text(text) })
             }
             _ => None,
         });
         Page {
             path: self.path(),
-            description: shortened(&inline::plain(&self.lead)),
-            html: html::page(&self.title, &self.lead, &self.blocks),
-            markdown: markdown::page(&self.title, &self.lead, &self.blocks, public_url),
+            description: truncate(&inline::to_plain_text(&self.lead)),
+            html: html::render_page(&self.title, &self.lead, &self.blocks),
+            markdown: markdown::render_page(&self.title, &self.lead, &self.blocks, public_url),
             toc: toc.collect(),
             title: self.title,
             blocks: self.blocks,
@@ -75,7 +75,7 @@ impl Draft {
 }
 
 /// Truncates a description after a whole word.
-fn shortened(text: &str) -> String {
+fn truncate(text: &str) -> String {
     if text.chars().count() <= DESCRIPTION_MAX {
         return text.to_owned();
     }
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptions_end_with_a_whole_word() {
-        assert_eq!(shortened("Short."), "Short.");
-        let long = shortened(&"word ".repeat(60));
+    fn truncated_description_ends_with_a_whole_word() {
+        assert_eq!(truncate("Short."), "Short.");
+        let long = truncate(&"word ".repeat(60));
         assert!(long.ends_with("word…") && long.chars().count() <= DESCRIPTION_MAX, "{long}");
     }
 }

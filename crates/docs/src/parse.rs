@@ -13,24 +13,24 @@ pub(crate) struct Parsed {
 }
 
 /// Parses a guide. `insert` returns the blocks that replace `{{name argument}}`.
-pub(crate) fn guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Parsed {
-    let mut chunks = chunks(text).into_iter();
+pub(crate) fn parse_guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Parsed {
+    let mut chunks = split_blocks(text).into_iter();
     let title = chunks.next().unwrap_or_default().trim_start_matches("# ").to_owned();
-    let lead = joined(&chunks.next().unwrap_or_default());
+    let lead = join_lines(&chunks.next().unwrap_or_default());
     let mut blocks: Vec<Block> = Vec::new();
     for chunk in chunks {
         if let Some(directive) = chunk.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
             let (name, argument) = directive.split_once(' ').unwrap_or((directive, ""));
             blocks.extend(insert(name, argument));
         } else {
-            add(block(&chunk), &mut blocks);
+            push_block(parse_block(&chunk), &mut blocks);
         }
     }
     Parsed { title, lead, blocks }
 }
 
 /// Appends a block. Consecutive code blocks are merged into tabs.
-fn add(block: Block, blocks: &mut Vec<Block>) {
+fn push_block(block: Block, blocks: &mut Vec<Block>) {
     let Block::Code(code) = block else { return blocks.push(block) };
     match blocks.pop() {
         Some(Block::Tabs { label, mut codes }) => {
@@ -53,7 +53,7 @@ fn last_heading(blocks: &[Block]) -> Option<&str> {
 }
 
 /// Splits a text at empty lines. A fenced block stays whole even if it contains empty lines.
-fn chunks(text: &str) -> Vec<String> {
+fn split_blocks(text: &str) -> Vec<String> {
     let mut chunks: Vec<String> = Vec::new();
     let (mut is_open, mut is_fenced) = (false, false);
     for line in text.lines() {
@@ -76,37 +76,37 @@ fn chunks(text: &str) -> Vec<String> {
     chunks
 }
 
-fn block(chunk: &str) -> Block {
+fn parse_block(chunk: &str) -> Block {
     if let Some(text) = chunk.strip_prefix("### ") {
         heading(3, text)
     } else if let Some(text) = chunk.strip_prefix("## ") {
         heading(2, text)
     } else if let Some(text) = chunk.strip_prefix("> ") {
-        Block::Note(joined(&text.replace("\n> ", "\n")))
+        Block::Note(join_lines(&text.replace("\n> ", "\n")))
     } else if let Some(fenced) = chunk.strip_prefix("```") {
         let (language, code) = fenced.split_once('\n').unwrap_or((fenced, ""));
         let text = code.strip_suffix("```").unwrap_or(code).trim_end();
         Block::Code(Code { language: language.to_owned(), text: text.to_owned() })
     } else if chunk.starts_with("| ") {
-        table(chunk)
+        parse_table(chunk)
     } else if chunk.starts_with("- ") {
-        Block::List { is_ordered: false, items: items(chunk, "- ") }
+        Block::List { is_ordered: false, items: parse_items(chunk, "- ") }
     } else if chunk.starts_with("1. ") {
-        Block::List { is_ordered: true, items: items(chunk, "1. ") }
+        Block::List { is_ordered: true, items: parse_items(chunk, "1. ") }
     } else {
-        Block::Paragraph(joined(chunk))
+        Block::Paragraph(join_lines(chunk))
     }
 }
 
 /// Splits a list into its items, each of which begins with `mark` and may continue on the following lines.
-fn items(chunk: &str, mark: &str) -> Vec<String> {
+fn parse_items(chunk: &str, mark: &str) -> Vec<String> {
     let marked = format!("\n{chunk}");
     let separator = format!("\n{mark}");
-    marked.split(separator.as_str()).skip(1).map(joined).collect()
+    marked.split(separator.as_str()).skip(1).map(join_lines).collect()
 }
 
 /// Parses a table, whose second line is a rule. The caption is the list of its columns.
-fn table(chunk: &str) -> Block {
+fn parse_table(chunk: &str) -> Block {
     let cells = |line: &str| -> Vec<String> {
         let inner = line.trim_start_matches('|').trim_end_matches('|');
         inner.split('|').map(|cell| cell.trim().to_owned()).collect()
@@ -117,7 +117,7 @@ fn table(chunk: &str) -> Block {
     Block::Table(Table { caption: head.join(", "), head, rows })
 }
 
-fn joined(text: &str) -> String {
+fn join_lines(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
@@ -126,10 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guide_becomes_blocks() {
+    fn guide_becomes_blocks() {
         let text = "# Title\n\nLead\nline.\n\n## Part\n\n- a\n  b\n- c\n\n```sh\nx\n\ny\n```\n\n```python\nz\n```\n\n\
                     | A | B |\n| --- | --- |\n| 1 | 2 |\n\n> Note\n> well.\n\n{{part Of it}}\n";
-        let parsed = guide(text, &|name, argument| vec![Block::Paragraph(format!("{name}={argument}"))]);
+        let parsed =
+            parse_guide(text, &|name, argument| vec![Block::Paragraph(format!("{name}={argument}"))]);
         assert_eq!((parsed.title.as_str(), parsed.lead.as_str()), ("Title", "Lead line."));
         let code = |language: &str, text: &str| Code { language: language.to_owned(), text: text.to_owned() };
         let expected = [

@@ -6,11 +6,11 @@ use crate::block::{self, Block, Code, heading, paragraph};
 use crate::document::{Document, Operation, text};
 use crate::page::Draft;
 use crate::samples::{self, Request};
-use crate::trial::{Input, Trial};
+use crate::try_it::{FormInput, TryItForm};
 use crate::{schema, tables};
 
 /// Returns the pages of all operations, by tag.
-pub(crate) fn all(document: &Document<'_>) -> Vec<Draft> {
+pub(crate) fn drafts(document: &Document<'_>) -> Vec<Draft> {
     let operations = document.operations();
     let of_tag =
         |tag: &str| operations.iter().filter(move |operation| operation.tag() == tag).collect::<Vec<_>>();
@@ -35,17 +35,17 @@ fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
         method: method.clone(),
         url: format!("{}{}", document.public_url, operation.path),
     }];
-    blocks.extend(manners(operation));
+    blocks.extend(requirements(operation));
     blocks.push(heading(2, "Request"));
-    blocks.push(sample(document, operation));
-    blocks.extend(parts(document, operation));
-    blocks.extend(answer(document, operation));
+    blocks.push(request_samples(document, operation));
+    blocks.extend(request_blocks(document, operation));
+    blocks.extend(response_blocks(document, operation));
     blocks.push(heading(2, "Errors"));
     blocks.push(paragraph("[Errors](/docs/errors) describes the format of errors and their `details`."));
     blocks.push(tables::errors(operation.errors()));
     blocks.push(heading(2, "Try it"));
     blocks.push(paragraph("Send a request to this server with your own API key."));
-    blocks.push(Block::Trial(trial(document, operation)));
+    blocks.push(Block::TryIt(try_it_form(document, operation)));
     Draft {
         slug: slug(operation),
         title: operation.summary().to_owned(),
@@ -58,7 +58,7 @@ fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
 }
 
 /// Returns the requirements of an operation: scope, idempotency and conditional requests.
-fn manners(operation: Operation<'_>) -> Vec<Block> {
+fn requirements(operation: Operation<'_>) -> Vec<Block> {
     let mut items = vec![match operation.scope() {
         Some(scope) => format!("The API key in `X-API-Key` needs the scope `{scope}`."),
         None => "Any valid API key in `X-API-Key` works.".to_owned(),
@@ -67,7 +67,8 @@ fn manners(operation: Operation<'_>) -> Vec<Block> {
     if takes_key {
         items.push("Supports `Idempotency-Key`: see [Idempotency](/docs/idempotency).".to_owned());
     }
-    let has_tag = operation.success().is_some_and(|(_, answer)| answer["headers"]["ETag"].is_object());
+    let has_tag =
+        operation.successful_response().is_some_and(|(_, answer)| answer["headers"]["ETag"].is_object());
     if has_tag {
         items.push("Returns an `ETag`: see [Paging and conditional requests](/docs/paging).".to_owned());
     }
@@ -75,28 +76,28 @@ fn manners(operation: Operation<'_>) -> Vec<Block> {
 }
 
 /// Returns example requests in all languages.
-pub(crate) fn sample(document: Document<'_>, operation: Operation<'_>) -> Block {
+pub(crate) fn request_samples(document: Document<'_>, operation: Operation<'_>) -> Block {
     let request = Request {
         method: operation.method.to_uppercase(),
-        url: format!("{}{}", document.public_url, filled_path(document, operation)),
+        url: format!("{}{}", document.public_url, example_path(document, operation)),
         body: operation.body_example().cloned(),
     };
-    Block::Tabs { label: operation.summary().to_owned(), codes: samples::all(&request) }
+    Block::Tabs { label: operation.summary().to_owned(), codes: samples::render_all(&request) }
 }
 
 /// Returns the path with example ids from the document.
-fn filled_path(document: Document<'_>, operation: Operation<'_>) -> String {
+fn example_path(document: Document<'_>, operation: Operation<'_>) -> String {
     let parameters = operation.parameters("path");
     parameters.iter().fold(operation.path.to_owned(), |path, parameter| {
         let name = text(&parameter["name"]);
         // If no example has a field of this name, the parameter is the `id` of the object itself.
-        let example = document.example_of(name).or_else(|| document.example_of("id")).map_or(name, text);
+        let example = document.find_example(name).or_else(|| document.find_example("id")).map_or(name, text);
         path.replace(&format!("{{{name}}}"), example)
     })
 }
 
 /// Returns the parameters and the body of a request.
-fn parts(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
+fn request_blocks(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     for (place, title) in
         [("path", "Path parameters"), ("query", "Query parameters"), ("header", "Header parameters")]
@@ -111,16 +112,16 @@ fn parts(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     let schema = &body["content"]["application/json"]["schema"];
     blocks.push(heading(3, "Body"));
     let needed = if body["required"] == true { "" } else { " The body is optional." };
-    let words = text(&document.resolved(schema)["description"]);
+    let words = text(&document.resolve(schema)["description"]);
     blocks.push(paragraph(format!("A JSON object with these keys. {words}{needed}")));
-    blocks.push(tables::sent("Body", schema::fields(document, schema)));
+    blocks.push(tables::request_fields("Body", schema::list_fields(document, schema)));
     blocks
 }
 
 /// Returns the successful responses.
-fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
+fn response_blocks(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     let mut blocks = vec![heading(2, "Response")];
-    for (status, answer) in operation.answers().filter(|(status, _)| status.starts_with(['2', '3'])) {
+    for (status, answer) in operation.responses().filter(|(status, _)| status.starts_with(['2', '3'])) {
         blocks.push(paragraph(format!("**{status}** {}", text(&answer["description"]))));
         let content = &answer["content"];
         let other: Vec<&String> =
@@ -132,10 +133,13 @@ fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
         }
         let json = &content["application/json"];
         if json.is_object() {
-            blocks.push(Block::Code(Code { language: "json".to_owned(), text: pretty(&json["example"]) }));
-            blocks.push(heading(3, "Fields"));
             blocks
-                .push(tables::answered("Fields of the response", schema::fields(document, &json["schema"])));
+                .push(Block::Code(Code { language: "json".to_owned(), text: pretty_json(&json["example"]) }));
+            blocks.push(heading(3, "Fields"));
+            blocks.push(tables::response_fields(
+                "Fields of the response",
+                schema::list_fields(document, &json["schema"]),
+            ));
             blocks.push(heading(3, "Headers"));
             blocks.push(tables::headers(document, answer));
         }
@@ -143,28 +147,28 @@ fn answer(document: Document<'_>, operation: Operation<'_>) -> Vec<Block> {
     blocks
 }
 
-fn trial(document: Document<'_>, operation: Operation<'_>) -> Trial {
+fn try_it_form(document: Document<'_>, operation: Operation<'_>) -> TryItForm {
     let of_place = |place: &'static str| {
-        operation.parameters(place).into_iter().map(move |parameter| input(document, place, parameter))
+        operation.parameters(place).into_iter().map(move |parameter| form_input(document, place, parameter))
     };
     let warning = operation
         .is_change()
         .then(|| format!("**This is a live request** that changes your data: {}", operation.description()));
-    Trial {
+    TryItForm {
         method: operation.method.to_uppercase(),
         path: operation.path.to_owned(),
         inputs: ["path", "query", "header"].into_iter().flat_map(of_place).collect(),
-        body: operation.body_example().map(pretty),
+        body: operation.body_example().map(pretty_json),
         is_body_required: operation.body().is_some_and(|body| body["required"] == true),
         warning,
     }
 }
 
-fn input(document: Document<'_>, place: &'static str, parameter: &Value) -> Input {
-    let schema = document.resolved(&parameter["schema"]);
+fn form_input(document: Document<'_>, place: &'static str, parameter: &Value) -> FormInput {
+    let schema = document.resolve(&parameter["schema"]);
     let values = schema["enum"].as_array().into_iter().flatten();
-    Input {
-        place,
+    FormInput {
+        location: place,
         name: text(&parameter["name"]).to_owned(),
         is_required: parameter["required"] == true,
         hint: tables::parameter_description(document, parameter),
@@ -173,7 +177,7 @@ fn input(document: Document<'_>, place: &'static str, parameter: &Value) -> Inpu
 }
 
 /// Renders JSON over several lines.
-pub(crate) fn pretty(value: &Value) -> String {
+pub(crate) fn pretty_json(value: &Value) -> String {
     format!("{value:#}")
 }
 
@@ -184,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slugs_follow_from_ids() {
+    fn slug_is_derived_from_the_operation_id() {
         let value = json!({"operationId": "getAssistantStatus"});
         assert_eq!(slug(Operation { method: "get", path: "/", value: &value }), "get-assistant-status");
     }

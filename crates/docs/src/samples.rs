@@ -19,12 +19,12 @@ pub(crate) struct Request {
 }
 
 /// Renders a request in all languages.
-pub(crate) fn all(request: &Request) -> Vec<Code> {
+pub(crate) fn render_all(request: &Request) -> Vec<Code> {
     let texts = [
-        ("sh", curl::write(request)),
-        ("python", python::write(request)),
-        ("javascript", javascript::write(request)),
-        ("rust", rust::write(request)),
+        ("sh", curl::render(request)),
+        ("python", python::render(request)),
+        ("javascript", javascript::render(request)),
+        ("rust", rust::render(request)),
     ];
     texts.into_iter().map(|(language, text)| Code { language: language.to_owned(), text }).collect()
 }
@@ -39,7 +39,7 @@ struct Literals {
 
 impl Literals {
     /// Renders a value over several lines, with four spaces per level. The lines after the first are indented by `depth`.
-    fn write(&self, value: &Value, depth: usize) -> String {
+    fn render(&self, value: &Value, depth: usize) -> String {
         match value {
             Value::Null => self.null.to_owned(),
             Value::Bool(true) => self.yes.to_owned(),
@@ -47,11 +47,11 @@ impl Literals {
             Value::Number(number) => number.to_string(),
             Value::String(text) => (self.string)(text),
             Value::Array(items) => {
-                self.lines(('[', ']'), items.iter().map(|item| self.write(item, depth + 1)), depth)
+                self.lines(('[', ']'), items.iter().map(|item| self.render(item, depth + 1)), depth)
             }
             Value::Object(object) => {
                 let entry = |(key, value): (&String, &Value)| {
-                    format!("{}: {}", (self.string)(key), self.write(value, depth + 1))
+                    format!("{}: {}", (self.string)(key), self.render(value, depth + 1))
                 };
                 self.lines(('{', '}'), object.iter().map(entry), depth)
             }
@@ -90,9 +90,10 @@ mod tests {
     }
 
     #[test]
-    fn no_text_ends_a_string_early() {
-        let codes =
-            all(&request(Some(json!({"a": "it's \"b\" \\ $c `d`", "e": null, "f": true, "g": [], "h": {}}))));
+    fn quotes_in_values_are_escaped_in_every_language() {
+        let codes = render_all(&request(Some(
+            json!({"a": "it's \"b\" \\ $c `d`", "e": null, "f": true, "g": [], "h": {}}),
+        )));
         let text = |at: usize| codes[at].text.as_str();
         assert!(text(0).contains(r#""it'\''s \"b\" \\ $c `d`""#), "{}", text(0));
         assert!(text(0).contains(r#"'https://reef.test/api/v1/it'\''s/"x"'"#), "{}", text(0));
@@ -106,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_body_none_is_sent() {
-        for code in all(&request(None)) {
+    fn request_without_a_body_sends_none() {
+        for code in render_all(&request(None)) {
             for word in ["Content-Type", "json=", ".json(&", "stringify", "-d "] {
                 assert!(!code.text.contains(word), "{word}: {}", code.text);
             }

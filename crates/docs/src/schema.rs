@@ -13,47 +13,53 @@ pub(crate) struct Field {
     /// The path from the root, such as `data[].id`.
     pub(crate) path: String,
     /// The type in words, such as `string or null`.
-    pub(crate) kind: String,
+    pub(crate) type_name: String,
     pub(crate) is_required: bool,
     /// Its meaning, its values and its limits.
     pub(crate) description: String,
 }
 
 /// Lists the fields of a schema, each followed by the fields within it.
-pub(crate) fn fields(document: Document<'_>, schema: &Value) -> Vec<Field> {
+pub(crate) fn list_fields(document: Document<'_>, schema: &Value) -> Vec<Field> {
     let mut found = Vec::new();
-    collect(document, schema, "", 0, &mut found);
+    collect_fields(document, schema, "", 0, &mut found);
     found
 }
 
-fn collect(document: Document<'_>, schema: &Value, prefix: &str, depth: usize, found: &mut Vec<Field>) {
+fn collect_fields(
+    document: Document<'_>,
+    schema: &Value,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<Field>,
+) {
     if depth == DEPTH_MAX {
         return;
     }
-    let schema = resolved(document, schema);
+    let schema = resolve(document, schema);
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().map(text).collect();
     for (name, property) in entries(&schema["properties"]) {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         found.push(Field {
-            kind: kind(document, property),
+            type_name: type_name(document, property),
             is_required: required.contains(&name.as_str()),
-            description: description(document, property),
+            description: describe(document, property),
             path: path.clone(),
         });
-        let inner = resolved(document, property);
+        let inner = resolve(document, property);
         let is_list = inner["type"] == "array";
         let (inner, path) = if is_list { (&inner["items"], format!("{path}[]")) } else { (inner, path) };
-        collect(document, inner, &path, depth + 1, found);
+        collect_fields(document, inner, &path, depth + 1, found);
     }
 }
 
 /// Returns the schema behind a reference and behind "or null".
-fn resolved<'v>(document: Document<'v>, schema: &'v Value) -> &'v Value {
-    document.resolved(or_null(schema).unwrap_or(schema))
+fn resolve<'v>(document: Document<'v>, schema: &'v Value) -> &'v Value {
+    document.resolve(non_null_choice(schema).unwrap_or(schema))
 }
 
 /// Returns the alternative of a `oneOf` that is not null.
-fn or_null(schema: &Value) -> Option<&Value> {
+fn non_null_choice(schema: &Value) -> Option<&Value> {
     let choices = schema["oneOf"].as_array()?;
     choices.iter().find(|choice| choice["type"] != "null")
 }
@@ -66,14 +72,14 @@ fn is_nullable(schema: &Value) -> bool {
 }
 
 /// Returns the type in words.
-pub(crate) fn kind(document: Document<'_>, schema: &Value) -> String {
-    let inner = resolved(document, schema);
+pub(crate) fn type_name(document: Document<'_>, schema: &Value) -> String {
+    let inner = resolve(document, schema);
     let name = match &inner["type"] {
         Value::Array(types) => types.iter().map(text).find(|name| *name != "null").unwrap_or("any"),
         other => other.as_str().unwrap_or("any"),
     };
     let mut words = match (name, inner["format"].as_str()) {
-        ("array", _) => format!("array of {}", plural(&kind(document, &inner["items"]))),
+        ("array", _) => format!("array of {}", plural(&type_name(document, &inner["items"]))),
         ("string", _) if inner["enum"].is_array() => "enum".to_owned(),
         ("string", Some("date-time")) => "time".to_owned(),
         ("string", Some("uuid")) => "UUID".to_owned(),
@@ -91,34 +97,36 @@ fn plural(kind: &str) -> String {
 }
 
 /// Returns the meaning of a field or parameter, its values and its limits.
-pub(crate) fn description(document: Document<'_>, schema: &Value) -> String {
+pub(crate) fn describe(document: Document<'_>, schema: &Value) -> String {
     let mut parts = Vec::new();
-    let own = [&schema["description"], &or_null(schema).unwrap_or(schema)["description"]];
+    let own = [&schema["description"], &non_null_choice(schema).unwrap_or(schema)["description"]];
     if let Some(words) = own.into_iter().find_map(Value::as_str) {
         parts.push(words.replace('\n', " "));
     }
-    let said = parts.join(" ");
+    let described = parts.join(" ");
     // A rule is left out if the description contains it already.
     parts.extend(
-        rules(document, schema).into_iter().filter(|rule| !said.contains(rule.trim_end_matches('.'))),
+        constraints(document, schema)
+            .into_iter()
+            .filter(|rule| !described.contains(rule.trim_end_matches('.'))),
     );
     parts.join(" ")
 }
 
 /// Returns the values of a schema and its limits, as sentences.
-pub(crate) fn rules(document: Document<'_>, schema: &Value) -> Vec<String> {
-    let inner = resolved(document, schema);
-    let listed = if inner["type"] == "array" { document.resolved(&inner["items"]) } else { inner };
-    let mut rules: Vec<String> = values(listed).into_iter().collect();
-    rules.extend(range(&inner["minLength"], &inner["maxLength"], "characters"));
-    rules.extend(range(&inner["minimum"], &inner["maximum"], ""));
+pub(crate) fn constraints(document: Document<'_>, schema: &Value) -> Vec<String> {
+    let inner = resolve(document, schema);
+    let listed = if inner["type"] == "array" { document.resolve(&inner["items"]) } else { inner };
+    let mut rules: Vec<String> = values_sentence(listed).into_iter().collect();
+    rules.extend(range_sentence(&inner["minLength"], &inner["maxLength"], "characters"));
+    rules.extend(range_sentence(&inner["minimum"], &inner["maximum"], ""));
     if let Some(least) = inner["minProperties"].as_u64() {
         rules.push(format!("At least {least}."));
     }
     rules
 }
 
-fn values(schema: &Value) -> Option<String> {
+fn values_sentence(schema: &Value) -> Option<String> {
     let values: Vec<String> =
         schema["enum"].as_array()?.iter().map(|value| format!("`{}`", text(value))).collect();
     Some(match values.as_slice() {
@@ -127,7 +135,7 @@ fn values(schema: &Value) -> Option<String> {
     })
 }
 
-fn range(least: &Value, most: &Value, unit: &str) -> Option<String> {
+fn range_sentence(least: &Value, most: &Value, unit: &str) -> Option<String> {
     let sentence = match (least.as_u64(), most.as_u64()) {
         (Some(least), Some(most)) => format!("{least} to {most} {unit}"),
         (None, Some(most)) => format!("At most {most} {unit}"),
@@ -145,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_within_fields_have_their_path() {
+    fn nested_fields_are_listed_with_their_path() {
         let root = json!({"components": {"schemas": {
             "List": {"type": "object", "required": ["data"], "properties": {
                 "data": {"type": "array", "items": {"$ref": "#/components/schemas/One"}, "description": "All."}}},
@@ -155,11 +163,14 @@ mod tests {
             "State": {"type": "string", "enum": ["on", "off"]},
         }}});
         let document = Document { root: &root, public_url: "" };
-        let found = fields(document, &json!({"$ref": "#/components/schemas/List"}));
+        let found = list_fields(document, &json!({"$ref": "#/components/schemas/List"}));
         let lines: Vec<String> = found
             .iter()
             .map(|field| {
-                format!("{} | {} | {} | {}", field.path, field.kind, field.is_required, field.description)
+                format!(
+                    "{} | {} | {} | {}",
+                    field.path, field.type_name, field.is_required, field.description
+                )
             })
             .collect();
         let expected = [

@@ -18,17 +18,17 @@ fn yes_or_no(value: bool) -> String {
 }
 
 /// Returns a table of what a request contains, with a column for required fields.
-pub(crate) fn sent(caption: &str, fields: Vec<Field>) -> Block {
+pub(crate) fn request_fields(caption: &str, fields: Vec<Field>) -> Block {
     let row = |field: Field| {
-        vec![format!("`{}`", field.path), field.kind, yes_or_no(field.is_required), field.description]
+        vec![format!("`{}`", field.path), field.type_name, yes_or_no(field.is_required), field.description]
     };
     table(caption, &["Name", "Type", "Required", "Description"], fields.into_iter().map(row).collect())
 }
 
 /// Returns a table of what a response contains, where optional fields are marked.
-pub(crate) fn answered(caption: &str, fields: Vec<Field>) -> Block {
+pub(crate) fn response_fields(caption: &str, fields: Vec<Field>) -> Block {
     let row = |field: Field| {
-        let kind = if field.is_required { field.kind } else { format!("{}, optional", field.kind) };
+        let kind = if field.is_required { field.type_name } else { format!("{}, optional", field.type_name) };
         vec![format!("`{}`", field.path), kind, field.description]
     };
     table(caption, &["Name", "Type", "Description"], fields.into_iter().map(row).collect())
@@ -38,24 +38,24 @@ pub(crate) fn answered(caption: &str, fields: Vec<Field>) -> Block {
 pub(crate) fn parameters(document: Document<'_>, caption: &str, parameters: &[&Value]) -> Block {
     let fields = parameters.iter().map(|parameter| Field {
         path: text(&parameter["name"]).to_owned(),
-        kind: schema::kind(document, &parameter["schema"]),
+        type_name: schema::type_name(document, &parameter["schema"]),
         is_required: parameter["required"] == true,
         description: parameter_description(document, parameter),
     });
-    sent(caption, fields.collect())
+    request_fields(caption, fields.collect())
 }
 
 /// Returns the meaning of a parameter, its values and its limits.
 pub(crate) fn parameter_description(document: Document<'_>, parameter: &Value) -> String {
     let own = text(&parameter["description"]).to_owned();
-    [own].into_iter().chain(schema::rules(document, &parameter["schema"])).collect::<Vec<_>>().join(" ")
+    [own].into_iter().chain(schema::constraints(document, &parameter["schema"])).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a table of the headers of a response.
 pub(crate) fn headers(document: Document<'_>, answer: &Value) -> Block {
     let named = answer["headers"].as_object().into_iter().flatten();
     let row = |(name, header): (&String, &Value)| {
-        let header = document.resolved(header);
+        let header = document.resolve(header);
         vec![format!("`{name}`"), text(&header["description"]).to_owned()]
     };
     table("Headers of the response", &["Header", "Description"], named.map(row).collect())
@@ -63,7 +63,7 @@ pub(crate) fn headers(document: Document<'_>, answer: &Value) -> Block {
 
 /// Returns a table of the errors of an operation.
 pub(crate) fn errors(cases: Vec<ErrorCase>) -> Block {
-    let row = |case: ErrorCase| vec![format!("`{}`", case.code), case.status, sentence(&case.when)];
+    let row = |case: ErrorCase| vec![format!("`{}`", case.code), case.status, capitalized(&case.when)];
     table("Errors", &["Code", "Status", "When"], cases.into_iter().map(row).collect())
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn endpoints(document: Document<'_>, tag: &str) -> Block {
 }
 
 /// Capitalizes the first letter of a phrase.
-fn sentence(phrase: &str) -> String {
+fn capitalized(phrase: &str) -> String {
     let mut chars = phrase.chars();
     // A phrase that begins with code, such as `name`, stays as it is.
     match chars.next() {

@@ -14,7 +14,7 @@ pub enum Action {
     /// Change the configuration of an assistant that does not run.
     Edit,
     /// Change the configuration of an assistant, running or not, and redeploy it if the change needs a deployment.
-    Change,
+    EditAndRedeploy,
     /// Deploy the current configuration again.
     Redeploy,
     /// Delete the worker and keep the configuration.
@@ -27,32 +27,35 @@ pub enum Action {
 
 /// Why an action is not possible now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct DisabledReason {
     /// The reason, as a full sentence.
-    pub why: &'static str,
+    pub reason: &'static str,
     /// What would make the action possible, as a full sentence.
-    pub instead: &'static str,
+    pub hint: &'static str,
 }
 
-const fn refusal(why: &'static str, instead: &'static str) -> Option<Refusal> {
-    Some(Refusal { why, instead })
+const fn disabled(why: &'static str, instead: &'static str) -> Option<DisabledReason> {
+    Some(DisabledReason { reason: why, hint: instead })
 }
 
-const UNPAID: Option<Refusal> = refusal("Awaiting payment.", "Finish the checkout first.");
-const NOT_ACTIVATED: Option<Refusal> = refusal("This assistant isn’t set up yet.", "Activate it first.");
-const ENDED: Option<Refusal> = refusal("Your subscription has ended.", "Create a new assistant to continue.");
-const PAUSED: Option<Refusal> = refusal("Your subscription is paused.", "Resume it in the billing portal.");
-const UNDER_WAY: Option<Refusal> =
-    refusal("A deployment is in progress.", "Wait for it to finish, or stop it.");
+const UNPAID: Option<DisabledReason> = disabled("Awaiting payment.", "Finish the checkout first.");
+const NOT_ACTIVATED: Option<DisabledReason> =
+    disabled("This assistant isn’t set up yet.", "Activate it first.");
+const ENDED: Option<DisabledReason> =
+    disabled("Your subscription has ended.", "Create a new assistant to continue.");
+const PAUSED: Option<DisabledReason> =
+    disabled("Your subscription is paused.", "Resume it in the billing portal.");
+const DEPLOYING: Option<DisabledReason> =
+    disabled("A deployment is in progress.", "Wait for it to finish, or stop it.");
 
 /// Returns why `action` is not possible in the assistant's current state, or `None` if it is possible.
 #[must_use]
-pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
+pub fn disabled_reason(record: &AssistantRecord, action: Action) -> Option<DisabledReason> {
     match action {
         Action::Delete => None,
         Action::Activate => activate(record.status, record.payment_status),
         Action::Edit => edit(record.status),
-        Action::Change | Action::Redeploy => redeploy(record.status, record.payment_status),
+        Action::EditAndRedeploy | Action::Redeploy => redeploy(record.status, record.payment_status),
         Action::Stop => stop(record),
         Action::TestCallback => test_callback(record),
     }
@@ -60,78 +63,78 @@ pub fn refusal_of(record: &AssistantRecord, action: Action) -> Option<Refusal> {
 
 /// Whether resuming the subscription starts the assistant again, because only the pause stopped it.
 #[must_use]
-pub fn starts_on_resume(record: &AssistantRecord) -> bool {
-    let code = record.status_message.as_deref().and_then(FailureCode::of_message);
+pub fn restarts_on_resume(record: &AssistantRecord) -> bool {
+    let code = record.status_message.as_deref().and_then(FailureCode::from_message);
     record.status == Status::Stopped && code == Some(FailureCode::SubscriptionPaused)
 }
 
-const fn inactive(payment: PaymentStatus) -> Option<Refusal> {
+const fn subscription_inactive(payment: PaymentStatus) -> Option<DisabledReason> {
     if matches!(payment, PaymentStatus::Paused) { PAUSED } else { ENDED }
 }
 
-fn activate(status: Status, payment: PaymentStatus) -> Option<Refusal> {
+fn activate(status: Status, payment: PaymentStatus) -> Option<DisabledReason> {
     match status {
         Status::PendingPayment => UNPAID,
-        Status::Purchased if payment.entitles() => None,
-        Status::Purchased => inactive(payment),
-        _ => refusal("This assistant is already activated.", "Edit or redeploy it instead."),
+        Status::Purchased if payment.can_run() => None,
+        Status::Purchased => subscription_inactive(payment),
+        _ => disabled("This assistant is already activated.", "Edit or redeploy it instead."),
     }
 }
 
-fn edit(status: Status) -> Option<Refusal> {
+fn edit(status: Status) -> Option<DisabledReason> {
     match status {
         Status::PendingPayment => UNPAID,
         Status::Purchased | Status::Failed | Status::Stopped => None,
-        Status::Deploying => UNDER_WAY,
-        Status::Active => refusal("A running assistant can’t be edited.", "Stop it first."),
+        Status::Deploying => DEPLOYING,
+        Status::Active => disabled("A running assistant can’t be edited.", "Stop it first."),
     }
 }
 
 /// Also the rule for [`Action::EditAndRedeploy`]: a change stops a running assistant, so it must be able to redeploy
 /// it.
-fn redeploy(status: Status, payment: PaymentStatus) -> Option<Refusal> {
+fn redeploy(status: Status, payment: PaymentStatus) -> Option<DisabledReason> {
     match status {
         Status::PendingPayment => UNPAID,
-        Status::Deploying => UNDER_WAY,
-        Status::Purchased | Status::Active | Status::Failed | Status::Stopped if !payment.entitles() => {
-            inactive(payment)
+        Status::Deploying => DEPLOYING,
+        Status::Purchased | Status::Active | Status::Failed | Status::Stopped if !payment.can_run() => {
+            subscription_inactive(payment)
         }
         Status::Purchased => NOT_ACTIVATED,
         Status::Active | Status::Failed | Status::Stopped => None,
     }
 }
 
-fn stop(record: &AssistantRecord) -> Option<Refusal> {
+fn stop(record: &AssistantRecord) -> Option<DisabledReason> {
     match record.status {
         Status::PendingPayment | Status::Purchased => {
-            refusal("Not running yet.", "Delete it if you no longer need it.")
+            disabled("Not running yet.", "Delete it if you no longer need it.")
         }
-        Status::Stopped if starts_on_resume(record) => None,
+        Status::Stopped if restarts_on_resume(record) => None,
         // The API accepts this and changes nothing, so only pages disable it.
-        Status::Stopped => refusal("Already stopped.", "Choose “Start” to run it again."),
+        Status::Stopped => disabled("Already stopped.", "Choose “Start” to run it again."),
         Status::Deploying | Status::Active | Status::Failed => None,
     }
 }
 
-fn test_callback(record: &AssistantRecord) -> Option<Refusal> {
-    const WHY: &str = "No endpoint is set.";
+fn test_callback(record: &AssistantRecord) -> Option<DisabledReason> {
+    const NO_ENDPOINT: &str = "No endpoint is set.";
     if record.user_callback_url.is_some() {
         return None;
     }
     // A callback URL is saved without a deployment, so it does not depend on the subscription.
     if !record.is_prebuy {
-        return refusal(WHY, "Add one under “Edit” to send a test.");
+        return disabled(NO_ENDPOINT, "Add one under “Edit” to send a test.");
     }
     if record.status == Status::PendingPayment {
-        return refusal(WHY, "Finish the checkout, then add one.");
+        return disabled(NO_ENDPOINT, "Finish the checkout, then add one.");
     }
     if record.payment_status == PaymentStatus::Paused {
-        return refusal(WHY, "Resume your subscription, then add one.");
+        return disabled(NO_ENDPOINT, "Resume your subscription, then add one.");
     }
-    if !record.payment_status.entitles() {
-        return refusal(WHY, "Your subscription has ended, so none can be added.");
+    if !record.payment_status.can_run() {
+        return disabled(NO_ENDPOINT, "Your subscription has ended, so none can be added.");
     }
-    refusal(WHY, "Add one when you activate the assistant.")
+    disabled(NO_ENDPOINT, "Add one when you activate the assistant.")
 }
 
 #[cfg(test)]
@@ -163,11 +166,11 @@ mod tests {
     }
 
     /// Every state combined with every payment status.
-    fn all() -> Vec<Assistant> {
+    fn all_assistants() -> Vec<Assistant> {
         let mut all = Vec::new();
         for state in states() {
             for &payment in PaymentStatus::ALL {
-                let mut a = Assistant::ordered(
+                let mut a = Assistant::new(
                     AssistantId::new(Uuid::nil()),
                     UserId::new(Uuid::nil()),
                     ApiMode::Byok,
@@ -182,15 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_here_is_refused_by_the_state_machine_and_nothing_else() {
+    fn disabled_actions_match_state_machine() {
         let activate = Event::Activate { worker_name: "openclaw-00000000".to_owned(), deadline: NOW };
         let cases = [
             (Action::Activate, activate),
-            (Action::Edit, Event::Patch),
+            (Action::Edit, Event::Update),
             (Action::Redeploy, Event::Redeploy { deadline: NOW }),
             (Action::Stop, Event::Stop),
         ];
-        for a in all() {
+        for a in all_assistants() {
             for (action, event) in &cases {
                 let is_possible = a.clone().apply(event.clone()).is_ok();
                 // Stopping a stopped assistant succeeds and changes nothing, so pages disable it. The exception is an
@@ -198,7 +201,7 @@ mod tests {
                 let is_idle = *action == Action::Stop
                     && a.state.status() == Status::Stopped
                     && a.state.failure() != Some(FailureCode::SubscriptionPaused);
-                let is_refused = refusal_of(&a.record(), *action).is_some();
+                let is_refused = disabled_reason(&a.record(), *action).is_some();
                 let about = (a.state.status(), a.payment.status, *action);
                 assert_eq!(is_refused, !is_possible || is_idle, "{about:?}");
             }
@@ -206,39 +209,41 @@ mod tests {
     }
 
     #[test]
-    fn what_has_lost_its_subscription_is_told_to_buy_anew_and_nothing_that_cannot_be_done() {
-        for a in all() {
+    fn redeploy_after_subscription_ended_says_so() {
+        for a in all_assistants() {
             let ended = a.payment.status.has_ended();
             let status = a.state.status();
             if ended && matches!(status, Status::Purchased | Status::Failed | Status::Stopped) {
-                assert_eq!(refusal_of(&a.record(), Action::Redeploy), ENDED, "{status:?}");
+                assert_eq!(disabled_reason(&a.record(), Action::Redeploy), ENDED, "{status:?}");
             }
         }
     }
 
     #[test]
-    fn paused_subscription_refusals_say_how_to_resume() {
-        for a in all().into_iter().filter(|a| a.payment.status == PaymentStatus::Paused) {
+    fn actions_while_paused_say_how_to_resume() {
+        for a in all_assistants().into_iter().filter(|a| a.payment.status == PaymentStatus::Paused) {
             let record = a.record();
             match a.state.status() {
-                Status::Purchased => assert_eq!(refusal_of(&record, Action::Activate), PAUSED),
-                Status::Failed | Status::Stopped => assert_eq!(refusal_of(&record, Action::Redeploy), PAUSED),
+                Status::Purchased => assert_eq!(disabled_reason(&record, Action::Activate), PAUSED),
+                Status::Failed | Status::Stopped => {
+                    assert_eq!(disabled_reason(&record, Action::Redeploy), PAUSED);
+                }
                 _ => {}
             }
             let is_held = a.state.failure() == Some(FailureCode::SubscriptionPaused);
-            assert_eq!(starts_on_resume(&record), is_held);
+            assert_eq!(restarts_on_resume(&record), is_held);
         }
     }
 
     #[test]
-    fn a_change_is_offered_where_each_of_its_parts_will_be_possible() {
-        for a in all() {
+    fn change_is_enabled_where_all_its_parts_are() {
+        for a in all_assistants() {
             let mut stopped = a.clone();
             let is_possible = stopped.apply(Event::Stop).is_ok()
-                && stopped.apply(Event::Patch).is_ok()
+                && stopped.apply(Event::Update).is_ok()
                 && stopped.apply(Event::Redeploy { deadline: NOW }).is_ok();
             let is_deploying = a.state.status() == Status::Deploying;
-            let is_offered = refusal_of(&a.record(), Action::Change).is_none();
+            let is_offered = disabled_reason(&a.record(), Action::EditAndRedeploy).is_none();
             assert_eq!(
                 is_offered,
                 is_possible && !is_deploying,
@@ -249,27 +254,29 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_says_why_and_what_then() {
+    fn disabled_reasons_are_full_sentences() {
         let actions = [
             Action::Activate,
             Action::Edit,
-            Action::Change,
+            Action::EditAndRedeploy,
             Action::Redeploy,
             Action::Stop,
             Action::TestCallback,
             Action::Delete,
         ];
-        for a in all() {
+        for a in all_assistants() {
             for action in actions {
-                if let Some(Refusal { why, instead }) = refusal_of(&a.record(), action) {
+                if let Some(DisabledReason { reason: why, hint: instead }) =
+                    disabled_reason(&a.record(), action)
+                {
                     assert!(why.ends_with('.') && instead.ends_with('.'), "{action:?}");
                 }
             }
-            assert_eq!(refusal_of(&a.record(), Action::Delete), None);
+            assert_eq!(disabled_reason(&a.record(), Action::Delete), None);
             let with_url =
                 AssistantRecord { user_callback_url: Some("https://a.example".to_owned()), ..a.record() };
-            assert_eq!(refusal_of(&with_url, Action::TestCallback), None);
-            assert!(refusal_of(&a.record(), Action::TestCallback).is_some());
+            assert_eq!(disabled_reason(&with_url, Action::TestCallback), None);
+            assert!(disabled_reason(&a.record(), Action::TestCallback).is_some());
         }
     }
 }

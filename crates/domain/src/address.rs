@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table() {
+    fn addresses_are_classified() {
         let refused = [
             "0.0.0.0",
             "0.1.2.3",

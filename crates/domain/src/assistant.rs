@@ -42,8 +42,8 @@ impl Payment {
 
     /// Whether the assistant may run: see [`PaymentStatus::can_run`].
     #[must_use]
-    pub const fn entitles(&self) -> bool {
-        self.status.entitles()
+    pub const fn can_run(&self) -> bool {
+        self.status.can_run()
     }
 }
 
@@ -76,7 +76,7 @@ pub struct Assistant {
     /// The configuration that the owner has set.
     pub config: Config,
     /// Why the last change was undone; `None` after the next transition.
-    pub undone: Option<FailureCode>,
+    pub undo_reason: Option<FailureCode>,
     /// The number of events recorded so far; the next one gets the number after it.
     pub sequence: i64,
     /// Grows with every write. An update names the version it read, so that concurrent writes are detected.
@@ -89,13 +89,13 @@ pub struct Assistant {
 
 /// Why an assistant rejects an action in its current state.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NotNow {
+pub enum ActionRejected {
     /// The status does not allow the action.
     #[error(transparent)]
     State(#[from] InvalidTransition),
     /// The status allows the action, but the subscription is not active: not paid, paused or ended.
     #[error("the subscription of this assistant is not active")]
-    Unpaid {
+    SubscriptionInactive {
         /// The payment status that blocks the action.
         payment: PaymentStatus,
         /// The current status of the assistant.
@@ -108,7 +108,7 @@ pub enum NotNow {
 impl Assistant {
     /// Creates an assistant that was just ordered: not paid, not configured, with `now` as the time of order.
     #[must_use]
-    pub fn ordered(id: AssistantId, user_id: UserId, mode: ApiMode, now: Timestamp) -> Self {
+    pub fn new(id: AssistantId, user_id: UserId, mode: ApiMode, now: Timestamp) -> Self {
         let provider = matches!(mode, ApiMode::Managed).then_some(Provider::Openrouter);
         Self {
             id,
@@ -117,7 +117,7 @@ impl Assistant {
             state: State::PendingPayment,
             payment: Payment::pending(),
             config: Config { provider, ..Config::default() },
-            undone: None,
+            undo_reason: None,
             sequence: 0,
             version: 0,
             created_at: now,
@@ -131,26 +131,26 @@ impl Assistant {
     /// [`ActionRejected::State`] if the current state does not accept the event,
     /// [`ActionRejected::SubscriptionInactive`] if the event starts a deployment and the subscription is not active.
     /// The assistant is unchanged then.
-    pub fn apply(&mut self, event: Event) -> Result<(), NotNow> {
+    pub fn apply(&mut self, event: Event) -> Result<(), ActionRejected> {
         // These events continue the deployment that undid the change, or do not deploy anything, so the reason still
         // explains what the owner sees.
-        let keeps_undone = matches!(
+        let keeps_undo_reason = matches!(
             event,
             Event::WorkerReady { .. }
                 | Event::DeployFailed { .. }
-                | Event::Patch
+                | Event::Update
                 | Event::SubscriptionPaused
                 | Event::SubscriptionResumed { .. }
         );
-        let starts_a_run = matches!(event, Event::Activate { .. } | Event::Redeploy { .. });
-        let allowed = event.allowed();
+        let starts_run = matches!(event, Event::Activate { .. } | Event::Redeploy { .. });
+        let allowed = event.allowed_statuses();
         let from = self.state.status();
         let next = self.state.clone().apply(event)?;
-        if starts_a_run && !self.payment.entitles() {
-            return Err(NotNow::Unpaid { payment: self.payment.status, from, allowed });
+        if starts_run && !self.payment.can_run() {
+            return Err(ActionRejected::SubscriptionInactive { payment: self.payment.status, from, allowed });
         }
-        if !keeps_undone {
-            self.undone = None;
+        if !keeps_undo_reason {
+            self.undo_reason = None;
         }
         self.state = next;
         Ok(())
@@ -166,16 +166,16 @@ impl Assistant {
         provider: Option<Provider>,
         model_id: Option<String>,
         deadline: Timestamp,
-    ) -> Result<(), NotNow> {
+    ) -> Result<(), ActionRejected> {
         let State::Failed { failure, .. } = self.state else {
             let from = self.state.status();
-            let refusal = InvalidTransition { from, event: "undo a change", allowed: &[Status::Failed] };
-            return Err(NotNow::State(refusal));
+            let invalid = InvalidTransition { from, event: "undo a change", allowed: &[Status::Failed] };
+            return Err(ActionRejected::State(invalid));
         };
         self.apply(Event::Redeploy { deadline })?;
         self.config.provider = provider;
         self.config.model_id = model_id;
-        self.undone = Some(failure);
+        self.undo_reason = Some(failure);
         Ok(())
     }
 
@@ -183,9 +183,9 @@ impl Assistant {
     /// explanation.
     #[must_use]
     pub fn status_message(&self) -> Option<String> {
-        match (&self.state, self.undone) {
+        match (&self.state, self.undo_reason) {
             (State::Deploying { .. } | State::Active { .. }, Some(code)) => {
-                Some(format!("{}: {}", code.as_str(), code.undone_sentence()))
+                Some(format!("{}: {}", code.as_str(), code.undo_sentence()))
             }
             (State::Failed { failure, .. }, Some(_)) => Some(format!(
                 "{failure} Your previous settings could not be deployed again after your last change failed."
@@ -242,11 +242,11 @@ mod tests {
 
     fn ordered(mode: ApiMode) -> Assistant {
         let now = Timestamp::from_unix_ms(0);
-        Assistant::ordered(AssistantId::new(Uuid::nil()), UserId::new(Uuid::nil()), mode, now)
+        Assistant::new(AssistantId::new(Uuid::nil()), UserId::new(Uuid::nil()), mode, now)
     }
 
     #[test]
-    fn the_record_before_activation() {
+    fn record_before_activation_has_every_field() {
         let record = serde_json::to_value(ordered(ApiMode::Byok).record()).unwrap();
         let keys: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(
@@ -261,23 +261,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unpaid_slot_starts_no_run() {
-        let mut slot = ordered(ApiMode::Byok);
-        slot.apply(Event::PaymentConfirmed).unwrap();
-        slot.payment.status = PaymentStatus::Canceled;
+    fn run_without_active_subscription_is_rejected() {
+        let mut assistant = ordered(ApiMode::Byok);
+        assistant.apply(Event::PaymentConfirmed).unwrap();
+        assistant.payment.status = PaymentStatus::Canceled;
         let activate = Event::Activate {
             worker_name: "openclaw-00000000".to_owned(),
             deadline: Timestamp::from_unix_ms(1),
         };
-        assert!(matches!(slot.apply(activate.clone()), Err(NotNow::Unpaid { from: Status::Purchased, .. })));
-        slot.payment.status = PaymentStatus::Paused;
         assert!(matches!(
-            slot.apply(activate.clone()),
-            Err(NotNow::Unpaid { payment: PaymentStatus::Paused, .. })
+            assistant.apply(activate.clone()),
+            Err(ActionRejected::SubscriptionInactive { from: Status::Purchased, .. })
         ));
-        slot.payment.status = PaymentStatus::PastDue;
-        assert_eq!(slot.apply(activate), Ok(()));
-        assert!(!slot.record().is_prebuy);
+        assistant.payment.status = PaymentStatus::Paused;
+        assert!(matches!(
+            assistant.apply(activate.clone()),
+            Err(ActionRejected::SubscriptionInactive { payment: PaymentStatus::Paused, .. })
+        ));
+        assistant.payment.status = PaymentStatus::PastDue;
+        assert_eq!(assistant.apply(activate), Ok(()));
+        assert!(!assistant.record().is_prebuy);
     }
 
     /// An assistant whose run failed after its model was changed to `new`.
@@ -290,16 +293,16 @@ mod tests {
         a
     }
 
-    fn undo(a: &mut Assistant) -> Result<(), NotNow> {
+    fn undo(a: &mut Assistant) -> Result<(), ActionRejected> {
         a.undo_change(Some(Provider::Anthropic), Some("old".to_owned()), Timestamp::from_unix_ms(9))
     }
 
     fn code_of(a: &Assistant) -> Option<FailureCode> {
-        FailureCode::of_message(&a.status_message()?)
+        FailureCode::from_message(&a.status_message()?)
     }
 
     #[test]
-    fn undo_of_a_failed_change_deploys_again_and_keeps_the_reason() {
+    fn undo_of_failed_change_redeploys_and_keeps_reason() {
         let mut a = failed_change();
         undo(&mut a).unwrap();
         assert_eq!(a.state.run().map(|run| run.generation), Some(5));
@@ -316,12 +319,12 @@ mod tests {
         ] {
             let mut next = a.clone();
             next.apply(event).unwrap();
-            assert_eq!(next.undone, None);
+            assert_eq!(next.undo_reason, None);
         }
     }
 
     #[test]
-    fn undo_that_fails_too_says_so() {
+    fn undo_that_fails_says_so() {
         for failure in FailureCode::ALL {
             let mut a = failed_change();
             undo(&mut a).unwrap();
@@ -337,16 +340,16 @@ mod tests {
     }
 
     #[test]
-    fn undo_needs_a_failure_and_a_subscription() {
+    fn undo_without_failure_or_subscription_is_rejected() {
         let mut unpaid = failed_change();
         unpaid.payment.status = PaymentStatus::Canceled;
-        assert!(matches!(undo(&mut unpaid), Err(NotNow::Unpaid { .. })));
-        assert_eq!((unpaid.undone, unpaid.config.model_id.as_deref()), (None, Some("new")));
+        assert!(matches!(undo(&mut unpaid), Err(ActionRejected::SubscriptionInactive { .. })));
+        assert_eq!((unpaid.undo_reason, unpaid.config.model_id.as_deref()), (None, Some("new")));
         let run = Run { worker_name: "openclaw-00000000".to_owned(), generation: 4 };
         for state in [State::PendingPayment, State::Stopped { run, reason: None }] {
             let mut other = failed_change();
             other.state = state;
-            assert!(matches!(undo(&mut other), Err(NotNow::State(_))));
+            assert!(matches!(undo(&mut other), Err(ActionRejected::State(_))));
         }
     }
 }

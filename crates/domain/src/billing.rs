@@ -7,7 +7,7 @@ use crate::wire::{AssistantRecord, PaymentStatus};
 
 /// Describes the state of the subscription in a sentence or two.
 #[must_use]
-pub fn standing(record: &AssistantRecord) -> Sentence {
+pub fn summary(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
         // A payment may have been made that Polar has not confirmed yet, so this must not say "not paid".
         (PaymentStatus::Pending, ..) => "Awaiting payment. If you’ve already paid, there is no need to pay again.".into(),
@@ -46,17 +46,19 @@ pub fn standing(record: &AssistantRecord) -> Sentence {
 
 /// Describes what `action` means for billing in a sentence or two, to be shown before it is confirmed.
 #[must_use]
-pub fn consequence(record: &AssistantRecord, action: Action) -> Sentence {
+pub fn effect(record: &AssistantRecord, action: Action) -> Sentence {
     match action {
-        Action::Stop => stopping(record),
-        Action::Delete => deleting(record),
-        Action::Activate | Action::Edit | Action::Change | Action::Redeploy | Action::TestCallback => {
-            "This costs nothing extra.".into()
-        }
+        Action::Stop => stop_effect(record),
+        Action::Delete => delete_effect(record),
+        Action::Activate
+        | Action::Edit
+        | Action::EditAndRedeploy
+        | Action::Redeploy
+        | Action::TestCallback => "This costs nothing extra.".into(),
     }
 }
 
-fn stopping(record: &AssistantRecord) -> Sentence {
+fn stop_effect(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
         (PaymentStatus::Paid, None, Some(until)) => {
             Sentence::from("You’ll still be billed. Next renewal: ").day(until).text(".")
@@ -76,7 +78,7 @@ fn stopping(record: &AssistantRecord) -> Sentence {
     }
 }
 
-fn deleting(record: &AssistantRecord) -> Sentence {
+fn delete_effect(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.current_period_end) {
         // The checkout may be open in another tab, so a payment can still arrive.
         (PaymentStatus::Pending, _) => {
@@ -113,7 +115,7 @@ mod tests {
 
     fn record(status: PaymentStatus, canceled: bool) -> AssistantRecord {
         let at = |text| Timestamp::parse(text).unwrap();
-        let mut a = Assistant::ordered(
+        let mut a = Assistant::new(
             AssistantId::new(Uuid::nil()),
             UserId::new(Uuid::nil()),
             ApiMode::Byok,
@@ -127,9 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_paid_says_until_when_and_that_it_goes_on() {
-        let standing = |record| standing(record).to_string();
-        let consequence = |record, action| consequence(record, action).to_string();
+    fn paid_subscription_names_its_renewal() {
+        let standing = |record| summary(record).to_string();
+        let consequence = |record, action| effect(record, action).to_string();
         let paid = record(PaymentStatus::Paid, false);
         assert_eq!(standing(&paid), "Renews Mar 13, 2026. Stopping the assistant doesn’t stop billing.");
         assert_eq!(consequence(&paid, Action::Stop), "You’ll still be billed. Next renewal: Mar 13, 2026.");
@@ -143,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_subscription_says_that_nothing_is_charged_and_how_it_goes_on() {
-        let standing = |record| standing(record).to_string();
-        let consequence = |record, action| consequence(record, action).to_string();
+    fn paused_subscription_says_how_to_resume() {
+        let standing = |record| summary(record).to_string();
+        let consequence = |record, action| effect(record, action).to_string();
         let paused = record(PaymentStatus::Paused, false);
         assert!(
             standing(&paused).contains("paused: nothing is charged")
@@ -156,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn every_standing_and_every_action_has_its_sentence() {
+    fn summaries_and_effects_are_sentences() {
         let actions = [
             Action::Activate,
             Action::Edit,
-            Action::Change,
+            Action::EditAndRedeploy,
             Action::Redeploy,
             Action::Stop,
             Action::TestCallback,
@@ -170,9 +172,9 @@ mod tests {
             for canceled in [false, true] {
                 let record = record(status, canceled);
                 for action in actions {
-                    assert!(consequence(&record, action).to_string().ends_with('.'), "{status} {action:?}");
+                    assert!(effect(&record, action).to_string().ends_with('.'), "{status} {action:?}");
                 }
-                assert!(standing(&record).to_string().ends_with('.'), "{status}");
+                assert!(summary(&record).to_string().ends_with('.'), "{status}");
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::address::is_global;
 use crate::error::Issue;
 
 /// The maximum length of a callback URL, in characters.
-pub const MAX: usize = 2048;
+pub const MAX_CHARS: usize = 2048;
 
 /// Validates a callback URL and returns it unchanged.
 ///
@@ -15,10 +15,10 @@ pub const MAX: usize = 2048;
 ///
 /// # Errors
 /// An [`Issue`] at `path` for the first rule that the URL breaks.
-pub fn check(path: &str, text: &str) -> Result<String, Issue> {
+pub fn validate(path: &str, text: &str) -> Result<String, Issue> {
     let issue = |message: &str| Err(Issue::new(path, "invalid_url", message));
-    if text.chars().count() > MAX {
-        return Err(Issue::new(path, "too_long", format!("The URL must be at most {MAX} characters.")));
+    if text.chars().count() > MAX_CHARS {
+        return Err(Issue::new(path, "too_long", format!("The URL must be at most {MAX_CHARS} characters.")));
     }
     // The URL parser drops tabs and line breaks and trims spaces, so the stored URL would differ from the checked one.
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
@@ -44,7 +44,7 @@ pub fn check(path: &str, text: &str) -> Result<String, Issue> {
         return issue("The URL can't contain a fragment (#).");
     }
     match url.host() {
-        Some(Host::Domain(name)) if is_public_name(name) => Ok(text.to_owned()),
+        Some(Host::Domain(name)) if is_public_host_name(name) => Ok(text.to_owned()),
         Some(Host::Ipv4(ip)) if is_global(ip.into()) && !authority.contains(&format!("{ip}.")) => {
             Ok(text.to_owned())
         }
@@ -53,7 +53,7 @@ pub fn check(path: &str, text: &str) -> Result<String, Issue> {
     }
 }
 
-fn is_public_name(name: &str) -> bool {
+fn is_public_host_name(name: &str) -> bool {
     const LOCAL: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
     !name.is_empty()
         && name.len() <= 253
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table() {
+    fn urls_are_accepted_or_rejected() {
         let good = [
             "https://example.com/hook",
             "https://example.com:8443/a?b=c",
@@ -78,9 +78,9 @@ mod tests {
             "https://bücher.example/x",
         ];
         for text in good {
-            assert_eq!(check("callbackUrl", text).as_deref(), Ok(text));
+            assert_eq!(validate("callbackUrl", text).as_deref(), Ok(text));
         }
-        let long = format!("https://example.com/{}", "x".repeat(MAX));
+        let long = format!("https://example.com/{}", "x".repeat(MAX_CHARS));
         let bad = [
             "",
             "example.com",
@@ -148,7 +148,7 @@ mod tests {
             long.as_str(),
         ];
         for text in bad {
-            assert!(check("callbackUrl", text).is_err(), "{text:.60} must be refused");
+            assert!(validate("callbackUrl", text).is_err(), "{text:.60} must be refused");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Issue;
-use crate::model_name::{name_of_listed, readable};
+use crate::model_name::{listed_name, name_from_id};
 use crate::wire::{ApiMode, Provider};
 
 /// The maximum length of a model's id or name, in characters.
@@ -29,18 +29,18 @@ pub struct Model {
 
 /// An entry of OpenRouter's model list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct ListedModel {
     /// OpenRouter's id: `vendor/model`, optionally followed by `:variant`.
     pub id: String,
     /// OpenRouter's name, usually in the form `Vendor: Model`.
     pub name: String,
 }
 
-impl Listed {
+impl ListedModel {
     /// Whether the entry can be shown and stored: the id is `vendor/model` in the characters that ids use, the name has
     /// no control characters, and neither is longer than 200 characters.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         let is_sign = |c: char| c.is_ascii_alphanumeric() || "-._:/~@+".contains(c);
         let is_id = |part: &str| !part.is_empty() && part.chars().all(is_sign);
         let has_vendor = self.id.split_once('/').is_some_and(|(vendor, model)| is_id(vendor) && is_id(model));
@@ -49,7 +49,7 @@ impl Listed {
     }
 
     /// The same model in its vendor's own API, if the vendor's id follows from OpenRouter's.
-    fn at_its_vendor(&self) -> Option<(Provider, String)> {
+    fn vendor_model(&self) -> Option<(Provider, String)> {
         let (vendor, model) = self.id.split_once('/')?;
         // Variants such as `:free` exist only at OpenRouter.
         if model.contains(':') {
@@ -77,7 +77,7 @@ pub struct Catalog {
 }
 
 /// The built-in models, the recommended one of each provider first, as (provider, id, name, OpenRouter's id).
-const SHIPPED: &[(Provider, &str, &str, &str)] = &[
+const BUILT_IN: &[(Provider, &str, &str, &str)] = &[
     (Provider::Anthropic, "claude-sonnet-5-5", "Claude Sonnet 5.5", "anthropic/claude-sonnet-5.5"),
     (Provider::Anthropic, "claude-opus-5-5", "Claude Opus 5.5", "anthropic/claude-opus-5.5"),
     (Provider::Anthropic, "claude-haiku-5-5", "Claude Haiku 5.5", "anthropic/claude-haiku-5.5"),
@@ -113,7 +113,7 @@ impl Default for Catalog {
             name: (*name).to_owned(),
             openrouter_id: (*openrouter_id).to_owned(),
         };
-        Self { models: SHIPPED.iter().map(model).collect() }
+        Self { models: BUILT_IN.iter().map(model).collect() }
     }
 }
 
@@ -121,14 +121,14 @@ impl Catalog {
     /// The built-in models, followed by the listed ones in OpenRouter's order. A listed model is added under OpenRouter
     /// and, if its vendor's own id is known, under the vendor as well.
     #[must_use]
-    pub fn with(listed: &[Listed]) -> Self {
+    pub fn with_listed(listed: &[ListedModel]) -> Self {
         let mut models = Self::default().models;
         let mut known: HashSet<_> = models.iter().map(|model| (model.provider, model.id.clone())).collect();
         for listed in listed {
             let own = Some((Provider::Openrouter, listed.id.clone()));
-            for (provider, id) in [listed.at_its_vendor(), own].into_iter().flatten() {
+            for (provider, id) in [listed.vendor_model(), own].into_iter().flatten() {
                 if known.insert((provider, id.clone())) {
-                    let name = name_of_listed(listed, provider, &models);
+                    let name = listed_name(listed, provider, &models);
                     models.push(Model { provider, id, name, openrouter_id: listed.id.clone() });
                 }
             }
@@ -138,12 +138,12 @@ impl Catalog {
 
     /// Returns the name that pages show for a model. For a model that has left the catalog it is made from the id.
     #[must_use]
-    pub fn name_of(&self, provider: Option<Provider>, model_id: &str) -> String {
+    pub fn display_name(&self, provider: Option<Provider>, model_id: &str) -> String {
         let of_provider =
             self.models.iter().find(|model| Some(model.provider) == provider && model.id == model_id);
         // A managed assistant may use the vendor's own id for a model.
         let found = of_provider.or_else(|| self.models.iter().find(|model| model.id == model_id));
-        found.map_or_else(|| readable(model_id), |model| model.name.clone())
+        found.map_or_else(|| name_from_id(model_id), |model| model.name.clone())
     }
 
     /// Lists all models; those of a provider begin with the recommended ones.
@@ -153,7 +153,7 @@ impl Catalog {
     }
 
     /// Lists the models of one provider, recommended ones first.
-    pub fn of(&self, provider: Provider) -> impl Iterator<Item = &Model> {
+    pub fn models_of(&self, provider: Provider) -> impl Iterator<Item = &Model> {
         self.models.iter().filter(move |model| model.provider == provider)
     }
 
@@ -168,23 +168,23 @@ impl Catalog {
     ///
     /// # Errors
     /// An issue at `modelId` that names the closest known models.
-    pub fn check(&self, mode: ApiMode, provider: Provider, model_id: &str) -> Result<(), Issue> {
+    pub fn validate(&self, mode: ApiMode, provider: Provider, model_id: &str) -> Result<(), Issue> {
         let known: Vec<&str> = match mode {
-            ApiMode::Byok => self.of(provider).map(|model| model.id.as_str()).collect(),
+            ApiMode::Byok => self.models_of(provider).map(|model| model.id.as_str()).collect(),
             ApiMode::Managed => self.models.iter().map(|model| model.id.as_str()).collect(),
         };
         if known.contains(&model_id) {
             return Ok(());
         }
-        let names = nearest(model_id, &known).join(", ");
-        let whose = match mode {
+        let names = closest_matches(model_id, &known).join(", ");
+        let owner = match mode {
             ApiMode::Byok => provider.as_str(),
             ApiMode::Managed => "managed mode",
         };
         Err(Issue::new(
             "modelId",
             "unknown_model",
-            format!("Unknown model for {whose}. Closest matches: {names}."),
+            format!("Unknown model for {owner}. Closest matches: {names}."),
         ))
     }
 }
@@ -193,7 +193,7 @@ impl Catalog {
 ///
 /// # Errors
 /// An issue at `modelProvider` that lists the providers.
-pub fn provider(text: &str) -> Result<Provider, Issue> {
+pub fn parse_provider(text: &str) -> Result<Provider, Issue> {
     Provider::parse(text).ok_or_else(|| {
         let all: Vec<_> = Provider::ALL.iter().map(|provider| provider.as_str()).collect();
         Issue::new(
@@ -206,7 +206,7 @@ pub fn provider(text: &str) -> Result<Provider, Issue> {
 
 /// Returns the three known names that are most similar to `name`, the most similar first.
 #[must_use]
-pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+pub fn closest_matches<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     let mut ranked: Vec<_> = known
         .iter()
         .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), *candidate))
@@ -219,32 +219,32 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
 mod tests {
     use super::*;
 
-    fn listed(id: &str, name: &str) -> Listed {
-        Listed { id: id.to_owned(), name: name.to_owned() }
+    fn listed(id: &str, name: &str) -> ListedModel {
+        ListedModel { id: id.to_owned(), name: name.to_owned() }
     }
 
     #[test]
-    fn an_unknown_model_names_the_nearest() {
+    fn unknown_model_names_closest_matches() {
         let catalog = Catalog::default();
-        let issue = catalog.check(ApiMode::Byok, Provider::Anthropic, "claude-sonet-5").unwrap_err();
+        let issue = catalog.validate(ApiMode::Byok, Provider::Anthropic, "claude-sonet-5").unwrap_err();
         assert_eq!((issue.path.as_str(), issue.code.as_str()), ("modelId", "unknown_model"));
         assert!(issue.message.contains("claude-sonnet-5,"), "{}", issue.message);
-        assert!(catalog.check(ApiMode::Byok, Provider::Openai, "claude-sonnet-5").is_err());
-        assert!(catalog.check(ApiMode::Byok, Provider::Anthropic, "claude-sonnet-4-5-20250929").is_ok());
+        assert!(catalog.validate(ApiMode::Byok, Provider::Openai, "claude-sonnet-5").is_err());
+        assert!(catalog.validate(ApiMode::Byok, Provider::Anthropic, "claude-sonnet-4-5-20250929").is_ok());
     }
 
     #[test]
-    fn managed_takes_either_spelling() {
+    fn managed_model_accepts_both_ids() {
         let catalog = Catalog::default();
         for id in ["openrouter/auto", "anthropic/claude-sonnet-4.5", "claude-sonnet-4-5-20250929"] {
-            assert_eq!(catalog.check(ApiMode::Managed, Provider::Openrouter, id), Ok(()), "{id}");
+            assert_eq!(catalog.validate(ApiMode::Managed, Provider::Openrouter, id), Ok(()), "{id}");
         }
         assert_eq!(catalog.openrouter_id("claude-sonnet-4-5-20250929"), Some("anthropic/claude-sonnet-4.5"));
     }
 
     #[test]
-    fn what_openrouter_lists_is_added_and_what_ships_stays() {
-        let catalog = Catalog::with(&[
+    fn listed_models_follow_built_in_ones() {
+        let catalog = Catalog::with_listed(&[
             listed("anthropic/claude-opus-6.1", "Anthropic: Claude Opus 6.1"),
             listed("anthropic/claude-opus-6.1:beta", "Anthropic: Claude Opus 6.1 (beta)"),
             listed("openai/gpt-7", "OpenAI: GPT-7"),
@@ -277,12 +277,12 @@ mod tests {
             ]
         );
         assert_eq!(catalog.openrouter_id("claude-opus-6-1"), Some("anthropic/claude-opus-6.1"));
-        assert_eq!(catalog.check(ApiMode::Byok, Provider::Google, "gemini-4-pro"), Ok(()));
+        assert_eq!(catalog.validate(ApiMode::Byok, Provider::Google, "gemini-4-pro"), Ok(()));
     }
 
     #[test]
-    fn only_what_can_be_a_model_is_sound() {
-        assert!(listed("meta-llama/llama-4.1-8b:free", "Meta: Llama").is_sound());
+    fn malformed_entry_is_invalid() {
+        assert!(listed("meta-llama/llama-4.1-8b:free", "Meta: Llama").is_valid());
         let long = "x".repeat(300);
         for (id, name) in [
             ("claude", "No vendor"),
@@ -295,15 +295,15 @@ mod tests {
             (&format!("a/{long}"), "Long"),
             ("a/b", &long),
         ] {
-            assert!(!listed(id, name).is_sound(), "{id} {name}");
+            assert!(!listed(id, name).is_valid(), "{id} {name}");
         }
     }
 
     #[test]
-    fn every_model_can_be_named() {
+    fn built_in_models_are_valid() {
         let catalog = Catalog::default();
         for model in catalog.models() {
-            assert_eq!(catalog.check(ApiMode::Byok, model.provider, &model.id), Ok(()));
+            assert_eq!(catalog.validate(ApiMode::Byok, model.provider, &model.id), Ok(()));
             assert!(!model.name.is_empty() && model.openrouter_id.contains('/'));
         }
     }

@@ -64,13 +64,13 @@ impl FailureCode {
 
     /// Parses the code that a status message begins with.
     #[must_use]
-    pub fn of_message(message: &str) -> Option<Self> {
+    pub fn from_message(message: &str) -> Option<Self> {
         Self::parse(message.split_once(": ")?.0)
     }
 
     /// Removes the code from the beginning of a status message, for pages and mail.
     #[must_use]
-    pub fn in_words(message: &str) -> &str {
+    pub fn strip_code(message: &str) -> &str {
         match message.split_once(": ") {
             Some((code, words)) if Self::parse(code).is_some() => words,
             _ => message,
@@ -113,7 +113,7 @@ impl FailureCode {
 
     /// Why a change was undone and how to try it again, for customers.
     #[must_use]
-    pub const fn undone_sentence(self) -> &'static str {
+    pub const fn undo_sentence(self) -> &'static str {
         match self {
             Self::DeployTimeout => {
                 "Your change was undone because deploying it took too long. Your previous settings are in use, and you can try \
@@ -163,15 +163,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_has_its_code_and_fits() {
+    fn messages_start_with_code_and_fit() {
         for code in FailureCode::ALL {
             let message = code.to_string();
             assert!(message.starts_with(&format!("{}: ", code.as_str())));
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             assert_eq!(FailureCode::parse(code.as_str()), Some(code));
-            assert_eq!(FailureCode::of_message(&message), Some(code));
-            assert_eq!(FailureCode::in_words(&message), code.sentence());
-            assert!(code.undone_sentence().starts_with("Your change was undone"));
+            assert_eq!(FailureCode::from_message(&message), Some(code));
+            assert_eq!(FailureCode::strip_code(&message), code.sentence());
+            assert!(code.undo_sentence().starts_with("Your change was undone"));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_spelling_is_an_id() {
+    fn noncanonical_id_is_rejected() {
         let text = "01890a5d-ac96-774b-bcce-b302099a8057";
         assert_eq!(AssistantId::parse(text).map(|id| id.to_string()).as_deref(), Some(text));
         for bad in [

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::Issue;
-use crate::text;
+use crate::validation;
 use crate::wire::ApiMode;
 
 /// A parsed value, or every issue with what was sent.
@@ -61,7 +61,7 @@ struct Fields {
 }
 
 impl Fields {
-    const fn of(map: Map<String, Value>) -> Self {
+    const fn new(map: Map<String, Value>) -> Self {
         Self { map, issues: Vec::new() }
     }
 
@@ -77,7 +77,7 @@ impl Fields {
     }
 
     /// Removes the string at `key` and validates it with `rule`.
-    fn checked<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
+    fn optional<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
         let text = self.string(key)?;
         rule(key, &text).map_err(|issue| self.issues.push(issue)).ok()
     }
@@ -87,7 +87,7 @@ impl Fields {
         if !self.map.contains_key(key) {
             self.issues.push(Issue::new(key, "required", "This field is required."));
         }
-        self.checked(key, rule)
+        self.optional(key, rule)
     }
 
     /// Reports the remaining keys as unknown and returns `value` if there is no issue at all.
@@ -108,8 +108,8 @@ impl Fields {
 ///
 /// # Errors
 /// Every [`Issue`] of the body.
-pub fn purchase(body: Map<String, Value>) -> Parsed<ApiMode> {
-    let mut fields = Fields::of(body);
+pub fn parse_purchase(body: Map<String, Value>) -> Parsed<ApiMode> {
+    let mut fields = Fields::new(body);
     let mode = fields.required("apiMode", |path, text| {
         ApiMode::parse(text).ok_or_else(|| Issue::new(path, "invalid_value", "This must be byok or managed."))
     });
@@ -121,17 +121,17 @@ pub fn purchase(body: Map<String, Value>) -> Parsed<ApiMode> {
 ///
 /// # Errors
 /// Every [`Issue`] of the body's form.
-pub fn activate(
+pub fn parse_activation(
     body: Map<String, Value>,
     callback_url: impl Fn(&str, &str) -> Result<String, Issue>,
 ) -> Parsed<ActivateInput> {
-    let mut fields = Fields::of(body);
-    let name = fields.required("name", text::name);
+    let mut fields = Fields::new(body);
+    let name = fields.required("name", validation::name);
     let model_provider = fields.string("modelProvider");
-    let model_id = fields.required("modelId", text::model_id);
-    let telegram_bot_token = fields.required("telegramBotToken", text::bot_token);
+    let model_id = fields.required("modelId", validation::model_id);
+    let telegram_bot_token = fields.required("telegramBotToken", validation::bot_token);
     let model_api_key = fields.string("modelApiKey");
-    let callback_url = fields.checked("callbackUrl", callback_url);
+    let callback_url = fields.optional("callbackUrl", callback_url);
     let all = name.zip(model_id).zip(telegram_bot_token);
     fields.finish(all.map(|((name, model_id), telegram_bot_token)| ActivateInput {
         name,
@@ -147,16 +147,16 @@ pub fn activate(
 ///
 /// # Errors
 /// Every [`Issue`] of the body's form. A body without any field is one.
-pub fn update(body: Map<String, Value>) -> Parsed<UpdateInput> {
-    let mut fields = Fields::of(body);
+pub fn parse_update(body: Map<String, Value>) -> Parsed<UpdateInput> {
+    let mut fields = Fields::new(body);
     if fields.map.is_empty() {
         fields.issues.push(Issue::new("", "required", "At least one field is required."));
     }
     let input = UpdateInput {
-        name: fields.checked("name", text::name),
+        name: fields.optional("name", validation::name),
         model_provider: fields.string("modelProvider"),
-        model_id: fields.checked("modelId", text::model_id),
-        telegram_bot_token: fields.checked("telegramBotToken", text::bot_token),
+        model_id: fields.optional("modelId", validation::model_id),
+        telegram_bot_token: fields.optional("telegramBotToken", validation::bot_token),
         model_api_key: fields.string("modelApiKey"),
     };
     fields.finish(Some(input))
@@ -166,25 +166,25 @@ pub fn update(body: Map<String, Value>) -> Parsed<UpdateInput> {
 ///
 /// # Errors
 /// An [`Issue`] for every key.
-pub fn nothing(body: Map<String, Value>) -> Parsed<()> {
-    Fields::of(body).finish(Some(()))
+pub fn parse_empty(body: Map<String, Value>) -> Parsed<()> {
+    Fields::new(body).finish(Some(()))
 }
 
 /// Parses the body of a redeploy. A missing body counts as `{}`; `callback_url` validates a URL at a path.
 ///
 /// # Errors
 /// Every [`Issue`] of the body's form.
-pub fn redeploy(
+pub fn parse_redeploy(
     mut body: Map<String, Value>,
     callback_url: impl Fn(&str, &str) -> Result<String, Issue>,
 ) -> Parsed<CallbackChange> {
     if body.get("callbackUrl").is_some_and(Value::is_null) {
         body.shift_remove("callbackUrl");
-        return Fields::of(body).finish(Some(CallbackChange::Clear));
+        return Fields::new(body).finish(Some(CallbackChange::Clear));
     }
-    let mut fields = Fields::of(body);
+    let mut fields = Fields::new(body);
     let change =
-        fields.checked("callbackUrl", callback_url).map_or(CallbackChange::Keep, CallbackChange::Replace);
+        fields.optional("callbackUrl", callback_url).map_or(CallbackChange::Keep, CallbackChange::Replace);
     fields.finish(Some(change))
 }
 
@@ -214,10 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn every_issue_at_once() {
+    fn activation_lists_every_issue() {
         let body = map(json!({"name": 1, "modelApiKey": null, "surprise": {}, "callbackUrl": null}));
         assert_eq!(
-            codes(activate(body, any_url)),
+            codes(parse_activation(body, any_url)),
             [
                 pair("name", "invalid_type"),
                 pair("modelId", "required"),
@@ -230,32 +230,35 @@ mod tests {
     }
 
     #[test]
-    fn purchase_knows_two_modes() {
-        assert_eq!(purchase(map(json!({"apiMode": "managed"}))), Ok(ApiMode::Managed));
-        assert_eq!(codes(purchase(map(json!({})))), [pair("apiMode", "required")]);
-        assert_eq!(codes(purchase(map(json!({"apiMode": "BYOK"})))), [pair("apiMode", "invalid_value")]);
-        let both = purchase(map(json!({"apiMode": null, "x": 1})));
+    fn purchase_accepts_two_modes() {
+        assert_eq!(parse_purchase(map(json!({"apiMode": "managed"}))), Ok(ApiMode::Managed));
+        assert_eq!(codes(parse_purchase(map(json!({})))), [pair("apiMode", "required")]);
+        assert_eq!(
+            codes(parse_purchase(map(json!({"apiMode": "BYOK"})))),
+            [pair("apiMode", "invalid_value")]
+        );
+        let both = parse_purchase(map(json!({"apiMode": null, "x": 1})));
         assert_eq!(codes(both), [pair("apiMode", "invalid_type"), pair("x", "unknown_key")]);
     }
 
     #[test]
-    fn update_wants_something_and_knows_no_callback() {
-        assert_eq!(codes(update(Map::new())), [pair("", "required")]);
+    fn update_without_field_or_with_callback_is_rejected() {
+        assert_eq!(codes(parse_update(Map::new())), [pair("", "required")]);
         assert_eq!(
-            codes(update(map(json!({"callbackUrl": "https://x.test"})))),
+            codes(parse_update(map(json!({"callbackUrl": "https://x.test"})))),
             [pair("callbackUrl", "unknown_key")]
         );
-        assert_eq!(codes(update(map(json!({"name": null})))), [pair("name", "invalid_type")]);
+        assert_eq!(codes(parse_update(map(json!({"name": null})))), [pair("name", "invalid_type")]);
     }
 
     #[test]
-    fn redeploy_keeps_replaces_clears() {
-        assert_eq!(redeploy(Map::new(), any_url), Ok(CallbackChange::Keep));
-        assert_eq!(redeploy(map(json!({"callbackUrl": null})), any_url), Ok(CallbackChange::Clear));
-        let replaced = redeploy(map(json!({"callbackUrl": "https://a.test"})), any_url);
+    fn redeploy_keeps_replaces_or_clears_callback() {
+        assert_eq!(parse_redeploy(Map::new(), any_url), Ok(CallbackChange::Keep));
+        assert_eq!(parse_redeploy(map(json!({"callbackUrl": null})), any_url), Ok(CallbackChange::Clear));
+        let replaced = parse_redeploy(map(json!({"callbackUrl": "https://a.test"})), any_url);
         assert_eq!(replaced, Ok(CallbackChange::Replace("https://a.test".into())));
         assert_eq!(
-            codes(redeploy(map(json!({"callbackUrl": null, "y": 1})), any_url)),
+            codes(parse_redeploy(map(json!({"callbackUrl": null, "y": 1})), any_url)),
             [pair("y", "unknown_key")]
         );
     }

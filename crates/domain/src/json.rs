@@ -13,10 +13,11 @@ use crate::error::Issue;
 /// # Errors
 /// The first [`Issue`] found, with the code `invalid_json`, `invalid_type` or `duplicate_key`. The path of the latter
 /// is the key; otherwise it is empty.
-pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
+pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
     let duplicate = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(&duplicate).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let value =
+        UniqueKeys(&duplicate).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     if let Some(key) = duplicate.into_inner() {
         return Err(Issue::new(&key, "duplicate_key", "This key appears more than once."));
     }
@@ -30,9 +31,9 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Issue> {
 /// Deserializes a [`Value`] and stores the first duplicate key in the cell. `serde_json` itself keeps the last value of
 /// a duplicate key silently.
 #[derive(Clone, Copy)]
-struct Strict<'a>(&'a RefCell<Option<String>>);
+struct UniqueKeys<'a>(&'a RefCell<Option<String>>);
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for UniqueKeys<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -40,7 +41,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for UniqueKeys<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,9 +99,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_only_and_each_key_once() {
-        assert_eq!(object(br#"{"a":1,"b":[{"c":null}]}"#).unwrap().len(), 2);
-        let code = |bytes: &[u8]| object(bytes).map_err(|issue| (issue.path, issue.code));
+    fn nonobject_or_duplicate_key_is_rejected() {
+        assert_eq!(parse_object(br#"{"a":1,"b":[{"c":null}]}"#).unwrap().len(), 2);
+        let code = |bytes: &[u8]| parse_object(bytes).map_err(|issue| (issue.path, issue.code));
         assert_eq!(code(br#"{"a":1,"a":2}"#), Err(("a".into(), "duplicate_key".into())));
         assert_eq!(code(br#"{"x":{"b":1,"b":1}}"#), Err(("b".into(), "duplicate_key".into())));
         for body in ["[]", "1", "null", "\"x\"", "true"] {

@@ -1,16 +1,16 @@
 //! Display names for models that OpenRouter lists with an id in place of a name.
 
-use crate::catalog::{Listed, Model};
+use crate::catalog::{ListedModel, Model};
 use crate::wire::Provider;
 
 /// Returns the display name of a listed model at a provider. Some entries of OpenRouter's list repeat the id as the
 /// name.
-pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model]) -> String {
+pub(crate) fn listed_name(listed: &ListedModel, provider: Provider, known: &[Model]) -> String {
     let name = listed.name.trim();
     let model = listed.id.split_once('/').map_or(&*listed.id, |(_, model)| model);
     if name.eq_ignore_ascii_case(&listed.id) || name.eq_ignore_ascii_case(model) {
         let same = known.iter().find(|known| known.openrouter_id == listed.id);
-        return same.map_or_else(|| readable(&listed.id), |same| same.name.clone());
+        return same.map_or_else(|| name_from_id(&listed.id), |same| same.name.clone());
     }
     match (provider, name.split_once(": ")) {
         (Provider::Openrouter, _) | (_, None) => name.to_owned(),
@@ -19,7 +19,7 @@ pub(crate) fn name_of_listed(listed: &Listed, provider: Provider, known: &[Model
 }
 
 /// Makes a display name from an id: `x-ai/grok-9-fast` becomes "Grok 9 Fast".
-pub(crate) fn readable(id: &str) -> String {
+pub(crate) fn name_from_id(id: &str) -> String {
     let model = id.rsplit_once('/').map_or(id, |(_, model)| model);
     let (model, variant) =
         model.split_once(':').map_or((model, None), |(model, variant)| (model, Some(variant)));
@@ -55,30 +55,30 @@ pub(crate) fn readable(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalog::{Catalog, Listed};
+    use crate::catalog::{Catalog, ListedModel};
     use crate::wire::Provider;
 
-    fn listed(id: &str, name: &str) -> Listed {
-        Listed { id: id.to_owned(), name: name.to_owned() }
+    fn listed(id: &str, name: &str) -> ListedModel {
+        ListedModel { id: id.to_owned(), name: name.to_owned() }
     }
 
     #[test]
-    fn model_listed_without_a_name_gets_one() {
-        let catalog = Catalog::with(&[
+    fn unnamed_model_is_named_from_id() {
+        let catalog = Catalog::with_listed(&[
             listed("openai/gpt-5", "openai/gpt-5"),
             listed("openai/gpt-7-mini", "gpt-7-mini"),
             listed("x-ai/grok-9-fast:free", "x-ai/grok-9-fast:free"),
             listed("anthropic/claude-opus-6.1", "anthropic/claude-opus-6.1"),
         ]);
-        let name = |provider, id| catalog.name_of(Some(provider), id);
+        let name = |provider, id| catalog.display_name(Some(provider), id);
         assert_eq!(name(Provider::Openrouter, "openai/gpt-5"), "GPT-5");
         assert_eq!(name(Provider::Openai, "gpt-7-mini"), "GPT-7 Mini");
         assert_eq!(name(Provider::Openrouter, "x-ai/grok-9-fast:free"), "Grok 9 Fast (free)");
         assert_eq!(name(Provider::Anthropic, "claude-opus-6-1"), "Claude Opus 6.1");
         // These models are not in the catalog.
         assert_eq!(name(Provider::Anthropic, "claude-sonnet-3-7-20250219"), "Claude Sonnet 3.7 20250219");
-        assert_eq!(catalog.name_of(None, "claude-sonnet-5"), "Claude Sonnet 5");
+        assert_eq!(catalog.display_name(None, "claude-sonnet-5"), "Claude Sonnet 5");
         assert_eq!(name(Provider::Openrouter, "claude-sonnet-5"), "Claude Sonnet 5");
-        assert_eq!(catalog.name_of(None, "-"), "-");
+        assert_eq!(catalog.display_name(None, "-"), "-");
     }
 }

@@ -23,13 +23,13 @@ impl Search {
 
     /// Whether the search has neither words nor a status and so matches every assistant.
     #[must_use]
-    pub fn is_for_all(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.status.is_none()
     }
 
     /// Whether an assistant matches. `model` is the display name of its model.
     #[must_use]
-    pub fn finds(&self, record: &AssistantRecord, model: &str) -> bool {
+    pub fn matches(&self, record: &AssistantRecord, model: &str) -> bool {
         if self.status.is_some_and(|status| status != record.status) {
             return false;
         }
@@ -50,13 +50,13 @@ mod tests {
     use crate::wire::ApiMode;
 
     #[test]
-    fn names_models_and_ids_are_found_by_words_in_any_case() {
+    fn search_matches_words_in_any_case() {
         let id = AssistantId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
         let user = UserId::new(Uuid::nil());
-        let mut a = Assistant::ordered(id, user, ApiMode::Byok, Timestamp::from_unix_ms(0));
+        let mut a = Assistant::new(id, user, ApiMode::Byok, Timestamp::from_unix_ms(0));
         a.config.name = Some("Ördek the Helper".to_owned());
         a.config.model_id = Some("claude-opus-5".to_owned());
-        let finds = |text, status| Search::new(text, status).finds(&a.record(), "Claude Opus 5");
+        let finds = |text, status| Search::new(text, status).matches(&a.record(), "Claude Opus 5");
         for found in [
             "",
             "  ",
@@ -76,6 +76,6 @@ mod tests {
             assert!(!finds(missing, None), "{missing}");
         }
         assert!(finds(&" ".repeat(TEXT_MAX + 1), None));
-        assert!(Search::new(" ", None).is_for_all() && !Search::new("x", None).is_for_all());
+        assert!(Search::new(" ", None).is_empty() && !Search::new("x", None).is_empty());
     }
 }

@@ -10,7 +10,7 @@ const MONTHS: [&str; 12] =
 
 /// Formats the UTC date of a timestamp: `Mar 13, 2026`.
 #[must_use]
-pub fn day(at: Timestamp) -> String {
+pub fn format_day(at: Timestamp) -> String {
     let text = at.to_string();
     let part = |from: usize, to: usize| text.get(from..to).and_then(|digits| digits.parse::<usize>().ok());
     let month = part(5, 7).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
@@ -66,7 +66,7 @@ impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
             Part::Text(words) => f.write_str(words),
-            Part::Day(at) => f.write_str(&day(*at)),
+            Part::Day(at) => f.write_str(&format_day(*at)),
         })
     }
 }
@@ -76,13 +76,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn day_is_written_as_americans_do() {
-        assert_eq!(day(Timestamp::from_unix_ms(0)), "Jan 1, 1970");
-        assert_eq!(day(Timestamp::parse("2027-12-31T23:59:59.999Z").unwrap()), "Dec 31, 2027");
+    fn day_is_formatted_in_american_order() {
+        assert_eq!(format_day(Timestamp::from_unix_ms(0)), "Jan 1, 1970");
+        assert_eq!(format_day(Timestamp::parse("2027-12-31T23:59:59.999Z").unwrap()), "Dec 31, 2027");
     }
 
     #[test]
-    fn sentence_keeps_its_moments() {
+    fn sentence_keeps_timestamps() {
         let at = Timestamp::from_unix_ms(0);
         let sentence = Sentence::from("Paid until ").day(at).text(".");
         assert_eq!(sentence.to_string(), "Paid until Jan 1, 1970.");

@@ -75,7 +75,7 @@ pub enum Event {
         deadline: Timestamp,
     },
     /// The owner changes the configuration without a deployment.
-    Patch,
+    Update,
     /// A run has started its worker.
     WorkerReady {
         /// The generation of the run.
@@ -120,7 +120,7 @@ impl Event {
         match self {
             Self::PaymentConfirmed => "payment confirmed",
             Self::Activate { .. } => "activate",
-            Self::Patch => "update",
+            Self::Update => "update",
             Self::WorkerReady { .. } => "worker ready",
             Self::DeployFailed { .. } => "deploy failed",
             Self::WorkerVanished { .. } => "worker vanished",
@@ -134,12 +134,12 @@ impl Event {
 
     /// The statuses in which the event is allowed, for the `allowedStatuses` of the API.
     #[must_use]
-    pub const fn allowed(&self) -> &'static [Status] {
+    pub const fn allowed_statuses(&self) -> &'static [Status] {
         use Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
         match self {
             Self::PaymentConfirmed => &[PendingPayment, Purchased],
             Self::Activate { .. } => &[Purchased],
-            Self::Patch => &[Purchased, Stopped, Failed],
+            Self::Update => &[Purchased, Stopped, Failed],
             Self::WorkerReady { .. } | Self::DeployFailed { .. } => &[Deploying],
             Self::WorkerVanished { .. } => &[Active],
             Self::Redeploy { .. } => &[Active, Failed, Stopped],
@@ -172,8 +172,8 @@ impl State {
     pub fn apply(self, event: Event) -> Result<Self, InvalidTransition> {
         use State::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
         let from = self.status();
-        let (name, allowed) = (event.name(), event.allowed());
-        let no = InvalidTransition { from, event: name, allowed };
+        let (name, allowed) = (event.name(), event.allowed_statuses());
+        let invalid = InvalidTransition { from, event: name, allowed };
         Ok(match (self, event) {
             (PendingPayment | Purchased, Event::PaymentConfirmed) => Purchased,
 
@@ -182,7 +182,7 @@ impl State {
             }
 
             // An update never changes the status.
-            (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::Patch) => state,
+            (state @ (Purchased | Failed { .. } | Stopped { .. }), Event::Update) => state,
 
             // Results count only if they come from the current run.
             (Deploying { run, .. }, Event::WorkerReady { generation, worker_url })
@@ -245,14 +245,14 @@ impl State {
                 state
             }
 
-            _ => return Err(no),
+            _ => return Err(invalid),
         })
     }
 
     /// Returns a `deploying` state with the next generation, so that late results of its current run are dropped. Other
     /// states are returned unchanged.
     #[must_use]
-    pub fn begun_anew(self) -> Self {
+    pub fn with_next_generation(self) -> Self {
         match self {
             Self::Deploying { run, deadline } => Self::Deploying { run: run.next(), deadline },
             other => other,

@@ -33,14 +33,14 @@ fn activate() -> Event {
 }
 
 #[test]
-fn the_table() {
+fn transitions_match_table() {
     // One row per event, one column per state; the last three are `stopped` by the owner, by a pause and by the end of
     // the subscription. `None` means that the event is rejected.
     let table: [(Event, [Option<Status>; 8]); 11] = [
         (Event::PaymentConfirmed, [Some(Purchased), Some(Purchased), None, None, None, None, None, None]),
         (activate(), [None, Some(Deploying), None, None, None, None, None, None]),
         (
-            Event::Patch,
+            Event::Update,
             [None, Some(Purchased), None, None, Some(Failed), Some(Stopped), Some(Stopped), Some(Stopped)],
         ),
         (
@@ -115,7 +115,7 @@ fn the_table() {
             let got = state.apply(event.clone());
             assert_eq!(got.as_ref().ok().map(State::status), expected, "{} while {from}", event.name());
             assert_eq!(
-                event.allowed().contains(&from),
+                event.allowed_statuses().contains(&from),
                 expected.is_some(),
                 "allowed list of {}",
                 event.name()
@@ -128,7 +128,7 @@ fn the_table() {
 }
 
 #[test]
-fn what_an_old_run_reports_is_dropped() {
+fn result_of_older_run_is_rejected() {
     for generation in [0, 2, 4] {
         let deploying = State::Deploying { run: run(3), deadline: NOW };
         let ready = Event::WorkerReady { generation, worker_url: String::new() };
@@ -139,7 +139,7 @@ fn what_an_old_run_reports_is_dropped() {
 }
 
 #[test]
-fn stopped_remembers_why_and_only_a_pause_starts_again() {
+fn only_pause_is_restarted_by_resume() {
     use FailureCode::{SubscriptionEnded as Ended, SubscriptionPaused as Paused};
     let after = |state: State, event: Event| state.apply(event).unwrap();
     let resumed = || Event::SubscriptionResumed { deadline: NOW };
@@ -153,7 +153,7 @@ fn stopped_remembers_why_and_only_a_pause_starts_again() {
         let late = Event::WorkerReady { generation: 3, worker_url: String::new() };
         assert!(paused.clone().apply(late).is_err());
         assert_eq!(after(paused.clone(), Event::SubscriptionPaused), paused);
-        assert_eq!(after(paused.clone(), Event::Patch), paused);
+        assert_eq!(after(paused.clone(), Event::Update), paused);
         assert_eq!(after(paused, resumed()), State::Deploying { run: run(5), deadline: NOW });
         let ended = after(running, Event::SubscriptionRevoked);
         assert_eq!(ended, State::Stopped { run: run(4), reason: Some(Ended) });
@@ -164,7 +164,7 @@ fn stopped_remembers_why_and_only_a_pause_starts_again() {
         (Event::Stop, [None, None, Some(Ended)]),
         (Event::SubscriptionRevoked, [None, Some(Ended), Some(Ended)]),
         (Event::SubscriptionPaused, [None, Some(Paused), None]),
-        (Event::Patch, [None, Some(Paused), Some(Ended)]),
+        (Event::Update, [None, Some(Paused), Some(Ended)]),
     ];
     for (event, expected) in rows {
         for (reason, expected) in [None, Some(Paused), Some(Ended)].into_iter().zip(expected) {
@@ -185,7 +185,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::PaymentConfirmed),
         Just(activate()),
-        Just(Event::Patch),
+        Just(Event::Update),
         generation
             .clone()
             .prop_map(|generation| Event::WorkerReady { generation, worker_url: "https://w".to_owned() }),
@@ -214,7 +214,7 @@ proptest! {
             let generation_before = before.run().map_or(0, |run| run.generation);
             match state.apply(event.clone()) {
                 Ok(next) => {
-                    prop_assert!(event.allowed().contains(&before.status()));
+                    prop_assert!(event.allowed_statuses().contains(&before.status()));
                     // Generations never decrease, and every run has a new one.
                     let generation = next.run().map_or(0, |run| run.generation);
                     prop_assert!(generation >= generation_before);
@@ -234,7 +234,7 @@ proptest! {
                     }
                     is_held = match event {
                         Event::SubscriptionPaused => is_held || before.is_running(),
-                        Event::Patch => is_held,
+                        Event::Update => is_held,
                         _ => false,
                     };
                     state = next;

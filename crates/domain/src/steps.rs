@@ -38,7 +38,7 @@ impl Step {
 
     /// The step at a position; `None` if no step has it.
     #[must_use]
-    pub fn at(position: i64) -> Option<Self> {
+    pub fn from_position(position: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.position() == position)
     }
 }
@@ -62,12 +62,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_step_has_its_place() {
+    fn positions_follow_order() {
         let places: Vec<_> = Step::ALL.into_iter().map(Step::position).collect();
         assert_eq!(places, [1, 2, 3, 4, 5]);
         for step in Step::ALL {
-            assert_eq!(Step::at(step.position()), Some(step));
+            assert_eq!(Step::from_position(step.position()), Some(step));
         }
-        assert_eq!((Step::at(0), Step::at(6)), (None, None));
+        assert_eq!((Step::from_position(0), Step::from_position(6)), (None, None));
     }
 }

@@ -174,13 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_always() {
+    fn display_has_three_decimals() {
         assert_eq!(Timestamp::from_unix_ms(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_unix_ms(1_771_034_601_450).to_string(), "2026-02-14T02:03:21.450Z");
     }
 
     #[test]
-    fn nothing_but_the_one_form_is_read() {
+    fn other_formats_are_rejected() {
         for bad in [
             "2026-02-14T02:03:21Z",
             "2026-02-14T02:03:21.45Z",
@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(ms in 0_i64..4_102_444_800_000) {
+        fn display_and_parse_round_trip(ms in 0_i64..4_102_444_800_000) {
             let at = Timestamp::from_unix_ms(ms);
             prop_assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
             prop_assert_eq!(Timestamp::from(OffsetDateTime::from(at)), at);

@@ -47,7 +47,7 @@ impl Usd {
 
     /// Subtracts `other`, saturating at zero.
     #[must_use]
-    pub fn less(self, other: Self) -> Self {
+    pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0).max(0))
     }
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dollars_are_read_and_written() {
+    fn dollars_round_to_micros_and_cents() {
         for (dollars, micros, text) in
             [(5.0, 5_000_000, "5.00"), (0.1 + 0.2, 300_000, "0.30"), (1.254_999_9, 1_255_000, "1.25")]
         {
@@ -78,7 +78,7 @@ mod tests {
             assert_eq!((usd.micros(), usd.to_string().as_str()), (micros, text));
         }
         assert_eq!(Usd::from_dollars(f64::NAN), Usd::ZERO);
-        assert_eq!(Usd::from_micros(3).less(Usd::from_micros(5)), Usd::ZERO);
+        assert_eq!(Usd::from_micros(3).saturating_sub(Usd::from_micros(5)), Usd::ZERO);
         assert_eq!([Usd::from_micros(3), Usd::from_micros(4)].into_iter().sum::<Usd>(), Usd::from_micros(7));
     }
 }

@@ -89,7 +89,7 @@ wire_enum! {
 impl PaymentStatus {
     /// Whether an assistant with this payment status may run: its period is paid, or its renewal is being retried.
     #[must_use]
-    pub const fn entitles(self) -> bool {
+    pub const fn can_run(self) -> bool {
         matches!(self, Self::Paid | Self::PastDue)
     }
 
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_meaning_is_the_documentation_on_one_line() {
+    fn description_is_doc_on_one_line() {
         assert_eq!(Status::Purchased.meaning(), "Paid; it can be activated.");
         for scope in Scope::ALL {
             assert!(scope.meaning().ends_with('.') && !scope.meaning().contains('\n'), "{scope}");

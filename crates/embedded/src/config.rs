@@ -6,7 +6,7 @@ use reef_outbound::ProviderUrls;
 
 /// How bots receive their updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum UpdateSource {
     /// Telegram sends updates to this process.
     Webhook,
     /// This process fetches updates, because Telegram cannot reach it.
@@ -23,7 +23,7 @@ pub struct Config {
     /// The base URLs of the model providers.
     pub provider_urls: ProviderUrls,
     /// How workers that are started from now on receive updates.
-    pub delivery: Delivery,
+    pub update_source: UpdateSource,
     /// How long turns may continue when the process stops, before they are canceled and released.
     pub drain: Duration,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reef_domain::{Chain, Timestamp};
+use reef_domain::{ErrorChain, Timestamp};
 use reef_outbound::Http;
 use reef_service::ports::{Clock, Entropy};
 use reef_service::vault::Vault;
@@ -16,20 +16,20 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::polling::Polls;
-use crate::slots::{ChatKey, Limits, TurnSlots};
+use crate::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
 /// in the database.
-const SLOTS: Limits = Limits { total: 1024, reserved: 256, per_assistant: 256, light: 4 };
+const LIMITS: Limits = Limits { total: 1024, reserved: 256, per_assistant: 256, light: 4 };
 
 /// How often this process looks for due chats, expired leases of other processes, and workers that are not polled.
-const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The maximum number of chats that one sweep starts.
 const SWEEP_CHATS: i64 = 256;
 
 /// How long a shutdown waits for canceled turns to end.
-const HALT: Duration = Duration::from_secs(5);
+const HALT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The worker host that runs assistants in this process. Clones share one host.
 #[derive(Clone)]
@@ -45,12 +45,12 @@ pub(crate) struct Inner {
     pub transport: Http,
     pub config: Config,
     /// The holder that this process names in its leases.
-    pub token: Uuid,
+    pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
-    pub look: Notify,
+    pub sweep: Notify,
     /// Canceled when the host shuts down: no turn starts, and polls end.
     pub closing: CancellationToken,
     /// Canceled when the time for draining is over: running turns are canceled.
@@ -83,11 +83,11 @@ impl Embedded {
             entropy,
             transport,
             config,
-            token,
-            slots: TurnSlots::new(SLOTS),
+            lease_holder: token,
+            slots: TurnSlots::new(LIMITS),
             polls: Polls::default(),
             tasks: TaskTracker::new(),
-            look: Notify::new(),
+            sweep: Notify::new(),
             closing: CancellationToken::new(),
             halt: CancellationToken::new(),
         };
@@ -98,8 +98,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`StoreError::Database`] if the database fails.
-    pub async fn is_known(&self, worker_name: &str) -> Result<bool, StoreError> {
-        Ok(self.inner.store.read().await?.worker(worker_name).await?.is_some())
+    pub async fn has_worker(&self, worker_name: &str) -> Result<bool, StoreError> {
+        Ok(self.inner.store.read().await?.find_worker(worker_name).await?.is_some())
     }
 
     /// Runs until `stop` is canceled: continues the turns of an earlier process, retries failed turns, and polls for
@@ -107,39 +107,39 @@ impl Embedded {
     /// their leases, and returns.
     pub async fn run(&self, stop: CancellationToken) {
         // With a database for a single process, every existing lease belongs to a process that has died.
-        let mut is_free = !self.inner.store.is_single_process();
+        let mut has_released_leases = !self.inner.store.is_single_process();
         let mut next_due_in = Duration::ZERO;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(next_due_in) => {}
-                () = self.inner.look.notified() => {}
+                () = self.inner.sweep.notified() => {}
             }
-            let looked = async {
-                if !is_free {
-                    self.free_leases().await?;
-                    is_free = true;
+            let swept = async {
+                if !has_released_leases {
+                    self.release_leases().await?;
+                    has_released_leases = true;
                 }
-                self.take_up_chats().await?;
-                self.take_up_polling().await?;
+                self.claim_chats().await?;
+                self.start_polls().await?;
                 self.next_due_in().await
             };
-            next_due_in = match looked.await {
+            next_due_in = match swept.await {
                 Ok(next_due_in) => next_due_in,
                 Err(error) => {
-                    let error = tracing::field::display(Chain(&error));
+                    let error = tracing::field::display(ErrorChain(&error));
                     tracing::error!(error, "due chats and workers could not be claimed");
-                    SWEEP_EVERY
+                    SWEEP_INTERVAL
                 }
             };
         }
         self.drain().await;
     }
 
-    async fn free_leases(&self) -> Result<(), StoreError> {
+    async fn release_leases(&self) -> Result<(), StoreError> {
         let mut tx = self.inner.store.begin().await?;
-        let updates = tx.free_update_leases(self.inner.token).await?;
-        let polls = tx.free_polling_leases(self.inner.token).await?;
+        let updates = tx.release_other_bot_update_leases(self.inner.lease_holder).await?;
+        let polls = tx.release_other_polling_leases(self.inner.lease_holder).await?;
         tx.commit().await?;
         if updates + polls > 0 {
             tracing::info!(updates, polls, "leases of an earlier process released");
@@ -147,24 +147,24 @@ impl Embedded {
         Ok(())
     }
 
-    async fn take_up_chats(&self) -> Result<(), StoreError> {
+    async fn claim_chats(&self) -> Result<(), StoreError> {
         let now = self.inner.clock.now();
-        let due = self.inner.store.read().await?.due_chats(now, SWEEP_CHATS).await?;
-        self.inner.slots.forget_waiting();
+        let due = self.inner.store.read().await?.list_due_chats(now, SWEEP_CHATS).await?;
+        self.inner.slots.clear_waiting();
         for key in due {
-            self.wake(key);
+            self.process_chat(key);
         }
         Ok(())
     }
 
     /// Starts a task that processes the waiting updates of a chat, if the chat gets a turn slot.
-    pub(crate) fn wake(&self, key: ChatKey) {
+    pub(crate) fn process_chat(&self, key: ChatKey) {
         if self.inner.closing.is_cancelled() {
             return;
         }
-        if let Some(slot) = self.inner.slots.acquire(key, &self.inner.halt) {
+        if let Some(slot) = self.inner.slots.reserve(key, &self.inner.halt) {
             let this = self.clone();
-            self.inner.tasks.spawn(async move { this.work_off(slot).await });
+            self.inner.tasks.spawn(async move { this.process_updates(slot).await });
         }
     }
 
@@ -172,8 +172,8 @@ impl Embedded {
     /// regular one.
     async fn next_due_in(&self) -> Result<Duration, StoreError> {
         let now = self.inner.clock.now();
-        let due_at = self.inner.store.read().await?.next_due_update(now).await?;
-        Ok(due_at.map_or(SWEEP_EVERY, |due_at| due_at.since(now).min(SWEEP_EVERY)))
+        let due_at = self.inner.store.read().await?.find_next_retry_at(now).await?;
+        Ok(due_at.map_or(SWEEP_INTERVAL, |due_at| due_at.since(now).min(SWEEP_INTERVAL)))
     }
 
     async fn drain(&self) {
@@ -184,7 +184,7 @@ impl Embedded {
             return;
         }
         inner.halt.cancel();
-        if tokio::time::timeout(HALT, inner.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(HALT_TIMEOUT, inner.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = inner.tasks.len(), "turns did not stop in time, their leases will expire");
         }
     }

@@ -8,19 +8,19 @@
 //! When a worker is removed, its waiting updates stay, as they would at Telegram. A redeployment within a day answers
 //! them, unless it has another bot.
 
-mod admit;
 mod config;
 mod embedded;
-mod flood;
-mod host;
-mod memory;
-mod parts;
+mod flood_wait;
+mod part_gate;
 mod polling;
 mod receive;
 mod sealed;
-mod slots;
+mod turn_host;
+mod turn_slots;
 mod turns;
+mod webhook_auth;
+mod worker_host;
 
-pub use config::{Config, Delivery};
+pub use config::{Config, UpdateSource};
 pub use embedded::Embedded;
-pub use receive::Received;
+pub use receive::WebhookOutcome;

@@ -3,46 +3,46 @@
 use std::time::Duration;
 
 use reef_assistant::telegram::{Message, Update, parse_update};
-use reef_domain::Chain;
+use reef_domain::ErrorChain;
 use reef_domain::ids::UpdateRowId;
-use reef_store::{NewUpdate, StoreError, Tx, WorkerRow};
+use reef_store::{NewBotUpdate, StoreError, Tx, WorkerRow};
 
 use crate::embedded::Embedded;
-use crate::memory::current_chat;
-use crate::slots::ChatKey;
+use crate::turn_host::current_chat_id;
+use crate::turn_slots::ChatKey;
 
 /// How many updates of one assistant may wait here. Further ones wait at Telegram.
 pub(crate) const WAITING_MAX: i64 = 1_000;
 
 /// How long a picture of an album without a caption waits for one with a caption.
-const ALBUM_SETTLES_AFTER: Duration = Duration::from_millis(1_500);
+const ALBUM_WAIT: Duration = Duration::from_millis(1_500);
 
 /// The result of a webhook request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
+pub enum WebhookOutcome {
     /// The update is stored, was stored before, or needs no answer. The status is 200.
     Accepted,
     /// The body is not an update. The status is 200, because a retry would not change that.
     Malformed,
     /// The worker does not exist. The status is 404.
-    Unknown,
+    UnknownWorker,
     /// The request has no secret, a wrong one, or that of an earlier run. The status is 401.
     WrongSecret,
     /// Too many updates of the assistant are waiting. The status is 429, and Telegram retries.
-    TooMany,
+    TooManyWaiting,
     /// The update could not be stored. The status is 503, and Telegram retries.
     Unavailable,
 }
 
-impl Received {
+impl WebhookOutcome {
     /// The HTTP status of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
             Self::Accepted | Self::Malformed => 200,
-            Self::Unknown => 404,
+            Self::UnknownWorker => 404,
             Self::WrongSecret => 401,
-            Self::TooMany => 429,
+            Self::TooManyWaiting => 429,
             Self::Unavailable => 503,
         }
     }
@@ -52,14 +52,14 @@ impl Embedded {
     /// Receives a request to `{public_url}/workers/{worker_name}/telegram`, with the secret of its
     /// `X-Telegram-Bot-Api-Secret-Token` header. When it returns [`WebhookOutcome::Accepted`], the update is stored
     /// durably; its turn runs afterwards.
-    pub async fn receive(&self, worker_name: &str, secret: Option<&str>, body: &[u8]) -> Received {
+    pub async fn receive(&self, worker_name: &str, secret: Option<&str>, body: &[u8]) -> WebhookOutcome {
         self.try_receive(worker_name, secret, body).await.unwrap_or_else(|error| {
             tracing::error!(
                 worker_name,
-                error = %Chain(&error),
+                error = %ErrorChain(&error),
                 "update could not be stored"
             );
-            Received::Unavailable
+            WebhookOutcome::Unavailable
         })
     }
 
@@ -68,57 +68,57 @@ impl Embedded {
         worker_name: &str,
         secret: Option<&str>,
         body: &[u8],
-    ) -> Result<Received, StoreError> {
-        let (worker, opened) = match self.admitted_worker(worker_name, secret).await? {
+    ) -> Result<WebhookOutcome, StoreError> {
+        let (worker, opened) = match self.verified_worker(worker_name, secret).await? {
             Ok(admitted) => admitted,
-            Err(refused) => return Ok(refused),
+            Err(rejection) => return Ok(rejection),
         };
         let (Ok(update), Ok(text)) = (parse_update(body), std::str::from_utf8(body)) else {
             tracing::warn!(worker_name, bytes = body.len(), "webhook body is not an update");
-            return Ok(Received::Malformed);
+            return Ok(WebhookOutcome::Malformed);
         };
         let mut tx = self.inner.store.begin().await?;
-        let Some(taken) = self.take_in(&mut tx, &worker, opened.bot_id, &update, text).await? else {
-            return Ok(Received::Accepted);
+        let Some(received) = self.store_update(&mut tx, &worker, opened.bot_id, &update, text).await? else {
+            return Ok(WebhookOutcome::Accepted);
         };
-        if tx.count_open_updates(worker.assistant_id).await? > WAITING_MAX {
-            return Ok(Received::TooMany);
+        if tx.count_open_bot_updates(worker.assistant_id).await? > WAITING_MAX {
+            return Ok(WebhookOutcome::TooManyWaiting);
         }
         tx.commit().await?;
-        self.go_on(&taken);
-        Ok(Received::Accepted)
+        self.process_received(&received);
+        Ok(WebhookOutcome::Accepted)
     }
 
     /// Starts the processing of a stored update after its transaction is committed.
-    pub(crate) fn go_on(&self, taken: &TakenIn) {
-        if taken.is_delayed {
-            self.inner.look.notify_one();
+    pub(crate) fn process_received(&self, received: &ReceivedUpdate) {
+        if received.is_delayed {
+            self.inner.sweep.notify_one();
         } else {
-            self.wake(taken.chat);
+            self.process_chat(received.chat);
         }
     }
 
     /// Stores an update, or migrates its chat if the update says so. Returns the chat to process, or `None` if there is
     /// nothing new.
-    pub(crate) async fn take_in(
+    pub(crate) async fn store_update(
         &self,
         tx: &mut Tx,
         worker: &WorkerRow,
         bot_id: i64,
         update: &Update,
         body: &str,
-    ) -> Result<Option<TakenIn>, StoreError> {
+    ) -> Result<Option<ReceivedUpdate>, StoreError> {
         let Some(message) = &update.message else { return Ok(None) };
         let assistant_id = worker.assistant_id;
         if let Some((from, to)) = message.migration() {
             // The migration does not wait for a turn, because a message in the supergroup may arrive before that.
             tx.migrate_chat(assistant_id, from, to).await?;
-            return Ok(Some(TakenIn { chat: (assistant_id, to), is_delayed: false }));
+            return Ok(Some(ReceivedUpdate { chat: (assistant_id, to), is_delayed: false }));
         }
         let now = self.inner.clock.now();
-        let chat_id = current_chat(tx, assistant_id, message.chat.id).await?;
+        let chat_id = current_chat_id(tx, assistant_id, message.chat.id).await?;
         let is_delayed = waits_for_album(message);
-        let new = NewUpdate {
+        let new = NewBotUpdate {
             id: UpdateRowId::new(self.new_uuid()),
             assistant_id,
             bot_id,
@@ -126,16 +126,16 @@ impl Embedded {
             chat_id,
             body: body.to_owned(),
             media_group_id: message.media_group_id.clone(),
-            not_before: is_delayed.then(|| now.plus(ALBUM_SETTLES_AFTER)),
+            not_before: is_delayed.then(|| now.plus(ALBUM_WAIT)),
         };
-        let is_new = tx.insert_update(&new, now).await?;
-        Ok(is_new.then_some(TakenIn { chat: (assistant_id, chat_id), is_delayed }))
+        let is_new = tx.insert_bot_update(&new, now).await?;
+        Ok(is_new.then_some(ReceivedUpdate { chat: (assistant_id, chat_id), is_delayed }))
     }
 }
 
 /// A chat with a new update.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TakenIn {
+pub(crate) struct ReceivedUpdate {
     chat: ChatKey,
     /// Whether the turn is not due immediately.
     is_delayed: bool,
@@ -146,6 +146,6 @@ pub(crate) struct TakenIn {
 /// mention.
 fn waits_for_album(message: &Message) -> bool {
     message.media_group_id.is_some()
-        && message.words().is_empty()
+        && message.text_or_caption().is_empty()
         && (message.chat.is_private() || message.reply_to_message.is_some())
 }

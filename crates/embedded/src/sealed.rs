@@ -4,7 +4,7 @@ use reef_assistant::Settings;
 use reef_domain::wire::Provider;
 use reef_outbound::assistant_provider;
 use reef_service::ports::{Entropy, WorkerSpec};
-use reef_service::vault::{Place, Vault, VaultError, WORKER_SETTINGS};
+use reef_service::vault::{SecretLocation, Vault, VaultError, WORKER_SETTINGS};
 use reef_store::WorkerRow;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,12 @@ pub(crate) enum SealError {
     Vault(#[from] VaultError),
     /// The settings have an unknown format. There is no source, because the parser's message can quote a secret.
     #[error("the settings of a worker could not be parsed")]
-    Shape,
+    Malformed,
 }
 
 /// The sealed content. It has no URLs, because the operator can change them between restarts.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SealedSettings {
     name: String,
     bot_token: String,
     bot_id: i64,
@@ -38,7 +38,7 @@ struct Kept {
 
 /// The opened settings of a worker. Opening takes microseconds, less than reading the row, so they are not cached.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedSettings {
     pub settings: Settings,
     pub bot_id: i64,
     /// The secret that authenticates Telegram's requests to the webhook.
@@ -47,7 +47,7 @@ pub(crate) struct Opened {
 
 /// Seals the settings for the row of a worker.
 pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> Result<Vec<u8>, SealError> {
-    let kept = Kept {
+    let sealed = SealedSettings {
         name: spec.name.clone(),
         bot_token: spec.bot_token.expose_secret().to_owned(),
         bot_id: spec.bot_id,
@@ -57,25 +57,27 @@ pub(crate) fn seal(vault: &Vault, entropy: &dyn Entropy, spec: &WorkerSpec) -> R
         model_id: spec.model_id.clone(),
         model_key: spec.model_key.expose_secret().to_owned(),
     };
-    let text = SecretString::from(serde_json::to_string(&kept).map_err(|_| SealError::Shape)?);
-    let place = Place { column: WORKER_SETTINGS, row: &spec.worker.worker_name };
+    let text = SecretString::from(serde_json::to_string(&sealed).map_err(|_| SealError::Malformed)?);
+    let place = SecretLocation { column: WORKER_SETTINGS, row: &spec.worker.worker_name };
     Ok(vault.seal(text.expose_secret(), place, entropy)?)
 }
 
 /// Opens the settings in the row of a worker.
-pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result<Opened, SealError> {
-    let text = vault.open(&worker.settings, Place { column: WORKER_SETTINGS, row: &worker.worker_name })?;
-    let kept: Kept = serde_json::from_str(text.expose_secret()).map_err(|_| SealError::Shape)?;
+pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result<OpenedSettings, SealError> {
+    let text =
+        vault.open(&worker.settings, SecretLocation { column: WORKER_SETTINGS, row: &worker.worker_name })?;
+    let sealed: SealedSettings =
+        serde_json::from_str(text.expose_secret()).map_err(|_| SealError::Malformed)?;
     let settings = Settings {
-        name: kept.name,
-        bot_token: kept.bot_token,
-        bot_username: kept.bot_username,
+        name: sealed.name,
+        bot_token: sealed.bot_token,
+        bot_username: sealed.bot_username,
         telegram_url: config.telegram_url.clone(),
-        provider: assistant_provider(kept.provider),
-        provider_url: config.provider_urls.of(kept.provider).to_owned(),
-        model_id: kept.model_id,
-        api_key: kept.model_key,
+        provider: assistant_provider(sealed.provider),
+        provider_url: config.provider_urls.get(sealed.provider).to_owned(),
+        model_id: sealed.model_id,
+        api_key: sealed.model_key,
         credit: None,
     };
-    Ok(Opened { settings, bot_id: kept.bot_id, webhook_secret: kept.webhook_secret.into() })
+    Ok(OpenedSettings { settings, bot_id: sealed.bot_id, webhook_secret: sealed.webhook_secret.into() })
 }

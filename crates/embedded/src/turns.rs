@@ -5,31 +5,31 @@ use std::time::Duration;
 
 use reef_assistant::model::ModelError;
 use reef_assistant::telegram::{TelegramError, parse_update};
-use reef_assistant::{Provider, Renewal, Settings, TurnError, TurnOutcome, run_turn};
-use reef_domain::Chain;
+use reef_assistant::{CreditRenewal, Provider, Settings, TurnError, TurnOutcome, run_turn};
+use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
-use reef_store::{StoreError, UpdateRow, WorkerRow};
+use reef_store::{BotUpdateRow, StoreError, WorkerRow};
 
 use crate::embedded::Embedded;
-use crate::flood;
-use crate::memory::TurnHost;
-use crate::parts::PartGate;
+use crate::flood_wait;
+use crate::part_gate::PartGate;
 use crate::sealed;
-use crate::slots::TurnSlot;
+use crate::turn_host::TurnHost;
+use crate::turn_slots::TurnSlot;
 
 /// The lease of an update. If the process dies, the chat waits until it expires.
 const LEASE: Duration = Duration::from_secs(30);
 
 /// How often the lease is renewed during a turn.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+const RENEW_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The maximum duration of a turn: two minutes for the model, a retry, and sending many parts.
 const TURN_MAX: Duration = Duration::from_secs(300);
 
 /// How long a shutdown waits until Telegram confirms a part that is being sent. It is shorter than the wait for
 /// canceled turns.
-const LAST_PART: Duration = Duration::from_secs(3);
+const LAST_PART_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many attempts a turn has before its update is given up. With the waits between them, they take about 14 minutes.
 const ATTEMPTS_MAX: i64 = 10;
@@ -41,7 +41,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How a turn ended.
-enum End {
+enum TurnEnd {
     /// The update needs no further processing.
     Done,
     /// The worker was removed or replaced, the lease was lost, or the process stops. The turn continues elsewhere.
@@ -49,7 +49,7 @@ enum End {
     /// The turn failed and may succeed later.
     Failed,
     /// Telegram requested a flood wait for the chat.
-    Postponed {
+    FloodWait {
         /// How long to wait.
         wait: Duration,
     },
@@ -63,16 +63,16 @@ enum End {
 impl Embedded {
     /// Processes the waiting updates of a chat until there are none, other chats need the slot, or the slot is
     /// canceled.
-    pub(crate) async fn work_off(&self, mut slot: TurnSlot) {
+    pub(crate) async fn process_updates(&self, mut slot: TurnSlot) {
         let (assistant, chat) = slot.key;
         loop {
-            match self.work_one_off(&slot).await {
-                Ok(true) if self.has_to_go(&slot) => break,
+            match self.process_next_update(&slot).await {
+                Ok(true) if self.must_release(&slot) => break,
                 Ok(true) => {}
                 Ok(false) if slot.release() => break,
                 Ok(false) => {}
                 Err(error) => {
-                    let error = tracing::field::display(Chain(&error));
+                    let error = tracing::field::display(ErrorChain(&error));
                     tracing::error!(assistant_id = %assistant, chat, error, "outcome of a turn could not be stored");
                     // The next turn of the chat waits for the regular sweep, because an immediate one would likely
                     // fail.
@@ -80,105 +80,111 @@ impl Embedded {
                 }
             }
         }
-        let has_to_go = self.has_to_go(&slot);
+        let has_to_go = self.must_release(&slot);
         drop(slot);
         if has_to_go {
-            self.inner.look.notify_one();
+            self.inner.sweep.notify_one();
         }
     }
 
     /// Whether a slot must be released although there may be more updates.
-    fn has_to_go(&self, slot: &TurnSlot) -> bool {
+    fn must_release(&self, slot: &TurnSlot) -> bool {
         slot.cancel.is_cancelled()
             || self.inner.closing.is_cancelled()
             || self.inner.slots.should_yield(slot.key.0)
     }
 
     /// Runs the turn of the oldest waiting update of a chat. Returns `false` if no update is due.
-    async fn work_one_off(&self, slot: &TurnSlot) -> Result<bool, StoreError> {
+    async fn process_next_update(&self, slot: &TurnSlot) -> Result<bool, StoreError> {
         let inner = &self.inner;
         let (assistant, chat) = slot.key;
         let now = inner.clock.now();
         let mut tx = inner.store.begin().await?;
-        let Some(worker) = tx.worker_of(assistant).await? else { return Ok(false) };
+        let Some(worker) = tx.find_worker_by_assistant(assistant).await? else { return Ok(false) };
         let until = now.plus(LEASE);
-        let Some(row) = tx.claim_update(assistant, chat, inner.token, now, until).await? else {
+        let Some(row) = tx.claim_bot_update(assistant, chat, inner.lease_holder, now, until).await? else {
             return Ok(false);
         };
         tx.commit().await?;
-        let end = self.turn(&worker, &row, slot).await;
-        self.settle(&row, end).await?;
+        let end = self.run_update(&worker, &row, slot).await;
+        self.store_end(&row, end).await?;
         Ok(true)
     }
 
     #[tracing::instrument(name = "turn", skip_all, fields(assistant_id = %row.assistant_id))]
-    async fn turn(&self, worker: &WorkerRow, row: &UpdateRow, slot: &TurnSlot) -> End {
+    async fn run_update(&self, worker: &WorkerRow, row: &BotUpdateRow, slot: &TurnSlot) -> TurnEnd {
         let inner = &self.inner;
         let (assistant, update_id) = (row.assistant_id, row.update_id);
         if inner.clock.now().since(row.received_at) > STALE_AFTER {
             tracing::info!(assistant_id = %assistant, update_id, "stale update skipped");
-            return End::Done;
+            return TurnEnd::Done;
         }
         let mut opened = match sealed::open(&inner.vault, &inner.config, worker) {
             Ok(opened) => opened,
             Err(error) => {
                 tracing::error!(assistant_id = %assistant, %error, "worker settings could not be opened");
-                return End::Failed;
+                return TurnEnd::Failed;
             }
         };
-        if let Err(error) = self.refresh(assistant, &mut opened.settings).await {
-            let error = tracing::field::display(Chain(&error));
+        if let Err(error) = self.refresh_settings(assistant, &mut opened.settings).await {
+            let error = tracing::field::display(ErrorChain(&error));
             tracing::error!(assistant_id = %assistant, error, "assistant could not be read");
-            return End::Failed;
+            return TurnEnd::Failed;
         }
         // The update may be for a previous bot, if it was received while the assistant was given another one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
-        let Some(update) = update else { return End::Done };
+        let Some(update) = update else { return TurnEnd::Done };
         let parts = PartGate::default();
         let host = TurnHost { embedded: self, row, parts: &parts };
         let mut turn = pin!(run_turn(&host, &opened.settings, &update));
-        let cut_off = tokio::select! {
-            ended = &mut turn => return self.ended(row, &opened.settings, ended).await,
-            () = slot.cancel.cancelled() => End::Stopped,
-            () = self.hold(row, worker.generation) => End::Stopped,
+        let interrupted = tokio::select! {
+            ended = &mut turn => return self.finish_turn(row, &opened.settings, ended).await,
+            () = slot.cancel.cancelled() => TurnEnd::Stopped,
+            () = self.renew_lease(row, worker.generation) => TurnEnd::Stopped,
             () = tokio::time::sleep(TURN_MAX) => {
                 tracing::warn!(assistant_id = %assistant, update_id, "turn timed out");
-                End::Failed
+                TurnEnd::Failed
             }
         };
         parts.close();
         tokio::select! {
-            ended = &mut turn => self.ended(row, &opened.settings, ended).await,
-            () = parts.wait_until_idle() => cut_off,
-            () = self.no_time_left() => cut_off,
+            ended = &mut turn => self.finish_turn(row, &opened.settings, ended).await,
+            () = parts.wait_until_idle() => interrupted,
+            () = self.last_part_timeout() => interrupted,
         }
     }
 
     /// Waits until a few seconds after all turns were canceled, when the process is about to end.
-    async fn no_time_left(&self) {
+    async fn last_part_timeout(&self) {
         self.inner.halt.cancelled().await;
-        tokio::time::sleep(LAST_PART).await;
+        tokio::time::sleep(LAST_PART_TIMEOUT).await;
     }
 
-    async fn ended(
+    async fn finish_turn(
         &self,
-        row: &UpdateRow,
+        row: &BotUpdateRow,
         settings: &Settings,
         ended: Result<TurnOutcome, TurnError>,
-    ) -> End {
-        self.note_refusal(row.assistant_id, settings, &ended).await;
-        end_of(row, ended)
+    ) -> TurnEnd {
+        self.record_exhausted_credit(row.assistant_id, settings, &ended).await;
+        turn_end(row, ended)
     }
 
     /// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is
     /// renewed.
-    async fn refresh(&self, assistant: AssistantId, settings: &mut Settings) -> Result<(), StoreError> {
-        let Some(found) = self.inner.store.read().await?.assistant(assistant).await? else { return Ok(()) };
+    async fn refresh_settings(
+        &self,
+        assistant: AssistantId,
+        settings: &mut Settings,
+    ) -> Result<(), StoreError> {
+        let Some(found) = self.inner.store.read().await?.find_assistant(assistant).await? else {
+            return Ok(());
+        };
         if found.mode == ApiMode::Managed {
             let renewal = match (found.payment.canceled_at, found.payment.current_period_end) {
-                (Some(_), _) => Renewal::Never,
-                (None, Some(end)) => Renewal::At(end.unix_ms()),
-                (None, None) => Renewal::Sometime,
+                (Some(_), _) => CreditRenewal::Never,
+                (None, Some(end)) => CreditRenewal::At(end.unix_ms()),
+                (None, None) => CreditRenewal::Unknown,
             };
             settings.credit = (settings.provider == Provider::OpenRouter).then_some(renewal);
         }
@@ -189,7 +195,7 @@ impl Embedded {
     }
 
     /// Records that a managed assistant ran out of credit, so that its owner is notified.
-    async fn note_refusal(
+    async fn record_exhausted_credit(
         &self,
         assistant: AssistantId,
         settings: &Settings,
@@ -201,24 +207,25 @@ impl Embedded {
         }
         let noted = async {
             let mut tx = self.inner.store.begin().await?;
-            tx.note_credit_refused(assistant, self.inner.clock.now()).await?;
+            tx.record_credit_refusal(assistant, self.inner.clock.now()).await?;
             tx.commit().await
         };
         if let Err(error) = noted.await {
             // The next rejection is recorded, or the usage that is read from the provider shows the same.
-            let error = tracing::field::display(Chain(&error));
+            let error = tracing::field::display(ErrorChain(&error));
             tracing::warn!(assistant_id = %assistant, error, "exhausted credit could not be recorded");
         }
     }
 
     /// Renews the lease of a turn. Returns when the lease is lost, or the worker has another generation.
-    async fn hold(&self, row: &UpdateRow, generation: i64) {
+    async fn renew_lease(&self, row: &BotUpdateRow, generation: i64) {
         loop {
-            tokio::time::sleep(RENEW_EVERY).await;
+            tokio::time::sleep(RENEW_INTERVAL).await;
             let until = self.inner.clock.now().plus(LEASE);
             let renewed = async {
                 let mut tx = self.inner.store.begin().await?;
-                let is_ours = tx.renew_update(row.id, self.inner.token, generation, until).await?;
+                let is_ours =
+                    tx.renew_bot_update_lease(row.id, self.inner.lease_holder, generation, until).await?;
                 tx.commit().await?;
                 Ok::<_, StoreError>(is_ours)
             };
@@ -227,7 +234,7 @@ impl Embedded {
                 Ok(false) => return,
                 // The lease may still be held. If it is lost, the turn's own writes fail.
                 Err(error) => {
-                    let error = tracing::field::display(Chain(&error));
+                    let error = tracing::field::display(ErrorChain(&error));
                     tracing::warn!(error, "lease of a turn could not be renewed");
                 }
             }
@@ -235,28 +242,28 @@ impl Embedded {
     }
 
     /// Stores the outcome of a turn.
-    async fn settle(&self, row: &UpdateRow, end: End) -> Result<(), StoreError> {
-        let (now, token) = (self.inner.clock.now(), self.inner.token);
+    async fn store_end(&self, row: &BotUpdateRow, end: TurnEnd) -> Result<(), StoreError> {
+        let (now, token) = (self.inner.clock.now(), self.inner.lease_holder);
         let (assistant, update_id, attempts) = (row.assistant_id, row.update_id, row.attempts);
-        let is_resting = matches!(end, End::Failed | End::Postponed { .. });
+        let is_delayed = matches!(end, TurnEnd::Failed | TurnEnd::FloodWait { .. });
         let mut tx = self.inner.store.begin().await?;
         match end {
-            End::Done => tx.finish_update(row.id, token, now).await?,
-            End::Stopped => tx.hand_back_update(row.id, token).await?,
-            End::Failed if attempts >= ATTEMPTS_MAX => {
+            TurnEnd::Done => tx.finish_bot_update(row.id, token, now).await?,
+            TurnEnd::Stopped => tx.release_bot_update(row.id, token).await?,
+            TurnEnd::Failed if attempts >= ATTEMPTS_MAX => {
                 tracing::error!(assistant_id = %assistant, update_id, attempts, "update given up");
-                tx.finish_update(row.id, token, now).await?;
+                tx.finish_bot_update(row.id, token, now).await?;
             }
-            End::Failed => tx.rest_update(row.id, token, now.plus(wait_after(attempts))).await?,
+            TurnEnd::Failed => tx.retry_bot_update(row.id, token, now.plus(backoff(attempts))).await?,
             // The wait is stored, so that neither a restart nor another process sends too early.
-            End::Postponed { wait } => tx.postpone_update(row.id, token, now.plus(wait)).await?,
-            End::Blocked => {
-                tx.finish_update(row.id, token, now).await?;
+            TurnEnd::FloodWait { wait } => tx.postpone_bot_update(row.id, token, now.plus(wait)).await?,
+            TurnEnd::Blocked => {
+                tx.finish_bot_update(row.id, token, now).await?;
                 let canceled = tx.cancel_chat_updates(assistant, row.bot_id, row.chat_id, now).await?;
                 tracing::info!(assistant_id = %assistant, canceled, "updates of a blocked chat canceled");
             }
-            End::TokenRejected => {
-                let dropped = tx.drop_updates_of_bot(assistant, row.bot_id, now).await?;
+            TurnEnd::TokenRejected => {
+                let dropped = tx.discard_updates_of_bot(assistant, row.bot_id, now).await?;
                 tracing::warn!(
                     assistant_id = %assistant,
                     dropped,
@@ -265,21 +272,21 @@ impl Embedded {
             }
         }
         tx.commit().await?;
-        if is_resting {
+        if is_delayed {
             // The sweep loop has to compute again when the next chat is due.
-            self.inner.look.notify_one();
+            self.inner.sweep.notify_one();
         }
         Ok(())
     }
 }
 
 /// Returns the wait after an attempt: 2 s, 4 s, 8 s and so on, up to [`WAIT_MAX`].
-fn wait_after(attempts: i64) -> Duration {
+fn backoff(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(16);
     Duration::from_secs(1 << doublings).min(WAIT_MAX)
 }
 
-fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
+fn turn_end(row: &BotUpdateRow, ended: Result<TurnOutcome, TurnError>) -> TurnEnd {
     let (assistant, update) = (row.assistant_id, row.update_id);
     let outcome = match &ended {
         Ok(TurnOutcome::Ignored) => "ignored",
@@ -291,23 +298,23 @@ fn end_of(row: &UpdateRow, ended: Result<TurnOutcome, TurnError>) -> End {
     };
     metrics::counter!("reef_turns_total", "outcome" => outcome).increment(1);
     match ended {
-        Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => End::Done,
+        Ok(TurnOutcome::Ignored | TurnOutcome::Answered { model_error: None }) => TurnEnd::Done,
         Ok(TurnOutcome::Answered { model_error: Some(error) }) => {
             tracing::warn!(assistant_id = %assistant, update_id = update, %error, "model failed, apology sent");
-            End::Done
+            TurnEnd::Done
         }
         Ok(TurnOutcome::Undeliverable(reason)) => {
             tracing::info!(assistant_id = %assistant, update_id = update, %reason, "reply could not be delivered");
-            if reason == TelegramError::Blocked { End::Blocked } else { End::Done }
+            if reason == TelegramError::Blocked { TurnEnd::Blocked } else { TurnEnd::Done }
         }
         Err(error) if error.is_retryable() => {
             tracing::warn!(assistant_id = %assistant, update_id = update, %error, attempts = row.attempts, "turn failed");
             match error.retry_after_s() {
-                Some(seconds) => End::Postponed { wait: flood::wait(seconds) },
-                None => End::Failed,
+                Some(seconds) => TurnEnd::FloodWait { wait: flood_wait::clamp_wait(seconds) },
+                None => TurnEnd::Failed,
             }
         }
-        Err(_) => End::TokenRejected,
+        Err(_) => TurnEnd::TokenRejected,
     }
 }
 
@@ -316,9 +323,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_ceiling() {
-        let waits: Vec<_> =
-            [1, 2, 3, 8, 9, 10, i64::MAX].map(|attempts| wait_after(attempts).as_secs()).into();
+    fn backoff_doubles_up_to_maximum() {
+        let waits: Vec<_> = [1, 2, 3, 8, 9, 10, i64::MAX].map(|attempts| backoff(attempts).as_secs()).into();
         assert_eq!(waits, [2, 4, 8, 256, 300, 300, 300]);
     }
 }

@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Respo
 use thiserror::Error;
 use tracing::Instrument as _;
 
-use crate::observed::{self, Observed};
+use crate::observed_call::{self, ObservedCall};
 
 /// The timeout for connecting, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The size limit of a vendor's response.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The HTTP client could not be built.
 #[derive(Debug, Error)]
@@ -43,7 +43,7 @@ impl Http {
     /// # Errors
     /// [`SetupError`] if TLS cannot be set up.
     pub fn new() -> Result<Self, SetupError> {
-        build(Ok).map(|client| Self { client })
+        build_client(Ok).map(|client| Self { client })
     }
 
     /// The underlying client, to build requests with.
@@ -66,22 +66,22 @@ impl Http {
             builder = builder.header(name, value);
         }
         let timeout = Duration::from_millis(request.timeout_ms);
-        exchange(request.vendor, builder, timeout, request.response_bytes_max).await
+        send_observed(request.vendor, builder, timeout, request.response_bytes_max).await
     }
 
     /// Sends a request to a vendor and reads the response within `timeout`. `vendor` is the name in metrics and traces.
-    pub(crate) async fn vendor(
+    pub(crate) async fn send_to_vendor(
         &self,
         vendor: &'static str,
         request: RequestBuilder,
         timeout: Duration,
     ) -> Result<HttpResponse, HttpError> {
-        exchange(vendor, request, timeout, ANSWER_BYTES_MAX).await
+        send_observed(vendor, request, timeout, RESPONSE_BYTES_MAX).await
     }
 }
 
 /// Builds a client with the common settings, changed by `adjust`.
-pub(crate) fn build(
+pub(crate) fn build_client(
     adjust: impl Fn(ClientBuilder) -> Result<ClientBuilder, reqwest::Error>,
 ) -> Result<Client, SetupError> {
     // This fails if another client or the database driver has installed the provider, which is fine.
@@ -108,30 +108,34 @@ pub(crate) fn build(
     client.map_err(SetupError)
 }
 
-async fn exchange(
+async fn send_observed(
     vendor: &'static str,
     request: RequestBuilder,
     timeout: Duration,
     bytes_max: usize,
 ) -> Result<HttpResponse, HttpError> {
     let (client, request) = request.timeout(timeout).build_split();
-    let request = request.map_err(|error| reason(&error))?;
-    let observed = Observed::begin(vendor, request.method(), request.url().path());
-    let answer = read(client, request, bytes_max).instrument(observed.span.clone()).await;
-    observed.end(match &answer {
+    let request = request.map_err(|error| http_error(&error))?;
+    let observed = ObservedCall::start(vendor, request.method(), request.url().path());
+    let answer = read_response(client, request, bytes_max).instrument(observed.span.clone()).await;
+    observed.finish(match &answer {
         Ok(answer) => Ok(answer.status),
-        Err(error) => Err(observed::reason(*error)),
+        Err(error) => Err(observed_call::error_label(*error)),
     });
     answer
 }
 
-async fn read(client: Client, request: Request, bytes_max: usize) -> Result<HttpResponse, HttpError> {
-    let mut response = client.execute(request).await.map_err(|error| reason(&error))?;
+async fn read_response(
+    client: Client,
+    request: Request,
+    bytes_max: usize,
+) -> Result<HttpResponse, HttpError> {
+    let mut response = client.execute(request).await.map_err(|error| http_error(&error))?;
     let retry_after_s = retry_after_s(&response);
-    let headers = headers(&response);
+    let headers = known_headers(&response);
     let status = response.status().as_u16();
     let mut body = Vec::new();
-    while let Some(bytes) = response.chunk().await.map_err(|error| reason(&error))? {
+    while let Some(bytes) = response.chunk().await.map_err(|error| http_error(&error))? {
         if body.len() + bytes.len() > bytes_max {
             return Err(HttpError::TooLarge);
         }
@@ -141,12 +145,12 @@ async fn read(client: Client, request: Request, bytes_max: usize) -> Result<Http
 }
 
 /// Converts an error without its message, which contains the URL and, for Telegram, the bot token.
-fn reason(error: &reqwest::Error) -> HttpError {
+fn http_error(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() { HttpError::Timeout } else { HttpError::Connect }
 }
 
 /// Returns the headers that the assistant crate reads. Values that are not text or too long to be a time are skipped.
-fn headers(response: &Response) -> Vec<(&'static str, String)> {
+fn known_headers(response: &Response) -> Vec<(&'static str, String)> {
     let all = response.headers();
     let named = RESPONSE_HEADERS.iter().filter_map(|name| {
         let value = all.get(*name)?.to_str().ok()?.trim();
@@ -160,9 +164,9 @@ fn retry_after_s(response: &Response) -> Option<u64> {
 }
 
 /// Every character except the unreserved ones of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes an id as one segment of a URL's path.
-pub(crate) fn segment(id: &str) -> String {
-    utf8_percent_encode(id, SEGMENT).to_string()
+pub(crate) fn encode_segment(id: &str) -> String {
+    utf8_percent_encode(id, RESERVED).to_string()
 }

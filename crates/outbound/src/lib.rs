@@ -3,11 +3,11 @@
 //! Vendors are reached through [`Http`], which has timeouts and size limits and follows no redirects.
 //! [`HttpCallbackSender`] has a separate client that connects only to publicly routable addresses.
 
+mod address_guard;
 mod callbacks;
-mod guard;
 mod http;
-mod models;
-mod observed;
+mod model_providers;
+mod observed_call;
 mod openrouter;
 mod otlp;
 mod overrides;
@@ -17,12 +17,12 @@ mod telegram;
 #[cfg(test)]
 mod tests;
 
-pub use callbacks::Callbacks;
+pub use callbacks::HttpCallbackSender;
 pub use http::{Http, SetupError};
-pub use models::{ProviderUrls, Providers, assistant_provider};
+pub use model_providers::{ModelProvidersClient, ProviderUrls, assistant_provider};
 pub use openrouter::OpenRouterKeys;
-pub use otlp::traces;
-pub use overrides::Overrides;
+pub use otlp::tracer_provider;
+pub use overrides::HostOverrides;
 pub use polar::Polar;
-pub use smtp::{Sender, Smtp, SmtpServer, SmtpSetupError};
+pub use smtp::{MailSender, Smtp, SmtpServer, SmtpSetupError};
 pub use telegram::TelegramApi;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reef_assistant::HttpResponse;
 use reef_domain::{Timestamp, Usd};
-use reef_service::ports::{KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
+use reef_service::ports::{ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::http::{Http, segment};
+use crate::http::{Http, encode_segment};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -28,13 +28,13 @@ pub struct OpenRouterKeys {
 }
 
 #[derive(Deserialize)]
-struct Created {
-    data: Named,
+struct CreatedKey {
+    data: KeyHash,
     key: String,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct KeyHash {
     hash: String,
 }
 
@@ -44,7 +44,7 @@ struct Envelope<T> {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ListedKey {
     hash: String,
     name: String,
     #[serde(default)]
@@ -54,8 +54,8 @@ struct Listed {
     created_at: Option<String>,
 }
 
-impl From<Listed> for KeyInfo {
-    fn from(key: Listed) -> Self {
+impl From<ListedKey> for ManagedKeyInfo {
+    fn from(key: ListedKey) -> Self {
         let created_at = key.created_at.and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
         Self {
             hash: key.hash,
@@ -85,7 +85,7 @@ impl OpenRouterKeys {
 
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, ManagedKeyError> {
         self.http
-            .vendor("openrouter_keys", request, TIMEOUT)
+            .send_to_vendor("openrouter_keys", request, TIMEOUT)
             .await
             .map_err(|error| ManagedKeyError(error.to_string()))
     }
@@ -97,15 +97,15 @@ impl ManagedKeys for OpenRouterKeys {
         // `limit_reset` is not used, because its periods follow the calendar and not the subscription.
         let body = json!({"name": name, "limit": limit.dollars()});
         let answer = self.send(self.request(Method::POST, "keys").json(&body)).await?;
-        let created: Created = read(&answer, 201)?;
+        let created: CreatedKey = parse_response(&answer, 201)?;
         Ok(ManagedKey { hash: created.data.hash, key: created.key.into() })
     }
 
-    async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError> {
+    async fn list(&self, offset: usize) -> Result<Vec<ManagedKeyInfo>, ManagedKeyError> {
         let path = format!("keys?include_disabled=true&offset={offset}");
         let answer = self.send(self.request(Method::GET, &path)).await?;
-        let listed: Envelope<Vec<Listed>> = read(&answer, 200)?;
-        Ok(listed.data.into_iter().map(KeyInfo::from).collect())
+        let listed: Envelope<Vec<ListedKey>> = parse_response(&answer, 200)?;
+        Ok(listed.data.into_iter().map(ManagedKeyInfo::from).collect())
     }
 
     async fn update(
@@ -113,19 +113,19 @@ impl ManagedKeys for OpenRouterKeys {
         hash: &str,
         limit: Usd,
         disabled: bool,
-    ) -> Result<Option<KeyInfo>, ManagedKeyError> {
+    ) -> Result<Option<ManagedKeyInfo>, ManagedKeyError> {
         let body = json!({"limit": limit.dollars(), "disabled": disabled});
-        let path = format!("keys/{}", segment(hash));
+        let path = format!("keys/{}", encode_segment(hash));
         let answer = self.send(self.request(Method::PATCH, &path).json(&body)).await?;
         if answer.status == 404 {
             return Ok(None);
         }
-        let updated: Envelope<Listed> = read(&answer, 200)?;
+        let updated: Envelope<ListedKey> = parse_response(&answer, 200)?;
         Ok(Some(updated.data.into()))
     }
 
     async fn delete(&self, hash: &str) -> Result<(), ManagedKeyError> {
-        let path = format!("keys/{}", segment(hash));
+        let path = format!("keys/{}", encode_segment(hash));
         let answer = self.send(self.request(Method::DELETE, &path)).await?;
         match answer.status {
             200 | 204 | 404 => Ok(()),
@@ -134,7 +134,7 @@ impl ManagedKeys for OpenRouterKeys {
     }
 }
 
-fn read<T: DeserializeOwned>(answer: &HttpResponse, status: u16) -> Result<T, ManagedKeyError> {
+fn parse_response<T: DeserializeOwned>(answer: &HttpResponse, status: u16) -> Result<T, ManagedKeyError> {
     if answer.status != status {
         return Err(ManagedKeyError(format!("status {}", answer.status)));
     }

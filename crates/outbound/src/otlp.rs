@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::http::Http;
 
 /// The size limit of a collector's response.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
 /// Creates a tracer provider that exports to the collector which OpenTelemetry's standard environment variables name,
 /// such as `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME` (default `reef`) and `OTEL_TRACES_SAMPLER`.
@@ -21,8 +21,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub fn traces(http: &Http) -> Result<SdkTracerProvider, ExporterBuildError> {
-    let client = OnRuntime { client: http.client().clone(), runtime: Handle::current() };
+pub fn tracer_provider(http: &Http) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let client = RuntimeClient { client: http.client().clone(), runtime: Handle::current() };
     let exporter = SpanExporter::builder().with_http().with_http_client(client).build()?;
     let mut resource = Resource::builder();
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
@@ -33,13 +33,13 @@ pub fn traces(http: &Http) -> Result<SdkTracerProvider, ExporterBuildError> {
 
 /// An HTTP client that sends its requests on the tokio runtime. The exporter calls it from a thread without a runtime.
 #[derive(Debug)]
-struct OnRuntime {
+struct RuntimeClient {
     client: Client,
     runtime: Handle,
 }
 
 #[async_trait]
-impl HttpClient for OnRuntime {
+impl HttpClient for RuntimeClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
         self.runtime.spawn(async move { send(&client, request).await }).await?
@@ -50,7 +50,7 @@ async fn send(client: &Client, request: Request<Bytes>) -> Result<Response<Bytes
     let mut answer = client.execute(request.try_into()?).await?;
     let mut body = Vec::new();
     while let Some(bytes) = answer.chunk().await? {
-        if body.len() + bytes.len() > ANSWER_BYTES_MAX {
+        if body.len() + bytes.len() > RESPONSE_BYTES_MAX {
             return Err("the collector's response is too large".into());
         }
         body.extend_from_slice(&bytes);

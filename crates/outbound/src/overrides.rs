@@ -6,9 +6,9 @@ use url::{Host, Url};
 
 /// The base URLs that replace certain hosts of webhook endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides(BTreeMap<String, Url>);
+pub struct HostOverrides(BTreeMap<String, Url>);
 
-impl Overrides {
+impl HostOverrides {
     /// Parses `host=http://addr[:port][/prefix],…`. A blank text has no overrides.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Overrides {
 
     /// Whether `host` has an override.
     #[must_use]
-    pub fn has(&self, host: &str) -> bool {
+    pub fn contains(&self, host: &str) -> bool {
         self.0.contains_key(host)
     }
 
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_and_query_are_kept_behind_the_prefix() {
-        let overrides = Overrides::parse(
+    fn target_keeps_path_and_query() {
+        let overrides = HostOverrides::parse(
             " hooks.test=http://127.0.0.1:9/in/ , Other.Test=http://10.0.0.1,192.0.2.1=http://h:1/x",
         )
         .unwrap();
@@ -84,11 +84,11 @@ mod tests {
             let url = Url::parse(url).unwrap();
             assert_eq!(overrides.target(&url).as_ref().map(Url::as_str), target, "{url}");
         }
-        assert_eq!(Overrides::parse(" ").unwrap(), Overrides::default());
+        assert_eq!(HostOverrides::parse(" ").unwrap(), HostOverrides::default());
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_entry_is_named() {
         let cases = [
             ("hooks.test", "`hooks.test` is not of the form"),
             ("hooks.test=127.0.0.1:9", "`127.0.0.1:9` is not a URL"),
@@ -100,7 +100,7 @@ mod tests {
             ("h=http://a,H=http://b", "`H` has more than one override"),
         ];
         for (text, said) in cases {
-            let error = Overrides::parse(text).unwrap_err();
+            let error = HostOverrides::parse(text).unwrap_err();
             assert!(error.contains(said) && !error.contains("secret"), "{text}: {error}");
         }
     }

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::http::{Http, segment};
+use crate::http::{Http, encode_segment};
 use product::ProductBody;
 
+mod checkout_rejection;
 mod product;
-mod refusal;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const VERSION: &str = "2026-10";
 
 /// The maximum page size of Polar's lists.
-const PAGE: &str = "100";
+const PAGE_SIZE: &str = "100";
 
 /// The client for Polar's API. Its `Debug` output hides the token.
 #[derive(Clone, Debug)]
@@ -80,31 +80,33 @@ impl Polar {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<HttpResponse, PaymentError> {
-        let answer = self.http.vendor("polar", request, TIMEOUT).await.map_err(unreachable_because)?;
+        let answer = self.http.send_to_vendor("polar", request, TIMEOUT).await.map_err(unavailable)?;
         if answer.status == 429 {
-            return Err(PaymentError::TooMany { retry_after: answer.retry_after_s.map(Duration::from_secs) });
+            return Err(PaymentError::RateLimited {
+                retry_after: answer.retry_after_s.map(Duration::from_secs),
+            });
         }
         Ok(answer)
     }
 
     /// Finds one object by its path.
-    async fn one<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PaymentError> {
+    async fn find_one<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, PaymentError> {
         let answer = self.send(self.request(Method::GET, path)).await?;
         match answer.status {
-            200 => read(&answer).map(Some),
+            200 => parse_body(&answer).map(Some),
             404 => Ok(None),
-            status => Err(refused(status)),
+            status => Err(error_for_status(status)),
         }
     }
 
     /// Lists the newest objects whose metadata names an assistant.
-    async fn naming<T: DeserializeOwned>(
+    async fn list_by_assistant<T: DeserializeOwned>(
         &self,
         path: &str,
-        slot: AssistantId,
+        assistant_id: AssistantId,
     ) -> Result<Vec<T>, PaymentError> {
-        let slot = slot.to_string();
-        let query = [("metadata[assistant_id]", slot.as_str()), ("limit", PAGE)];
+        let assistant_id = assistant_id.to_string();
+        let query = [("metadata[assistant_id]", assistant_id.as_str()), ("limit", PAGE_SIZE)];
         let list: List<T> = self.read_list(self.request(Method::GET, path).query(&query)).await?;
         Ok(list.items)
     }
@@ -112,8 +114,8 @@ impl Polar {
     async fn read_list<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<List<T>, PaymentError> {
         let answer = self.send(request).await?;
         match answer.status {
-            200 => read(&answer),
-            status => Err(refused(status)),
+            200 => parse_body(&answer),
+            status => Err(error_for_status(status)),
         }
     }
 }
@@ -132,11 +134,13 @@ impl Payments for Polar {
         });
         let answer = self.send(self.request(Method::POST, "checkouts/").json(&body)).await?;
         match answer.status {
-            200 | 201 => read::<CheckoutBody>(&answer).map(|made| Checkout { id: made.id, url: made.url }),
-            status => Err(match refused(status) {
+            200 | 201 => {
+                parse_body::<CheckoutBody>(&answer).map(|made| Checkout { id: made.id, url: made.url })
+            }
+            status => Err(match error_for_status(status) {
                 PaymentError::Refused { .. } => {
-                    let (why, said) = refusal::read(&answer);
-                    PaymentError::CheckoutRefused { why, said }
+                    let (refusal, message) = checkout_rejection::classify(&answer);
+                    PaymentError::CheckoutRefused { refusal, message }
                 }
                 other => other,
             }),
@@ -144,7 +148,7 @@ impl Payments for Polar {
     }
 
     async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError> {
-        let found = self.one::<ProductBody>(&format!("products/{}", segment(product))).await?;
+        let found = self.find_one::<ProductBody>(&format!("products/{}", encode_segment(product))).await?;
         Ok(found.and_then(ProductBody::price))
     }
 
@@ -152,41 +156,44 @@ impl Payments for Polar {
         let body = json!({"external_customer_id": user, "return_url": return_url});
         let answer = self.send(self.request(Method::POST, "customer-sessions/").json(&body)).await?;
         match answer.status {
-            200 | 201 => read::<SessionBody>(&answer).map(|session| Some(session.customer_portal_url)),
+            200 | 201 => parse_body::<SessionBody>(&answer).map(|session| Some(session.customer_portal_url)),
             404 => Ok(None),
             422 if is_about(&answer, "external_customer_id") => Ok(None),
-            status => Err(refused(status)),
+            status => Err(error_for_status(status)),
         }
     }
 
     async fn revoke_subscription(&self, id: &str) -> Result<(), PaymentError> {
-        let path = format!("subscriptions/{}", segment(id));
+        let path = format!("subscriptions/{}", encode_segment(id));
         let answer = self.send(self.request(Method::DELETE, &path)).await?;
         match answer.status {
             200 | 204 | 404 => Ok(()),
-            403 if is_over_already(&answer) => Ok(()),
-            status => Err(refused(status)),
+            403 if is_already_ended(&answer) => Ok(()),
+            status => Err(error_for_status(status)),
         }
     }
 
     async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError> {
-        self.one(&format!("checkouts/{}", segment(id))).await
+        self.find_one(&format!("checkouts/{}", encode_segment(id))).await
     }
 
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError> {
-        self.one(&format!("subscriptions/{}", segment(id))).await
+        self.find_one(&format!("subscriptions/{}", encode_segment(id))).await
     }
 
-    async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError> {
-        self.naming("subscriptions/", slot).await
+    async fn subscriptions_of(
+        &self,
+        assistant_id: AssistantId,
+    ) -> Result<Vec<SubscriptionFacts>, PaymentError> {
+        self.list_by_assistant("subscriptions/", assistant_id).await
     }
 
-    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
-        self.naming("orders/", slot).await
+    async fn orders_of(&self, assistant_id: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
+        self.list_by_assistant("orders/", assistant_id).await
     }
 
     async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError> {
-        let asked = self.request(Method::GET, "webhooks/endpoints").query(&[("limit", PAGE)]);
+        let asked = self.request(Method::GET, "webhooks/endpoints").query(&[("limit", PAGE_SIZE)]);
         let list: List<EndpointBody> = self.read_list(asked).await?;
         let endpoint = |body: EndpointBody| WebhookEndpoint { url: body.url, enabled: body.enabled };
         Ok(list.items.into_iter().map(endpoint).collect())
@@ -194,7 +201,7 @@ impl Payments for Polar {
 }
 
 /// Whether a subscription could not be revoked because it has already ended.
-fn is_over_already(answer: &HttpResponse) -> bool {
+fn is_already_ended(answer: &HttpResponse) -> bool {
     serde_json::from_slice::<ErrorBody>(&answer.body)
         .is_ok_and(|body| body.error == "AlreadyCanceledSubscription")
 }
@@ -206,22 +213,22 @@ fn is_about(answer: &HttpResponse, field: &str) -> bool {
     issues.iter().any(|issue| issue["loc"].as_array().is_some_and(|loc| loc.iter().any(|step| step == field)))
 }
 
-fn read<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, PaymentError> {
-    serde_json::from_slice(&answer.body).map_err(|_| not_understood())
+fn parse_body<T: DeserializeOwned>(answer: &HttpResponse) -> Result<T, PaymentError> {
+    serde_json::from_slice(&answer.body).map_err(|_| malformed_response())
 }
 
 /// Converts an error status. 408 and 409, a short lock at Polar, are temporary.
-fn refused(status: u16) -> PaymentError {
+fn error_for_status(status: u16) -> PaymentError {
     match status {
         408 | 409 | 500.. => PaymentError::Unavailable(format!("status {status}")),
         status => PaymentError::Refused { status },
     }
 }
 
-fn not_understood() -> PaymentError {
+fn malformed_response() -> PaymentError {
     PaymentError::Unavailable("the response could not be parsed".to_owned())
 }
 
-fn unreachable_because(error: HttpError) -> PaymentError {
+fn unavailable(error: HttpError) -> PaymentError {
     PaymentError::Unavailable(error.to_string())
 }

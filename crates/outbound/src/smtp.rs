@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 /// The timeout for the connection and for each reply of the server.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The timeout for sending one mail.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -100,9 +100,9 @@ fn is_loopback(host: &str) -> bool {
 
 /// The sender of mail as given by `MAIL_FROM`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender(Mailbox);
+pub struct MailSender(Mailbox);
 
-impl Sender {
+impl MailSender {
     /// Parses `name@host` or `Name <name@host>`.
     ///
     /// # Errors
@@ -143,8 +143,8 @@ impl Smtp {
     ///
     /// # Errors
     /// [`SmtpSetupError`] if TLS cannot be set up.
-    pub fn new(server: &SmtpServer, sender: Sender) -> Result<Self, SmtpSetupError> {
-        let Sender(sender) = sender;
+    pub fn new(server: &SmtpServer, sender: MailSender) -> Result<Self, SmtpSetupError> {
+        let MailSender(sender) = sender;
         let tls = match server.security {
             Security::Plain => Tls::None,
             Security::Wrapped => Tls::Wrapper(tls(&server.host).map_err(SmtpSetupError)?),
@@ -155,7 +155,7 @@ impl Smtp {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str())
             .port(server.port)
             .tls(tls)
-            .timeout(Some(ANSWER_TIMEOUT))
+            .timeout(Some(REPLY_TIMEOUT))
             .hello_name(ClientId::Domain(sender.email.domain().to_owned()));
         if let Some((user, password)) = &server.login {
             let password = password.expose_secret().to_owned();
@@ -167,7 +167,8 @@ impl Smtp {
     fn message(&self, mail: &Mail) -> Result<(Envelope, Vec<u8>), MailError> {
         let no_address = || MailError::Refused { reason: "not an address".to_owned() };
         let to: Address = mail.to.parse().map_err(|_| no_address())?;
-        let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(mail.at.unix_ms()).unwrap_or_default());
+        let at = UNIX_EPOCH
+            + Duration::from_millis(u64::try_from(mail.requested_at.unix_ms()).unwrap_or_default());
         let no_reply = HeaderName::new_from_ascii_str("Auto-Submitted");
         let message = Message::builder()
             .from(self.sender.clone())
@@ -194,7 +195,7 @@ fn tls(host: &str) -> Result<TlsParameters, lettre::transport::smtp::Error> {
 }
 
 /// Converts an error without the server's message, which may quote the mail.
-fn refusal(error: &lettre::transport::smtp::Error) -> MailError {
+fn mail_error(error: &lettre::transport::smtp::Error) -> MailError {
     let code = error.status().map(u16::from);
     match code {
         // The operator has to fix the login. The mail itself is fine, so it is sent again later.
@@ -210,7 +211,7 @@ fn refusal(error: &lettre::transport::smtp::Error) -> MailError {
     }
 }
 
-fn too_slow<T>(_: T) -> MailError {
+fn timed_out<T>(_: T) -> MailError {
     MailError::Unavailable("no reply in time".to_owned())
 }
 
@@ -218,17 +219,17 @@ fn too_slow<T>(_: T) -> MailError {
 impl Mailer for Smtp {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let (envelope, message) = self.message(mail)?;
-        let sent = timeout(TIMEOUT, self.transport.send_raw(&envelope, &message)).await.map_err(too_slow)?;
-        sent.map(|_| ()).map_err(|error| refusal(&error))
+        let sent = timeout(TIMEOUT, self.transport.send_raw(&envelope, &message)).await.map_err(timed_out)?;
+        sent.map(|_| ()).map_err(|error| mail_error(&error))
     }
 
     async fn check(&self) -> Result<(), MailError> {
-        match timeout(TIMEOUT, self.transport.test_connection()).await.map_err(too_slow)? {
+        match timeout(TIMEOUT, self.transport.test_connection()).await.map_err(timed_out)? {
             Ok(true) => Ok(()),
             Ok(false) => {
                 Err(MailError::Unavailable("the server did not confirm that it is ready".to_owned()))
             }
-            Err(error) => Err(refusal(&error)),
+            Err(error) => Err(mail_error(&error)),
         }
     }
 }

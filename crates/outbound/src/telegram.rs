@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use reef_assistant::HttpRequest;
-use reef_assistant::telegram::{Bot, BotUser, File, Photos, TelegramError as BotError, read_reply};
+use reef_assistant::telegram::{Bot, BotUser, File, Photos, TelegramError as BotError, read_response};
 use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -42,7 +42,7 @@ impl TelegramApi {
         let request = HttpRequest { timeout_ms: TIMEOUT_MS, ..request };
         let answer =
             self.http.send(request).await.map_err(|error| TelegramError::Unavailable(error.to_string()))?;
-        read_reply(&answer).map_err(|error| match error {
+        read_response(&answer).map_err(|error| match error {
             BotError::Unauthorized | BotError::NotFound => TelegramError::TokenRejected,
             BotError::Conflict => TelegramError::Conflict,
             BotError::RateLimited { retry_after_s } => TelegramError::RateLimited { seconds: retry_after_s },
@@ -63,7 +63,7 @@ fn is_file_path(path: &str) -> bool {
 }
 
 /// Detects the media type of a picture by its first bytes. `None` for anything that must not be shown in a browser.
-fn media_type_of(bytes: &[u8]) -> Option<&'static str> {
+fn detect_media_type(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
         [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Some("image/png"),
@@ -92,7 +92,7 @@ impl Telegram for TelegramApi {
         let request = HttpRequest { timeout_ms: TIMEOUT_MS, ..bot.download(&path, PICTURE_BYTES_MAX) };
         let answer =
             self.http.send(request).await.map_err(|error| TelegramError::Unavailable(error.to_string()))?;
-        let media_type = media_type_of(&answer.body).filter(|_| answer.status == 200);
+        let media_type = detect_media_type(&answer.body).filter(|_| answer.status == 200);
         Ok(media_type.map(|media_type| Picture { media_type, bytes: answer.body }))
     }
 

@@ -19,34 +19,34 @@ use crate::{
     World,
     clock::{now_ms, rfc3339},
     page::page,
-    web::{Answer, field, header_text, refuse},
+    web::{HandlerResult, error_response, form_field, header_text},
 };
 
-const KEPT_MAX: i64 = 1_000;
-const KEPT_OVERALL_MAX: i64 = 20_000;
+const CALLBACKS_PER_NAME_MAX: i64 = 1_000;
+const CALLBACKS_MAX: i64 = 20_000;
 const NAME_CHARS_MAX: usize = 100;
 /// Standard Webhooks require receivers to reject timestamps further away than this.
-const TOLERANCE_S: i64 = 300;
+const TIMESTAMP_TOLERANCE_S: i64 = 300;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()
-        .route("/sandbox/callbacks/", get(names))
+        .route("/sandbox/callbacks/", get(list_names))
         .route("/sandbox/callbacks/{name}", get(show).post(receive))
-        .route("/sandbox/callbacks/{name}/secret", post(keep_secret))
+        .route("/sandbox/callbacks/{name}/secret", post(set_secret))
 }
 
-pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
+pub(crate) async fn prune(world: &World) -> sqlx::Result<()> {
     sqlx::query("delete from callbacks where seq <= (select max(seq) from callbacks) - $1")
-        .bind(KEPT_OVERALL_MAX)
+        .bind(CALLBACKS_MAX)
         .execute(&world.db)
         .await?;
     Ok(())
 }
 
-fn checked(name: &str) -> Answer<()> {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_.~".contains(&c);
-    if name.len() > NAME_CHARS_MAX || !name.bytes().all(plain) {
-        return Err(refuse(
+fn validate_name(name: &str) -> HandlerResult<()> {
+    let is_allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_.~".contains(&c);
+    if name.len() > NAME_CHARS_MAX || !name.bytes().all(is_allowed) {
+        return Err(error_response(
             404,
             "A name has up to 100 letters, digits, hyphens, underscores, dots and tildes.",
         ));
@@ -60,9 +60,9 @@ async fn receive(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer {
-    checked(&name)?;
-    let kept: Map<String, Value> = headers
+) -> HandlerResult {
+    validate_name(&name)?;
+    let stored_headers: Map<String, Value> = headers
         .iter()
         .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
         .collect();
@@ -70,7 +70,7 @@ async fn receive(
     sqlx::query("insert into callbacks (name, at, headers, body) values ($1, $2, $3, $4)")
         .bind(&name)
         .bind(now_ms())
-        .bind(Value::Object(kept).to_string())
+        .bind(Value::Object(stored_headers).to_string())
         .bind(body.as_ref())
         .execute(&mut *tx)
         .await?;
@@ -79,7 +79,7 @@ async fn receive(
            (select seq from callbacks where name = $1 order by seq desc limit 1 offset $2)",
     )
     .bind(&name)
-    .bind(KEPT_MAX)
+    .bind(CALLBACKS_PER_NAME_MAX)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
@@ -111,11 +111,11 @@ impl Callback {
         let signed_at: i64 = self.header("webhook-timestamp").parse().ok()?;
         let expected =
             Webhook::new(secret).ok()?.sign(self.header("webhook-id"), signed_at, &self.body).ok()?;
-        let fresh = (self.at / 1000 - signed_at).abs() <= TOLERANCE_S;
-        Some(fresh && self.header("webhook-signature").split(' ').any(|signature| signature == expected))
+        let is_fresh = (self.at / 1000 - signed_at).abs() <= TIMESTAMP_TOLERANCE_S;
+        Some(is_fresh && self.header("webhook-signature").split(' ').any(|signature| signature == expected))
     }
 
-    fn json(&self, secret: Option<&str>) -> Value {
+    fn to_json(&self, secret: Option<&str>) -> Value {
         let body: Value = serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&self.body).into_owned()));
         json!({"at": rfc3339(self.at), "signature": self.signature(secret), "headers": self.headers, "body": body})
@@ -134,8 +134,8 @@ async fn show(
     Path(name): Path<String>,
     Query(format): Query<Format>,
     headers: HeaderMap,
-) -> Answer {
-    checked(&name)?;
+) -> HandlerResult {
+    validate_name(&name)?;
     let mut conn = world.db.acquire().await?;
     let secret: Option<String> = sqlx::query_scalar("select secret from callback_secrets where name = $1")
         .bind(&name)
@@ -149,7 +149,7 @@ async fn show(
     let wants_json = format.format.as_deref() == Some("json")
         || header_text(&headers, "accept").is_some_and(|kinds| kinds.starts_with("application/json"));
     if wants_json {
-        let data: Vec<Value> = callbacks.iter().map(|callback| callback.json(secret.as_deref())).collect();
+        let data: Vec<Value> = callbacks.iter().map(|callback| callback.to_json(secret.as_deref())).collect();
         return Ok(Json(json!({"data": data})).into_response());
     }
     Ok(page(
@@ -167,7 +167,7 @@ async fn show(
             }
             @if callbacks.is_empty() { p { "No requests yet." } }
             @for callback in callbacks.iter().rev() {
-                @let shown = callback.json(secret.as_deref());
+                @let shown = callback.to_json(secret.as_deref());
                 h2 { (shown["body"]["type"].as_str().unwrap_or("Webhook")) }
                 p { (rfc3339(callback.at)) ", signature "
                     strong { (callback.signature(secret.as_deref())) }
@@ -179,11 +179,11 @@ async fn show(
 }
 
 /// `POST /sandbox/callbacks/{name}/secret` with the field `secret`.
-async fn keep_secret(State(world): State<World>, Path(name): Path<String>, body: Bytes) -> Answer {
-    checked(&name)?;
-    let secret = field(&body, "secret").unwrap_or_default().trim().to_owned();
+async fn set_secret(State(world): State<World>, Path(name): Path<String>, body: Bytes) -> HandlerResult {
+    validate_name(&name)?;
+    let secret = form_field(&body, "secret").unwrap_or_default().trim().to_owned();
     if !secret.starts_with("whsec_") || Webhook::new(&secret).is_err() {
-        return Err(refuse(400, "A signing secret is whsec_ followed by base64."));
+        return Err(error_response(400, "A signing secret is whsec_ followed by base64."));
     }
     sqlx::query(
         "insert into callback_secrets (name, secret) values ($1, $2)
@@ -197,7 +197,7 @@ async fn keep_secret(State(world): State<World>, Path(name): Path<String>, body:
 }
 
 /// `GET /sandbox/callbacks/`.
-async fn names(State(world): State<World>) -> Answer {
+async fn list_names(State(world): State<World>) -> HandlerResult {
     let names: Vec<(String, i64)> =
         sqlx::query_as("select name, count(*) from callbacks group by name order by max(seq) desc limit 200")
             .fetch_all(&world.db)

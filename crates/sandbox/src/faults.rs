@@ -17,20 +17,20 @@ use url::Url;
 use crate::{
     World,
     requests::Vendor,
-    web::{Answer, Refusal, refuse},
+    web::{ErrorResponse, HandlerResult, error_response},
 };
 
 const FAULTS_MAX: usize = 100;
 const DELAY_MS_MAX: u64 = 600_000;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// The status of a fault that names no other effect.
-const STATUS_DEFAULT: u16 = 500;
+const DEFAULT_STATUS: u16 = 500;
 /// Faults whose path begins with this affect webhooks that the sandbox sends, not calls that it answers.
-const WEBHOOKS: &str = "/webhooks/";
+const WEBHOOK_PATH_PREFIX: &str = "/webhooks/";
 
 /// An extension of a response whose connection is closed before a byte is written.
 #[derive(Clone, Copy)]
-pub(crate) struct Dropped;
+pub(crate) struct ConnectionDropped;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new().route("/sandbox/faults", get(list).put(replace))
@@ -39,7 +39,7 @@ pub(crate) fn routes() -> Router<World> {
 /// One entry of the request body. An absent field may also be `null`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Order {
+struct FaultRequest {
     method: Option<String>,
     path: String,
     status: Option<u16>,
@@ -74,21 +74,21 @@ pub(crate) struct Fault {
 
 /// How a webhook fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mishap {
+pub(crate) enum WebhookFault {
     /// It is never delivered, and the vendor takes it for delivered.
     Lost,
     /// The vendor sees this status as the receiver's response and retries later.
     Refused(u16),
     /// It is delayed by this many milliseconds while later webhooks overtake it.
-    Held(i64),
+    Delayed(i64),
 }
 
-impl From<Fault> for Mishap {
+impl From<Fault> for WebhookFault {
     fn from(fault: Fault) -> Self {
         match (fault.drop, fault.status) {
             (true, _) => Self::Lost,
             (_, Some(status)) => Self::Refused(status),
-            _ => Self::Held(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX)),
+            _ => Self::Delayed(i64::try_from(fault.delay_ms).unwrap_or(i64::MAX)),
         }
     }
 }
@@ -121,7 +121,7 @@ impl From<Row> for Fault {
     }
 }
 
-async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
+async fn list_rows(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "select seq, method, path, status, delay_ms, dropped, twice, body, times from faults order by seq",
     )
@@ -130,21 +130,21 @@ async fn all(conn: &mut SqliteConnection) -> sqlx::Result<Vec<Row>> {
 }
 
 /// `GET /sandbox/faults`: the remaining faults, with `times` counted down.
-async fn list(State(world): State<World>) -> Answer {
+async fn list(State(world): State<World>) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let faults: Vec<Fault> = all(&mut conn).await?.into_iter().map(Fault::from).collect();
+    let faults: Vec<Fault> = list_rows(&mut conn).await?.into_iter().map(Fault::from).collect();
     Ok(Json(json!({"data": faults})).into_response())
 }
 
 /// `PUT /sandbox/faults`: replaces the list.
-async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
-    let orders: Vec<Order> = serde_json::from_slice(&raw)
-        .map_err(|error| refuse(400, &format!("Not a list of faults: {error}")))?;
+async fn replace(State(world): State<World>, raw: Bytes) -> HandlerResult {
+    let orders: Vec<FaultRequest> = serde_json::from_slice(&raw)
+        .map_err(|error| error_response(400, &format!("Not a list of faults: {error}")))?;
     if orders.len() > FAULTS_MAX {
-        return Err(refuse(400, "A list has at most 100 faults."));
+        return Err(error_response(400, "A list has at most 100 faults."));
     }
-    let faults: Result<Vec<Fault>, &str> = orders.into_iter().map(check).collect();
-    let faults = faults.map_err(|problem| refuse(400, problem))?;
+    let faults: Result<Vec<Fault>, &str> = orders.into_iter().map(validate).collect();
+    let faults = faults.map_err(|problem| error_response(400, problem))?;
     let mut tx = world.db.begin().await?;
     sqlx::query("delete from faults").execute(&mut *tx).await?;
     for fault in &faults {
@@ -167,8 +167,8 @@ async fn replace(State(world): State<World>, raw: Bytes) -> Answer {
     Ok(Json(json!({"data": faults})).into_response())
 }
 
-fn check(order: Order) -> Result<Fault, &'static str> {
-    let Order { method, path, mut status, delay_ms, drop, twice, body, times } = order;
+fn validate(order: FaultRequest) -> Result<Fault, &'static str> {
+    let FaultRequest { method, path, mut status, delay_ms, drop, twice, body, times } = order;
     let (delay_ms, times) = (delay_ms.unwrap_or(0), times.unwrap_or(1));
     let (drop, twice) = (drop.unwrap_or(false), twice.unwrap_or(false));
     if path.is_empty() {
@@ -189,7 +189,7 @@ fn check(order: Order) -> Result<Fault, &'static str> {
     if body.as_ref().is_some_and(|body| body.to_string().len() > BODY_BYTES_MAX) {
         return Err("body must be at most 16 KiB.");
     }
-    if body.is_some() && (drop || twice || path.starts_with(WEBHOOKS)) {
+    if body.is_some() && (drop || twice || path.starts_with(WEBHOOK_PATH_PREFIX)) {
         return Err("body is only allowed for vendor calls that get a response.");
     }
     if status.is_none() && body.is_some() {
@@ -197,46 +197,50 @@ fn check(order: Order) -> Result<Fault, &'static str> {
         status = Some(200);
     }
     if status.is_none() && delay_ms == 0 && !drop && !twice {
-        status = Some(STATUS_DEFAULT);
+        status = Some(DEFAULT_STATUS);
     }
     Ok(Fault { method, path, status, delay_ms, drop, twice, body, times })
 }
 
 /// Consumes the first fault that matches a vendor call, except faults of webhooks.
-pub(crate) async fn next_for(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
-    take(world, |row| !row.twice && !row.path.starts_with(WEBHOOKS) && matches(row, method, path)).await
+pub(crate) async fn consume_for_call(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
+    consume(world, |row| {
+        !row.twice && !row.path.starts_with(WEBHOOK_PATH_PREFIX) && matches(row, method, path)
+    })
+    .await
 }
 
 /// Consumes the first fault that matches a webhook to this URL.
-pub(crate) async fn next_for_webhook(world: &World, url: &str) -> sqlx::Result<Option<Mishap>> {
+pub(crate) async fn consume_for_webhook(world: &World, url: &str) -> sqlx::Result<Option<WebhookFault>> {
     let Ok(url) = Url::parse(url) else { return Ok(None) };
-    let is_meant =
-        |row: &Row| !row.twice && row.path.starts_with(WEBHOOKS) && matches(row, "POST", url.path());
-    Ok(take(world, is_meant).await?.map(Mishap::from))
+    let accepts = |row: &Row| {
+        !row.twice && row.path.starts_with(WEBHOOK_PATH_PREFIX) && matches(row, "POST", url.path())
+    };
+    Ok(consume(world, accepts).await?.map(WebhookFault::from))
 }
 
 /// Consumes a fault that sends a request to this URL twice. Returns whether there was one.
-pub(crate) async fn is_doubled(world: &World, url: &str) -> sqlx::Result<bool> {
+pub(crate) async fn consume_duplicate(world: &World, url: &str) -> sqlx::Result<bool> {
     let path = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.path().to_owned());
-    Ok(take(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
+    Ok(consume(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
 }
 
 /// Finds the first fault that `accepts` matches and counts it down. No other caller can come in between, because the
 /// pool has one connection.
-async fn take(world: &World, is_meant: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
+async fn consume(world: &World, accepts: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
     let mut conn = world.db.acquire().await?;
-    let Some(hit) = all(&mut conn).await?.into_iter().find(is_meant) else {
+    let Some(row) = list_rows(&mut conn).await?.into_iter().find(accepts) else {
         return Ok(None);
     };
-    if hit.times > 1 {
+    if row.times > 1 {
         sqlx::query("update faults set times = times - 1 where seq = $1")
-            .bind(hit.seq)
+            .bind(row.seq)
             .execute(&mut *conn)
             .await?;
     } else {
-        sqlx::query("delete from faults where seq = $1").bind(hit.seq).execute(&mut *conn).await?;
+        sqlx::query("delete from faults where seq = $1").bind(row.seq).execute(&mut *conn).await?;
     }
-    Ok(Some(hit.into()))
+    Ok(Some(row.into()))
 }
 
 /// The glob may describe the whole path, the part after `/sandbox`, or the vendor's own path, with or without a trailing
@@ -274,27 +278,27 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// Applies a fault to a call; `next` handles the call if the fault has no response of its own.
-pub(crate) async fn play<F>(fault: Fault, vendor: Vendor, go_on: impl FnOnce() -> F) -> Response
+pub(crate) async fn apply<F>(fault: Fault, vendor: Vendor, next: impl FnOnce() -> F) -> Response
 where
     F: Future<Output = Response>,
 {
     tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     if fault.drop {
-        return hang_up();
+        return dropped_response();
     }
     match (fault.status, fault.body) {
-        (None, _) => go_on().await,
-        (Some(status), Some(body)) => Refusal::new(status, body).into_response(),
+        (None, _) => next().await,
+        (Some(status), Some(body)) => ErrorResponse::new(status, body).into_response(),
         (Some(status), None) => vendor.error(status, "Fault configured in the sandbox").into_response(),
     }
 }
 
 /// A body that fails before its first byte makes the server close the connection with nothing written.
-fn hang_up() -> Response {
+fn dropped_response() -> Response {
     let broken =
         futures::stream::once(async { Err::<Bytes, _>(io::Error::other("fault configured in the sandbox")) });
     let mut response = Body::from_stream(broken).into_response();
-    response.extensions_mut().insert(Dropped);
+    response.extensions_mut().insert(ConnectionDropped);
     response
 }
 
@@ -303,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs() {
+    fn glob_matches_whole_paths() {
         for (pattern, text, expected) in [
             ("/telegram/*/setWebhook", "/telegram/bot1:x/setWebhook", true),
             ("/telegram/*/setWebhook", "/telegram/bot1:x/setWebhookInfo", false),

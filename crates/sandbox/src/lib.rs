@@ -7,8 +7,8 @@
 
 mod callbacks;
 mod clock;
-mod courier;
 mod db;
+mod delivery_queue;
 mod faults;
 mod mail;
 mod models;
@@ -33,8 +33,8 @@ pub const DEFAULT_POLAR_WEBHOOK_SECRET: &str = "whsec_e8F7zLClc7XZemPn8buWtbBaZW
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Pending deliveries are sent this long after a start, because the server in the same process does not listen yet.
-const SOON_MS: i64 = 500;
-const TEND_EVERY: Duration = Duration::from_secs(30);
+const START_DELAY_MS: i64 = 500;
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The arguments of [`open`]. The type has no `Debug`, because it holds a secret.
 #[derive(Clone)]
@@ -135,16 +135,16 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         .await
         .with_context(|| format!("the SMTP server could not listen on {}", options.smtp_bind))?;
     let smtp_address = smtp.local_addr()?;
-    let soon = clock::now_ms() + SOON_MS;
+    let due_at = clock::now_ms() + START_DELAY_MS;
     polar::reconcile_default_endpoint(&world).await?;
-    polar::hurry(&world, soon).await?;
-    telegram::hurry(&world, soon).await?;
+    polar::expedite_deliveries(&world, due_at).await?;
+    telegram::expedite_updates(&world, due_at).await?;
     let stop = world.stop.clone();
     let tasks = TaskTracker::new();
-    tasks.spawn(courier::run(polar::Webhooks(world.clone()), http.clone(), stop.clone()));
-    tasks.spawn(courier::run(telegram::Updates(world.clone()), http, stop));
+    tasks.spawn(delivery_queue::run(polar::Webhooks(world.clone()), http.clone(), stop.clone()));
+    tasks.spawn(delivery_queue::run(telegram::Updates(world.clone()), http, stop));
     tasks.spawn(mail::serve(world.clone(), smtp));
-    tasks.spawn(tend(world.clone()));
+    tasks.spawn(run_maintenance(world.clone()));
     tasks.close();
     Ok(Sandbox { world, smtp: smtp_address, tasks })
 }
@@ -158,7 +158,7 @@ impl Sandbox {
             .merge(models::routes())
             .route_layer(axum::middleware::from_fn_with_state(self.world.clone(), requests::record));
         Router::new()
-            .route("/sandbox/", get(|| async { page::front() }))
+            .route("/sandbox/", get(|| async { page::front_page() }))
             .route("/sandbox", get(|| async { Redirect::to("/sandbox/") }))
             .route("/sandbox/polar", get(|| async { Redirect::to("/sandbox/polar/") }))
             .route("/sandbox/telegram", get(|| async { Redirect::to("/sandbox/telegram/") }))
@@ -207,8 +207,8 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
 }
 
 /// Expires checkouts, resumes paused subscriptions and prunes old rows, periodically.
-async fn tend(world: World) {
-    let mut ticks = tokio::time::interval(TEND_EVERY);
+async fn run_maintenance(world: World) {
+    let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
     loop {
         tokio::select! {
             () = world.stop.cancelled() => return,
@@ -220,11 +220,9 @@ async fn tend(world: World) {
         if let Err(error) = polar::resume_subscriptions(&world).await {
             tracing::error!(%error, "sandbox subscriptions could not be resumed");
         }
-        for swept in [
-            polar::forget_old(&world).await,
-            telegram::forget_old(&world).await,
-            callbacks::forget_old(&world).await,
-        ] {
+        for swept in
+            [polar::prune(&world).await, telegram::prune(&world).await, callbacks::prune(&world).await]
+        {
             if let Err(error) = swept {
                 tracing::error!(%error, "sandbox rows could not be pruned");
             }

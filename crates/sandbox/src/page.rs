@@ -42,7 +42,7 @@ pre { overflow-x: auto; background: var(--soft); padding: .6rem; }
 
 /// Renders a page with the banner and the navigation.
 pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
-    whole(
+    document(
         status,
         title,
         &html! {
@@ -63,11 +63,11 @@ pub(crate) fn page(status: u16, title: &str, content: &Markup) -> Response {
 }
 
 /// Renders a page for an iframe, without the banner and the navigation.
-pub(crate) fn inner_page(title: &str, content: &Markup) -> Response {
-    whole(200, title, &html! { body.inner { main { h1 { (title) } (content) } } })
+pub(crate) fn embedded_page(title: &str, content: &Markup) -> Response {
+    document(200, title, &html! { body.inner { main { h1 { (title) } (content) } } })
 }
 
-fn whole(status: u16, title: &str, body: &Markup) -> Response {
+fn document(status: u16, title: &str, body: &Markup) -> Response {
     let whole = html! {
         (DOCTYPE)
         html lang="en" {
@@ -93,7 +93,7 @@ pub(crate) fn button(action: &str, label: &str, main: bool) -> Markup {
 }
 
 /// The front page, which lists the parts of the sandbox and its magic values.
-pub(crate) fn front() -> Response {
+pub(crate) fn front_page() -> Response {
     page(
         200,
         "Sandbox tools",

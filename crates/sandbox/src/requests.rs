@@ -19,12 +19,12 @@ use crate::{
     faults,
     models::{anthropic, google, openai, openrouter},
     telegram,
-    web::{Answer, Refusal, refuse},
+    web::{ErrorResponse, HandlerResult, error_response},
 };
 
-const KEPT_MAX: i64 = 1_000;
+const CALLS_MAX: i64 = 1_000;
 /// The log is pruned once per this many calls.
-const SWEEP_EVERY: i64 = 50;
+const PRUNE_INTERVAL: i64 = 50;
 /// A longer text body is truncated in the log.
 const BODY_CHARS_MAX: usize = 16 * 1024;
 
@@ -58,19 +58,19 @@ impl Vendor {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|vendor| vendor.name() == name)
     }
 
     /// Returns the vendor of a path `/sandbox/{vendor}/…`.
-    fn of(path: &str) -> Option<Self> {
-        Self::named(path.strip_prefix("/sandbox/")?.split('/').next()?)
+    fn of_path(path: &str) -> Option<Self> {
+        Self::parse(path.strip_prefix("/sandbox/")?.split('/').next()?)
     }
 
     /// Returns an error in the format of this vendor.
-    pub fn error(self, status: u16, message: &str) -> Refusal {
+    pub fn error(self, status: u16, message: &str) -> ErrorResponse {
         let refusal = match self {
-            Self::Polar => Refusal::new(status, json!({"error": "PolarError", "detail": message})),
+            Self::Polar => ErrorResponse::new(status, json!({"error": "PolarError", "detail": message})),
             Self::Telegram => telegram::error(status, message),
             Self::Anthropic => anthropic::error(status, message),
             Self::OpenAi => openai::error(status, message),
@@ -82,26 +82,29 @@ impl Vendor {
 }
 
 /// The middleware of all vendor routes.
-pub(crate) async fn record(State(world): State<World>, request: Request, next: Next) -> Answer {
+pub(crate) async fn record(State(world): State<World>, request: Request, next: Next) -> HandlerResult {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let Some(vendor) = Vendor::of(&path) else {
+    let Some(vendor) = Vendor::of_path(&path) else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return Err(vendor.error(413, "Request Entity Too Large"));
     };
-    let seq = begin(&world, vendor, parts.method.as_str(), &path, &body).await?;
-    let response = match faults::next_for(&world, parts.method.as_str(), &path).await? {
+    let seq = insert_call(&world, vendor, parts.method.as_str(), &path, &body).await?;
+    let response = match faults::consume_for_call(&world, parts.method.as_str(), &path).await? {
         Some(fault) => {
-            faults::play(fault, vendor, || next.run(Request::from_parts(parts, Body::from(body)))).await
+            faults::apply(fault, vendor, || next.run(Request::from_parts(parts, Body::from(body)))).await
         }
         None => next.run(Request::from_parts(parts, Body::from(body))).await,
     };
     sqlx::query("update requests set status = $2 where seq = $1")
         .bind(seq)
         .bind(
-            response.extensions().get::<faults::Dropped>().map_or(Some(response.status().as_u16()), |_| None),
+            response
+                .extensions()
+                .get::<faults::ConnectionDropped>()
+                .map_or(Some(response.status().as_u16()), |_| None),
         )
         .execute(&world.db)
         .await?;
@@ -109,7 +112,13 @@ pub(crate) async fn record(State(world): State<World>, request: Request, next: N
 }
 
 /// Stores a call before it is handled, so that a call without a response is listed with `status: null`.
-async fn begin(world: &World, vendor: Vendor, method: &str, path: &str, body: &[u8]) -> sqlx::Result<i64> {
+async fn insert_call(
+    world: &World,
+    vendor: Vendor,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> sqlx::Result<i64> {
     let seq: i64 = sqlx::query_scalar(
         "insert into requests (vendor, method, path, body, at) values ($1, $2, $3, $4, $5) returning seq",
     )
@@ -120,8 +129,8 @@ async fn begin(world: &World, vendor: Vendor, method: &str, path: &str, body: &[
     .bind(now_ms())
     .fetch_one(&world.db)
     .await?;
-    if seq % SWEEP_EVERY == 0 {
-        sqlx::query("delete from requests where seq <= $1").bind(seq - KEPT_MAX).execute(&world.db).await?;
+    if seq % PRUNE_INTERVAL == 0 {
+        sqlx::query("delete from requests where seq <= $1").bind(seq - CALLS_MAX).execute(&world.db).await?;
     }
     Ok(seq)
 }
@@ -143,17 +152,20 @@ struct Call {
 }
 
 /// `GET /sandbox/requests?vendor=`: oldest first. Without `vendor` it lists the calls to all vendors.
-async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> Answer<Response> {
+async fn list(State(world): State<World>, Query(filter): Query<Filter>) -> HandlerResult<Response> {
     let vendor = filter.vendor.filter(|name| !name.is_empty());
-    if vendor.as_deref().is_some_and(|name| Vendor::named(name).is_none()) {
-        return Err(refuse(400, "vendor must be polar, telegram, anthropic, openai, google or openrouter."));
+    if vendor.as_deref().is_some_and(|name| Vendor::parse(name).is_none()) {
+        return Err(error_response(
+            400,
+            "vendor must be polar, telegram, anthropic, openai, google or openrouter.",
+        ));
     }
     let calls: Vec<Call> = sqlx::query_as(
         "select vendor, method, path, body, status, at from requests
          where seq > (select coalesce(max(seq), 0) from requests) - $2 and ($1 is null or vendor = $1) order by seq",
     )
     .bind(vendor)
-    .bind(KEPT_MAX)
+    .bind(CALLS_MAX)
     .fetch_all(&world.db)
     .await?;
     let data: Vec<Value> = calls
@@ -237,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_masked_wherever_they_stand() {
+    fn secrets_are_masked_anywhere_in_a_text() {
         for (text, masked) in [
             (
                 "/sandbox/telegram/bot123456:okAbCdEfGhIjKlMnOp/setWebhook",

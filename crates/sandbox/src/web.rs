@@ -9,18 +9,18 @@ use axum::{
 use serde_json::{Value, json};
 
 /// The result of a handler, whose error is a response in the vendor's format.
-pub(crate) type Answer<T = Response> = Result<T, Refusal>;
+pub(crate) type HandlerResult<T = Response> = Result<T, ErrorResponse>;
 
 /// An error response in a vendor's format.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     pub status: u16,
     pub body: Value,
     /// The value of `Retry-After` in seconds.
     pub retry_after: Option<u32>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     pub fn new(status: u16, body: Value) -> Self {
         Self { status, body, retry_after: None }
     }
@@ -31,7 +31,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self.body)).into_response();
@@ -43,26 +43,26 @@ impl IntoResponse for Refusal {
 }
 
 /// Logs an error of the sandbox itself. The response differs from every vendor's errors, so that tests notice it.
-fn broken(error: &dyn std::fmt::Display) -> Refusal {
+fn internal_error(error: &dyn std::fmt::Display) -> ErrorResponse {
     tracing::error!(%error, "sandbox request failed");
-    Refusal::new(500, json!({"error": {"message": "The sandbox failed. Its log has the cause."}}))
+    ErrorResponse::new(500, json!({"error": {"message": "The sandbox failed. Its log has the cause."}}))
 }
 
-impl From<sqlx::Error> for Refusal {
+impl From<sqlx::Error> for ErrorResponse {
     fn from(error: sqlx::Error) -> Self {
-        broken(&error)
+        internal_error(&error)
     }
 }
 
-impl From<serde_json::Error> for Refusal {
+impl From<serde_json::Error> for ErrorResponse {
     fn from(error: serde_json::Error) -> Self {
-        broken(&error)
+        internal_error(&error)
     }
 }
 
 /// The error `{"error": {"message": …}}` of the sandbox's own endpoints, which are not a vendor's.
-pub(crate) fn refuse(status: u16, message: &str) -> Refusal {
-    Refusal::new(status, json!({"error": {"message": message}}))
+pub(crate) fn error_response(status: u16, message: &str) -> ErrorResponse {
+    ErrorResponse::new(status, json!({"error": {"message": message}}))
 }
 
 /// Whether the content type is JSON.
@@ -79,17 +79,17 @@ pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a 
 }
 
 /// Returns the token of `Authorization: Bearer …`.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let value = header_text(headers, "authorization")?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 /// Parses a form body or a query string.
-pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn parse_pairs(text: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(text).into_owned().collect()
 }
 
-pub(crate) fn field(body: &Bytes, name: &str) -> Option<String> {
-    pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+pub(crate) fn form_field(body: &Bytes, name: &str) -> Option<String> {
+    parse_pairs(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }

@@ -14,10 +14,10 @@ use standardwebhooks::Webhook;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::Place;
+use crate::vault::SecretLocation;
 
 /// The waits after the failed attempts of a delivery, as Standard Webhooks recommends.
-pub const RETRY_AFTER: [Duration; 9] = [
+pub const RETRY_DELAYS: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
     Duration::from_secs(30 * 60),
@@ -30,7 +30,7 @@ pub const RETRY_AFTER: [Duration; 9] = [
 ];
 
 /// How long the previous secret also signs after a rotation.
-pub const PREVIOUS_SECRET_SIGNS: Duration = Duration::from_secs(24 * 3600);
+pub const PREVIOUS_SECRET_VALID_FOR: Duration = Duration::from_secs(24 * 3600);
 
 const PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 32;
@@ -38,7 +38,7 @@ pub(crate) const COLUMN: &str = "users.signing_secret";
 
 /// The exact body of an event's callback, which is stored and signed as it is.
 #[must_use]
-pub fn payload(event: &EventRow) -> String {
+pub fn render_payload(event: &EventRow) -> String {
     json!({
         "type": event.kind.as_str(),
         "timestamp": event.created_at,
@@ -68,28 +68,30 @@ pub fn sign(secrets: &[SecretString], id: &str, timestamp: i64, body: &str) -> R
 
 impl Services {
     /// Creates a signing secret, sealed for its account.
-    pub(crate) fn new_callback_secret(&self, user: UserId) -> Result<Vec<u8>, Error> {
+    pub(crate) fn create_signing_secret(&self, user: UserId) -> Result<Vec<u8>, Error> {
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
         // Every verifier accepts standard, padded base64.
         let secret = format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes));
-        let place = Place { column: COLUMN, row: &user };
+        let place = SecretLocation { column: COLUMN, row: &user };
         self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)
     }
 
     /// The secrets that sign an account's callbacks at `now`, the current one first.
-    pub(crate) fn callback_secrets(
+    pub(crate) fn open_signing_secrets(
         &self,
         user: &UserRow,
         now: Timestamp,
     ) -> Result<Vec<SecretString>, Error> {
         let open = |sealed: &[u8]| {
-            self.vault().open(sealed, Place { column: COLUMN, row: &user.id }).map_err(Error::internal)
+            self.vault()
+                .open(sealed, SecretLocation { column: COLUMN, row: &user.id })
+                .map_err(Error::internal)
         };
-        let mut secrets = vec![open(&user.callback_secret)?];
+        let mut secrets = vec![open(&user.signing_secret)?];
         if let (Some(previous), Some(rotated)) =
-            (&user.callback_secret_previous, user.callback_secret_rotated)
-            && now.since(rotated) < PREVIOUS_SECRET_SIGNS
+            (&user.previous_signing_secret, user.signing_secret_rotated_at)
+            && now.since(rotated) < PREVIOUS_SECRET_VALID_FOR
         {
             secrets.push(open(previous)?);
         }
@@ -100,10 +102,10 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such account.
-    pub async fn callback_secret(&self, user: UserId) -> Result<SecretString, Error> {
+    pub async fn get_signing_secret(&self, user: UserId) -> Result<SecretString, Error> {
         let mut tx = self.store().read().await?;
-        let user = tx.user(user).await?.ok_or(Error::NotFound)?;
-        let mut secrets = self.callback_secrets(&user, self.now())?;
+        let user = tx.find_user(user).await?.ok_or(Error::NotFound)?;
+        let mut secrets = self.open_signing_secrets(&user, self.now())?;
         Ok(secrets.swap_remove(0))
     }
 
@@ -112,16 +114,16 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for an API key; [`Error::InvalidRequest`] unless the password was entered recently;
     /// [`Error::Unauthorized`] when there is no such account.
-    pub async fn rotate_callback_secret(&self, caller: &Caller) -> Result<SecretString, Error> {
+    pub async fn rotate_signing_secret(&self, caller: &Caller) -> Result<SecretString, Error> {
         caller.require_password()?;
         let user = caller.user_id;
-        let sealed = self.new_callback_secret(user)?;
-        let mut work = self.work().await?;
+        let sealed = self.create_signing_secret(user)?;
+        let mut work = self.unit_of_work().await?;
         work.require_password(caller).await?;
-        work.tx.rotate_callback_secret(user, &sealed, work.now).await?;
-        work.security_notice(user, MailKind::SigningSecretRotated, "").await?;
+        work.tx.rotate_signing_secret(user, &sealed, work.now).await?;
+        work.enqueue_security_notice(user, MailKind::SigningSecretRotated, "").await?;
         work.commit().await?;
-        self.callback_secret(user).await
+        self.get_signing_secret(user).await
     }
 }
 
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_the_specs_test_vector() {
+    fn sign_matches_the_test_vector_of_the_spec() {
         let secret = SecretString::from("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
         let body = r#"{"email":"test@example.com","username":"test_user"}"#;
         let signed =

@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// What the caller has authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum Credential {
     /// A session of the dashboard.
     Session {
         /// What the session has proven recently. Actions that could take the account away from its owner require a
@@ -20,7 +20,7 @@ pub enum Via {
         proof: SessionProof,
     },
     /// A request with an API key.
-    Key {
+    ApiKey {
         /// Identifies the key in logs and mails.
         id: ApiKeyId,
         /// Whether the key has the `read` scope.
@@ -71,39 +71,42 @@ pub struct Caller {
     /// The account whose data the caller may read and change.
     pub user_id: UserId,
     /// The credential that proves the account.
-    pub via: Via,
+    pub credential: Credential,
 }
 
 impl Caller {
     /// The operator acting for an account: no password is required.
     #[must_use]
-    pub const fn session(user_id: UserId) -> Self {
-        Self { user_id, via: Via::Session { proof: SessionProof::Operator } }
+    pub const fn operator(user_id: UserId) -> Self {
+        Self { user_id, credential: Credential::Session { proof: SessionProof::Operator } }
     }
 
     /// A signed-in session that has not proven its password recently.
     #[must_use]
-    pub const fn browsing(user_id: UserId) -> Self {
-        Self { user_id, via: Via::Session { proof: SessionProof::None } }
+    pub const fn signed_in(user_id: UserId) -> Self {
+        Self { user_id, credential: Credential::Session { proof: SessionProof::None } }
     }
 
     /// A signed-in session whose password was verified recently.
     #[must_use]
-    pub const fn with_password(user_id: UserId, stamp: PasswordStamp) -> Self {
-        Self { user_id, via: Via::Session { proof: SessionProof::Password(stamp) } }
+    pub const fn with_proven_password(user_id: UserId, stamp: PasswordStamp) -> Self {
+        Self { user_id, credential: Credential::Session { proof: SessionProof::Password(stamp) } }
     }
 
     /// Whether the caller may do what requires the password, without giving it again.
     #[must_use]
-    pub const fn has_given_password(&self) -> bool {
-        matches!(self.via, Via::Session { proof: SessionProof::Password(_) | SessionProof::Operator })
+    pub const fn has_proven_password(&self) -> bool {
+        matches!(
+            self.credential,
+            Credential::Session { proof: SessionProof::Password(_) | SessionProof::Operator }
+        )
     }
 
     /// The stamp of the password that the caller has given recently.
     #[must_use]
     pub const fn password_stamp(&self) -> Option<PasswordStamp> {
-        match self.via {
-            Via::Session { proof: SessionProof::Password(stamp) } => Some(stamp),
+        match self.credential {
+            Credential::Session { proof: SessionProof::Password(stamp) } => Some(stamp),
             _ => None,
         }
     }
@@ -114,15 +117,15 @@ impl Caller {
     /// # Errors
     /// [`Error::Forbidden`] for an API key; otherwise [`Error::InvalidRequest`] about `password`.
     pub(crate) fn require_password(&self) -> Result<(), Error> {
-        match self.via {
-            Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),
-            Via::Session { .. } if self.has_given_password() => Ok(()),
-            Via::Session { .. } => Err(password_required()),
+        match self.credential {
+            Credential::ApiKey { .. } => Err(Error::Forbidden { needed: Scope::Write }),
+            Credential::Session { .. } if self.has_proven_password() => Ok(()),
+            Credential::Session { .. } => Err(password_required()),
         }
     }
 
     /// As [`Self::require_password`], and the password must still be the one that `user` has.
-    pub(crate) fn require_password_of(&self, user: &UserRow) -> Result<(), Error> {
+    pub(crate) fn require_current_password(&self, user: &UserRow) -> Result<(), Error> {
         self.require_password()?;
         match self.password_stamp() {
             Some(stamp) if stamp != PasswordStamp::of(user) => Err(password_required()),
@@ -134,9 +137,9 @@ impl Caller {
     /// assistants.
     #[must_use]
     pub const fn grant(&self) -> Option<GrantId> {
-        match self.via {
-            Via::Session { .. } => None,
-            Via::Key { grant, .. } => grant,
+        match self.credential {
+            Credential::Session { .. } => None,
+            Credential::ApiKey { grant, .. } => grant,
         }
     }
 
@@ -144,11 +147,11 @@ impl Caller {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the key lacks the scope.
-    pub const fn require(&self, scope: Scope) -> Result<(), Error> {
-        let allowed = match (self.via, scope) {
-            (Via::Session { .. }, _) => true,
-            (Via::Key { read, .. }, Scope::Read) => read,
-            (Via::Key { write, .. }, Scope::Write) => write,
+    pub const fn require_scope(&self, scope: Scope) -> Result<(), Error> {
+        let allowed = match (self.credential, scope) {
+            (Credential::Session { .. }, _) => true,
+            (Credential::ApiKey { read, .. }, Scope::Read) => read,
+            (Credential::ApiKey { write, .. }, Scope::Write) => write,
         };
         if allowed { Ok(()) } else { Err(Error::Forbidden { needed: scope }) }
     }
@@ -157,10 +160,10 @@ impl Caller {
     ///
     /// # Errors
     /// [`Error::Forbidden`] also for a key that is limited to selected assistants.
-    pub const fn require_for_all(&self, scope: Scope) -> Result<(), Error> {
+    pub const fn require_scope_for_all(&self, scope: Scope) -> Result<(), Error> {
         if self.grant().is_some() {
             return Err(Error::Forbidden { needed: scope });
         }
-        self.require(scope)
+        self.require_scope(scope)
     }
 }

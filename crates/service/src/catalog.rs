@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reef_domain::Timestamp;
-use reef_domain::catalog::{Catalog, Listed};
+use reef_domain::catalog::{Catalog, ListedModel};
 use thiserror::Error as ThisError;
 
 use crate::error::Error;
@@ -18,20 +18,20 @@ const LISTED_MIN: usize = 10;
 /// A longer list is implausible.
 const LISTED_MAX: usize = 5_000;
 /// A list that has shrunk to less than half is accepted once the stored one is this old.
-const TRUSTED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const COMPARED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The catalog and the time at which its list was read.
-pub(crate) type Cached = Option<(Option<Timestamp>, Arc<Catalog>)>;
+pub(crate) type CachedCatalog = Option<(Option<Timestamp>, Arc<Catalog>)>;
 
 /// Why a list is implausible and is not stored.
 #[derive(Debug, ThisError, PartialEq, Eq)]
-enum NotBelieved {
+enum ImplausibleList {
     #[error("the list has only {0} models")]
     TooFew(usize),
     #[error("the list has {0} models")]
     TooMany(usize),
     #[error("{bad} of {all} entries are invalid")]
-    Unsound { bad: usize, all: usize },
+    TooManyInvalid { bad: usize, all: usize },
     #[error("the list has shrunk from {from} models to {to}")]
     Shrunk { from: usize, to: usize },
 }
@@ -44,14 +44,14 @@ impl Services {
     /// [`Error::Internal`].
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Error> {
         let mut tx = self.store().read().await?;
-        let fetched_at = tx.catalog_fetched_at(SOURCE).await?;
+        let fetched_at = tx.find_catalog_fetched_at(SOURCE).await?;
         if let Some(catalog) = self.cached_catalog(fetched_at) {
             return Ok(catalog);
         }
-        let stored = tx.catalog(SOURCE).await?;
+        let stored = tx.find_catalog(SOURCE).await?;
         drop(tx);
         let (listed, at) = stored.map_or((Vec::new(), None), |(listed, at)| (listed, Some(at)));
-        let catalog = Arc::new(Catalog::with(&listed));
+        let catalog = Arc::new(Catalog::with_listed(&listed));
         self.cache_catalog((at, Arc::clone(&catalog)));
         Ok(catalog)
     }
@@ -59,12 +59,12 @@ impl Services {
     /// The job: refreshes the list. An implausible one is not stored.
     pub(crate) async fn refresh_catalog(&self) -> Result<(), JobError> {
         let listed = self.ports().models.list().await.map_err(|error| JobError::Retry(error.into()))?;
-        let last = self.store().read().await?.catalog(SOURCE).await?;
+        let last = self.store().read().await?.find_catalog(SOURCE).await?;
         let now = self.now();
-        let trusted = last.filter(|(_, at)| now.since(*at) < TRUSTED_FOR).map(|(models, _)| models.len());
-        let models = believed(listed, trusted).map_err(|reason| JobError::Retry(reason.into()))?;
+        let previous = last.filter(|(_, at)| now.since(*at) < COMPARED_FOR).map(|(models, _)| models.len());
+        let models = validate_list(listed, previous).map_err(|reason| JobError::Retry(reason.into()))?;
         let mut tx = self.store().begin().await?;
-        tx.set_catalog(SOURCE, &models, now).await?;
+        tx.upsert_catalog(SOURCE, &models, now).await?;
         tx.commit().await?;
         tracing::info!(models = models.len(), "model catalog refreshed");
         Ok(())
@@ -72,22 +72,25 @@ impl Services {
 }
 
 /// The valid models of a plausible list, without duplicates; `trusted` is the length of the stored list.
-fn believed(listed: Vec<Listed>, trusted: Option<usize>) -> Result<Vec<Listed>, NotBelieved> {
+fn validate_list(
+    listed: Vec<ListedModel>,
+    previous: Option<usize>,
+) -> Result<Vec<ListedModel>, ImplausibleList> {
     let all = listed.len();
     if all > LISTED_MAX {
-        return Err(NotBelieved::TooMany(all));
+        return Err(ImplausibleList::TooMany(all));
     }
     let mut seen = HashSet::new();
     let sound: Vec<_> =
-        listed.into_iter().filter(|model| model.is_sound() && seen.insert(model.id.clone())).collect();
+        listed.into_iter().filter(|model| model.is_valid() && seen.insert(model.id.clone())).collect();
     if sound.len() < LISTED_MIN {
-        return Err(NotBelieved::TooFew(sound.len()));
+        return Err(ImplausibleList::TooFew(sound.len()));
     }
     if sound.len() * 2 < all {
-        return Err(NotBelieved::Unsound { bad: all - sound.len(), all });
+        return Err(ImplausibleList::TooManyInvalid { bad: all - sound.len(), all });
     }
-    match trusted {
-        Some(from) if sound.len() * 2 < from => Err(NotBelieved::Shrunk { from, to: sound.len() }),
+    match previous {
+        Some(from) if sound.len() * 2 < from => Err(ImplausibleList::Shrunk { from, to: sound.len() }),
         _ => Ok(sound),
     }
 }

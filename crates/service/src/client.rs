@@ -15,7 +15,7 @@ impl ClientAddress {
 
     /// Whether the address is a loopback address, in any notation.
     #[must_use]
-    pub fn is_this_machine(self) -> bool {
+    pub fn is_loopback(self) -> bool {
         self.0.to_canonical().is_loopback()
     }
 
@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_known_in_every_notation() {
-        let is_here = |address: &str| ClientAddress(address.parse().unwrap()).is_this_machine();
+    fn loopback_is_recognized_in_every_notation() {
+        let is_here = |address: &str| ClientAddress(address.parse().unwrap()).is_loopback();
         assert!(["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"].into_iter().all(is_here));
         assert!(!["203.0.113.7", "::", "10.0.0.1"].into_iter().any(is_here));
     }
 
     #[test]
-    fn one_customer_is_one_network() {
+    fn network_is_an_ipv4_address_or_a_64() {
         for (address, network) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn provider_of_an_address_is_its_first_bits() {
+    fn provider_is_a_16_or_a_32() {
         for (address, provider) in [
             ("203.0.113.7", "203.0.0.0"),
             ("::ffff:203.0.113.7", "203.0.0.0"),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_is_in_two_wider_networks() {
+    fn ipv6_address_has_two_wider_networks() {
         let wider = |address: &str| ClientAddress(address.parse().unwrap()).wider_networks();
         let networks = wider("2001:db8:1:23ff:ffff::1");
         let said: Vec<_> =

@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use reef_domain::assistant::NotNow;
+use reef_domain::assistant::ActionRejected;
 use reef_domain::wire::{PaymentStatus, Scope, Status};
 use reef_domain::{ErrorCode, Issue};
 use reef_store::StoreError;
@@ -42,7 +42,7 @@ pub enum Error {
     #[error("Deployment not found")]
     NotFound,
     /// The form of the body, a header or a parameter is wrong.
-    #[error("{}", what_is_invalid(.0))]
+    #[error("{}", invalid_request_message(.0))]
     InvalidRequest(Vec<Issue>),
     /// The body is well-formed and makes no sense for this assistant.
     #[error("{message}")]
@@ -59,7 +59,7 @@ pub enum Error {
     #[error("We couldn't reach our payment provider. You haven't been charged. Try again in a moment.")]
     PaymentProviderUnavailable,
     /// The payment provider refused to create a checkout.
-    #[error("{}", what_to_do(*.0))]
+    #[error("{}", refusal_message(*.0))]
     CheckoutRefused(CheckoutRefusal),
     /// The assistant's state does not allow the action.
     #[error("{message}")]
@@ -97,7 +97,7 @@ pub enum Error {
 }
 
 /// What a buyer can do about a refused checkout. None of the refusals has charged anything.
-const fn what_to_do(refusal: CheckoutRefusal) -> &'static str {
+const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
     match refusal {
         CheckoutRefusal::Email => {
             "Our payment provider didn't accept your email address. Change it in Settings, or in the customer portal on the \
@@ -126,7 +126,7 @@ const fn what_to_do(refusal: CheckoutRefusal) -> &'static str {
 }
 
 /// Names the part of the request that is invalid. No body has fields with the names listed here.
-fn what_is_invalid(issues: &[Issue]) -> &'static str {
+fn invalid_request_message(issues: &[Issue]) -> &'static str {
     let all = |names: &[&str]| !issues.is_empty() && issues.iter().all(|issue| names.contains(&&*issue.path));
     if all(&["Idempotency-Key"]) {
         "Invalid request header"
@@ -157,12 +157,12 @@ impl Error {
 
     /// Turns a rejected transition into an error; `message` says why in the words of the use case.
     #[must_use]
-    pub fn not_now(refusal: NotNow, message: &'static str) -> Self {
-        match refusal {
-            NotNow::State(invalid) => {
+    pub fn action_rejected(rejection: ActionRejected, message: &'static str) -> Self {
+        match rejection {
+            ActionRejected::State(invalid) => {
                 Self::InvalidState { message, current: invalid.from, allowed: invalid.allowed }
             }
-            NotNow::Unpaid { payment, from, allowed } => Self::InvalidState {
+            ActionRejected::SubscriptionInactive { payment, from, allowed } => Self::InvalidState {
                 message: match payment {
                     PaymentStatus::Paused => {
                         "Your subscription is paused. Resume it in the customer portal, which the Billing page opens, and \
@@ -216,7 +216,7 @@ impl Error {
     #[must_use]
     pub fn details(&self) -> Option<Value> {
         match self {
-            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => Some(listed(issues)),
+            Self::InvalidRequest(issues) | Self::InvalidInput { issues, .. } => Some(issue_details(issues)),
             Self::InvalidState { current, allowed, .. } => {
                 Some(json!({ "currentStatus": current, "allowedStatuses": allowed }))
             }
@@ -229,15 +229,15 @@ impl Error {
 }
 
 /// The `issues` and `omitted` of `details`. A body can have as many issues as it has bytes, so the response is limited.
-fn listed(issues: &[Issue]) -> Value {
-    let shown: Vec<Issue> = issues.iter().take(ISSUES_MAX).map(shortened).collect();
+fn issue_details(issues: &[Issue]) -> Value {
+    let shown: Vec<Issue> = issues.iter().take(ISSUES_MAX).map(with_bounded_path).collect();
     match issues.len() - shown.len() {
         0 => json!({ "issues": shown }),
         omitted => json!({ "issues": shown, "omitted": omitted }),
     }
 }
 
-fn shortened(issue: &Issue) -> Issue {
+fn with_bounded_path(issue: &Issue) -> Issue {
     let mut path: String = issue.path.chars().take(PATH_MAX).collect();
     if path.len() < issue.path.len() {
         path.push('…');
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_lists_twenty_issues_and_counts_the_rest() {
+    fn details_list_twenty_issues_and_count_rest() {
         let details = |count: usize| {
             let issues =
                 (0..count).map(|number| Issue::new(&format!("k{number}"), "unknown_key", "Not known."));

@@ -9,17 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::{Place, fingerprint, hex};
+use crate::vault::{SecretLocation, fingerprint, hex};
 
 /// How long a flash is shown.
-pub const SHOWN_FOR: Duration = Duration::from_secs(60);
+pub const LIFETIME: Duration = Duration::from_secs(60);
 /// Table and column; the row is the session's storage id.
 pub(crate) const COLUMN: &str = "sessions.flash";
 
 /// The id that a session is stored under. A hash, so that nobody who reads the database can use its contents as a
 /// cookie. Session ids have 128 random bits, so it needs no salt.
 #[must_use]
-pub fn session_row(id: &str) -> String {
+pub fn session_row_id(id: &str) -> String {
     hex(&fingerprint("reef session", id))
 }
 
@@ -29,13 +29,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Unauthorized`] when the session has ended.
-    pub async fn keep_flash(&self, session: &str, name: &str, text: &SecretString) -> Result<(), Error> {
-        let row = session_row(session);
+    pub async fn set_flash(&self, session: &str, name: &str, text: &SecretString) -> Result<(), Error> {
+        let row = session_row_id(session);
         let text = format!("{name} {}", text.expose_secret());
-        let sealed = self.vault().seal(&text, Place { column: COLUMN, row: &row }, &*self.ports().entropy);
+        let sealed =
+            self.vault().seal(&text, SecretLocation { column: COLUMN, row: &row }, &*self.ports().entropy);
         let sealed = sealed.map_err(Error::internal)?;
         let mut tx = self.store().begin().await?;
-        if !tx.set_flash(&row, &sealed, self.now().plus(SHOWN_FOR)).await? {
+        if !tx.update_flash(&row, &sealed, self.now().plus(LIFETIME)).await? {
             return Err(Error::Unauthorized);
         }
         Ok(tx.commit().await?)
@@ -45,12 +46,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`] when it cannot be read.
-    pub async fn flash(&self, session: &str, name: &str) -> Result<Option<SecretString>, Error> {
-        let row = session_row(session);
-        let kept = self.store().read().await?.flash(&row, self.now()).await?;
+    pub async fn find_flash(&self, session: &str, name: &str) -> Result<Option<SecretString>, Error> {
+        let row = session_row_id(session);
+        let kept = self.store().read().await?.find_flash(&row, self.now()).await?;
         let Some(sealed) = kept else { return Ok(None) };
-        let text =
-            self.vault().open(&sealed, Place { column: COLUMN, row: &row }).map_err(Error::internal)?;
+        let text = self
+            .vault()
+            .open(&sealed, SecretLocation { column: COLUMN, row: &row })
+            .map_err(Error::internal)?;
         let text = text.expose_secret().split_once(' ').filter(|(kept, _)| *kept == name);
         Ok(text.map(|(_, text)| SecretString::from(text)))
     }

@@ -10,13 +10,13 @@ use tracing::Instrument as _;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::{Claimed, Done};
+use crate::idempotency::{ClaimResult, Outcome};
 use crate::services::Services;
 use crate::vault::{fingerprint, hex};
 
 /// How long a repeated form waits for the first one: a little longer than Polar may take to create a checkout.
-const PATIENCE: Duration = Duration::from_secs(15);
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+const WAIT_MAX: Duration = Duration::from_secs(15);
+const POLL_EVERY: Duration = Duration::from_millis(150);
 const TOKEN_MAX: usize = 64;
 
 impl Services {
@@ -37,29 +37,29 @@ impl Services {
         caller: &Caller,
         token: &str,
         content: &str,
-        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+        use_case: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Option<T>, Error> {
-        let key = form_key(&hex(&fingerprint("form content", content)), token)?;
+        let key = form_idempotency_key(&hex(&fingerprint("form content", content)), token)?;
         let (services, caller) = (self.clone(), *caller);
-        let whole = async move {
-            match services.claim_patiently(&caller, &key).await? {
-                Claimed::First(claim) => {
-                    let done = services.under_claim(&claim, nothing_kept, work).await;
+        let task = async move {
+            match services.claim_or_wait(&caller, &key).await? {
+                ClaimResult::New(claim) => {
+                    let done = services.run_with_claim(&claim, render_nothing, use_case).await;
                     services.settle_request(&claim, done.is_ok().then_some((200, ""))).await?;
                     done.map(Some)
                 }
-                Claimed::Before { .. } => Ok(None),
+                ClaimResult::Replay { .. } => Ok(None),
             }
         };
-        tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
+        tokio::spawn(task.in_current_span()).await.map_err(Error::internal)?
     }
 
     /// Claims a key, waiting while another request with it runs.
-    pub(crate) async fn claim_patiently(&self, caller: &Caller, key: &str) -> Result<Claimed, Error> {
-        let claimed = timeout(PATIENCE, async {
+    pub(crate) async fn claim_or_wait(&self, caller: &Caller, key: &str) -> Result<ClaimResult, Error> {
+        let claimed = timeout(WAIT_MAX, async {
             loop {
                 match self.claim_request(caller, key, Vec::new()).await {
-                    Err(Error::RequestInProgress) => sleep(LOOK_EVERY).await,
+                    Err(Error::RequestInProgress) => sleep(POLL_EVERY).await,
                     other => return other,
                 }
             }
@@ -70,26 +70,26 @@ impl Services {
     /// The MAC of a text that travels in a URL. It is valid for this reader only; `None` stands for visitors who are not signed
     /// in.
     #[must_use]
-    pub fn mark(&self, reader: Option<UserId>, text: &str) -> String {
-        let reader = reader.map(|reader| reader.to_string()).unwrap_or_default();
+    pub fn mac(&self, user: Option<UserId>, text: &str) -> String {
+        let reader = user.map(|reader| reader.to_string()).unwrap_or_default();
         self.vault().derive("text in an address", &format!("{reader} {text}"))
     }
 
     /// Whether `mac` is the MAC of `text` for this reader.
     #[must_use]
-    pub fn is_marked(&self, reader: Option<UserId>, text: &str, mark: &str) -> bool {
-        self.mark(reader, text).as_bytes().ct_eq(mark.as_bytes()).into()
+    pub fn is_valid_mac(&self, user: Option<UserId>, text: &str, mac: &str) -> bool {
+        self.mac(user, text).as_bytes().ct_eq(mac.as_bytes()).into()
     }
 }
 
 /// The idempotency key of a form. It contains spaces, which those of API clients cannot.
-pub(crate) fn form_key(content: &str, token: &str) -> Result<String, Error> {
+pub(crate) fn form_idempotency_key(content: &str, token: &str) -> Result<String, Error> {
     if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::invalid_field("", "required", "This page changed. Reload it to continue."));
     }
     Ok(format!("form {content} {token}"))
 }
 
-fn nothing_kept(_: Done<'_>) -> Result<(u16, String), Error> {
+fn render_nothing(_: Outcome<'_>) -> Result<(u16, String), Error> {
     Ok((200, String::new()))
 }

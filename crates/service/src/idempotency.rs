@@ -4,27 +4,27 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use reef_domain::wire::AssistantRecord;
-use reef_domain::{Chain, Issue};
+use reef_domain::{ErrorChain, Issue};
 
 use crate::assistants::Purchased;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 /// How long a response is replayed.
-pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 3600);
 /// How long a running request holds its key after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
 /// How often a running request renews the lease of its key.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// Requests stored per account. Beyond that, new ones are refused, so that no stored response is lost early.
-const KEPT_MAX: i64 = 10_000;
+const REQUESTS_MAX: i64 = 10_000;
 /// The `Retry-After` of an account that has reached the limit.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Refused requests stored per account. Beyond that, the oldest are dropped: they changed nothing, so they can run
 /// again.
-const REFUSALS_KEPT_MAX: i64 = 1_000;
+const REFUSALS_MAX: i64 = 1_000;
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -38,7 +38,7 @@ pub struct Claim {
 
 /// What a request has changed.
 #[derive(Clone, Copy, Debug)]
-pub enum Done<'a> {
+pub enum Outcome<'a> {
     /// The new record of an assistant.
     Record(&'a AssistantRecord),
     /// A new assistant was ordered.
@@ -48,20 +48,20 @@ pub enum Done<'a> {
 }
 
 /// Renders the response of a request from its outcome: the HTTP status and the body.
-pub type Render = fn(Done<'_>) -> Result<(u16, String), Error>;
+pub type RenderOutcome = fn(Outcome<'_>) -> Result<(u16, String), Error>;
 
 tokio::task_local! {
     /// The claim that the current task's changes are made under.
-    static CLAIM: (Claim, Render);
+    static CLAIM: (Claim, RenderOutcome);
 }
 
 /// What came of claiming a key.
 #[derive(Clone, Debug)]
-pub enum Claimed {
+pub enum ClaimResult {
     /// The key is new: run the request, then settle the claim.
-    First(Claim),
+    New(Claim),
     /// The request has run before: replay its response.
-    Before {
+    Replay {
         /// The HTTP status of the response.
         status: u16,
         /// The body of the response.
@@ -73,7 +73,7 @@ pub enum Claimed {
 ///
 /// # Errors
 /// An issue about the header.
-pub fn check_key(key: &str) -> Result<(), Issue> {
+pub fn validate_key(key: &str) -> Result<(), Issue> {
     if (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
@@ -81,44 +81,44 @@ pub fn check_key(key: &str) -> Result<(), Issue> {
     Err(Issue::new("Idempotency-Key", "invalid_value", message))
 }
 
-impl Work<'_> {
+impl UnitOfWork<'_> {
     /// Saves the response of the claimed request in the same transaction as its changes. If the process dies after the
     /// commit, a repeated request is answered with it.
-    pub(crate) async fn done(&mut self, done: Done<'_>) -> Result<(), Error> {
+    pub(crate) async fn record_outcome(&mut self, outcome: Outcome<'_>) -> Result<(), Error> {
         let Ok((claim, render)) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
-        let (status, body) = render(done)?;
+        let (status, body) = render(outcome)?;
         let Claim { caller, key, fingerprint } = &claim;
-        Ok(self.tx.keep_answer(caller.user_id, key, fingerprint, i64::from(status), &body).await?)
+        Ok(self.tx.save_response(caller.user_id, key, fingerprint, i64::from(status), &body).await?)
     }
 }
 
 impl Services {
     /// Runs a request under its claim and renews the claim meanwhile. Whatever the request commits saves the response
     /// that `render` makes of its outcome.
-    pub async fn under_claim<T>(
+    pub async fn run_with_claim<T>(
         &self,
         claim: &Claim,
-        render: Render,
+        render: RenderOutcome,
         request: impl Future<Output = T> + Send,
     ) -> T {
         tokio::select! {
             answer = CLAIM.scope((claim.clone(), render), request) => answer,
-            never = self.keep_claim(claim) => match never {},
+            never = self.renew_claim(claim) => match never {},
         }
     }
 
-    async fn keep_claim(&self, claim: &Claim) -> Infallible {
+    async fn renew_claim(&self, claim: &Claim) -> Infallible {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             let kept = async {
                 let Claim { caller, key, fingerprint } = claim;
                 let mut tx = self.store().begin().await?;
                 let until = self.now().plus(LEASE);
-                tx.extend_idempotency_lease(caller.user_id, key, fingerprint, until).await?;
+                tx.renew_idempotency_lease(caller.user_id, key, fingerprint, until).await?;
                 tx.commit().await
             };
             if let Err(error) = kept.await {
-                let error = tracing::field::display(Chain(&error));
+                let error = tracing::field::display(ErrorChain(&error));
                 tracing::warn!(error, "idempotency key lease not renewed");
             }
         }
@@ -135,7 +135,7 @@ impl Services {
         caller: &Caller,
         key: &str,
         fingerprint: Vec<u8>,
-    ) -> Result<Claimed, Error> {
+    ) -> Result<ClaimResult, Error> {
         // A key that is limited to selected assistants must not see responses to other keys, so its grant is part of
         // the idempotency key. Idempotency keys contain no spaces, so there is no collision.
         let key = match caller.grant() {
@@ -151,23 +151,25 @@ impl Services {
                 &fingerprint,
                 now,
                 now.plus(LEASE),
-                now.minus(KEPT_FOR),
+                now.minus(RETENTION),
             )
             .await?;
-        if earlier.is_none() && tx.count_idempotency(caller.user_id, KEPT_MAX + 1).await? > KEPT_MAX {
+        if earlier.is_none()
+            && tx.count_idempotency_keys(caller.user_id, REQUESTS_MAX + 1).await? > REQUESTS_MAX
+        {
             // The claim is rolled back with this transaction.
             let message = "Too many requests with an Idempotency-Key within a day. Wait and try again";
             return Err(Error::RateLimited { message, retry_after_seconds: FULL_RETRY_AFTER.as_secs() });
         }
         tx.commit().await?;
         let Some(earlier) = earlier else {
-            return Ok(Claimed::First(Claim { caller: *caller, key, fingerprint }));
+            return Ok(ClaimResult::New(Claim { caller: *caller, key, fingerprint }));
         };
         if earlier.fingerprint != fingerprint {
             return Err(Error::IdempotencyKeyReused);
         }
-        match (earlier.status.and_then(|status| u16::try_from(status).ok()), earlier.body) {
-            (Some(status), Some(body)) => Ok(Claimed::Before { status, body }),
+        match (earlier.response_status.and_then(|status| u16::try_from(status).ok()), earlier.response_body) {
+            (Some(status), Some(body)) => Ok(ClaimResult::Replay { status, body }),
             _ => Err(Error::RequestInProgress),
         }
     }
@@ -176,17 +178,17 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails.
-    pub async fn settle_request(&self, claim: &Claim, answer: Option<(u16, &str)>) -> Result<(), Error> {
+    pub async fn settle_request(&self, claim: &Claim, response: Option<(u16, &str)>) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let Claim { caller, key, fingerprint } = claim;
-        match answer {
+        match response {
             Some((status, body)) => {
-                tx.keep_answer(caller.user_id, key, fingerprint, i64::from(status), body).await?;
+                tx.save_response(caller.user_id, key, fingerprint, i64::from(status), body).await?;
                 if status >= 400 {
-                    tx.forget_refusals(caller.user_id, REFUSALS_KEPT_MAX).await?;
+                    tx.prune_error_responses(caller.user_id, REFUSALS_MAX).await?;
                 }
             }
-            None => tx.free_idempotency_key(caller.user_id, key, fingerprint).await?,
+            None => tx.release_idempotency_key(caller.user_id, key, fingerprint).await?,
         }
         tx.commit().await?;
         Ok(())

@@ -14,12 +14,12 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`], [`Error::PaymentNotConfigured`], [`Error::RateLimited`],
     /// [`Error::PaymentProviderUnavailable`].
-    pub async fn open_portal(&self, caller: &Caller) -> Result<Option<String>, Error> {
-        caller.require(Scope::Write)?;
+    pub async fn create_portal_session(&self, caller: &Caller) -> Result<Option<String>, Error> {
+        caller.require_scope(Scope::Write)?;
         if !self.config().payments_configured {
             return Err(Error::PaymentNotConfigured);
         }
-        self.may_check(caller.user_id).await?;
+        self.require_check_quota(caller.user_id).await?;
         let back = format!("{}/billing", self.config().public_url);
         self.ports().payments.open_portal(caller.user_id, &back).await.map_err(|error| {
             tracing::warn!(%error, "customer portal session failed");

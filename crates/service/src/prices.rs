@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use crate::ports::{PaymentError, Price};
 use crate::services::Services;
 
-const EVERY: Duration = Duration::from_secs(15 * 60);
+const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// The first wait after a failed refresh, which doubles with each further failure.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 /// The age from which a price that could not be refreshed is not shown any more.
-const BELIEVED_FOR: Duration = Duration::from_secs(24 * 3600);
+const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The known prices. An unknown one is only shown at the checkout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +27,12 @@ pub struct Prices {
 
 /// The prices with the times at which they were read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownPrices {
     byok: Option<(Price, Timestamp)>,
     managed: Option<(Price, Timestamp)>,
 }
 
-impl Known {
+impl KnownPrices {
     fn of(&mut self, mode: ApiMode) -> &mut Option<(Price, Timestamp)> {
         match mode {
             ApiMode::Byok => &mut self.byok,
@@ -46,12 +46,12 @@ impl Services {
     #[must_use]
     pub fn prices(&self) -> Prices {
         let now = self.now();
-        let known = self.known_prices();
-        let believed = |known: &Option<(Price, Timestamp)>| {
-            let fresh = known.as_ref().filter(|(_, at)| now.since(*at) < BELIEVED_FOR);
+        let known = self.price_cache();
+        let if_fresh = |known: &Option<(Price, Timestamp)>| {
+            let fresh = known.as_ref().filter(|(_, at)| now.since(*at) < STALE_AFTER);
             fresh.map(|(price, _)| price.clone())
         };
-        Prices { byok: believed(&known.byok), managed: believed(&known.managed) }
+        Prices { byok: if_fresh(&known.byok), managed: if_fresh(&known.managed) }
     }
 
     /// Reads the prices from Polar. A price that cannot be read stays as it was.
@@ -65,17 +65,17 @@ impl Services {
             if price.is_none() {
                 tracing::warn!(product, "product has no fixed price at polar, pages show none");
             }
-            *self.known_prices().of(mode) = price.map(|price| (price, self.now()));
+            *self.price_cache().of(mode) = price.map(|price| (price, self.now()));
         }
         Ok(())
     }
 
     /// Refreshes the prices periodically until `stop`.
-    pub async fn keep_prices(&self, stop: CancellationToken) {
+    pub async fn refresh_prices_periodically(&self, stop: CancellationToken) {
         if !self.config().payments_configured {
             return;
         }
-        let mut retry = RETRY;
+        let mut retry = RETRY_MIN;
         loop {
             let read = tokio::select! {
                 () = stop.cancelled() => return,
@@ -83,8 +83,8 @@ impl Services {
             };
             let wait = match read {
                 Ok(()) => {
-                    retry = RETRY;
-                    self.with_jitter(EVERY)
+                    retry = RETRY_MIN;
+                    self.with_jitter(REFRESH_EVERY)
                 }
                 Err(error) => {
                     let wait = retry;

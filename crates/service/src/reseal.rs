@@ -13,14 +13,14 @@ use crate::error::Error;
 use crate::flash::COLUMN as FLASH;
 use crate::mails::COLUMN as MAIL_TOKEN;
 use crate::services::Services;
-use crate::vault::{PREFIX_LENGTH, Place, VaultError, WORKER_SETTINGS};
+use crate::vault::{PREFIX_LENGTH, SecretLocation, VaultError, WORKER_SETTINGS};
 
 /// Values per transaction. Writers of other processes wait for at most one of them.
 const BATCH: i64 = 100;
 
 /// The result of resealing one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resealed {
+pub struct ResealReport {
     /// Table and column, such as `assistants.bot_token`.
     pub column: &'static str,
     /// How many values were sealed again with the first key.
@@ -31,7 +31,7 @@ pub struct Resealed {
 
 /// How many sealed values there are, by key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SealedWith {
+pub struct SealedCounts {
     /// Sealed with the first key.
     pub first: i64,
     /// Sealed with another configured key.
@@ -41,9 +41,9 @@ pub struct SealedWith {
 }
 
 /// The column name that values of a column were sealed for.
-const fn place(column: SealedColumn) -> &'static str {
+const fn location_column(column: SealedColumn) -> &'static str {
     match column {
-        SealedColumn::CallbackSecret | SealedColumn::CallbackSecretPrevious => CALLBACK_SECRET,
+        SealedColumn::SigningSecret | SealedColumn::PreviousSigningSecret => CALLBACK_SECRET,
         SealedColumn::BotToken | SealedColumn::ReplacedBotToken => BOT_TOKEN,
         SealedColumn::ModelKey | SealedColumn::ReplacedModelKey => MODEL_KEY,
         SealedColumn::WorkerSettings => WORKER_SETTINGS,
@@ -58,7 +58,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails. Values that were resealed until then stay so.
-    pub async fn reseal(&self) -> Result<Vec<Resealed>, Error> {
+    pub async fn reseal(&self) -> Result<Vec<ResealReport>, Error> {
         let mut all = Vec::new();
         for column in SealedColumn::ALL {
             all.push(self.reseal_column(column).await?);
@@ -66,30 +66,30 @@ impl Services {
         Ok(all)
     }
 
-    async fn reseal_column(&self, column: SealedColumn) -> Result<Resealed, Error> {
+    async fn reseal_column(&self, column: SealedColumn) -> Result<ResealReport, Error> {
         let first = self.vault().prefixes().next().ok_or_else(|| Error::internal(VaultError::CannotSeal))?;
-        let mut done = Resealed { column: column.name(), resealed: 0, unreadable: 0 };
+        let mut report = ResealReport { column: column.name(), resealed: 0, unreadable: 0 };
         loop {
             // Values that cannot be opened are skipped and left as they are.
-            let skip = i64::try_from(done.unreadable).map_err(Error::internal)?;
+            let skip = i64::try_from(report.unreadable).map_err(Error::internal)?;
             let rows = {
                 let mut tx = self.store().read().await?;
-                tx.sealed_otherwise(column, &first, skip, BATCH).await?
+                tx.list_sealed_values_without_prefix(column, &first, skip, BATCH).await?
             };
             if rows.is_empty() {
-                return Ok(done);
+                return Ok(report);
             }
             let mut tx = self.store().begin().await?;
             for row in &rows {
-                match self.sealed_anew(column, row) {
+                match self.reseal_value(column, row) {
                     // If another process has replaced the value meanwhile, the next batch finds it again if it is still
                     // old.
                     Ok(sealed) => {
-                        done.resealed += u64::from(tx.replace_sealed(column, row, &sealed).await?);
+                        report.resealed += u64::from(tx.replace_sealed_value(column, row, &sealed).await?);
                     }
                     Err(error) => {
                         tracing::error!(column = column.name(), row = %row.key, %error, "sealed value could not be resealed");
-                        done.unreadable += 1;
+                        report.unreadable += 1;
                     }
                 }
             }
@@ -97,23 +97,23 @@ impl Services {
         }
     }
 
-    fn sealed_anew(&self, column: SealedColumn, row: &SealedRow) -> Result<Vec<u8>, VaultError> {
-        let place = Place { column: place(column), row: &row.key };
-        let secret = self.vault().open(&row.sealed, place)?;
-        self.vault().seal(secret.expose_secret(), place, &*self.ports().entropy)
+    fn reseal_value(&self, column: SealedColumn, row: &SealedRow) -> Result<Vec<u8>, VaultError> {
+        let location = SecretLocation { column: location_column(column), row: &row.key };
+        let secret = self.vault().open(&row.sealed, location)?;
+        self.vault().seal(secret.expose_secret(), location, &*self.ports().entropy)
     }
 
     /// Counts the sealed values by the key that sealed them.
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails.
-    pub async fn sealed_with(&self) -> Result<SealedWith, Error> {
+    pub async fn count_sealed_by_key(&self) -> Result<SealedCounts, Error> {
         let known: Vec<_> = self.vault().prefixes().collect();
         let length = i32::try_from(PREFIX_LENGTH).map_err(Error::internal)?;
-        let mut counts = SealedWith::default();
+        let mut counts = SealedCounts::default();
         let mut tx = self.store().read().await?;
         for column in SealedColumn::ALL {
-            for found in tx.count_sealed(column, length).await? {
+            for found in tx.count_sealed_values(column, length).await? {
                 match known.iter().position(|prefix| *prefix == *found.prefix) {
                     Some(0) => counts.first += found.count,
                     Some(_) => counts.older += found.count,

@@ -12,15 +12,15 @@ use uuid::Uuid;
 
 use crate::api_keys::RequestLog;
 use crate::caller::Caller;
-use crate::catalog::Cached;
+use crate::catalog::CachedCatalog;
+use crate::concurrency_limit::ConcurrencyLimit;
 use crate::config::Config;
 use crate::error::Error;
-use crate::hashing::Hashing;
-use crate::hub::Hub;
-use crate::limits::Counts;
+use crate::event_bus::EventBus;
+use crate::hashing::HashingQueues;
+use crate::limits::RateLimits;
 use crate::ports::Ports;
-use crate::prices::Known;
-use crate::seats::Seats;
+use crate::prices::KnownPrices;
 use crate::vault::Vault;
 
 /// All use cases. Cheap to clone; concrete, because server functions can't be generic.
@@ -34,30 +34,30 @@ struct Inner {
     config: Config,
     vault: Arc<Vault>,
     ports: Ports,
-    hub: Hub,
-    hashing: Hashing,
-    counts: Counts,
-    seats: Seats,
+    event_bus: EventBus,
+    hashing: HashingQueues,
+    rate_limits: RateLimits,
+    stream_limit: ConcurrencyLimit,
     key_requests: RequestLog,
-    catalog: Mutex<Cached>,
-    prices: Mutex<Known>,
+    catalog: Mutex<CachedCatalog>,
+    prices: Mutex<KnownPrices>,
 }
 
 impl Services {
     /// Builds the service layer. Clones share their caches, limits and event bus.
     #[must_use]
     pub fn new(store: Store, config: Config, vault: Arc<Vault>, ports: Ports) -> Self {
-        let counts = Counts::new(&config);
+        let counts = RateLimits::new(&config);
         Self {
             inner: Arc::new(Inner {
                 store,
                 config,
                 vault,
                 ports,
-                hub: Hub::default(),
-                hashing: Hashing::default(),
-                counts,
-                seats: Seats::default(),
+                event_bus: EventBus::default(),
+                hashing: HashingQueues::default(),
+                rate_limits: counts,
+                stream_limit: ConcurrencyLimit::default(),
                 key_requests: RequestLog::default(),
                 catalog: Mutex::new(None),
                 prices: Mutex::default(),
@@ -91,16 +91,16 @@ impl Services {
 
     /// Publishes changes to subscribers in this process.
     #[must_use]
-    pub fn hub(&self) -> &Hub {
-        &self.inner.hub
+    pub fn event_bus(&self) -> &EventBus {
+        &self.inner.event_bus
     }
 
-    pub(crate) fn hashing(&self) -> &Hashing {
+    pub(crate) fn hashing(&self) -> &HashingQueues {
         &self.inner.hashing
     }
 
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.inner.counts
+    pub(crate) fn rate_limits(&self) -> &RateLimits {
+        &self.inner.rate_limits
     }
 
     pub(crate) fn key_requests(&self) -> &RequestLog {
@@ -109,8 +109,8 @@ impl Services {
 
     /// Limits how many event streams and long-polling requests an account holds open.
     #[must_use]
-    pub fn seats(&self) -> &Seats {
-        &self.inner.seats
+    pub fn stream_limit(&self) -> &ConcurrencyLimit {
+        &self.inner.stream_limit
     }
 
     /// Finds the cached catalog, unless the model list was fetched again since it was built.
@@ -119,11 +119,11 @@ impl Services {
         cached.as_ref().filter(|(at, _)| *at == fetched_at).map(|(_, catalog)| Arc::clone(catalog))
     }
 
-    pub(crate) fn cache_catalog(&self, made: (Option<Timestamp>, Arc<Catalog>)) {
-        *self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+    pub(crate) fn cache_catalog(&self, entry: (Option<Timestamp>, Arc<Catalog>)) {
+        *self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
     }
 
-    pub(crate) fn known_prices(&self) -> MutexGuard<'_, Known> {
+    pub(crate) fn price_cache(&self) -> MutexGuard<'_, KnownPrices> {
         self.inner.prices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,33 +152,43 @@ impl Services {
 
     /// Gets the caller's assistant. An assistant of another account is [`Error::NotFound`], so that ids cannot be
     /// probed.
-    pub(crate) async fn owned(&self, tx: &mut Tx, caller: &Caller, id: &str) -> Result<Assistant, Error> {
+    pub(crate) async fn get_owned_assistant(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Assistant, Error> {
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
-        let found = tx.assistant(id).await?;
-        theirs(tx, caller, found).await
+        let found = tx.find_assistant(id).await?;
+        authorize_owner(tx, caller, found).await
     }
 
     /// As [`Self::get_owned_assistant`], locked until the transaction ends.
-    pub(crate) async fn owned_locked(
+    pub(crate) async fn lock_owned_assistant(
         &self,
         tx: &mut Tx,
         caller: &Caller,
         id: AssistantId,
     ) -> Result<Assistant, Error> {
         let found = tx.lock_assistant(id).await?;
-        theirs(tx, caller, found).await
+        authorize_owner(tx, caller, found).await
     }
 
     /// Checks the scope, then gets the caller's assistant in a transaction of its own.
-    pub(crate) async fn find(&self, caller: &Caller, scope: Scope, id: &str) -> Result<Assistant, Error> {
-        caller.require(scope)?;
+    pub(crate) async fn authorize_assistant(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+        id: &str,
+    ) -> Result<Assistant, Error> {
+        caller.require_scope(scope)?;
         let mut tx = self.store().read().await?;
-        self.owned(&mut tx, caller, id).await
+        self.get_owned_assistant(&mut tx, caller, id).await
     }
 }
 
 /// Lets the caller's own assistants pass, and of those only the ones that the caller's key is granted.
-async fn theirs(tx: &mut Tx, caller: &Caller, found: Option<Assistant>) -> Result<Assistant, Error> {
+async fn authorize_owner(tx: &mut Tx, caller: &Caller, found: Option<Assistant>) -> Result<Assistant, Error> {
     let assistant = found.filter(|assistant| assistant.user_id == caller.user_id).ok_or(Error::NotFound)?;
     match caller.grant() {
         Some(grant) if !tx.is_granted(grant, assistant.id).await? => Err(Error::NotFound),

@@ -19,7 +19,7 @@ pub use managed_keys::FakeManagedKeys;
 pub use models::FakeModels;
 pub use payments::FakePayments;
 pub use polar::POLAR_SECRET;
-pub use script::{Act, Gate, Script};
+pub use script::{Behavior, Gate, Script};
 pub use services::{CALLBACK_URL, MODEL, TestServices, activation, bot_token, model_key, totp_code};
 pub use telegram::FakeTelegram;
 pub use time::{FakeClock, START, SeededEntropy};

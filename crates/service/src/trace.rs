@@ -16,7 +16,7 @@ pub const TRACEPARENT: &str = "traceparent";
 
 /// The `traceparent` of the current span; `None` outside of a trace.
 #[must_use]
-pub fn current() -> Option<String> {
+pub fn current_traceparent() -> Option<String> {
     let context = Span::current().context();
     if !context.span().span_context().is_valid() {
         return None;
@@ -27,7 +27,7 @@ pub fn current() -> Option<String> {
 }
 
 /// Makes a span that has not been entered part of a trace. An invalid `traceparent` changes nothing.
-pub fn go_on(span: &Span, traceparent: &str) {
+pub fn continue_trace(span: &Span, traceparent: &str) {
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     let context = TraceContextPropagator::new().extract(&carrier);
     if context.span().span_context().is_valid() {

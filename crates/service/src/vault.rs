@@ -19,11 +19,11 @@ use crate::ports::Entropy;
 
 const VERSION: u8 = 2;
 /// The version of values that were sealed with `SECRET_KEY` itself.
-const OLD_VERSION: u8 = 1;
+const VERSION_1: u8 = 1;
 /// Derives the key that seals.
-const SEALING: &str = "reef 2 seal";
+const SEALING_PURPOSE: &str = "reef 2 seal";
 /// Prefix of the purposes of derived keys.
-const DERIVING: &str = "reef 2 derive ";
+const DERIVATION_PREFIX: &str = "reef 2 derive ";
 const KEY_ID: usize = 4;
 const NONCE: usize = 24;
 /// The length of a key in bytes.
@@ -54,14 +54,14 @@ impl Key {
         let hash = Sha256::digest(master);
         let mut id = [0; KEY_ID];
         id.copy_from_slice(&hash[..KEY_ID]);
-        Self { id, master, sealing: keyed(&master, SEALING) }
+        Self { id, master, sealing: hmac_sha256(&master, SEALING_PURPOSE) }
     }
 
     /// The key for values of a version.
-    const fn of_version(&self, version: u8) -> Option<&[u8; KEY_LENGTH]> {
+    const fn for_version(&self, version: u8) -> Option<&[u8; KEY_LENGTH]> {
         match version {
             VERSION => Some(&self.sealing),
-            OLD_VERSION => Some(&self.master),
+            VERSION_1 => Some(&self.master),
             _ => None,
         }
     }
@@ -74,7 +74,7 @@ impl Key {
 }
 
 /// HMAC-SHA-256, whose output is as long as a key.
-fn keyed(key: &[u8; KEY_LENGTH], text: &str) -> [u8; KEY_LENGTH] {
+fn hmac_sha256(key: &[u8; KEY_LENGTH], text: &str) -> [u8; KEY_LENGTH] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
@@ -98,14 +98,14 @@ pub const WORKER_SETTINGS: &str = "workers.settings";
 
 /// Where a secret is stored. A sealed value can only be opened for the location it was sealed for.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct SecretLocation<'a> {
     /// Table and column, such as `assistants.bot_token`.
     pub column: &'static str,
     /// The id of the row.
     pub row: &'a dyn std::fmt::Display,
 }
 
-impl Place<'_> {
+impl SecretLocation<'_> {
     fn bytes(&self) -> Vec<u8> {
         format!("{}/{}", self.column, self.row).into_bytes()
     }
@@ -127,19 +127,24 @@ impl Vault {
 
     /// The prefixes of values that each key has sealed, in both versions. New values have the first of them.
     pub fn prefixes(&self) -> impl Iterator<Item = [u8; PREFIX_LENGTH]> {
-        self.keys.iter().flat_map(|key| [VERSION, OLD_VERSION].map(|version| key.prefix(version)))
+        self.keys.iter().flat_map(|key| [VERSION, VERSION_1].map(|version| key.prefix(version)))
     }
 
     /// Seals a secret for its location.
     ///
     /// # Errors
     /// [`VaultError::CannotSeal`], which takes a value of many gigabytes.
-    pub fn seal(&self, secret: &str, place: Place<'_>, entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
+    pub fn seal(
+        &self,
+        secret: &str,
+        location: SecretLocation<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, VaultError> {
         let key = self.keys.first().ok_or(VaultError::CannotSeal)?;
         let mut nonce = [0; NONCE];
         entropy.fill(&mut nonce);
         let cipher = XChaCha20Poly1305::new(&key.sealing.into());
-        let payload = Payload { msg: secret.as_bytes(), aad: &place.bytes() };
+        let payload = Payload { msg: secret.as_bytes(), aad: &location.bytes() };
         let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::CannotSeal)?;
         Ok([&key.prefix(VERSION)[..], &nonce, &sealed].concat())
     }
@@ -148,15 +153,15 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::CannotOpen`] for anything else.
-    pub fn open(&self, sealed: &[u8], place: Place<'_>) -> Result<SecretString, VaultError> {
+    pub fn open(&self, sealed: &[u8], location: SecretLocation<'_>) -> Result<SecretString, VaultError> {
         let (version, rest) = sealed.split_first().ok_or(VaultError::CannotOpen)?;
         let (id, rest) = rest.split_at_checked(KEY_ID).ok_or(VaultError::CannotOpen)?;
         let (nonce, text) = rest.split_at_checked(NONCE).ok_or(VaultError::CannotOpen)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| VaultError::CannotOpen)?;
-        let key = self.keys.iter().find(|key| key.id == id).and_then(|key| key.of_version(*version));
+        let key = self.keys.iter().find(|key| key.id == id).and_then(|key| key.for_version(*version));
         let cipher = XChaCha20Poly1305::new(key.ok_or(VaultError::CannotOpen)?.into());
         let opened = cipher
-            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &place.bytes() })
+            .decrypt(&XNonce::from(nonce), Payload { msg: text, aad: &location.bytes() })
             .map_err(|_| VaultError::CannotOpen)?;
         String::from_utf8(opened).map(SecretString::from).map_err(|_| VaultError::CannotOpen)
     }
@@ -165,7 +170,7 @@ impl Vault {
     #[must_use]
     pub fn derive(&self, purpose: &str, value: &str) -> String {
         let master = self.keys.first().map_or([0; KEY_LENGTH], |key| key.master);
-        hex(&keyed(&keyed(&master, &format!("{DERIVING}{purpose}")), value))
+        hex(&hmac_sha256(&hmac_sha256(&master, &format!("{DERIVATION_PREFIX}{purpose}")), value))
     }
 }
 
@@ -194,38 +199,41 @@ mod tests {
         Vault::new(&SecretString::from(keys)).unwrap()
     }
 
-    const PLACE: Place<'static> = Place { column: "assistants.bot_token", row: &"row-1" };
+    const LOCATION: SecretLocation<'static> =
+        SecretLocation { column: "assistants.bot_token", row: &"row-1" };
 
     #[test]
-    fn opens_only_in_its_place() {
+    fn value_opens_only_at_its_location() {
         let vault = vault(&key(1));
-        let sealed = vault.seal("hush", PLACE, &SystemEntropy).unwrap();
+        let sealed = vault.seal("hush", LOCATION, &SystemEntropy).unwrap();
         assert!(!sealed.windows(4).any(|window| window == b"hush"));
-        assert_eq!(vault.open(&sealed, PLACE).unwrap().expose_secret(), "hush");
-        for elsewhere in [Place { row: &"row-2", ..PLACE }, Place { column: "assistants.model_key", ..PLACE }]
-        {
+        assert_eq!(vault.open(&sealed, LOCATION).unwrap().expose_secret(), "hush");
+        for elsewhere in [
+            SecretLocation { row: &"row-2", ..LOCATION },
+            SecretLocation { column: "assistants.model_key", ..LOCATION },
+        ] {
             assert_eq!(vault.open(&sealed, elsewhere).err(), Some(VaultError::CannotOpen));
         }
         for cut in [0, 1, 5, 29, sealed.len() - 1] {
-            assert!(vault.open(&sealed[..cut], PLACE).is_err());
+            assert!(vault.open(&sealed[..cut], LOCATION).is_err());
         }
     }
 
     #[test]
     fn keys_rotate() {
-        let sealed = vault(&key(1)).seal("hush", PLACE, &SystemEntropy).unwrap();
+        let sealed = vault(&key(1)).seal("hush", LOCATION, &SystemEntropy).unwrap();
         let rotated = vault(&format!("{}, {}", key(2), key(1)));
-        assert_eq!(rotated.open(&sealed, PLACE).unwrap().expose_secret(), "hush");
-        assert!(vault(&key(2)).open(&sealed, PLACE).is_err());
-        let again = rotated.seal("hush", PLACE, &SystemEntropy).unwrap();
+        assert_eq!(rotated.open(&sealed, LOCATION).unwrap().expose_secret(), "hush");
+        assert!(vault(&key(2)).open(&sealed, LOCATION).is_err());
+        let again = rotated.seal("hush", LOCATION, &SystemEntropy).unwrap();
         let prefixes: Vec<_> = rotated.prefixes().collect();
         assert!(again.starts_with(&prefixes[0]) && sealed.starts_with(&prefixes[2]));
-        assert!(vault(&key(2)).open(&again, PLACE).is_ok());
+        assert!(vault(&key(2)).open(&again, LOCATION).is_ok());
     }
 
     #[test]
-    fn what_was_sealed_with_the_secret_key_itself_is_opened_and_known_as_old() {
-        let place = PLACE.bytes();
+    fn version_1_value_opens_and_is_recognized_as_old() {
+        let place = LOCATION.bytes();
         let payload = Payload { msg: b"hush", aad: &place };
         let text = XChaCha20Poly1305::new(&[1; KEY_LENGTH].into())
             .encrypt(&XNonce::from([9; NONCE]), payload)
@@ -233,20 +241,20 @@ mod tests {
         let id = &Sha256::digest([1; KEY_LENGTH])[..KEY_ID];
         let old = [&[1][..], id, &[9; NONCE], &text].concat();
         let vault = vault(&key(1));
-        assert_eq!(vault.open(&old, PLACE).unwrap().expose_secret(), "hush");
+        assert_eq!(vault.open(&old, LOCATION).unwrap().expose_secret(), "hush");
         let prefixes: Vec<_> = vault.prefixes().collect();
         assert!(old.starts_with(&prefixes[1]) && prefixes[0] != prefixes[1]);
         // A new value cannot be passed off as an old one by changing its version.
-        let mut new = vault.seal("hush", PLACE, &SystemEntropy).unwrap();
+        let mut new = vault.seal("hush", LOCATION, &SystemEntropy).unwrap();
         assert!(new.starts_with(&prefixes[0]));
         for version in [0, 1, 3] {
             new[0] = version;
-            assert!(vault.open(&new, PLACE).is_err(), "{version}");
+            assert!(vault.open(&new, LOCATION).is_err(), "{version}");
         }
     }
 
     #[test]
-    fn each_purpose_has_a_key_of_its_own() {
+    fn derived_keys_differ_by_purpose() {
         let (one, other) = (vault(&key(1)), vault(&key(2)));
         assert_eq!(one.derive("a", "x"), one.derive("a", "x"));
         let all = [
@@ -256,15 +264,15 @@ mod tests {
             one.derive("a x", ""),
             one.derive("", "a x"),
             other.derive("a", "x"),
-            hex(&keyed(&[1; KEY_LENGTH], "x")),
-            hex(&keyed(&[1; KEY_LENGTH], SEALING)),
+            hex(&hmac_sha256(&[1; KEY_LENGTH], "x")),
+            hex(&hmac_sha256(&[1; KEY_LENGTH], SEALING_PURPOSE)),
         ];
         let different: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());
     }
 
     #[test]
-    fn keys_are_32_bytes() {
+    fn key_of_wrong_length_is_rejected() {
         for bad in ["", "x", "AAAA", &format!("{},", key(1))] {
             assert_eq!(Vault::new(&SecretString::from(bad)).err(), Some(VaultError::BadKey), "{bad}");
         }

@@ -13,11 +13,11 @@ use crate::tx::{Tx, dialect, execute, fetch_optional};
 mod checkout;
 mod deletion;
 mod lists;
-mod replaced;
+mod replaced_configuration;
 mod secrets;
 
 pub use checkout::BotRow;
-pub use replaced::Replaced;
+pub use replaced_configuration::ReplacedConfiguration;
 pub use secrets::Secrets;
 
 #[derive(FromRow)]
@@ -143,7 +143,7 @@ impl TryFrom<Row> for Assistant {
                 model_id: row.model_id,
                 callback_url: row.webhook_url,
             },
-            undone,
+            undo_reason: undone,
             id: row.id,
             user_id: row.user_id,
             sequence: row.sequence,
@@ -154,7 +154,7 @@ impl TryFrom<Row> for Assistant {
     }
 }
 
-fn one(row: Option<Row>) -> Result<Option<Assistant>, StoreError> {
+fn read_optional(row: Option<Row>) -> Result<Option<Assistant>, StoreError> {
     row.map(Assistant::try_from).transpose()
 }
 
@@ -163,8 +163,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn insert_assistant(&mut self, a: &Assistant) -> Result<(), StoreError> {
-        let state = Columns::from(&a.state);
+    pub async fn insert_assistant(&mut self, assistant: &Assistant) -> Result<(), StoreError> {
+        let state = Columns::from(&assistant.state);
         execute!(
             self,
             "insert into assistants (id, user_id, plan, status, worker_name, generation, deadline, worker_url,
@@ -172,28 +172,28 @@ impl Tx {
                     model_id, webhook_url, undo_reason, sequence, version, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                      $22)",
-            a.id,
-            a.user_id,
-            a.mode.as_str(),
+            assistant.id,
+            assistant.user_id,
+            assistant.mode.as_str(),
             state.status,
             state.worker_name,
             state.generation,
             state.deadline,
             state.worker_url,
             state.failure_code,
-            a.payment.status.as_str(),
-            &a.payment.subscription_id,
-            a.payment.current_period_end,
-            a.payment.canceled_at,
-            &a.config.name,
-            a.config.provider.map(Provider::as_str),
-            &a.config.model_id,
-            &a.config.callback_url,
-            a.undone.map(FailureCode::as_str),
-            a.sequence,
-            a.version,
-            a.created_at,
-            a.updated_at,
+            assistant.payment.status.as_str(),
+            &assistant.payment.subscription_id,
+            assistant.payment.current_period_end,
+            assistant.payment.canceled_at,
+            &assistant.config.name,
+            assistant.config.provider.map(Provider::as_str),
+            &assistant.config.model_id,
+            &assistant.config.callback_url,
+            assistant.undo_reason.map(FailureCode::as_str),
+            assistant.sequence,
+            assistant.version,
+            assistant.created_at,
+            assistant.updated_at,
         );
         Ok(())
     }
@@ -202,8 +202,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistant(&mut self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
-        one(fetch_optional!(self, Row, select!("where id = $1"), id))
+    pub async fn find_assistant(&mut self, id: AssistantId) -> Result<Option<Assistant>, StoreError> {
+        read_optional(fetch_optional!(self, Row, select!("where id = $1"), id))
     }
 
     /// Finds an assistant and locks its row until the transaction ends.
@@ -214,18 +214,18 @@ impl Tx {
         // A writer on SQLite has locked the whole database.
         let sql =
             dialect!(self, sqlite: select!("where id = $1"), postgres: select!("where id = $1 for update"));
-        one(fetch_optional!(self, Row, sql, id))
+        read_optional(fetch_optional!(self, Row, sql, id))
     }
 
     /// Finds the assistant that a Polar subscription pays for.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistant_by_subscription(
+    pub async fn find_assistant_by_subscription(
         &mut self,
         subscription: &str,
     ) -> Result<Option<Assistant>, StoreError> {
-        one(fetch_optional!(
+        read_optional(fetch_optional!(
             self,
             Row,
             select!("where subscription_id = $1 order by id limit 1"),
@@ -238,8 +238,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn update_assistant(&mut self, a: &mut Assistant) -> Result<bool, StoreError> {
-        let state = Columns::from(&a.state);
+    pub async fn update_assistant(&mut self, assistant: &mut Assistant) -> Result<bool, StoreError> {
+        let state = Columns::from(&assistant.state);
         let written = execute!(
             self,
             "update assistants set status = $3, worker_name = $4, generation = $5, deadline = $6, worker_url = $7,
@@ -247,27 +247,27 @@ impl Tx {
                     canceled_at = $12, name = $13, provider = $14, model_id = $15, webhook_url = $16, sequence = $17,
                     updated_at = $18, undo_reason = $19, version = version + 1
              where id = $1 and version = $2",
-            a.id,
-            a.version,
+            assistant.id,
+            assistant.version,
             state.status,
             state.worker_name,
             state.generation,
             state.deadline,
             state.worker_url,
             state.failure_code,
-            a.payment.status.as_str(),
-            &a.payment.subscription_id,
-            a.payment.current_period_end,
-            a.payment.canceled_at,
-            &a.config.name,
-            a.config.provider.map(Provider::as_str),
-            &a.config.model_id,
-            &a.config.callback_url,
-            a.sequence,
-            a.updated_at,
-            a.undone.map(FailureCode::as_str),
+            assistant.payment.status.as_str(),
+            &assistant.payment.subscription_id,
+            assistant.payment.current_period_end,
+            assistant.payment.canceled_at,
+            &assistant.config.name,
+            assistant.config.provider.map(Provider::as_str),
+            &assistant.config.model_id,
+            &assistant.config.callback_url,
+            assistant.sequence,
+            assistant.updated_at,
+            assistant.undo_reason.map(FailureCode::as_str),
         );
-        a.version += i64::from(written == 1);
+        assistant.version += i64::from(written == 1);
         Ok(written == 1)
     }
 }

@@ -1,7 +1,7 @@
 //! The model lists that were last read from providers.
 
 use reef_domain::Timestamp;
-use reef_domain::catalog::Listed;
+use reef_domain::catalog::ListedModel;
 use sqlx::types::Json;
 
 use crate::error::StoreError;
@@ -12,7 +12,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn catalog_fetched_at(&mut self, source: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn find_catalog_fetched_at(&mut self, source: &str) -> Result<Option<Timestamp>, StoreError> {
         let row: Option<(Timestamp,)> =
             fetch_optional!(self, (Timestamp,), "select fetched_at from catalogs where source = $1", source);
         Ok(row.map(|(at,)| at))
@@ -22,10 +22,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], also when the stored list cannot be parsed.
-    pub async fn catalog(&mut self, source: &str) -> Result<Option<(Vec<Listed>, Timestamp)>, StoreError> {
-        let row: Option<(Json<Vec<Listed>>, Timestamp)> = fetch_optional!(
+    pub async fn find_catalog(
+        &mut self,
+        source: &str,
+    ) -> Result<Option<(Vec<ListedModel>, Timestamp)>, StoreError> {
+        let row: Option<(Json<Vec<ListedModel>>, Timestamp)> = fetch_optional!(
             self,
-            (Json<Vec<Listed>>, Timestamp),
+            (Json<Vec<ListedModel>>, Timestamp),
             "select models, fetched_at from catalogs where source = $1",
             source,
         );
@@ -36,10 +39,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_catalog(
+    pub async fn upsert_catalog(
         &mut self,
         source: &str,
-        models: &[Listed],
+        models: &[ListedModel],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         execute!(

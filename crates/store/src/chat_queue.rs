@@ -12,7 +12,7 @@ const ALBUM_PARTS_MAX: i64 = 50;
 
 /// One part of an album.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct AlbumRow {
+pub struct AlbumPartRow {
     /// Telegram's number of the update.
     pub update_id: i64,
     /// The update as JSON; empty once it is done.
@@ -27,7 +27,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn due_chats(
+    pub async fn list_due_chats(
         &mut self,
         now: Timestamp,
         limit: i64,
@@ -51,7 +51,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn next_due_update(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn find_next_retry_at(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let row: Option<(Option<Timestamp>,)> = fetch_optional!(
             self,
             (Option<Timestamp>,),
@@ -88,15 +88,15 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn album_parts(
+    pub async fn list_album_parts(
         &mut self,
         assistant: AssistantId,
         chat: i64,
         media_group_id: &str,
-    ) -> Result<Vec<AlbumRow>, StoreError> {
+    ) -> Result<Vec<AlbumPartRow>, StoreError> {
         Ok(fetch_all!(
             self,
-            AlbumRow,
+            AlbumPartRow,
             "select update_id, body, sent_parts from bot_updates
              where assistant_id = $1 and chat_id = $2 and media_group_id = $3 order by update_id limit $4",
             assistant,

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use crate::error::StoreError;
-use crate::tx::{Tx, in_time};
+use crate::tx::{Tx, with_timeout};
 
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// When PostgreSQL gives up a client that has disappeared. Without this, the row locks of its last transaction would
 /// block everyone else for hours. (Client connection defaults, and the TCP settings.)
-const FORSAKEN: [(&str, &str); 5] = [
+const DEAD_PEER_OPTIONS: [(&str, &str); 5] = [
     ("idle_in_transaction_session_timeout", "15s"),
     ("lock_timeout", "8s"),
     ("tcp_keepalives_idle", "10"),
@@ -62,7 +62,8 @@ impl Store {
                 .journal_mode(SqliteJournalMode::Wal)
                 // With WAL commits survive the death of the process. Only a power failure may lose the last ones.
                 .synchronous(SqliteSynchronous::Normal);
-            crate::private::database(options.get_filename()).map_err(StoreError::Folder)?;
+            crate::file_permissions::create_private_database(options.get_filename())
+                .map_err(StoreError::File)?;
             let pool = |connections| {
                 SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
             };
@@ -80,7 +81,7 @@ impl Store {
         options: PgConnectOptions,
         connections: u32,
     ) -> Result<Self, StoreError> {
-        let options = options.options(FORSAKEN);
+        let options = options.options(DEAD_PEER_OPTIONS);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -121,7 +122,7 @@ impl Store {
         let sql = "select count(*) from _sqlx_migrations where version = 1 and description <> 'initial'";
         let (count,): (i64,) = match self {
             Self::Sqlite { write, .. } => sqlx::query_as(sql).fetch_one(write).await?,
-            Self::Postgres(pool) => in_time(sqlx::query_as(sql).fetch_one(pool)).await?,
+            Self::Postgres(pool) => with_timeout(sqlx::query_as(sql).fetch_one(pool)).await?,
         };
         Ok(count > 0)
     }
@@ -133,7 +134,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
+            Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
         })
     }
 
@@ -144,7 +145,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(in_time(pool.begin()).await?),
+            Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
         })
     }
 
@@ -161,11 +162,11 @@ impl Store {
             .create_new(true)
             .mode(0o600)
             .open(to)
-            .and_then(|_| crate::private::file(to))
-            .map_err(StoreError::Folder)?;
+            .and_then(|_| crate::file_permissions::restrict_file(to))
+            .map_err(StoreError::File)?;
         let copied = sqlx::query("vacuum into $1").bind(to.to_string_lossy()).execute(write).await;
         let durable = match copied {
-            Ok(_) => std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::Folder),
+            Ok(_) => std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::File),
             Err(error) => Err(error.into()),
         };
         if durable.is_err() {

@@ -65,8 +65,8 @@ pub struct DeliveryRow {
 /// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
-pub struct Attempt {
-    pub tried_at: Timestamp,
+pub struct AttemptOutcome {
+    pub started_at: Timestamp,
     /// Where the delivery stands after this attempt.
     pub state: DeliveryState,
     /// The HTTP status, if there was one.
@@ -82,10 +82,8 @@ pub struct AttemptRow {
     pub delivery_id: DeliveryId,
     /// Counted from 1; continues when the delivery is sent again.
     pub number: i64,
-    #[sqlx(rename = "started_at")]
-    pub tried_at: Timestamp,
-    #[sqlx(rename = "duration_ms")]
-    pub took_ms: i64,
+    pub started_at: Timestamp,
+    pub duration_ms: i64,
     /// The HTTP status, if there was one.
     pub status: Option<i64>,
     /// Why the attempt failed, for customers to read.
@@ -157,7 +155,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError> {
+    pub async fn find_delivery(&mut self, id: DeliveryId) -> Result<Option<DeliveryRow>, StoreError> {
         let row: Option<Row> = fetch_optional!(self, Row, "select * from deliveries where id = $1", id);
         row.map(DeliveryRow::try_from).transpose()
     }
@@ -166,10 +164,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn record_attempt(
+    pub async fn record_delivery_attempt(
         &mut self,
         id: DeliveryId,
-        attempt: &Attempt,
+        attempt: &AttemptOutcome,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let finished = (attempt.state != DeliveryState::Pending).then_some(now);
@@ -183,15 +181,15 @@ impl Tx {
             &attempt.error,
             finished,
         );
-        let took_ms = i64::try_from(now.since(attempt.tried_at).as_millis()).unwrap_or(i64::MAX);
+        let duration_ms = i64::try_from(now.since(attempt.started_at).as_millis()).unwrap_or(i64::MAX);
         execute!(
             self,
             "insert into delivery_attempts (delivery_id, number, started_at, duration_ms, status, error)
              select id, (select coalesce(max(number), 0) + 1 from delivery_attempts where delivery_id = $1), $2, $3, $4, $5
              from deliveries where id = $1",
             id,
-            attempt.tried_at,
-            took_ms,
+            attempt.started_at,
+            duration_ms,
             attempt.status,
             &attempt.error,
         );
@@ -209,7 +207,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn attempts_of(
+    pub async fn list_delivery_attempts(
         &mut self,
         assistant: AssistantId,
         deliveries: i64,
@@ -243,7 +241,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn deliveries_of(
+    pub async fn list_deliveries(
         &mut self,
         assistant: AssistantId,
         limit: i64,

@@ -29,7 +29,7 @@ pub enum StoreError {
     UnsupportedUrl,
     /// A file or directory of the database could not be created.
     #[error("a file or directory of the database could not be created")]
-    Folder(#[source] std::io::Error),
+    File(#[source] std::io::Error),
 }
 
 impl StoreError {

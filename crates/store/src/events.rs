@@ -18,7 +18,7 @@ pub enum EventKind {
     /// The assistant was deleted.
     Deleted,
     /// The model credit of a managed assistant is exhausted. No webhook is sent for this.
-    CreditUsedUp,
+    CreditExhausted,
     /// The configuration was edited after activation. It has no callback.
     ConfigurationChanged,
     /// A change of a running assistant was undone because its deployment failed. It has no callback.
@@ -33,7 +33,7 @@ impl EventKind {
             Self::StatusChanged => "assistant.status_changed",
             Self::PaymentFlagged => "assistant.payment_flagged",
             Self::Deleted => "assistant.deleted",
-            Self::CreditUsedUp => "assistant.credit_used_up",
+            Self::CreditExhausted => "assistant.credit_used_up",
             Self::ConfigurationChanged => "assistant.configuration_changed",
             Self::ChangeUndone => "assistant.change_undone",
         }
@@ -44,7 +44,7 @@ impl EventKind {
             Self::StatusChanged,
             Self::PaymentFlagged,
             Self::Deleted,
-            Self::CreditUsedUp,
+            Self::CreditExhausted,
             Self::ConfigurationChanged,
             Self::ChangeUndone,
         ]
@@ -139,7 +139,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn events_of(
+    pub async fn list_events(
         &mut self,
         assistant: AssistantId,
         limit: i64,
@@ -158,7 +158,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn events_after(
+    pub async fn list_events_after(
         &mut self,
         assistant: AssistantId,
         sequence: i64,

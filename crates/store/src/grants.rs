@@ -9,25 +9,24 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 /// One assistant of a grant.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
-pub struct GrantedRow {
+pub struct GrantRow {
     pub grant_id: GrantId,
     pub assistant_id: AssistantId,
     /// The same id, unless the assistant was deleted.
-    #[sqlx(rename = "existing_assistant_id")]
-    pub found: Option<AssistantId>,
+    pub existing_assistant_id: Option<AssistantId>,
     /// The name of the assistant, if it has one.
     pub name: Option<String>,
 }
 
 /// A user has at most 200 listed keys with 20 assistants each.
-const ALL_MAX: i64 = 4000;
+const GRANTS_MAX: i64 = 4000;
 
 impl Tx {
     /// Adds an assistant to a grant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn grant(
+    pub async fn insert_grant(
         &mut self,
         grant: GrantId,
         user: UserId,
@@ -58,15 +57,15 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn grants_of(&mut self, user: UserId) -> Result<Vec<GrantedRow>, StoreError> {
+    pub async fn list_grants(&mut self, user: UserId) -> Result<Vec<GrantRow>, StoreError> {
         Ok(fetch_all!(
             self,
-            GrantedRow,
+            GrantRow,
             "select g.grant_id, g.assistant_id, a.id as existing_assistant_id, a.name from api_key_grants g
              left join assistants a on a.id = g.assistant_id and a.user_id = g.user_id
              where g.user_id = $1 order by g.grant_id, g.assistant_id limit $2",
             user,
-            ALL_MAX,
+            GRANTS_MAX,
         ))
     }
 }

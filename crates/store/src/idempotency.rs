@@ -9,15 +9,13 @@ use crate::tx::{Tx, execute, fetch_optional};
 
 /// An earlier request with the same idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct EarlierRequest {
+pub struct IdempotencyKeyRow {
     /// A hash of its method, path and body.
     pub fingerprint: Vec<u8>,
     /// The status of its saved response; `None` while it runs.
-    #[sqlx(rename = "response_status")]
-    pub status: Option<i64>,
+    pub response_status: Option<i64>,
     /// The body of its saved response.
-    #[sqlx(rename = "response_body")]
-    pub body: Option<String>,
+    pub response_body: Option<String>,
 }
 
 impl Tx {
@@ -33,8 +31,8 @@ impl Tx {
         fingerprint: &[u8],
         now: Timestamp,
         lease_until: Timestamp,
-        expired: Timestamp,
-    ) -> Result<Option<EarlierRequest>, StoreError> {
+        expired_before: Timestamp,
+    ) -> Result<Option<IdempotencyKeyRow>, StoreError> {
         let claimed = execute!(
             self,
             "insert into idempotency_keys (user_id, key, fingerprint, lease_until, created_at)
@@ -48,14 +46,14 @@ impl Tx {
             fingerprint,
             lease_until,
             now,
-            expired,
+            expired_before,
         );
         if claimed == 1 {
             return Ok(None);
         }
         Ok(fetch_optional!(
             self,
-            EarlierRequest,
+            IdempotencyKeyRow,
             "select fingerprint, response_status, response_body from idempotency_keys
              where user_id = $1 and key = $2",
             user,
@@ -67,7 +65,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn extend_idempotency_lease(
+    pub async fn renew_idempotency_lease(
         &mut self,
         user: UserId,
         key: &str,
@@ -90,7 +88,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn keep_answer(
+    pub async fn save_response(
         &mut self,
         user: UserId,
         key: &str,
@@ -115,7 +113,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_idempotency(&mut self, user: UserId, limit: i64) -> Result<i64, StoreError> {
+    pub async fn count_idempotency_keys(&mut self, user: UserId, limit: i64) -> Result<i64, StoreError> {
         let row: Option<(i64,)> = fetch_optional!(
             self,
             (i64,),
@@ -130,7 +128,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn forget_refusals(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
+    pub async fn prune_error_responses(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
             "delete from idempotency_keys where user_id = $1 and response_status >= 400 and (created_at, key) <=
@@ -145,7 +143,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn free_idempotency_key(
+    pub async fn release_idempotency_key(
         &mut self,
         user: UserId,
         key: &str,
@@ -167,7 +165,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn free_idempotency_keys(&mut self) -> Result<u64, StoreError> {
+    pub async fn release_idempotency_keys(&mut self) -> Result<u64, StoreError> {
         Ok(execute!(self, "delete from idempotency_keys where response_status is null"))
     }
 
@@ -175,7 +173,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn prune_idempotency(&mut self, expired: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from idempotency_keys where created_at <= $1", expired))
+    pub async fn prune_idempotency_keys(&mut self, expired_before: Timestamp) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from idempotency_keys where created_at <= $1", expired_before))
     }
 }

@@ -26,7 +26,7 @@ pub struct NewJob {
     /// The W3C trace context that the job continues.
     pub traceparent: Option<String>,
     /// Jobs of a kind with the same key share a part of its concurrency limit; `None` for no such limit.
-    pub share: Option<String>,
+    pub concurrency_key: Option<String>,
 }
 
 /// A job that this process has claimed.
@@ -88,7 +88,7 @@ impl Tx {
             job.run_at,
             now,
             &job.traceparent,
-            &job.share,
+            &job.concurrency_key,
         );
         Ok(())
     }
@@ -127,14 +127,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn claim_jobs_in_shares(
+    pub async fn claim_jobs_fairly(
         &mut self,
         kind: &str,
         token: Uuid,
         now: Timestamp,
         until: Timestamp,
         limit: i64,
-        per_share: i64,
+        per_key: i64,
     ) -> Result<Vec<JobRow>, StoreError> {
         /// The due jobs, ordered by how many jobs with their key would be held with them.
         macro_rules! due_within_limits {
@@ -166,14 +166,17 @@ impl Tx {
              returning id, kind, payload, attempts, created_at, traceparent"
         );
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
-        Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit, per_share))
+        Ok(fetch_all!(self, JobRow, sql, kind, token, now, until, limit, per_key))
     }
 
     /// Lists when the next job of each kind is due, as `(kind, time)`. A leased job is due when its lease ends.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn next_jobs(&mut self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    pub async fn list_next_job_times(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Timestamp)>, StoreError> {
         Ok(fetch_all!(
             self,
             (String, Timestamp),
@@ -187,20 +190,20 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn extend_lease(
+    pub async fn renew_job_lease(
         &mut self,
         id: JobId,
         token: Uuid,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let kept = execute!(
+        let renewed = execute!(
             self,
             "update jobs set lease_until = $3 where id = $1 and lease_token = $2",
             id,
             token,
             until
         );
-        Ok(kept == 1)
+        Ok(renewed == 1)
     }
 
     /// Deletes a finished job. If it was enqueued again while it ran, it is released to run once more instead.
@@ -208,13 +211,13 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn finish_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
-        let gone = execute!(
+        let deleted = execute!(
             self,
             "delete from jobs where id = $1 and lease_token = $2 and rerun_requests = 0",
             id,
             token
         );
-        if gone == 0 {
+        if deleted == 0 {
             execute!(
                 self,
                 "update jobs set lease_token = null, lease_until = null, attempts = 0
@@ -254,7 +257,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn hand_back_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
+    pub async fn release_job(&mut self, id: JobId, token: Uuid) -> Result<(), StoreError> {
         execute!(
             self,
             "update jobs set lease_token = null, lease_until = null, attempts = attempts - 1
@@ -270,7 +273,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn bury_job(
+    pub async fn mark_job_dead(
         &mut self,
         id: JobId,
         token: Uuid,
@@ -295,7 +298,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn prune_buried_jobs(&mut self, kind: &str, before: Timestamp) -> Result<u64, StoreError> {
+    pub async fn prune_dead_jobs(&mut self, kind: &str, before: Timestamp) -> Result<u64, StoreError> {
         Ok(execute!(self, "delete from jobs where kind = $1 and dead_at < $2", kind, before))
     }
 
@@ -312,10 +315,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn put_job_off(
+    pub async fn reschedule_job(
         &mut self,
         dedup_key: &str,
-        until: Timestamp,
+        run_at: Timestamp,
         now: Timestamp,
     ) -> Result<Option<JobId>, StoreError> {
         let row: Option<(JobId,)> = fetch_optional!(
@@ -324,7 +327,7 @@ impl Tx {
             "update jobs set run_at = $2
              where dedup_key = $1 and run_at > $3 and lease_token is null and dead_at is null returning id",
             dedup_key,
-            until,
+            run_at,
             now,
         );
         Ok(row.map(|(id,)| id))
@@ -334,7 +337,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_jobs_ahead(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
+    pub async fn count_scheduled_jobs(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
         let row: Option<(i64,)> = fetch_optional!(
             self,
             (i64,),
@@ -351,7 +354,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_jobs_running(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
+    pub async fn count_running_jobs(&mut self, prefix: &str, now: Timestamp) -> Result<i64, StoreError> {
         let row: Option<(i64,)> = fetch_optional!(
             self,
             (i64,),
@@ -367,7 +370,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn free_all_leases(&mut self) -> Result<u64, StoreError> {
+    pub async fn release_job_leases(&mut self) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
             "update jobs set lease_token = null, lease_until = null where lease_token is not null"
@@ -378,7 +381,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn job_due(&mut self, dedup_key: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn find_job_run_at(&mut self, dedup_key: &str) -> Result<Option<Timestamp>, StoreError> {
         let row: Option<(Timestamp,)> = fetch_optional!(
             self,
             (Timestamp,),
@@ -406,7 +409,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_jobs(&mut self) -> Result<(i64, i64), StoreError> {
+    pub async fn count_open_and_dead_jobs(&mut self) -> Result<(i64, i64), StoreError> {
         let row: Option<(i64, i64)> =
             fetch_optional!(self, (i64, i64), "select count(*) - count(dead_at), count(dead_at) from jobs",);
         Ok(row.unwrap_or_default())
@@ -416,7 +419,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn open_jobs(&mut self) -> Result<Vec<OpenJobs>, StoreError> {
+    pub async fn list_open_jobs(&mut self) -> Result<Vec<OpenJobs>, StoreError> {
         Ok(fetch_all!(
             self,
             OpenJobs,

@@ -12,16 +12,14 @@ use crate::tx::{Tx, execute, fetch_optional};
 pub struct RequestCount {
     pub count: i64,
     /// When the window ends.
-    #[sqlx(rename = "window_ends_at")]
-    pub ends_at: Timestamp,
+    pub window_ends_at: Timestamp,
 }
 
 /// Attempts in a row that have not succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
-pub struct Tries {
-    #[sqlx(rename = "attempts")]
-    pub count: i64,
+pub struct ThrottleRow {
+    pub attempts: i64,
     /// No attempt is allowed before then.
     pub blocked_until: Option<Timestamp>,
 }
@@ -31,7 +29,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn request_count(
+    pub async fn find_request_count(
         &mut self,
         subject: &str,
         now: Timestamp,
@@ -50,11 +48,11 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn add_requests(
+    pub async fn record_requests(
         &mut self,
         subject: &str,
         count: i64,
-        ends_at: Timestamp,
+        window_ends_at: Timestamp,
         now: Timestamp,
     ) -> Result<RequestCount, StoreError> {
         let sum = fetch_optional!(
@@ -69,10 +67,10 @@ impl Tx {
              returning count, window_ends_at",
             subject,
             count,
-            ends_at,
+            window_ends_at,
             now,
         );
-        Ok(sum.unwrap_or(RequestCount { count, ends_at }))
+        Ok(sum.unwrap_or(RequestCount { count, window_ends_at }))
     }
 
     /// Counts an attempt of `subject`, and returns how many there have been in a row. The row expires at `expires_at`
@@ -81,16 +79,16 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_try(
+    pub async fn record_throttle_attempt(
         &mut self,
         subject: &str,
-        owner: Option<&str>,
+        account: Option<&str>,
         now: Timestamp,
-        forgotten_at: Timestamp,
-    ) -> Result<Tries, StoreError> {
-        let tries = fetch_optional!(
+        expires_at: Timestamp,
+    ) -> Result<ThrottleRow, StoreError> {
+        let throttle = fetch_optional!(
             self,
-            Tries,
+            ThrottleRow,
             "insert into throttles (subject, account, attempts, expires_at) values ($1, $4, 1, $3)
              on conflict (subject) do update set
                     account = excluded.account,
@@ -100,17 +98,17 @@ impl Tx {
              returning attempts, blocked_until",
             subject,
             now,
-            forgotten_at,
-            owner,
+            expires_at,
+            account,
         );
-        Ok(tries.unwrap_or(Tries { count: 1, blocked_until: None }))
+        Ok(throttle.unwrap_or(ThrottleRow { attempts: 1, blocked_until: None }))
     }
 
     /// Allows no attempt of `subject` before `until`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn block_tries(&mut self, subject: &str, until: Timestamp) -> Result<(), StoreError> {
+    pub async fn block_throttle(&mut self, subject: &str, until: Timestamp) -> Result<(), StoreError> {
         execute!(self, "update throttles set blocked_until = $2 where subject = $1", subject, until);
         Ok(())
     }
@@ -119,7 +117,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn take_back_try(&mut self, subject: &str) -> Result<(), StoreError> {
+    pub async fn release_throttle_attempt(&mut self, subject: &str) -> Result<(), StoreError> {
         execute!(
             self,
             "update throttles set attempts = attempts - 1, blocked_until = null where subject = $1 and attempts > 0",
@@ -132,7 +130,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn forget_tries(&mut self, subject: &str) -> Result<(), StoreError> {
+    pub async fn reset_throttle(&mut self, subject: &str) -> Result<(), StoreError> {
         execute!(self, "delete from throttles where subject = $1", subject);
         Ok(())
     }
@@ -141,8 +139,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn forget_tries_against(&mut self, owner: &str) -> Result<(), StoreError> {
-        execute!(self, "delete from throttles where account = $1", owner);
+    pub async fn reset_account_throttles(&mut self, account: &str) -> Result<(), StoreError> {
+        execute!(self, "delete from throttles where account = $1", account);
         Ok(())
     }
 
@@ -152,7 +150,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn prune_limits(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         let counts = execute!(self, "delete from request_counts where window_ends_at <= $1", now);
-        let tries = execute!(self, "delete from throttles where expires_at <= $1", now);
-        Ok(counts + tries)
+        let throttles = execute!(self, "delete from throttles where expires_at <= $1", now);
+        Ok(counts + throttles)
     }
 }

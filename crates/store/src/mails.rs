@@ -17,15 +17,15 @@ pub enum MailKind {
     /// Asks the owner of a new address to confirm a change of address.
     ChangeAddress,
     /// Notifies the current address that a change was asked for.
-    AddressChanging,
+    AddressChangeRequested,
     /// Notifies the old address that it was replaced.
     AddressChanged,
     /// The password was changed or reset.
     PasswordChanged,
     /// Two-factor authentication was turned on.
-    TwoStepOn,
+    TwoFactorEnabled,
     /// Two-factor authentication was turned off.
-    TwoStepOff,
+    TwoFactorDisabled,
     /// New recovery codes replaced the old ones.
     RecoveryCodesReplaced,
     /// An API key was created.
@@ -53,11 +53,11 @@ impl MailKind {
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
-        Self::AddressChanging,
+        Self::AddressChangeRequested,
         Self::AddressChanged,
         Self::PasswordChanged,
-        Self::TwoStepOn,
-        Self::TwoStepOff,
+        Self::TwoFactorEnabled,
+        Self::TwoFactorDisabled,
         Self::RecoveryCodesReplaced,
         Self::KeyCreated,
         Self::KeyRotated,
@@ -77,11 +77,11 @@ impl MailKind {
             Self::ConfirmAddress => "confirm_address",
             Self::ResetPassword => "reset_password",
             Self::ChangeAddress => "change_address",
-            Self::AddressChanging => "address_change_requested",
+            Self::AddressChangeRequested => "address_change_requested",
             Self::AddressChanged => "address_changed",
             Self::PasswordChanged => "password_changed",
-            Self::TwoStepOn => "two_factor_enabled",
-            Self::TwoStepOff => "two_factor_disabled",
+            Self::TwoFactorEnabled => "two_factor_enabled",
+            Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodesReplaced => "recovery_codes_replaced",
             Self::KeyCreated => "key_created",
             Self::KeyRotated => "key_rotated",
@@ -229,7 +229,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn mail(&mut self, id: MailId) -> Result<Option<MailRow>, StoreError> {
+    pub async fn find_mail(&mut self, id: MailId) -> Result<Option<MailRow>, StoreError> {
         let row = fetch_optional!(self, Row, "select * from mails where id = $1", id);
         row.map(MailRow::try_from).transpose()
     }
@@ -260,7 +260,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn mail_sent(&mut self, id: MailId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_mail_sent(&mut self, id: MailId, now: Timestamp) -> Result<(), StoreError> {
         execute!(self, "update mails set sent_at = $2, token = null where id = $1", id, now);
         Ok(())
     }
@@ -269,7 +269,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn destroy_mail_secret(&mut self, id: MailId) -> Result<(), StoreError> {
+    pub async fn delete_mail_secret(&mut self, id: MailId) -> Result<(), StoreError> {
         execute!(self, "update mails set token = null where id = $1", id);
         Ok(())
     }
@@ -327,7 +327,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn mail_token(
+    pub async fn find_mail_token(
         &mut self,
         hash: &[u8],
         purpose: TokenPurpose,
@@ -348,7 +348,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn take_mail_token(
+    pub async fn consume_mail_token(
         &mut self,
         hash: &[u8],
         purpose: TokenPurpose,
@@ -370,7 +370,11 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn void_mail_tokens(&mut self, user: UserId, purpose: TokenPurpose) -> Result<u64, StoreError> {
+    pub async fn revoke_mail_tokens(
+        &mut self,
+        user: UserId,
+        purpose: TokenPurpose,
+    ) -> Result<u64, StoreError> {
         let sql = "delete from mail_tokens where user_id = $1 and purpose = $2";
         Ok(execute!(self, sql, user, purpose.as_str()))
     }

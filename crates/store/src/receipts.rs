@@ -15,7 +15,7 @@ pub struct ReceiptRow {
     pub assistant_id: AssistantId,
     pub user_id: UserId,
     pub name: String,
-    pub mode: ApiMode,
+    pub plan: ApiMode,
     /// The status before the deletion.
     pub status: Status,
     /// `None` if it was never activated.
@@ -54,7 +54,7 @@ impl TryFrom<Row> for ReceiptRow {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let corrupt = || StoreError::corrupt("receipts", row.assistant_id);
         Ok(Self {
-            mode: ApiMode::parse(&row.plan).ok_or_else(corrupt)?,
+            plan: ApiMode::parse(&row.plan).ok_or_else(corrupt)?,
             status: Status::parse(&row.status).ok_or_else(corrupt)?,
             payment_status: PaymentStatus::parse(&row.payment_status).ok_or_else(corrupt)?,
             assistant_id: row.assistant_id,
@@ -76,26 +76,26 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn insert_receipt(&mut self, r: &ReceiptRow) -> Result<(), StoreError> {
+    pub async fn insert_receipt(&mut self, receipt: &ReceiptRow) -> Result<(), StoreError> {
         execute!(
             self,
             "insert into receipts (assistant_id, user_id, name, plan, status, worker_name, had_bot_token, had_model_key,
                                    managed_key_hash, payment_status, subscription_id, current_period_end, deleted_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              on conflict (assistant_id) do nothing",
-            r.assistant_id,
-            r.user_id,
-            &r.name,
-            r.mode.as_str(),
-            r.status.as_str(),
-            &r.worker_name,
-            r.had_bot_token,
-            r.had_model_key,
-            &r.managed_key_hash,
-            r.payment_status.as_str(),
-            &r.subscription_id,
-            r.current_period_end,
-            r.deleted_at,
+            receipt.assistant_id,
+            receipt.user_id,
+            &receipt.name,
+            receipt.plan.as_str(),
+            receipt.status.as_str(),
+            &receipt.worker_name,
+            receipt.had_bot_token,
+            receipt.had_model_key,
+            &receipt.managed_key_hash,
+            receipt.payment_status.as_str(),
+            &receipt.subscription_id,
+            receipt.current_period_end,
+            receipt.deleted_at,
         );
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn receipt(&mut self, id: AssistantId) -> Result<Option<ReceiptRow>, StoreError> {
+    pub async fn find_receipt(&mut self, id: AssistantId) -> Result<Option<ReceiptRow>, StoreError> {
         let row: Option<Row> =
             fetch_optional!(self, Row, "select * from receipts where assistant_id = $1", id);
         row.map(ReceiptRow::try_from).transpose()
@@ -114,7 +114,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn receipts_of(
+    pub async fn list_receipts(
         &mut self,
         user: UserId,
         (deleted_at, id): (Timestamp, AssistantId),

@@ -17,8 +17,7 @@ pub struct RevocationRow {
     pub assistant_id: Option<AssistantId>,
     /// One of `deleted`, `duplicate`, `late`, `refunded`.
     pub reason: String,
-    #[sqlx(rename = "requested_at")]
-    pub asked_at: Timestamp,
+    pub requested_at: Timestamp,
     /// When Polar confirmed that it has ended.
     pub confirmed_at: Option<Timestamp>,
 }
@@ -28,7 +27,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn begin_revocation(
+    pub async fn insert_revocation(
         &mut self,
         subscription: &str,
         assistant: AssistantId,
@@ -65,7 +64,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn revocation(&mut self, subscription: &str) -> Result<Option<RevocationRow>, StoreError> {
+    pub async fn find_revocation(&mut self, subscription: &str) -> Result<Option<RevocationRow>, StoreError> {
         Ok(fetch_optional!(
             self,
             RevocationRow,
@@ -79,7 +78,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn revocations_of(
+    pub async fn list_revocations(
         &mut self,
         assistant: AssistantId,
         limit: i64,
@@ -98,7 +97,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn open_revocations(&mut self) -> Result<(i64, Option<Timestamp>), StoreError> {
+    pub async fn count_open_revocations(&mut self) -> Result<(i64, Option<Timestamp>), StoreError> {
         let row: Option<(i64, Option<Timestamp>)> = fetch_optional!(
             self,
             (i64, Option<Timestamp>),

@@ -12,9 +12,9 @@ use crate::tx::{Tx, execute, fetch_all};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealedColumn {
     /// The signing secret of a user.
-    CallbackSecret,
+    SigningSecret,
     /// The previous signing secret of a user.
-    CallbackSecretPrevious,
+    PreviousSigningSecret,
     /// The bot token of an assistant.
     BotToken,
     /// The model key of an assistant.
@@ -68,15 +68,15 @@ pub struct SealedCount {
 }
 
 /// The SQL statements for one column.
-struct Texts {
+struct Statements {
     count: &'static str,
-    others: &'static str,
+    list: &'static str,
     replace: &'static str,
 }
 
 macro_rules! statements {
     ($table:literal, $value:literal, $key:literal) => {
-        Texts {
+        Statements {
             count: concat!(
                 "select substr(",
                 $value,
@@ -86,7 +86,7 @@ macro_rules! statements {
                 $value,
                 " is not null group by 1 order by 1 limit 1000"
             ),
-            others: concat!(
+            list: concat!(
                 "select ",
                 $key,
                 ", ",
@@ -117,8 +117,8 @@ macro_rules! statements {
 impl SealedColumn {
     /// Every column that has sealed values.
     pub const ALL: [Self; 10] = [
-        Self::CallbackSecret,
-        Self::CallbackSecretPrevious,
+        Self::SigningSecret,
+        Self::PreviousSigningSecret,
         Self::BotToken,
         Self::ModelKey,
         Self::ReplacedBotToken,
@@ -133,8 +133,8 @@ impl SealedColumn {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::CallbackSecret => "users.signing_secret",
-            Self::CallbackSecretPrevious => "users.previous_signing_secret",
+            Self::SigningSecret => "users.signing_secret",
+            Self::PreviousSigningSecret => "users.previous_signing_secret",
             Self::BotToken => "assistants.bot_token",
             Self::ModelKey => "assistants.model_key",
             Self::ReplacedBotToken => "replaced_configurations.bot_token",
@@ -146,10 +146,10 @@ impl SealedColumn {
         }
     }
 
-    const fn texts(self) -> Texts {
+    const fn statements(self) -> Statements {
         match self {
-            Self::CallbackSecret => statements!("users", "signing_secret", "id"),
-            Self::CallbackSecretPrevious => statements!("users", "previous_signing_secret", "id"),
+            Self::SigningSecret => statements!("users", "signing_secret", "id"),
+            Self::PreviousSigningSecret => statements!("users", "previous_signing_secret", "id"),
             Self::BotToken => statements!("assistants", "bot_token", "id"),
             Self::ModelKey => statements!("assistants", "model_key", "id"),
             Self::ReplacedBotToken => statements!("replaced_configurations", "bot_token", "assistant_id"),
@@ -167,12 +167,12 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn count_sealed(
+    pub async fn count_sealed_values(
         &mut self,
         column: SealedColumn,
         length: i32,
     ) -> Result<Vec<SealedCount>, StoreError> {
-        Ok(fetch_all!(self, SealedCount, column.texts().count, length))
+        Ok(fetch_all!(self, SealedCount, column.statements().count, length))
     }
 
     /// Lists up to `limit` values that do not begin with `prefix`, in the order of their rows, after the first
@@ -180,14 +180,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn sealed_otherwise(
+    pub async fn list_sealed_values_without_prefix(
         &mut self,
         column: SealedColumn,
         prefix: &[u8],
         skip: i64,
         limit: i64,
     ) -> Result<Vec<SealedRow>, StoreError> {
-        let sql = column.texts().others;
+        let sql = column.statements().list;
         let length = i32::try_from(prefix.len()).unwrap_or(i32::MAX);
         Ok(match column {
             SealedColumn::WorkerSettings | SealedColumn::SessionFlash => {
@@ -207,13 +207,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn replace_sealed(
+    pub async fn replace_sealed_value(
         &mut self,
         column: SealedColumn,
         row: &SealedRow,
         sealed: &[u8],
     ) -> Result<bool, StoreError> {
-        let sql = column.texts().replace;
+        let sql = column.statements().replace;
         let changed = match &row.key {
             RowKey::Id(id) => execute!(self, sql, id, &row.sealed, sealed),
             RowKey::Name(name) => execute!(self, sql, name, &row.sealed, sealed),

@@ -18,11 +18,9 @@ pub struct SessionRow {
     /// The data of the session layer, as JSON.
     pub data: String,
     /// The address that it was opened from.
-    #[sqlx(rename = "ip_address")]
-    pub address: Option<String>,
+    pub ip_address: Option<String>,
     /// The browser that it was opened with.
-    #[sqlx(rename = "user_agent")]
-    pub agent: Option<String>,
+    pub user_agent: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     /// Set by `record_session_use` alone; inserts and updates leave it.
@@ -42,8 +40,8 @@ impl Tx {
             &row.id,
             row.user_id,
             &row.data,
-            &row.address,
-            &row.agent,
+            &row.ip_address,
+            &row.user_agent,
             row.created_at,
             row.expires_at,
         );
@@ -54,7 +52,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn save_session(&mut self, row: &SessionRow) -> Result<(), StoreError> {
+    pub async fn update_session(&mut self, row: &SessionRow) -> Result<(), StoreError> {
         execute!(
             self,
             "update sessions set user_id = $2, data = $3, ip_address = $4, user_agent = $5, expires_at = $6
@@ -62,8 +60,8 @@ impl Tx {
             &row.id,
             row.user_id,
             &row.data,
-            &row.address,
-            &row.agent,
+            &row.ip_address,
+            &row.user_agent,
             row.expires_at,
         );
         Ok(())
@@ -73,7 +71,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn session(&mut self, id: &str, now: Timestamp) -> Result<Option<SessionRow>, StoreError> {
+    pub async fn find_session(&mut self, id: &str, now: Timestamp) -> Result<Option<SessionRow>, StoreError> {
         Ok(fetch_optional!(
             self,
             SessionRow,
@@ -101,7 +99,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn sessions_of(
+    pub async fn list_sessions(
         &mut self,
         user: UserId,
         now: Timestamp,
@@ -122,7 +120,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn touch_session(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_session_use(&mut self, id: &str, now: Timestamp) -> Result<(), StoreError> {
         execute!(self, "update sessions set last_used_at = $2 where id = $1", id, now);
         Ok(())
     }
@@ -131,15 +129,15 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn end_other_sessions(&mut self, user: UserId, keep: &str) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from sessions where user_id = $1 and id <> $2", user, keep))
+    pub async fn delete_other_sessions(&mut self, user: UserId, except: &str) -> Result<u64, StoreError> {
+        Ok(execute!(self, "delete from sessions where user_id = $1 and id <> $2", user, except))
     }
 
     /// Deletes all of a user's sessions; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn end_sessions_of(&mut self, user: UserId) -> Result<u64, StoreError> {
+    pub async fn delete_sessions(&mut self, user: UserId) -> Result<u64, StoreError> {
         Ok(execute!(self, "delete from sessions where user_id = $1", user))
     }
 
@@ -156,7 +154,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_flash(
+    pub async fn update_flash(
         &mut self,
         session: &str,
         sealed: &[u8],
@@ -170,7 +168,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn flash(&mut self, session: &str, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn find_flash(&mut self, session: &str, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
         let row: Option<(Option<Vec<u8>>,)> = fetch_optional!(
             self,
             (Option<Vec<u8>>,),

@@ -87,8 +87,8 @@ impl TestStore {
         }
         admin.close().await;
         let schema = Schema { name: schema, options };
-        let in_it = schema.options.clone().options([("search_path", &schema.name)]);
-        let store = Store::connect_postgres(in_it, 4).await.expect("PostgreSQL should answer");
+        let schema_options = schema.options.clone().options([("search_path", &schema.name)]);
+        let store = Store::connect_postgres(schema_options, 4).await.expect("PostgreSQL should answer");
         store.migrate().await.expect("migrations should apply");
         Self { store, folder: None, schema: Some(schema) }
     }

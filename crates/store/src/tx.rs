@@ -8,11 +8,11 @@ use crate::error::StoreError;
 
 /// How long the database may take to answer a statement. After that the network is considered dead; TCP alone would
 /// wait for fifteen minutes.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for an answer of the database, with a time limit.
-pub(crate) async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(ANSWER_TIMEOUT, answer)
+pub(crate) async fn with_timeout<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(STATEMENT_TIMEOUT, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
@@ -33,8 +33,8 @@ impl Tx {
     /// [`StoreError::Database`] when the database refuses. Nothing was changed then.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => in_time(tx.commit()).await?,
-            Self::Postgres(tx) => in_time(tx.commit()).await?,
+            Self::Sqlite(tx) => with_timeout(tx.commit()).await?,
+            Self::Postgres(tx) => with_timeout(tx.commit()).await?,
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ macro_rules! db {
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            $crate::tx::in_time(sqlx::query($sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
+            $crate::tx::with_timeout(sqlx::query($sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
         })
     };
 }
@@ -69,7 +69,7 @@ macro_rules! execute {
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            $crate::tx::in_time(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(conn)).await?
+            $crate::tx::with_timeout(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(conn)).await?
         })
     };
 }
@@ -78,7 +78,7 @@ macro_rules! fetch_optional {
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
         $crate::tx::db!($tx, conn => {
-            $crate::tx::in_time(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(conn)).await?
+            $crate::tx::with_timeout(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(conn)).await?
         })
     };
 }

@@ -42,8 +42,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn put_worker(&mut self, w: &WorkerRow) -> Result<bool, StoreError> {
-        let put = execute!(
+    pub async fn upsert_worker(&mut self, worker: &WorkerRow) -> Result<bool, StoreError> {
+        let written = execute!(
             self,
             "insert into workers (worker_name, assistant_id, generation, settings, polling, poll_offset, started_at)
              values ($1, $2, $3, $4, $5, $6, $7)
@@ -51,22 +51,22 @@ impl Tx {
                     polling = excluded.polling, poll_offset = excluded.poll_offset, started_at = excluded.started_at,
                     poll_lease_until = null, poll_lease_token = null
              where workers.generation <= excluded.generation",
-            &w.worker_name,
-            w.assistant_id,
-            w.generation,
-            &w.settings,
-            w.polling,
-            w.poll_offset,
-            w.started_at,
+            &worker.worker_name,
+            worker.assistant_id,
+            worker.generation,
+            &worker.settings,
+            worker.polling,
+            worker.poll_offset,
+            worker.started_at,
         );
-        Ok(put == 1)
+        Ok(written == 1)
     }
 
     /// Finds a worker by its name.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn worker(&mut self, name: &str) -> Result<Option<WorkerRow>, StoreError> {
+    pub async fn find_worker(&mut self, name: &str) -> Result<Option<WorkerRow>, StoreError> {
         Ok(fetch_optional!(self, WorkerRow, select!("where worker_name = $1"), name))
     }
 
@@ -74,7 +74,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn worker_of(&mut self, assistant: AssistantId) -> Result<Option<WorkerRow>, StoreError> {
+    pub async fn find_worker_by_assistant(
+        &mut self,
+        assistant: AssistantId,
+    ) -> Result<Option<WorkerRow>, StoreError> {
         Ok(fetch_optional!(self, WorkerRow, select!("where assistant_id = $1"), assistant))
     }
 
@@ -83,20 +86,20 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_worker(&mut self, name: &str, generation: i64) -> Result<bool, StoreError> {
-        let gone = execute!(
+        let deleted = execute!(
             self,
             "delete from workers where worker_name = $1 and generation <= $2",
             name,
             generation
         );
-        Ok(gone == 1)
+        Ok(deleted == 1)
     }
 
     /// Lists polling workers that no process polls for.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn unpolled_workers(
+    pub async fn list_unpolled_workers(
         &mut self,
         now: Timestamp,
         limit: i64,
@@ -118,7 +121,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn lease_polling(
+    pub async fn claim_polling_lease(
         &mut self,
         name: &str,
         generation: i64,
@@ -144,7 +147,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn release_polling(&mut self, name: &str, token: Uuid) -> Result<(), StoreError> {
+    pub async fn release_polling_lease(&mut self, name: &str, token: Uuid) -> Result<(), StoreError> {
         execute!(
             self,
             "update workers set poll_lease_until = null, poll_lease_token = null
@@ -160,7 +163,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn rest_polling(
+    pub async fn postpone_polling(
         &mut self,
         name: &str,
         token: Uuid,
@@ -182,7 +185,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn free_polling_leases(&mut self, token: Uuid) -> Result<u64, StoreError> {
+    pub async fn release_other_polling_leases(&mut self, token: Uuid) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
             "update workers set poll_lease_until = null, poll_lease_token = null
@@ -196,14 +199,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_poll_offset(
+    pub async fn update_poll_offset(
         &mut self,
         name: &str,
         generation: i64,
         token: Uuid,
         offset: i64,
     ) -> Result<bool, StoreError> {
-        let noted = execute!(
+        let updated = execute!(
             self,
             "update workers set poll_offset = $4
              where worker_name = $1 and generation = $2 and poll_lease_token = $3",
@@ -212,14 +215,17 @@ impl Tx {
             token,
             offset,
         );
-        Ok(noted == 1)
+        Ok(updated == 1)
     }
 
     /// Lists the runs of the named workers that exist.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn worker_generations(&mut self, names: &[&str]) -> Result<Vec<(String, i64)>, StoreError> {
+    pub async fn list_worker_generations(
+        &mut self,
+        names: &[&str],
+    ) -> Result<Vec<(String, i64)>, StoreError> {
         const SQLITE: &str = "select worker_name, generation from workers
              where worker_name in (select value from json_each($1))";
         const POSTGRES: &str = "select worker_name, generation from workers

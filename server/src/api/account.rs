@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use reef_domain::catalog::{self, Model};
 use reef_domain::wire::{ApiMode, Provider};
-use reef_domain::{Issue, Timestamp, page};
+use reef_domain::{Issue, Timestamp, query};
 use reef_service::{Error, Services};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ApiError;
-use super::auth::KeyHolder;
+use super::auth::ApiKeyAuth;
 use super::query::Params;
 use super::schema::ErrorResponse;
 
@@ -61,9 +61,9 @@ pub struct KeyRightsResponse {
 )]
 pub async fn me(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
+    ApiKeyAuth(caller): ApiKeyAuth,
 ) -> Result<Json<KeyRightsResponse>, ApiError> {
-    let key = services.own_api_key(&caller).await?;
+    let key = services.get_own_api_key(&caller).await?;
     let data = KeyRights {
         user_id: caller.user_id.to_string(),
         key_id: key.id.to_string(),
@@ -120,27 +120,28 @@ pub struct ModelListResponse {
 )]
 pub async fn models(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
+    ApiKeyAuth(caller): ApiKeyAuth,
     Params(params): Params,
 ) -> Result<Json<ModelListResponse>, ApiError> {
-    caller.require(reef_domain::wire::Scope::Read)?;
+    caller.require_scope(reef_domain::wire::Scope::Read)?;
     let mut issues = Vec::new();
-    let mut value = |name| page::only(&params, name).map_err(|issue| issues.push(issue)).ok().flatten();
+    let mut value =
+        |name| query::find_param(&params, name).map_err(|issue| issues.push(issue)).ok().flatten();
     let (mode, provider) = (value("mode"), value("provider"));
     let mode = mode.map(ApiMode::parse);
     if mode == Some(None) {
         issues.push(Issue::new("mode", "invalid_value", "mode must be byok or managed."));
     }
-    let provider = provider.map(catalog::provider).transpose();
+    let provider = provider.map(catalog::parse_provider).transpose();
     let provider = provider.map_err(|issue| issues.push(Issue { path: "provider".to_owned(), ..issue }));
     if !issues.is_empty() {
         return Err(Error::InvalidRequest(issues).into());
     }
     let provider = provider.ok().flatten();
-    let is_meant = |model: &&Model| provider.is_none_or(|provider| model.provider == provider);
+    let matches = |model: &&Model| provider.is_none_or(|provider| model.provider == provider);
     // Every model of the catalog is served in both modes: managed assistants reach it through OpenRouter.
     let catalog = services.catalog().await?;
-    let data = catalog.models().iter().filter(is_meant).map(|model| ModelInfo {
+    let data = catalog.models().iter().filter(matches).map(|model| ModelInfo {
         provider: model.provider,
         id: model.id.clone(),
         name: model.name.clone(),

@@ -5,15 +5,15 @@ use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::{AssistantStatus, Status};
-use reef_domain::{callback_url, input, page};
+use reef_domain::{callback_url, input, query};
 use reef_service::Services;
 
-use crate::http::overload::InFlight;
+use crate::http::overload::RequestPermit;
 
 use super::ApiError;
-use super::auth::KeyHolder;
-use super::body::{JsonBody, NoBody};
-use super::path::Ids;
+use super::auth::ApiKeyAuth;
+use super::body::{EmptyBody, JsonBody};
+use super::path::PathIds;
 use super::query::Params;
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
@@ -21,7 +21,7 @@ use super::schema::{
 };
 
 /// How many seconds a client that polls should wait while an assistant is deploying.
-const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// Purchase assistant slot
 ///
@@ -43,11 +43,11 @@ const POLL_AFTER: HeaderValue = HeaderValue::from_static("2");
 )]
 pub async fn purchase(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
+    ApiKeyAuth(caller): ApiKeyAuth,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<PurchaseResponse>), ApiError> {
-    let bought = services.purchase(&caller, body.parse(input::purchase)).await?;
-    Ok((StatusCode::CREATED, Json(PurchaseResponse { data: (&bought).into() })))
+    let purchased = services.purchase(&caller, body.parse(input::parse_purchase)).await?;
+    Ok((StatusCode::CREATED, Json(PurchaseResponse { data: (&purchased).into() })))
 }
 
 /// Activate assistant
@@ -73,11 +73,11 @@ pub async fn purchase(
 )]
 pub async fn activate(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
-    let input = body.parse(|body| input::activate(body, callback_url::check));
+    let input = body.parse(|body| input::parse_activation(body, callback_url::validate));
     Ok(Json(AssistantResponse { data: services.activate(&caller, &id, input).await? }))
 }
 
@@ -104,23 +104,23 @@ pub async fn activate(
 )]
 pub async fn status(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
     Params(params): Params,
-    place: Option<Extension<InFlight>>,
+    in_flight: Option<Extension<RequestPermit>>,
 ) -> Result<Response, ApiError> {
-    let wait = page::wait(&params);
-    if let (Some(Extension(place)), Ok(wait)) = (place, &wait)
+    let wait = query::parse_wait(&params);
+    if let (Some(Extension(place)), Ok(wait)) = (in_flight, &wait)
         && !wait.is_zero()
     {
-        place.leave();
+        place.release();
     }
-    let record = services.assistant_when_changed(&caller, &id, wait).await?;
+    let record = services.wait_for_status_change(&caller, &id, wait).await?;
     let data = AssistantStatus::from(&record);
     let is_deploying = data.status == Status::Deploying;
     let mut response = Json(StatusResponse { data }).into_response();
     if is_deploying {
-        response.headers_mut().insert(header::RETRY_AFTER, POLL_AFTER);
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     Ok(response)
 }
@@ -149,12 +149,12 @@ pub async fn status(
 )]
 pub async fn list(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
+    ApiKeyAuth(caller): ApiKeyAuth,
     Params(params): Params,
 ) -> Result<Response, ApiError> {
-    let page = page::page(&params);
-    let limit = page.as_ref().ok().copied().flatten().map_or(page::LIMIT_DEFAULT, |page| page.limit);
-    let (data, next) = services.list_page(&caller, page).await?;
+    let page = query::parse_page(&params);
+    let limit = page.as_ref().ok().copied().flatten().map_or(query::LIMIT_DEFAULT, |page| page.limit);
+    let (data, next) = services.list_assistants_page(&caller, page).await?;
     let mut response = Json(AssistantListResponse { data }).into_response();
     if let Some(cursor) = next {
         // The link is absolute, so that a client can request it unchanged.
@@ -185,10 +185,10 @@ pub async fn list(
 )]
 pub async fn get(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
 ) -> Result<Json<AssistantResponse>, ApiError> {
-    Ok(Json(AssistantResponse { data: services.assistant(&caller, &id).await? }))
+    Ok(Json(AssistantResponse { data: services.get_assistant(&caller, &id).await? }))
 }
 
 /// Update assistant config
@@ -214,11 +214,13 @@ pub async fn get(
 )]
 pub async fn update(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
-    Ok(Json(AssistantResponse { data: services.update(&caller, &id, body.parse(input::update)).await? }))
+    Ok(Json(AssistantResponse {
+        data: services.update(&caller, &id, body.parse(input::parse_update)).await?,
+    }))
 }
 
 /// Redeploy assistant
@@ -243,12 +245,12 @@ pub async fn update(
 )]
 pub async fn redeploy(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
     body: JsonBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
-    let change = body.parse(|body| input::redeploy(body, callback_url::check));
-    Ok(Json(AssistantResponse { data: services.redeploy(&caller, &id, change).await? }))
+    let input = body.parse(|body| input::parse_redeploy(body, callback_url::validate));
+    Ok(Json(AssistantResponse { data: services.redeploy(&caller, &id, input).await? }))
 }
 
 /// Stop assistant
@@ -274,9 +276,9 @@ pub async fn redeploy(
 )]
 pub async fn stop(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
-    NoBody(body): NoBody,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
+    EmptyBody(body): EmptyBody,
 ) -> Result<Json<AssistantResponse>, ApiError> {
     Ok(Json(AssistantResponse { data: services.stop(&caller, &id, body).await? }))
 }
@@ -303,9 +305,9 @@ pub async fn stop(
 )]
 pub async fn delete(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
-    NoBody(body): NoBody,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
+    EmptyBody(body): EmptyBody,
 ) -> Result<Json<SuccessResponse>, ApiError> {
     services.delete(&caller, &id, body).await?;
     Ok(Json(SuccessResponse { data: Success { success: true } }))

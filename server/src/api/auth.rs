@@ -2,21 +2,21 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use reef_service::caller::Via;
+use reef_service::caller::Credential;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::SecretString;
 
 use super::ApiError;
-use super::limit::QuotaSlot;
-use crate::http::request::Asker;
+use super::rate_limit::QuotaSlot;
+use crate::http::request::RequestPrincipal;
 
 pub(super) const KEY_HEADER: &str = "x-api-key";
 
 /// The caller of a request with a valid API key. A handler that extracts it answers 401 to everyone else.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyHolder(pub Caller);
+pub(crate) struct ApiKeyAuth(pub Caller);
 
-impl FromRequestParts<Services> for KeyHolder {
+impl FromRequestParts<Services> for ApiKeyAuth {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, ApiError> {
@@ -30,12 +30,12 @@ impl FromRequestParts<Services> for KeyHolder {
         if key.is_empty() {
             return Err(Error::Unauthorized.into());
         }
-        let from = parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN);
-        let caller = services.authenticate_from(&SecretString::from(key), from).await?;
-        if let Some(asker) = parts.extensions.get::<Asker>() {
-            asker.is(caller);
+        let client_address = parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN);
+        let caller = services.authenticate_from(&SecretString::from(key), client_address).await?;
+        if let Some(principal) = parts.extensions.get::<RequestPrincipal>() {
+            principal.set(caller);
         }
-        count(parts, &caller, services).await?;
+        enforce_rate_limits(parts, &caller, services).await?;
         parts.extensions.insert(Self(caller));
         Ok(Self(caller))
     }
@@ -43,22 +43,22 @@ impl FromRequestParts<Services> for KeyHolder {
 
 /// Counts the request against its key and against the account, so that more keys do not mean a higher limit. The response
 /// headers describe the limit that is closer to being reached.
-async fn count(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
-    let Via::Key { id, .. } = caller.via else { return Ok(()) };
+async fn enforce_rate_limits(parts: &Parts, caller: &Caller, services: &Services) -> Result<(), Error> {
+    let Credential::ApiKey { id, .. } = caller.credential else { return Ok(()) };
     let mut quota = services.count_request(id).await?;
     let mut message = "Too many requests with this API key. Wait and try again.";
-    if !quota.is_over {
-        let of_account = services.count_account_request(caller.user_id).await?;
-        if of_account.is_over || of_account.remaining < quota.remaining {
-            quota = of_account;
+    if !quota.is_exceeded {
+        let account_quota = services.count_account_request(caller.user_id).await?;
+        if account_quota.is_exceeded || account_quota.remaining < quota.remaining {
+            quota = account_quota;
             message = "Too many requests with the API keys of this account. Wait and try again.";
         }
     }
     if let Some(slot) = parts.extensions.get::<QuotaSlot>() {
         slot.0.get_or_init(|| quota);
     }
-    if quota.is_over {
-        return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in });
+    if quota.is_exceeded {
+        return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in_seconds });
     }
     Ok(())
 }

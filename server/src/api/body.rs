@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use reef_domain::input::Parsed;
-use reef_domain::{Chain, Issue, json};
+use reef_domain::{ErrorChain, Issue, json};
 use serde_json::{Map, Value};
 
 use super::ApiError;
@@ -15,7 +15,7 @@ pub const BODY_MAX: usize = 64 * 1024;
 
 /// An invalid header that is reported together with the body, because ownership is checked before the form of a request.
 #[derive(Clone, Debug)]
-pub(super) struct BadHeader(pub Issue);
+pub(super) struct InvalidHeader(pub Issue);
 
 /// A request body as it was read. Its issues are reported only after the use case has checked that the caller owns the
 /// assistant, so that other callers learn nothing from them.
@@ -33,20 +33,20 @@ impl<S: Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let bytes = read(body).await?;
-        if let Some(BadHeader(issue)) = parts.extensions.remove() {
+        let bytes = read_body(body).await?;
+        if let Some(InvalidHeader(issue)) = parts.extensions.remove() {
             return Ok(Self(Err(vec![issue])));
         }
-        Ok(Self(object(&parts.headers, &bytes)))
+        Ok(Self(parse_object(&parts.headers, &bytes)))
     }
 }
 
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn read_body(body: Body) -> Result<Vec<u8>, ApiError> {
     match Limited::new(body, BODY_MAX).collect().await {
         Ok(whole) => Ok(whole.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(BODY_MAX)),
         Err(error) => {
-            tracing::info!(error = %Chain(&*error), "request body incomplete");
+            tracing::info!(error = %ErrorChain(&*error), "request body incomplete");
             Err(reef_service::Error::invalid_field(
                 "",
                 "incomplete",
@@ -58,7 +58,7 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Parses an absent body as an empty object; the use case decides whether that is enough.
-fn object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
+fn parse_object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
     if bytes.is_empty() {
         return Ok(Map::new());
     }
@@ -70,7 +70,7 @@ fn object(headers: &HeaderMap, bytes: &[u8]) -> Parsed<Map<String, Value>> {
         let message = "Send the body uncompressed, without the header Content-Encoding.";
         return Err(vec![Issue::new("", "invalid_content_encoding", message)]);
     }
-    json::object(bytes).map_err(|issue| vec![issue])
+    json::parse_object(bytes).map_err(|issue| vec![issue])
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -88,13 +88,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The body of an endpoint that takes none: read within the limit, and accepted only if it is empty or `{}`.
-pub(crate) struct NoBody(pub Parsed<()>);
+pub(crate) struct EmptyBody(pub Parsed<()>);
 
-impl<S: Sync> FromRequest<S> for NoBody {
+impl<S: Sync> FromRequest<S> for EmptyBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let body = JsonBody::from_request(request, state).await?;
-        Ok(Self(body.parse(reef_domain::input::nothing)))
+        Ok(Self(body.parse(reef_domain::input::parse_empty)))
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use reef_domain::{Chain, ErrorCode};
+use reef_domain::{ErrorChain, ErrorCode};
 use reef_service::Error;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     #[must_use]
-    pub(crate) fn plain(code: ErrorCode, message: &str) -> Self {
+    pub(crate) fn new(code: ErrorCode, message: &str) -> Self {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
     }
@@ -30,7 +30,7 @@ impl ApiError {
     #[must_use]
     pub(crate) fn body_too_large(limit: usize) -> Self {
         let message = format!("The request body is larger than {} KiB.", limit / 1024);
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::plain(ErrorCode::InvalidRequest, &message) }
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::new(ErrorCode::InvalidRequest, &message) }
     }
 }
 
@@ -38,15 +38,15 @@ impl From<Error> for ApiError {
     /// Logs an internal cause once, in the span of the request, and gives the client a message without it.
     fn from(error: Error) -> Self {
         if let Error::Internal(source) = &error {
-            tracing::error!(error = %Chain(&**source), "request failed");
+            tracing::error!(error = %ErrorChain(&**source), "request failed");
         } else if error.source().is_some() {
-            tracing::warn!(error = %Chain(&error), "request rejected");
+            tracing::warn!(error = %ErrorChain(&error), "request rejected");
         }
         let retry_after_seconds = match &error {
             Error::RateLimited { retry_after_seconds, .. } => Some(*retry_after_seconds),
             _ => None,
         };
-        Self { details: error.details(), retry_after_seconds, ..Self::plain(error.code(), &error.message()) }
+        Self { details: error.details(), retry_after_seconds, ..Self::new(error.code(), &error.message()) }
     }
 }
 

@@ -11,24 +11,24 @@ use sha2::{Digest as _, Sha256};
 use super::ApiError;
 
 /// The longest response that gets a tag, in bytes: enough for a list of a few thousand assistants.
-const TAGGED_MAX: usize = 8 * 1024 * 1024;
-const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const BODY_MAX: usize = 8 * 1024 * 1024;
+const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Tags successful responses to GET with a hash of their bytes. Streams and very long responses pass unchanged.
-pub async fn tag(mut request: Request, next: Next) -> Response {
+pub async fn add_etag(mut request: Request, next: Next) -> Response {
     // HEAD has the headers of GET (RFC 9110, 9.3.2) and the tag is computed from the body, so the handler runs as for GET.
     // The router removes the body afterwards.
     if *request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
     }
-    let is_read = *request.method() == Method::GET;
-    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
+    let is_get = *request.method() == Method::GET;
+    let if_none_match = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
     let response = next.run(request).await;
-    if !is_read || response.status() != StatusCode::OK || !is_short(&response) {
+    if !is_get || response.status() != StatusCode::OK || !is_taggable(&response) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let bytes: Bytes = match to_bytes(body, TAGGED_MAX).await {
+    let bytes: Bytes = match to_bytes(body, BODY_MAX).await {
         Ok(bytes) => bytes,
         Err(error) => return ApiError::from(Error::internal(error)).into_response(),
     };
@@ -37,18 +37,18 @@ pub async fn tag(mut request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::from(bytes));
     };
     parts.headers.insert(header::ETAG, value);
-    parts.headers.insert(header::CACHE_CONTROL, CACHE);
+    parts.headers.insert(header::CACHE_CONTROL, REVALIDATE);
     parts.headers.insert(header::VARY, HeaderValue::from_static("accept, x-api-key"));
-    if is_known(&known, &tag) {
+    if matches_etag(&if_none_match, &tag) {
         return not_modified(parts.headers);
     }
     Response::from_parts(parts, Body::from(bytes))
 }
 
 /// A stream has no end at which a tag could be computed, and a very long response must not be held in memory.
-fn is_short(response: &Response) -> bool {
+fn is_taggable(response: &Response) -> bool {
     let length = response.body().size_hint().exact();
-    length.and_then(|length| usize::try_from(length).ok()).is_some_and(|length| length <= TAGGED_MAX)
+    length.and_then(|length| usize::try_from(length).ok()).is_some_and(|length| length <= BODY_MAX)
 }
 
 fn not_modified(mut headers: HeaderMap) -> Response {
@@ -58,7 +58,7 @@ fn not_modified(mut headers: HeaderMap) -> Response {
 }
 
 /// `If-None-Match` uses the weak comparison (RFC 9110, 13.1.2).
-fn is_known(headers: &[HeaderValue], tag: &str) -> bool {
+fn matches_etag(headers: &[HeaderValue], tag: &str) -> bool {
     let texts = headers.iter().filter_map(|value| value.to_str().ok());
     texts
         .flat_map(|text| text.split(','))

@@ -8,27 +8,27 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::Scope;
-use reef_service::idempotency::{Claim, Claimed, Done, check_key};
+use reef_service::idempotency::{Claim, ClaimResult, Outcome, validate_key};
 use reef_service::{Error, Services};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
 use super::ApiError;
-use super::auth::KeyHolder;
-use super::body::{BadHeader, read};
+use super::auth::ApiKeyAuth;
+use super::body::{InvalidHeader, read_body};
 use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessResponse};
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest response that is read, in bytes. The endpoints that change something return a single record.
-const ANSWER_MAX: usize = 256 * 1024;
+const RESPONSE_MAX: usize = 256 * 1024;
 /// The longest rejection that is saved, in bytes; it fits 20 issues. A longer one is computed again, which is safe because
 /// a rejected request has changed nothing.
-const REFUSAL_MAX: usize = 8 * 1024;
+const REJECTION_MAX: usize = 8 * 1024;
 
 /// Runs a request with an idempotency key once and replays its response.
-pub async fn once(State(services): State<Services>, request: Request, next: Next) -> Response {
+pub async fn replay_or_run(State(services): State<Services>, request: Request, next: Next) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
     if !changes || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
@@ -38,64 +38,69 @@ pub async fn once(State(services): State<Services>, request: Request, next: Next
 
 async fn claim_and_run(services: Services, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let holder = KeyHolder::from_request_parts(&mut parts, &services).await?;
+    let auth = ApiKeyAuth::from_request_parts(&mut parts, &services).await?;
     // Every request here writes, so a key without that scope must not see an earlier response.
-    holder.0.require(Scope::Write)?;
-    let key = key(&parts);
-    let body = read(body).await?;
-    if let Err(issue) = check_key(&key) {
+    auth.0.require_scope(Scope::Write)?;
+    let key = idempotency_key(&parts);
+    let body = read_body(body).await?;
+    if let Err(issue) = validate_key(&key) {
         // The use case reports this issue after it has checked that the caller owns the assistant.
-        parts.extensions.insert(BadHeader(issue));
+        parts.extensions.insert(InvalidHeader(issue));
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     }
     let fingerprint = fingerprint(&parts, &body);
-    match services.claim_request(&holder.0, &key, fingerprint).await? {
-        Claimed::Before { status, body } => {
+    match services.claim_request(&auth.0, &key, fingerprint).await? {
+        ClaimResult::Replay { status, body } => {
             let status = StatusCode::from_u16(status).map_err(Error::internal)?;
             let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
             let mut response = (status, json, body).into_response();
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }
-        Claimed::First(claim) => {
+        ClaimResult::New(claim) => {
             let request = Request::from_parts(parts, Body::from(body));
             // The request runs and its response is saved even if the client disconnects.
-            let run = tokio::spawn(run(services, claim, request, next).in_current_span());
+            let run = tokio::spawn(run_claimed(services, claim, request, next).in_current_span());
             run.await.map_err(Error::internal)?
         }
     }
 }
 
-async fn run(services: Services, claim: Claim, request: Request, next: Next) -> Result<Response, ApiError> {
-    let answered = services.under_claim(&claim, render, next.run(request)).await;
-    let (parts, body) = answered.into_parts();
-    let body: Bytes = to_bytes(body, ANSWER_MAX).await.map_err(Error::internal)?;
+async fn run_claimed(
+    services: Services,
+    claim: Claim,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let response = services.run_with_claim(&claim, render, next.run(request)).await;
+    let (parts, body) = response.into_parts();
+    let body: Bytes = to_bytes(body, RESPONSE_MAX).await.map_err(Error::internal)?;
     let text = std::str::from_utf8(&body).map_err(Error::internal)?;
-    let is_kept = stands(parts.status) && (parts.status.is_success() || text.len() <= REFUSAL_MAX);
-    let answer = is_kept.then_some((parts.status.as_u16(), text));
-    services.settle_request(&claim, answer).await?;
+    let is_saved = is_replayable(parts.status) && (parts.status.is_success() || text.len() <= REJECTION_MAX);
+    let saved = is_saved.then_some((parts.status.as_u16(), text));
+    services.settle_request(&claim, saved).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// Renders the response of an endpoint that changes something, byte for byte as the handler does.
-fn render(done: Done<'_>) -> Result<(u16, String), Error> {
+fn render(done: Outcome<'_>) -> Result<(u16, String), Error> {
     fn text(answer: &impl Serialize) -> Result<String, Error> {
         serde_json::to_string(answer).map_err(Error::internal)
     }
     Ok(match done {
-        Done::Record(record) => (200, text(&AssistantResponse { data: record.clone() })?),
-        Done::Purchased(bought) => (201, text(&PurchaseResponse { data: bought.into() })?),
-        Done::Deleted => (200, text(&SuccessResponse { data: Success { success: true } })?),
+        Outcome::Record(record) => (200, text(&AssistantResponse { data: record.clone() })?),
+        Outcome::Purchased(bought) => (201, text(&PurchaseResponse { data: bought.into() })?),
+        Outcome::Deleted => (200, text(&SuccessResponse { data: Success { success: true } })?),
     })
 }
 
 /// Server errors, authentication failures and rate limits may be gone at the next attempt, so they are not saved.
-fn stands(status: StatusCode) -> bool {
+fn is_replayable(status: StatusCode) -> bool {
     !status.is_server_error()
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }
 
-fn key(parts: &Parts) -> String {
+fn idempotency_key(parts: &Parts) -> String {
     let mut values = parts.headers.get_all(HEADER).iter();
     match (values.next().map(HeaderValue::to_str), values.next()) {
         (Some(Ok(text)), None) => text.to_owned(),

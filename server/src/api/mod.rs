@@ -7,10 +7,10 @@ mod body;
 mod error;
 mod etag;
 mod idempotency;
-mod limit;
 mod openapi;
 mod path;
 mod query;
+mod rate_limit;
 mod schema;
 mod timeline;
 
@@ -48,20 +48,20 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(account::models))
 }
 
-fn layered(endpoints: Router<Services>, services: &Services) -> Router<Services> {
+fn with_layers(endpoints: Router<Services>, services: &Services) -> Router<Services> {
     endpoints
         // The innermost layer, so that a panic still releases its idempotency key and gets rate limit headers.
-        .layer(CatchPanicLayer::custom(panic::in_api))
-        .layer(middleware::from_fn(etag::tag))
-        .layer(middleware::from_fn_with_state(services.clone(), idempotency::once))
-        .layer(middleware::from_fn(limit::tell))
+        .layer(CatchPanicLayer::custom(panic::api_response))
+        .layer(middleware::from_fn(etag::add_etag))
+        .layer(middleware::from_fn_with_state(services.clone(), idempotency::replay_or_run))
+        .layer(middleware::from_fn(rate_limit::add_headers))
 }
 
 /// All routes below `/api`. Unknown paths and wrong methods get JSON errors, too.
 pub fn router(services: Services, v1_enabled: bool) -> Router {
     let (v1, _) = v1().split_for_parts();
     Router::new()
-        .merge(layered(v1, &services))
+        .merge(with_layers(v1, &services))
         .route("/api/openapi", get(openapi::serve))
         .route("/api", axum::routing::any(not_found))
         .route("/api/", axum::routing::any(not_found))
@@ -69,27 +69,27 @@ pub fn router(services: Services, v1_enabled: bool) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(services)
         // The outermost check, because `API_DISABLED` also comes before 405.
-        .layer(middleware::from_fn_with_state(v1_enabled, only_if_enabled))
-        .layer(CatchPanicLayer::custom(panic::in_api))
+        .layer(middleware::from_fn_with_state(v1_enabled, require_enabled))
+        .layer(CatchPanicLayer::custom(panic::api_response))
         .layer(middleware::map_response(no_store))
 }
 
 /// Rejects everything below `/api/v1` with `API_DISABLED` before any other check.
-async fn only_if_enabled(State(enabled): State<bool>, request: Request, next: Next) -> Response {
+async fn require_enabled(State(enabled): State<bool>, request: Request, next: Next) -> Response {
     let below = request.uri().path().strip_prefix("/api/v1");
     if enabled || below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
         next.run(request).await
     } else {
-        ApiError::plain(ErrorCode::ApiDisabled, "Assistant v1 API is disabled").into_response()
+        ApiError::new(ErrorCode::ApiDisabled, "Assistant v1 API is disabled").into_response()
     }
 }
 
 async fn not_found() -> ApiError {
-    ApiError::plain(ErrorCode::NotFound, "There is no endpoint at this path.")
+    ApiError::new(ErrorCode::NotFound, "There is no endpoint at this path.")
 }
 
 async fn method_not_allowed() -> ApiError {
-    ApiError::plain(ErrorCode::MethodNotAllowed, "This endpoint does not support this method.")
+    ApiError::new(ErrorCode::MethodNotAllowed, "This endpoint does not support this method.")
 }
 
 /// Responses depend on the API key and on the moment, so no cache may store them unless a layer inside decided otherwise.
@@ -111,14 +111,14 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::api::auth::{KEY_HEADER, KeyHolder};
-    use crate::compose::{self, Reached};
+    use crate::api::auth::{ApiKeyAuth, KEY_HEADER};
+    use crate::compose::{self, PublicUrls};
     use crate::config::Config;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_panic_frees_its_idempotency_key_and_is_told_the_quota() {
+    async fn panic_releases_idempotency_key_and_has_quota_headers() {
         static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
-        async fn panics_once(_: KeyHolder) -> &'static str {
+        async fn panics_once(_: ApiKeyAuth) -> &'static str {
             assert!(HAS_PANICKED.swap(true, Ordering::SeqCst), "the first request panics");
             "{}"
         }
@@ -126,13 +126,14 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
         let config = Config::from_vars([("DATABASE_URL".to_owned(), url)]).unwrap();
         let store = compose::open_store(&config).await.unwrap();
-        let services = compose::app(&config, store, Reached::at(&config, config.bind_addr)).unwrap().services;
+        let services =
+            compose::build_app(&config, store, PublicUrls::new(&config, config.bind_addr)).unwrap().services;
         let password = "correct horse battery".into();
         let user = services.create_user("ada@example.com", &password).await.unwrap().id;
         let new = NewApiKey { name: "k".to_owned(), read: true, write: true, ..NewApiKey::default() };
-        let (_, key) = services.create_api_key(&Caller::session(user), &new).await.unwrap();
+        let (_, key) = services.create_api_key(&Caller::operator(user), &new).await.unwrap();
         let routes = Router::new().route("/api/v1/x", post(panics_once));
-        let routes = layered(routes, &services).with_state(services.clone());
+        let routes = with_layers(routes, &services).with_state(services.clone());
         for expected in [500, 200] {
             let request = Request::post("/api/v1/x").header(KEY_HEADER, key.expose_secret());
             let request = request.header("idempotency-key", "k").body(Body::empty()).unwrap();

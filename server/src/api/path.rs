@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 /// One or several ids from the path. An id that is not UTF-8 becomes an empty string, so that the use case answers
 /// `NOT_FOUND` at its place in the order of checks, as for any other unknown id.
 #[derive(Debug)]
-pub struct Ids<T>(pub T);
+pub struct PathIds<T>(pub T);
 
-impl<T: Default + DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> {
+impl<T: Default + DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathIds<T> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {

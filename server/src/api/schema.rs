@@ -28,8 +28,8 @@ pub struct PurchaseResult {
 }
 
 impl From<&Purchased> for PurchaseResult {
-    fn from(bought: &Purchased) -> Self {
-        Self { deployment_id: bought.id.to_string(), checkout_url: bought.checkout_url.clone() }
+    fn from(purchased: &Purchased) -> Self {
+        Self { deployment_id: purchased.id.to_string(), checkout_url: purchased.checkout_url.clone() }
     }
 }
 

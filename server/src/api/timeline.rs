@@ -12,10 +12,10 @@ use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{DeliveryState, Status};
-use reef_domain::{Chain, Timestamp};
-use reef_service::assistants::{SHOWN_MAX, TimelineEntry, callback_type};
-use reef_service::hub::{News, change_of};
-use reef_service::seats::Seat;
+use reef_domain::{ErrorChain, Timestamp};
+use reef_service::assistants::{TIMELINE_MAX, TimelineEntry, event_type_of};
+use reef_service::concurrency_limit::Permit;
+use reef_service::event_bus::{Change, wait_for_change};
 use reef_service::{Caller, Error, Services};
 use reef_store::{DeliveryRow, EventKind};
 use serde::Serialize;
@@ -23,18 +23,18 @@ use tokio::sync::broadcast::Receiver;
 use utoipa::ToSchema;
 
 use super::ApiError;
-use super::auth::KeyHolder;
-use super::body::NoBody;
-use super::path::Ids;
+use super::auth::ApiKeyAuth;
+use super::body::EmptyBody;
+use super::path::PathIds;
 use super::schema::ErrorResponse;
-use crate::metrics::OpenStream;
+use crate::metrics::OpenStreamGuard;
 
 /// The kind of the last entry of every timeline.
-const DELETED: &str = EventKind::Deleted.as_str();
+const LAST_EVENT: &str = EventKind::Deleted.as_str();
 /// How often an idle stream sends a comment, so that proxies keep it open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How often a stream reads the database although nothing was published: a key expires without a change.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An entry of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
@@ -70,7 +70,7 @@ impl From<TimelineEntry> for EventInfo {
     fn from(entry: TimelineEntry) -> Self {
         Self {
             id: entry.id,
-            kind: entry.kind.to_owned(),
+            kind: entry.event_type.to_owned(),
             sequence: entry.sequence,
             status: entry.status,
             previous_status: entry.previous_status,
@@ -111,34 +111,35 @@ pub struct EventListResponse {
 )]
 pub async fn events(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if !wants_stream(&headers) {
-        let data = services.timeline(&caller, &id).await?.into_iter().map(EventInfo::from).collect();
+        let data = services.list_events(&caller, &id).await?.into_iter().map(EventInfo::from).collect();
         return Ok(Json(EventListResponse { data }).into_response());
     }
     // The subscription starts before the first read, so that no change is missed in between.
-    let news = services.hub().listen();
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let entries = services.timeline_after(&caller, &id, last).await?;
-    let seat = services.seats().take(caller.user_id)?;
-    let mut viewer = Viewer {
+    let changes = services.event_bus().subscribe();
+    let last_sequence =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let entries = services.list_events_after(&caller, &id, last_sequence).await?;
+    let permit = services.stream_limit().reserve(caller.user_id)?;
+    let mut event_stream = EventStream {
         assistant: AssistantId::parse(&id),
         services,
         caller,
         id,
-        news,
-        last,
-        waiting: VecDeque::new(),
+        changes,
+        last_sequence,
+        pending: VecDeque::new(),
         has_more: false,
         is_over: false,
-        _seat: seat,
-        _open: OpenStream::new(),
+        _permit: permit,
+        _counted: OpenStreamGuard::new(),
     };
-    viewer.take(entries);
-    let stream = Sse::new(viewer.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    event_stream.buffer(entries);
+    let stream = Sse::new(event_stream.stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
     // A stream has no `ETag`, so it cannot be revalidated.
     let uncached = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -149,7 +150,7 @@ pub async fn events(
 
 /// Whether `Accept` names the media type of an event stream, in any letter case, and does not exclude it by `q=0`.
 fn wants_stream(headers: &HeaderMap) -> bool {
-    let refuses = |parameter: &str| {
+    let excludes = |parameter: &str| {
         let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
         quality.and_then(|(_, value)| value.trim().parse().ok()).is_some_and(|quality: f32| quality <= 0.0)
     };
@@ -157,30 +158,30 @@ fn wants_stream(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|kind| {
         let mut parts = kind.split(';');
         let name = parts.next().unwrap_or_default().trim();
-        name.eq_ignore_ascii_case("text/event-stream") && !parts.any(refuses)
+        name.eq_ignore_ascii_case("text/event-stream") && !parts.any(excludes)
     })
 }
 
 /// Streams the entries of one timeline to one client.
-struct Viewer {
+struct EventStream {
     services: Services,
     caller: Caller,
     id: String,
     assistant: Option<AssistantId>,
-    news: Receiver<News>,
-    last: i64,
-    waiting: VecDeque<TimelineEntry>,
+    changes: Receiver<Change>,
+    last_sequence: i64,
+    pending: VecDeque<TimelineEntry>,
     /// Whether the last read may have stopped before the end of the timeline.
     has_more: bool,
     is_over: bool,
-    _seat: Seat,
-    _open: OpenStream,
+    _permit: Permit,
+    _counted: OpenStreamGuard,
 }
 
-impl Viewer {
-    fn take(&mut self, entries: Vec<TimelineEntry>) {
-        self.has_more = i64::try_from(entries.len()).is_ok_and(|found| found >= SHOWN_MAX);
-        self.waiting.extend(entries);
+impl EventStream {
+    fn buffer(&mut self, entries: Vec<TimelineEntry>) {
+        self.has_more = i64::try_from(entries.len()).is_ok_and(|found| found >= TIMELINE_MAX);
+        self.pending.extend(entries);
     }
 
     fn stream(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
@@ -191,38 +192,38 @@ impl Viewer {
     }
 
     /// Reads the entries after the last one sent, if the key is still valid.
-    async fn look(&self) -> Result<Vec<TimelineEntry>, Error> {
+    async fn read_more(&self) -> Result<Vec<TimelineEntry>, Error> {
         if !self.services.is_still_live(&self.caller).await? {
             return Err(Error::Unauthorized);
         }
-        self.services.timeline_to_its_end(&self.caller, &self.id, self.last).await
+        self.services.list_events_until_deleted(&self.caller, &self.id, self.last_sequence).await
     }
 
     /// Returns the next entry, or `None` after the assistant was deleted, the key was revoked, the process began to stop or
     /// a read failed.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
-            if let Some(entry) = self.waiting.pop_front() {
-                self.last = entry.sequence;
-                self.is_over = entry.kind == DELETED;
-                let event = sse::Event::default().id(entry.sequence.to_string()).event(entry.kind);
+            if let Some(entry) = self.pending.pop_front() {
+                self.last_sequence = entry.sequence;
+                self.is_over = entry.event_type == LAST_EVENT;
+                let event = sse::Event::default().id(entry.sequence.to_string()).event(entry.event_type);
                 return event.json_data(EventInfo::from(entry)).ok();
             }
             if self.is_over {
                 return None;
             }
-            let closing = self.services.hub().closing().clone();
+            let closing = self.services.event_bus().closing().clone();
             tokio::select! {
                 () = closing.cancelled() => return None,
                 () = std::future::ready(()), if self.has_more => {}
-                () = change_of(&mut self.news, self.caller.user_id, self.assistant) => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = wait_for_change(&mut self.changes, self.caller.user_id, self.assistant) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
-            match self.look().await {
-                Ok(entries) => self.take(entries),
+            match self.read_more().await {
+                Ok(entries) => self.buffer(entries),
                 Err(Error::NotFound | Error::Unauthorized) => return None,
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "event stream failed");
+                    tracing::error!(error = %ErrorChain(&error), "event stream failed");
                     return None;
                 }
             }
@@ -266,11 +267,11 @@ pub struct DeliveryInfo {
 impl From<DeliveryRow> for DeliveryInfo {
     fn from(row: DeliveryRow) -> Self {
         Self {
-            kind: callback_type(&row),
+            kind: event_type_of(&row),
             id: row.id.to_string(),
             sequence: row.sequence,
             url: row.url,
-            state: state(row.state),
+            state: delivery_state(row.state),
             attempts: row.attempts,
             last_status: row.last_status,
             last_error: row.last_error,
@@ -280,7 +281,7 @@ impl From<DeliveryRow> for DeliveryInfo {
     }
 }
 
-const fn state(stored: reef_store::DeliveryState) -> DeliveryState {
+const fn delivery_state(stored: reef_store::DeliveryState) -> DeliveryState {
     match stored {
         reef_store::DeliveryState::Pending => DeliveryState::Pending,
         reef_store::DeliveryState::Delivered => DeliveryState::Delivered,
@@ -321,10 +322,10 @@ pub struct DeliveryResponse {
 )]
 pub async fn callbacks(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
 ) -> Result<Json<DeliveryListResponse>, ApiError> {
-    let data = services.callbacks(&caller, &id).await?.into_iter().map(DeliveryInfo::from).collect();
+    let data = services.list_deliveries(&caller, &id).await?.into_iter().map(DeliveryInfo::from).collect();
     Ok(Json(DeliveryListResponse { data }))
 }
 
@@ -351,9 +352,9 @@ pub async fn callbacks(
 )]
 pub async fn redeliver(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids((id, delivery)): Ids<(String, String)>,
-    NoBody(body): NoBody,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds((id, delivery)): PathIds<(String, String)>,
+    EmptyBody(body): EmptyBody,
 ) -> Result<Json<DeliveryResponse>, ApiError> {
     let row = services.redeliver(&caller, &id, &delivery, body).await?;
     Ok(Json(DeliveryResponse { data: row.into() }))
@@ -380,10 +381,10 @@ pub async fn redeliver(
 )]
 pub async fn test_callback(
     State(services): State<Services>,
-    KeyHolder(caller): KeyHolder,
-    Ids(id): Ids<String>,
-    NoBody(body): NoBody,
+    ApiKeyAuth(caller): ApiKeyAuth,
+    PathIds(id): PathIds<String>,
+    EmptyBody(body): EmptyBody,
 ) -> Result<Json<DeliveryResponse>, ApiError> {
-    let row = services.test_callback(&caller, &id, body).await?;
+    let row = services.send_test_callback(&caller, &id, body).await?;
     Ok(Json(DeliveryResponse { data: row.into() }))
 }

@@ -8,22 +8,22 @@ use reef_service::ports::{ModelCheckError, PaymentError, TelegramError};
 use secrecy::SecretString;
 
 use super::print;
-use crate::compose::{self, App, Reached};
+use crate::compose::{self, App, PublicUrls};
 use crate::config::Config;
 
 /// A subscription that does not exist. That Polar says so proves that it answers and accepts the token.
-const NO_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000000";
+const UNKNOWN_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000000";
 /// A bot token that does not exist. That Telegram rejects it proves that it answers.
-const NO_BOT: &str = "123456789:reef_doctor_is_no_bot_0000000000000";
+const UNKNOWN_BOT_TOKEN: &str = "123456789:reef_doctor_is_no_bot_0000000000000";
 
 /// Runs all checks, prints one line for each, and fails if any of them fails.
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let mut wrong = 0;
-    let mut line = |what: &str, result: Result<String, String>| {
+    let mut failures = 0;
+    let mut report = |what: &str, result: Result<String, String>| {
         let text = match result {
             Ok(word) => format!("ok    {what}: {word}"),
             Err(problem) => {
-                wrong += 1;
+                failures += 1;
                 format!("error {what}: {problem}")
             }
         };
@@ -32,38 +32,41 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let store = match compose::open_store(config).await {
         Ok(store) => store,
         Err(error) => {
-            line("database", Err(format!("{error:#}")))?;
+            report("database", Err(format!("{error:#}")))?;
             bail!("the other checks need the database");
         }
     };
-    line("database", Ok("open and up to date".to_owned()))?;
-    let app = compose::app(config, store, Reached::at(config, config.bind_addr))?;
-    line("secrets", secrets(&app.services).await)?;
+    report("database", Ok("open and up to date".to_owned()))?;
+    let app = compose::build_app(config, store, PublicUrls::new(config, config.bind_addr))?;
+    report("secrets", check_secrets(&app.services).await)?;
     if config.sandbox {
-        line("sandbox", Ok(format!("on; `reef serve` serves it at {}/sandbox/", app.reached.own_url)))?;
+        report(
+            "sandbox",
+            Ok(format!("on; `reef serve` serves it at {}/sandbox/", app.server_urls.loopback_url)),
+        )?;
     }
-    line("polar", polar(&app.services, config).await)?;
+    report("polar", check_polar(&app.services, config).await)?;
     if app.services.config().payments_configured {
-        line("prices", prices(&app.services).await)?;
+        report("prices", check_prices(&app.services).await)?;
     }
-    if let Some(result) = managed_keys(&app.services).await {
-        line("managed keys", result)?;
+    if let Some(result) = check_managed_keys(&app.services).await {
+        report("managed keys", result)?;
     }
-    line("mail", mail(&app, config).await)?;
-    line("telegram", telegram(&app.services).await)?;
+    report("mail", check_mail(&app, config).await)?;
+    report("telegram", check_telegram(&app.services).await)?;
     for provider in [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter] {
-        line(provider.as_str(), model_provider(&app.services, provider).await)?;
+        report(provider.as_str(), check_model_provider(&app.services, provider).await)?;
     }
-    match wrong {
+    match failures {
         0 => Ok(()),
         1 => bail!("1 check failed"),
-        _ => bail!("{wrong} checks failed"),
+        _ => bail!("{failures} checks failed"),
     }
 }
 
 /// Checks whether every secret is sealed with the first key of `SECRET_KEY`.
-async fn secrets(services: &Services) -> Result<String, String> {
-    let counts = services.sealed_with().await.map_err(|error| error.to_string())?;
+async fn check_secrets(services: &Services) -> Result<String, String> {
+    let counts = services.count_sealed_by_key().await.map_err(|error| error.to_string())?;
     match (counts.unknown, counts.older) {
         (0, 0) => Ok(format!("{} values, all sealed with the first key of SECRET_KEY", counts.first)),
         (0, older) => Ok(format!(
@@ -74,36 +77,36 @@ async fn secrets(services: &Services) -> Result<String, String> {
     }
 }
 
-async fn polar(services: &Services, config: &Config) -> Result<String, String> {
-    let own = services.config();
-    if !own.payments_configured {
+async fn check_polar(services: &Services, config: &Config) -> Result<String, String> {
+    let service_config = services.config();
+    if !service_config.payments_configured {
         return Err("POLAR_ACCESS_TOKEN is not set, so nothing can be bought".to_owned());
     }
-    let answer = services.ports().payments.subscription(NO_SUBSCRIPTION).await;
+    let answer = services.ports().payments.subscription(UNKNOWN_SUBSCRIPTION).await;
     answer.map_err(|error| error.to_string())?;
     let missing: Vec<_> = [
-        ("POLAR_PRODUCT_ID_BYOK", own.product_byok.is_none()),
-        ("POLAR_PRODUCT_ID_MANAGED", own.product_managed.is_none()),
-        ("POLAR_WEBHOOK_SECRET", own.polar_webhook_secret.is_none()),
+        ("POLAR_PRODUCT_ID_BYOK", service_config.product_byok.is_none()),
+        ("POLAR_PRODUCT_ID_MANAGED", service_config.product_managed.is_none()),
+        ("POLAR_WEBHOOK_SECRET", service_config.polar_webhook_secret.is_none()),
     ]
     .into_iter()
     .filter_map(|(name, is_missing)| is_missing.then_some(name))
     .collect();
     if missing.is_empty() {
-        webhooks(services).await?;
-        let play = if config.sandbox && config.polar.access_token.is_none() {
+        check_webhook_endpoint(services).await?;
+        let detail = if config.sandbox && config.polar.access_token.is_none() {
             "simulated by the sandbox"
         } else {
             "accepts the token"
         };
-        Ok(play.to_owned())
+        Ok(detail.to_owned())
     } else {
         Err(format!("accepts the token, but {} is not set", missing.join(" and ")))
     }
 }
 
 /// Checks whether pages can show the prices of the plans.
-async fn prices(services: &Services) -> Result<String, String> {
+async fn check_prices(services: &Services) -> Result<String, String> {
     let mut prices = Vec::new();
     for mode in [ApiMode::Byok, ApiMode::Managed] {
         let Some(product) = services.config().product(mode) else { continue };
@@ -120,7 +123,7 @@ async fn prices(services: &Services) -> Result<String, String> {
 }
 
 /// Checks whether OpenRouter accepts the management key. Returns `None` if there is no key and no managed plan is sold.
-async fn managed_keys(services: &Services) -> Option<Result<String, String>> {
+async fn check_managed_keys(services: &Services) -> Option<Result<String, String>> {
     let Some(keys) = &services.ports().managed_keys else {
         let is_sold = services.config().product(ApiMode::Managed).is_some();
         let missing =
@@ -132,13 +135,13 @@ async fn managed_keys(services: &Services) -> Option<Result<String, String>> {
 }
 
 /// Checks whether the mail server accepts connections. Sending no mail is the operator's choice and no error.
-async fn mail(app: &App, config: &Config) -> Result<String, String> {
+async fn check_mail(app: &App, config: &Config) -> Result<String, String> {
     match (&app.services.ports().mailer, &config.smtp) {
         (Some(mailer), Some(server)) => {
             mailer.check().await.map_err(|error| format!("{error}; SMTP_URL names {}", server.address()))?;
             Ok(format!("{} answers", server.address()))
         }
-        _ if config.sandbox => Ok(format!("simulated by the sandbox, at {}/sandbox/mail/", app.reached.own_url)),
+        _ if config.sandbox => Ok(format!("simulated by the sandbox, at {}/sandbox/mail/", app.server_urls.loopback_url)),
         _ => Ok(
             "SMTP_URL is not set, so no mail is sent: users cannot confirm their email address or reset their \
             password"
@@ -148,9 +151,9 @@ async fn mail(app: &App, config: &Config) -> Result<String, String> {
 }
 
 /// Checks whether Polar has a webhook endpoint for this server that is enabled.
-async fn webhooks(services: &Services) -> Result<(), String> {
+async fn check_webhook_endpoint(services: &Services) -> Result<(), String> {
     let url = services.polar_webhook_url();
-    match services.look_at_endpoint().await.map_err(|error| error.to_string())? {
+    match services.check_endpoint().await.map_err(|error| error.to_string())? {
         EndpointHealth::Enabled => Ok(()),
         EndpointHealth::Disabled => Err(format!(
             "accepts the token, but has disabled the webhook endpoint {url} after 10 failures in a row; make sure that \
@@ -167,14 +170,14 @@ async fn webhooks(services: &Services) -> Result<(), String> {
     }
 }
 
-async fn telegram(services: &Services) -> Result<String, String> {
-    match services.ports().telegram.get_me(&SecretString::from(NO_BOT)).await {
+async fn check_telegram(services: &Services) -> Result<String, String> {
+    match services.ports().telegram.get_me(&SecretString::from(UNKNOWN_BOT_TOKEN)).await {
         Ok(_) | Err(TelegramError::TokenRejected) => Ok("answers".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-async fn model_provider(services: &Services, provider: Provider) -> Result<String, String> {
+async fn check_model_provider(services: &Services, provider: Provider) -> Result<String, String> {
     let no_key = SecretString::from("reef-doctor-refused-key");
     match services.ports().models.check(provider, "no-model", &no_key).await {
         Ok(()) | Err(ModelCheckError::KeyRejected | ModelCheckError::ModelUnavailable) => {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::compose::{self, Reached};
+use crate::compose::{self, PublicUrls};
 use crate::config::Config;
 use crate::{api, log, serve};
 
@@ -102,7 +102,7 @@ enum KeyCommand {
         #[arg(long = "scope", value_parser = ["read", "write"])]
         scopes: Vec<String>,
         /// Time until the key expires, such as 12h or 30d.
-        #[arg(long, value_parser = accounts::duration)]
+        #[arg(long, value_parser = accounts::parse_duration)]
         expires_in: Option<std::time::Duration>,
         /// Id of an assistant that the key may access; may be given up to 20 times. Without this option, the key may
         /// access all current and future assistants of the account.
@@ -163,9 +163,9 @@ impl Cli {
         }
         let config = Config::from_env()?;
         let telemetry = log::init(&config)?;
-        let done = self.run_with(&config).await;
-        telemetry.end().await;
-        done
+        let result = self.run_with(&config).await;
+        telemetry.shutdown().await;
+        result
     }
 
     async fn run_with(self, config: &Config) -> anyhow::Result<()> {
@@ -175,21 +175,21 @@ impl Cli {
             Command::Sandbox(args) => sandbox::run(config, args).await,
             Command::Doctor => doctor::run(config).await,
             Command::Backup { file } => operations::backup(config, &file).await,
-            Command::Reseal => operations::reseal(&app(config).await?).await,
+            Command::Reseal => operations::reseal(&open_app(config).await?).await,
             Command::Openapi => Ok(()),
-            Command::User(command) => accounts::user(&app(config).await?, command).await,
-            Command::Key(command) => accounts::key(&app(config).await?, command).await,
+            Command::User(command) => accounts::user(&open_app(config).await?, command).await,
+            Command::Key(command) => accounts::key(&open_app(config).await?, command).await,
             Command::CallbackSecret { email, rotate } => {
-                accounts::callback_secret(&app(config).await?, &email, rotate).await
+                accounts::callback_secret(&open_app(config).await?, &email, rotate).await
             }
         }
     }
 }
 
 /// Opens the database and the service layer for a command that does not serve.
-async fn app(config: &Config) -> anyhow::Result<compose::App> {
+async fn open_app(config: &Config) -> anyhow::Result<compose::App> {
     let store = compose::open_store(config).await?;
-    compose::app(config, store, Reached::at(config, config.bind_addr))
+    compose::build_app(config, store, PublicUrls::new(config, config.bind_addr))
 }
 
 /// Prints a line on standard output.
@@ -201,7 +201,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Reads the first line of standard input, without its line ending.
-fn first_line() -> anyhow::Result<SecretString> {
+fn read_first_line() -> anyhow::Result<SecretString> {
     use std::io::{BufRead as _, Read as _};
     const LINE_MAX: u64 = 4096;
     let mut line = String::new();

@@ -16,7 +16,7 @@ pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     if !source.exists() {
         bail!("DATABASE_URL: {} does not exist", source.display());
     }
-    let store = compose::connect(config).await?;
+    let store = compose::open_store_unmigrated(config).await?;
     store.back_up(file).await.with_context(|| format!("{} could not be written", file.display()))?;
     store.close().await;
     print(&format!("{}: a copy of {}", file.display(), source.display()))

@@ -6,19 +6,19 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{SandboxArgs, print};
-use crate::config::{Config, is_of_this_machine};
-use crate::http::forwarded;
+use crate::config::{Config, is_loopback_url};
+use crate::http::remote_access;
 
 /// Rejects addresses that other machines can reach, as `reef serve` does.
-fn check_reach(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
+fn require_loopback(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
     if config.sandbox_allow_remote {
         return Ok(());
     }
-    let is_here = args.public_url.as_deref().is_none_or(is_of_this_machine);
+    let is_local = args.public_url.as_deref().is_none_or(is_loopback_url);
     for (name, is_here) in [
         ("--bind", args.bind.ip().is_loopback()),
         ("--smtp-bind", args.smtp_bind.ip().is_loopback()),
-        ("--public-url", is_here),
+        ("--public-url", is_local),
     ] {
         if !is_here {
             bail!(
@@ -31,14 +31,14 @@ fn check_reach(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
 
 /// Serves the sandbox until SIGTERM or Ctrl-C.
 pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()> {
-    check_reach(config, &args)?;
+    require_loopback(config, &args)?;
     let listener = TcpListener::bind(args.bind)
         .await
         .with_context(|| format!("--bind: could not listen on {}", args.bind))?;
     let url =
         args.public_url.unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(args.bind)));
     let url = url.trim_end_matches('/').to_owned();
-    reef_store::private::database(&args.database)
+    reef_store::file_permissions::create_private_database(&args.database)
         .with_context(|| format!("--database: {} could not be created", args.database.display()))?;
     let secret = config.polar.webhook_secret.clone();
     let options = reef_sandbox::Options {
@@ -58,7 +58,7 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut routes = sandbox.router();
     if !config.sandbox_allow_remote {
-        routes = routes.layer(axum::middleware::from_fn(forwarded::keep_out));
+        routes = routes.layer(axum::middleware::from_fn(remote_access::protect_sandbox));
     }
     axum::serve(listener, routes)
         .with_graceful_shutdown(async move {

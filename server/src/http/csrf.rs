@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 /// page can set, or else `Origin`.
 pub async fn protect(State(public_url): State<String>, request: Request, next: Next) -> Response {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if is_safe || is_ours(request.headers(), &public_url) {
+    if is_safe || is_same_origin(request.headers(), &public_url) {
         return next.run(request).await;
     }
     tracing::warn!("cross-site request rejected");
@@ -17,7 +17,7 @@ pub async fn protect(State(public_url): State<String>, request: Request, next: N
         .into_response()
 }
 
-fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
+fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match text("sec-fetch-site") {
         Some(site) => matches!(site, "same-origin" | "none"),
@@ -36,14 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_pages() {
+    fn unsafe_request_is_accepted_from_same_origin_only() {
         let headers = |pairs: &[(&'static str, &'static str)]| {
             pairs
                 .iter()
                 .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
                 .collect::<HeaderMap>()
         };
-        let ours = |pairs| is_ours(&headers(pairs), "https://reef.example");
+        let ours = |pairs| is_same_origin(&headers(pairs), "https://reef.example");
         assert!(ours(&[("sec-fetch-site", "same-origin"), ("origin", "https://reef.example")]));
         assert!(ours(&[("sec-fetch-site", "none")]));
         assert!(ours(&[("origin", "https://reef.example")]));

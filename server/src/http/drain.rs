@@ -7,9 +7,9 @@ use axum::response::Response;
 use reef_service::Services;
 
 /// Adds `Connection: close` once the process has begun to stop.
-pub async fn say_goodbye(State(services): State<Services>, request: Request, next: Next) -> Response {
+pub async fn close_connections(State(services): State<Services>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if services.hub().closing().is_cancelled() {
+    if services.event_bus().closing().is_cancelled() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

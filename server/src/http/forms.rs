@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use reef_app::AppError;
 use reef_domain::ErrorCode;
 
-const WORDS: &str = "This form is too large. Shorten your text and try again.";
+const MESSAGE: &str = "This form is too large. Shorten your text and try again.";
 
 /// Returns the body length that `Content-Length` declares.
 pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
@@ -21,9 +21,9 @@ pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Rejects forms of more than `most` bytes with 413, before reading them if their length is declared.
-pub async fn at_most(State(most): State<usize>, request: Request, next: Next) -> Response {
+pub async fn limit_size(State(most): State<usize>, request: Request, next: Next) -> Response {
     if declared_length(request.headers()).is_some_and(|length| length > most) {
-        return too_long(request.headers());
+        return too_large(request.headers());
     }
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -43,11 +43,11 @@ pub async fn at_most(State(most): State<usize>, request: Request, next: Next) ->
     });
     // The handler answers to an aborted body in its own way; the client needs the real reason.
     let response = next.run(request).await;
-    if is_over.load(Ordering::Relaxed) { too_long(&headers) } else { response }
+    if is_over.load(Ordering::Relaxed) { too_large(&headers) } else { response }
 }
 
 /// The frontend gets JSON and shows the message above the form; a browser without scripts gets a page.
-fn too_long(headers: &HeaderMap) -> Response {
+fn too_large(headers: &HeaderMap) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let status = StatusCode::PAYLOAD_TOO_LARGE;
     let mut response = if accepts.contains("text/html") {
@@ -55,7 +55,7 @@ fn too_long(headers: &HeaderMap) -> Response {
              <body><h1>This form is too large</h1><p>Shorten your text and try again.</p><p><a href=\"/\">Back to Reef</a></p></body></html>";
         (status, Html(page)).into_response()
     } else {
-        (status, Json(AppError::new(ErrorCode::InvalidRequest, WORDS))).into_response()
+        (status, Json(AppError::new(ErrorCode::InvalidRequest, MESSAGE))).into_response()
     };
     // The rest of the body is not read, so the connection cannot be reused.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -21,33 +21,33 @@ const PER_CLIENT_MAX: usize = 512;
 /// The value of `Retry-After`, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 /// How long a request that has released its permit while its body arrived waits for another one.
-const PATIENCE: Duration = Duration::from_secs(2);
+const REACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The limit of requests in flight, in total and by client. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Gate {
-    places: Arc<Semaphore>,
+pub struct InFlightLimit {
+    permits: Arc<Semaphore>,
     clients: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-impl Default for Gate {
+impl Default for InFlightLimit {
     fn default() -> Self {
         Self::new(IN_FLIGHT_MAX)
     }
 }
 
-impl Gate {
+impl InFlightLimit {
     /// Creates a limit of `most` requests.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(most)), clients: Arc::default() }
+    pub fn new(max: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max)), clients: Arc::default() }
     }
 
     /// Reserves one of the client's requests; returns `None` if the client has reached its limit. This machine has no limit,
     /// because a proxy on it may forward the requests of many clients.
-    fn share(&self, client: ClientAddress) -> Option<Share> {
-        if client.is_this_machine() {
-            return Some(Share { gate: self.clone(), client: None });
+    fn reserve_for_client(&self, client: ClientAddress) -> Option<ClientPermit> {
+        if client.is_loopback() {
+            return Some(ClientPermit { limit: self.clone(), client: None });
         }
         let client = client.network();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,21 +56,21 @@ impl Gate {
             return None;
         }
         *taken += 1;
-        Some(Share { gate: self.clone(), client: Some(client) })
+        Some(ClientPermit { limit: self.clone(), client: Some(client) })
     }
 }
 
 /// One of the requests that a client may have in flight, which is released when dropped.
 #[derive(Debug)]
-struct Share {
-    gate: Gate,
+struct ClientPermit {
+    limit: InFlightLimit,
     client: Option<IpAddr>,
 }
 
-impl Drop for Share {
+impl Drop for ClientPermit {
     fn drop(&mut self) {
         let Some(client) = self.client else { return };
-        let mut clients = self.gate.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.limit.clients.lock().unwrap_or_else(PoisonError::into_inner);
         match clients.get_mut(&client) {
             Some(taken) if *taken > 1 => *taken -= 1,
             _ => drop(clients.remove(&client)),
@@ -80,46 +80,47 @@ impl Drop for Share {
 
 /// The permit of a request in flight. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct InFlight {
-    gate: Gate,
+pub struct RequestPermit {
+    limit: InFlightLimit,
     client: ClientAddress,
-    place: Arc<Mutex<Option<(OwnedSemaphorePermit, Share)>>>,
+    permit: Arc<Mutex<Option<(OwnedSemaphorePermit, ClientPermit)>>>,
 }
 
-impl InFlight {
+impl RequestPermit {
     /// Releases the permit early, for a request that only waits and is subject to another limit while it does.
-    pub fn leave(&self) {
-        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    pub fn release(&self) {
+        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Reserves a permit after [`Self::release`], and returns `false` if there is none in time. Does nothing if the permit was
     /// not released.
-    pub async fn enter_again(&self) -> bool {
-        if self.place.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+    pub async fn reacquire(&self) -> bool {
+        if self.permit.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return true;
         }
-        let Some(share) = self.gate.share(self.client) else { return false };
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.gate.places).acquire_owned()).await;
+        let Some(share) = self.limit.reserve_for_client(self.client) else { return false };
+        let place =
+            tokio::time::timeout(REACQUIRE_TIMEOUT, Arc::clone(&self.limit.permits).acquire_owned()).await;
         let Ok(Ok(place)) = place else { return false };
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, share));
+        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, share));
         true
     }
 }
 
 /// Rejects requests over the limit. Health checks and metrics have no limit. Neither has the sandbox, because requests in
 /// flight call it and would wait for a permit that they hold themselves.
-pub async fn shed(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub async fn shed(State(gate): State<InFlightLimit>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if matches!(path, "/healthz" | "/readyz" | "/metrics") || path.starts_with("/sandbox/") {
         return next.run(request).await;
     }
     let client = request.extensions().get().copied().unwrap_or(ClientAddress::UNKNOWN);
-    let place = gate.share(client).zip(Arc::clone(&gate.places).try_acquire_owned().ok());
-    let Some((share, place)) = place else { return too_much(path) };
-    let place = InFlight { gate, client, place: Arc::new(Mutex::new(Some((place, share)))) };
+    let place = gate.reserve_for_client(client).zip(Arc::clone(&gate.permits).try_acquire_owned().ok());
+    let Some((share, place)) = place else { return overloaded(path) };
+    let place = RequestPermit { limit: gate, client, permit: Arc::new(Mutex::new(Some((place, share)))) };
     request.extensions_mut().insert(place.clone());
     let response = next.run(request).await;
-    place.leave();
+    place.release();
     response
 }
 
@@ -128,14 +129,14 @@ pub async fn shed(State(gate): State<Gate>, mut request: Request, next: Next) ->
 pub struct Shed;
 
 /// Whether a path belongs to the API.
-pub fn is_api(path: &str) -> bool {
+pub fn is_api_path(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/")
 }
 
 /// The response to a request over the limit.
-pub fn too_much(path: &str) -> Response {
+pub fn overloaded(path: &str) -> Response {
     tracing::debug!("request shed");
-    let mut response = if is_api(path) {
+    let mut response = if is_api_path(path) {
         let message = "Reef is busy. Wait and try again.";
         let error = Error::RateLimited { message, retry_after_seconds: RETRY_AFTER_SECONDS };
         ([(header::CACHE_CONTROL, "no-store")], ApiError::from(error)).into_response()
@@ -160,12 +161,12 @@ mod tests {
 
     use super::*;
 
-    async fn ask(routes: &Router, path: &str) -> Response {
+    async fn get_from(routes: &Router, path: &str) -> Response {
         routes.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
     }
 
     #[tokio::test]
-    async fn what_is_too_much_is_refused_at_once_and_health_is_told() {
+    async fn request_over_limit_is_shed_and_health_is_not() {
         let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let slow = {
             let (began, go) = (began.clone(), go.clone());
@@ -177,8 +178,8 @@ mod tests {
         };
         let waits = {
             let began = began.clone();
-            async move |Extension(place): Extension<InFlight>| {
-                place.leave();
+            async move |Extension(place): Extension<RequestPermit>| {
+                place.release();
                 began.notify_one();
                 std::future::pending::<()>().await;
             }
@@ -188,10 +189,10 @@ mod tests {
             .route("/slow", get(slow))
             .route("/waits", get(waits))
             .route("/healthz", get(async || "ok"))
-            .layer(from_fn_with_state(Gate::new(2), shed));
+            .layer(from_fn_with_state(InFlightLimit::new(2), shed));
         let spawn = |path: &'static str| {
             let routes = routes.clone();
-            tokio::spawn(async move { ask(&routes, path).await })
+            tokio::spawn(async move { get_from(&routes, path).await })
         };
         // A request that only waits holds no permit.
         for _ in 0..5 {
@@ -202,7 +203,7 @@ mod tests {
         for _ in &running {
             began.notified().await;
         }
-        let refused = ask(&routes, "/api/slow").await;
+        let refused = get_from(&routes, "/api/slow").await;
         assert_eq!(
             (refused.status(), &refused.headers()[header::RETRY_AFTER]),
             (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
@@ -212,29 +213,30 @@ mod tests {
             &text[..],
             br#"{"error":{"code":"RATE_LIMITED","message":"Reef is busy. Wait and try again."}}"#
         );
-        assert_eq!(ask(&routes, "/slow").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(ask(&routes, "/healthz").await.status(), StatusCode::OK);
+        assert_eq!(get_from(&routes, "/slow").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(get_from(&routes, "/healthz").await.status(), StatusCode::OK);
         // Permits are available again as soon as requests end.
         go.notify_waiters();
         for run in running {
             assert_eq!(run.await.unwrap().status(), StatusCode::OK);
         }
         go.notify_one();
-        assert_eq!(ask(&routes, "/slow").await.status(), StatusCode::OK);
+        assert_eq!(get_from(&routes, "/slow").await.status(), StatusCode::OK);
     }
 
     #[tokio::test]
-    async fn no_client_takes_all_places() {
-        let gate = Gate::new(PER_CLIENT_MAX + 10);
+    async fn in_flight_limit_per_client_is_enforced() {
+        let gate = InFlightLimit::new(PER_CLIENT_MAX + 10);
         let from = |text: &str| ClientAddress(text.parse().unwrap());
         // All addresses of an IPv6 /64 count as one client.
         let mut greedy: Vec<_> = (0..PER_CLIENT_MAX)
-            .map(|last| gate.share(from(&format!("2001:db8::{last:x}"))).unwrap())
+            .map(|last| gate.reserve_for_client(from(&format!("2001:db8::{last:x}"))).unwrap())
             .collect();
-        assert!(gate.share(from("2001:db8::ffff:1")).is_none());
-        let others = [from("203.0.113.7"), from("127.0.0.1")].map(|other| gate.share(other).unwrap());
+        assert!(gate.reserve_for_client(from("2001:db8::ffff:1")).is_none());
+        let others =
+            [from("203.0.113.7"), from("127.0.0.1")].map(|other| gate.reserve_for_client(other).unwrap());
         greedy.pop();
-        assert!(gate.share(from("2001:db8::1")).is_some());
+        assert!(gate.reserve_for_client(from("2001:db8::1")).is_some());
         drop((greedy, others));
         assert!(gate.clients.lock().unwrap().is_empty());
     }

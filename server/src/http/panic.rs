@@ -8,13 +8,13 @@ use reef_domain::ErrorCode;
 use crate::api::ApiError;
 
 /// The response of the API: 500 `INTERNAL_ERROR`.
-pub fn in_api(_: Box<dyn Any + Send>) -> Response {
-    ApiError::plain(ErrorCode::InternalError, "Something went wrong on our side. Try again in a moment.")
+pub fn api_response(_: Box<dyn Any + Send>) -> Response {
+    ApiError::new(ErrorCode::InternalError, "Something went wrong on our side. Try again in a moment.")
         .into_response()
 }
 
 /// The response of the site: a page that links to the start page.
-pub fn on_site(_: Box<dyn Any + Send>) -> Response {
+pub fn site_response(_: Box<dyn Any + Send>) -> Response {
     let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Something went wrong · Reef</title></head>\
                 <body><h1>Something went wrong</h1><p>We have logged the error. Try again in a moment. \
                 <a href=\"/\">Back to Reef</a></p></body></html>";
@@ -53,8 +53,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_the_api_it_is_an_internal_error_in_json() {
-        let routes = routes().layer(CatchPanicLayer::custom(super::in_api));
+    async fn panic_in_api_returns_500_json() {
+        let routes = routes().layer(CatchPanicLayer::custom(super::api_response));
         let response = get_from(routes.clone(), "/panics").await;
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
@@ -64,8 +64,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn on_the_site_it_is_a_page_with_a_way_back() {
-        let response = get_from(routes().layer(CatchPanicLayer::custom(super::on_site)), "/panics").await;
+    async fn panic_on_site_returns_page_with_link() {
+        let response =
+            get_from(routes().layer(CatchPanicLayer::custom(super::site_response)), "/panics").await;
         assert_eq!(response.status(), 500);
         let page = text(response).await;
         assert!(page.contains("href=\"/\"") && !page.contains("secret"), "{page}");

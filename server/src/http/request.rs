@@ -8,11 +8,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use reef_app::session::caller_of;
+use reef_app::session::find_caller;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_service::api_keys::NewKeyRequest;
-use reef_service::caller::Via;
-use reef_service::trace::{TRACEPARENT, go_on};
+use reef_service::caller::Credential;
+use reef_service::trace::{TRACEPARENT, continue_trace};
 use reef_service::{Caller, Services};
 use tower_sessions::Session;
 use tracing::Instrument as _;
@@ -20,43 +20,43 @@ use tracing::field::display;
 
 use super::overload::Shed;
 
-const HEADER: &str = "x-request-id";
+const ID_HEADER: &str = "x-request-id";
 /// The longest inbound id that is accepted.
 const ID_MAX: usize = 128;
 /// The header of responses that were replayed for an idempotency key.
-const REPLAYED: &str = "idempotency-replayed";
+const REPLAYED_HEADER: &str = "idempotency-replayed";
 
 /// Carries the caller from the inner layer that authenticates it to the outer layer that logs the request.
 #[derive(Clone, Debug, Default)]
-pub struct Asker(Arc<OnceLock<Caller>>);
+pub struct RequestPrincipal(Arc<OnceLock<Caller>>);
 
-impl Asker {
+impl RequestPrincipal {
     /// Sets the caller, unless it is set already.
-    pub fn is(&self, caller: Caller) {
+    pub fn set(&self, caller: Caller) {
         self.0.get_or_init(|| caller);
     }
 
     /// Returns the id of the caller's user, or `None` before authentication.
     #[must_use]
-    pub fn user(&self) -> Option<UserId> {
+    pub fn user_id(&self) -> Option<UserId> {
         self.0.get().map(|caller| caller.user_id)
     }
 }
 
 /// Uses a valid inbound `X-Request-Id` or creates an id, and adds it to everything that is logged for the request and to the
 /// response. Writes one log line when the head of the response is ready; for a stream, that is when it opens.
-pub async fn identify(State(services): State<Services>, mut request: Request, next: Next) -> Response {
-    let inbound = request.headers().get(HEADER).filter(|value| is_valid(value)).cloned();
+pub async fn log_request(State(services): State<Services>, mut request: Request, next: Next) -> Response {
+    let inbound = request.headers().get(ID_HEADER).filter(|value| is_valid(value)).cloned();
     let id = inbound.unwrap_or_else(|| {
         HeaderValue::from_str(&services.new_uuid().to_string()).expect("a UUID is a valid header value")
     });
     let route = request.extensions().get::<MatchedPath>().cloned();
     // The path may contain a secret, such as a bot token in the sandbox, so only the route is logged.
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    let method = known(request.method());
+    let method = method_name(request.method());
     let uri = request.uri().clone();
-    let asker = Asker::default();
-    request.extensions_mut().insert(asker.clone());
+    let principal = RequestPrincipal::default();
+    request.extensions_mut().insert(principal.clone());
     let span = tracing::info_span!(
         "request",
         otel.name = format!("{method} {route}"),
@@ -68,28 +68,28 @@ pub async fn identify(State(services): State<Services>, mut request: Request, ne
         route,
     );
     if let Some(traceparent) = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()) {
-        go_on(&span, traceparent);
+        continue_trace(&span, traceparent);
     }
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     span.record("http.response.status_code", response.status().as_u16());
-    if class(&response) == "5xx" {
+    if status_class(&response) == "5xx" {
         span.record("otel.status_code", "ERROR");
     }
-    let line = Line { id: &id, method, route, asker: asker.0.get(), took: started.elapsed() };
-    line.write(&response);
-    if let Some(caller) = line.asker {
-        services.note_key_request(caller, line.of_key(uri.path(), response.status()));
+    let log = RequestLog { id: &id, method, route, caller: principal.0.get(), duration: started.elapsed() };
+    log.write(&response);
+    if let Some(caller) = log.caller {
+        services.record_key_request(caller, log.key_request(uri.path(), response.status()));
     }
-    let class = class(&response);
+    let class = status_class(&response);
     let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
-    metrics::histogram!("reef_http_request_duration_seconds", &labels).record(line.took.as_secs_f64());
-    response.headers_mut().insert(HEADER, id);
+    metrics::histogram!("reef_http_request_duration_seconds", &labels).record(log.duration.as_secs_f64());
+    response.headers_mut().insert(ID_HEADER, id);
     response
 }
 
 /// The class of a response's status. A request over the limit has a class of its own because it is no failure.
-fn class(response: &Response) -> &'static str {
+fn status_class(response: &Response) -> &'static str {
     if response.extensions().get::<Shed>().is_some() {
         return "shed";
     }
@@ -98,71 +98,73 @@ fn class(response: &Response) -> &'static str {
 }
 
 /// The content of a request's log line.
-struct Line<'a> {
+struct RequestLog<'a> {
     id: &'a HeaderValue,
     method: &'static str,
     route: &'a str,
-    asker: Option<&'a Caller>,
-    took: Duration,
+    caller: Option<&'a Caller>,
+    duration: Duration,
 }
 
-impl Line<'_> {
+impl RequestLog<'_> {
     /// The entry in the request log of the caller's API key.
-    fn of_key(&self, path: &str, status: StatusCode) -> NewKeyRequest {
+    fn key_request(&self, path: &str, status: StatusCode) -> NewKeyRequest {
         NewKeyRequest {
             method: self.method.to_owned(),
-            path: as_asked(self.route, path),
+            path: loggable_path(self.route, path),
             status: status.as_u16(),
-            took: self.took,
+            duration: self.duration,
             request_id: self.id.to_str().unwrap_or_default().to_owned(),
         }
     }
 
     fn write(&self, response: &Response) {
         let status = response.status();
-        let key_id = self.asker.and_then(|caller| match caller.via {
-            Via::Key { id, .. } => Some(display(id)),
-            Via::Session { .. } => None,
+        let key_id = self.caller.and_then(|caller| match caller.credential {
+            Credential::ApiKey { id, .. } => Some(display(id)),
+            Credential::Session { .. } => None,
         });
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     parent: None,
                     request_id = self.id.to_str().unwrap_or_default(),
-                    user_id = self.asker.map(|caller| display(caller.user_id)),
+                    user_id = self.caller.map(|caller| display(caller.user_id)),
                     key_id,
                     method = self.method,
                     route = self.route,
                     status = status.as_u16(),
-                    ms = self.took.as_secs_f64() * 1000.0,
+                    ms = self.duration.as_secs_f64() * 1000.0,
                     // The length of a stream is not known in advance.
                     bytes = response.body().size_hint().exact(),
-                    replayed = response.headers().contains_key(REPLAYED).then_some(true),
+                    replayed = response.headers().contains_key(REPLAYED_HEADER).then_some(true),
                     "request completed"
                 )
             };
         }
         // The cause of an error was logged with the same request id where it was handled.
-        if class(response) == "5xx" { line!(error) } else { line!(info) }
+        if status_class(response) == "5xx" { line!(error) } else { line!(info) }
     }
 }
 
 /// Records the signed-in user. This layer runs inside the session layer, which loads the session.
-pub async fn note_session(request: Request, next: Next) -> Response {
-    let known =
-        (request.extensions().get::<Session>().cloned(), request.extensions().get::<Asker>().cloned());
+pub async fn record_session(request: Request, next: Next) -> Response {
+    let known = (
+        request.extensions().get::<Session>().cloned(),
+        request.extensions().get::<RequestPrincipal>().cloned(),
+    );
     let response = next.run(request).await;
     if let (Some(session), Some(asker)) = known
-        && let Ok(Some(caller)) = caller_of(&session).await
+        && let Ok(Some(caller)) = find_caller(&session).await
     {
-        asker.is(caller);
+        asker.set(caller);
     }
     response
 }
 
 /// The path of a request, in which a parameter that is not an id is replaced by its name: it may be a secret that was pasted
 /// there by mistake. This also limits the length.
-fn as_asked(route: &str, path: &str) -> String {
+fn loggable_path(route: &str, path: &str) -> String {
     let asked = route.split('/').zip(path.split('/'));
     let segments = asked.map(|(of_route, of_path)| {
         let is_safe = !of_route.starts_with('{') || AssistantId::parse(of_path).is_some();
@@ -172,7 +174,7 @@ fn as_asked(route: &str, path: &str) -> String {
 }
 
 /// The name of a method. Unknown methods are `other`, so that clients cannot create any number of metric labels.
-fn known(method: &Method) -> &'static str {
+fn method_name(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|name| method == name).unwrap_or("other")
 }
@@ -185,15 +187,15 @@ fn is_valid(value: &HeaderValue) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::as_asked;
+    use super::loggable_path;
 
     #[test]
-    fn a_path_is_told_with_its_ids_and_with_nothing_else() {
+    fn loggable_path_keeps_ids_and_hides_other_parameters() {
         let route = "/api/v1/assistants/{id}/status";
         let id = "01890a5d-ac96-774b-bcce-b302099a8057";
         let good = format!("/api/v1/assistants/{id}/status");
-        assert_eq!(as_asked(route, &good), good);
-        assert_eq!(as_asked(route, "/api/v1/assistants/123:secret/status"), route);
-        assert_eq!(as_asked("/api/v1/me", "/api/v1/me"), "/api/v1/me");
+        assert_eq!(loggable_path(route, &good), good);
+        assert_eq!(loggable_path(route, "/api/v1/assistants/123:secret/status"), route);
+        assert_eq!(loggable_path("/api/v1/me", "/api/v1/me"), "/api/v1/me");
     }
 }

@@ -44,7 +44,7 @@ impl Policies {
     /// The policy of Reef's pages, which allows scripts only with the nonce of this response. Forms may lead to Reef and to the
     /// payment provider, because browsers also apply this rule to the redirect that follows a form.
     #[must_use]
-    pub fn of_page(&self, nonce: &str) -> String {
+    pub fn page_policy(&self, nonce: &str) -> String {
         format!(
             "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
              img-src 'self' data:; connect-src 'self'; form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; \
@@ -68,7 +68,7 @@ fn payment_origins(polar_url: &str) -> Vec<String> {
 }
 
 /// Adds the security headers to a response: no MIME sniffing, no framing, no referrer for other sites.
-pub async fn headers(State(policies): State<Policies>, request: Request, next: Next) -> Response {
+pub async fn add_headers(State(policies): State<Policies>, request: Request, next: Next) -> Response {
     let is_sandbox = request.uri().path().starts_with("/sandbox/");
     // An assistant's page embeds the chat with its bot.
     let is_chat = request.uri().path().starts_with("/sandbox/telegram/bots/");
@@ -111,7 +111,7 @@ mod tests {
     use super::Policies;
 
     #[test]
-    fn forms_lead_to_ourselves_and_to_the_payment_provider() {
+    fn form_targets_are_own_origin_and_payment_provider() {
         for (public_url, polar_url, targets) in [
             (
                 "https://reef.example",
@@ -132,7 +132,7 @@ mod tests {
         ] {
             let policies = Policies::new(public_url, polar_url);
             let rule = format!("form-action {targets};");
-            let page = policies.of_page("n");
+            let page = policies.page_policy("n");
             assert!(page.contains(&rule), "{page}");
             for policy in [policies.chat, policies.sandbox] {
                 assert!(policy.to_str().unwrap().contains(&rule), "{policy:?}");

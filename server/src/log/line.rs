@@ -4,15 +4,15 @@
 use std::io::{self, Write};
 
 /// A writer that escapes control characters. It relies on tracing's formatters, which write each event in one call.
-pub struct Lines<W>(pub W);
+pub struct LineWriter<W>(pub W);
 
-impl<W: Write> Write for Lines<W> {
+impl<W: Write> Write for LineWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let inside = event.strip_suffix(b"\n").unwrap_or(event);
         if is_plain(inside) {
             self.0.write_all(event)?;
         } else {
-            let escaped = escaped(&String::from_utf8_lossy(inside));
+            let escaped = escape(&String::from_utf8_lossy(inside));
             self.0.write_all(format!("{escaped}\n").as_bytes())?;
         }
         Ok(event.len())
@@ -29,7 +29,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     !bytes.iter().any(|byte| byte.is_ascii_control() || matches!(byte, 0xC2 | 0xE2))
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
@@ -46,13 +46,13 @@ mod tests {
     use super::*;
 
     fn written(event: &str) -> String {
-        let mut lines = Lines(Vec::new());
+        let mut lines = LineWriter(Vec::new());
         lines.write_all(event.as_bytes()).unwrap();
         String::from_utf8(lines.0).unwrap()
     }
 
     #[test]
-    fn nothing_inside_breaks_the_line() {
+    fn control_characters_are_escaped() {
         for (event, line) in [
             ("plain\n", "plain\n"),
             ("Ünïcode — “fine” 🪸\n", "Ünïcode — “fine” 🪸\n"),

@@ -15,10 +15,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{Config, LogFormat};
-use line::Lines;
+use line::LineWriter;
 
 /// How long sending the last spans may take. Orchestrators allow 30 s for a stop, of which draining takes up to 25 s.
-const FLUSH: Duration = Duration::from_secs(3);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The exporter of traces, which has to be shut down before the process exits.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Telemetry {
 /// Returns an error that names `RUST_LOG` or the exporter's variable if its value is invalid.
 pub fn init(config: &Config) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&config.log_filter).context("RUST_LOG: is not a valid log filter")?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| Lines(std::io::stderr()));
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| LineWriter(std::io::stderr()));
     let lines = match config.log_format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
         // The list of spans already contains the current one.
@@ -56,15 +56,15 @@ pub fn init(config: &Config) -> anyhow::Result<Telemetry> {
 
 fn traces() -> anyhow::Result<SdkTracerProvider> {
     let http = Http::new().context("the HTTP client could not be built")?;
-    reef_outbound::traces(&http).context("OTEL_EXPORTER_OTLP_ENDPOINT")
+    reef_outbound::tracer_provider(&http).context("OTEL_EXPORTER_OTLP_ENDPOINT")
 }
 
 impl Telemetry {
     /// Sends the last spans, which takes at most 3 s.
-    pub async fn end(self) {
+    pub async fn shutdown(self) {
         let Some(traces) = self.traces else { return };
         // The call blocks until the exporter's thread is done, and that thread needs this runtime.
-        let ended = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH)).await;
+        let ended = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH_TIMEOUT)).await;
         if !matches!(ended, Ok(Ok(()))) {
             tracing::warn!("the last spans could not be sent");
         }

@@ -13,18 +13,18 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
-use reef_domain::Chain;
+use reef_domain::ErrorChain;
 use reef_service::{ClientAddress, Services};
 use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use tokio::time::timeout;
 
-use database::Tallies;
+use database::DatabaseMetrics;
 
-pub use process::OpenStream;
+pub use process::OpenStreamGuard;
 
-use crate::http::forwarded::is_from_elsewhere;
+use crate::http::remote_access::is_remote;
 
 /// How long the database may take to answer a health check; load balancers rarely wait longer.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,23 +33,23 @@ const NOT_READY: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "the dat
 #[derive(Clone)]
 struct Metrics {
     services: Services,
-    tallies: Arc<Tallies>,
+    database: Arc<DatabaseMetrics>,
     token: Option<SecretString>,
 }
 
 /// Serves `/healthz`, `/readyz` and `/metrics`. If there is a `token`, `/metrics` requires it as a bearer token; otherwise it
 /// is available on this machine only.
 pub fn router(services: Services, token: Option<SecretString>) -> Router {
-    start();
+    install_recorder();
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(Metrics { services, tallies: Arc::default(), token })
+        .with_state(Metrics { services, database: Arc::default(), token })
 }
 
 /// Installs the recorder, once for all servers of this process. Events before that are not counted.
-fn start() -> &'static PrometheusHandle {
+fn install_recorder() -> &'static PrometheusHandle {
     static STARTED: OnceLock<PrometheusHandle> = OnceLock::new();
     STARTED.get_or_init(|| {
         let recorder = names::recorder();
@@ -64,19 +64,19 @@ fn start() -> &'static PrometheusHandle {
 }
 
 /// Releases the memory of recorded samples. It has to be called every few seconds, because there may be no scrapes.
-pub fn tidy() {
-    start().run_upkeep();
+pub fn run_upkeep() {
+    install_recorder().run_upkeep();
 }
 
 /// Returns 200 if the database responds in time and this process is not stopping, else 503.
 async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
-    if metrics.services.hub().closing().is_cancelled() {
+    if metrics.services.event_bus().closing().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match timeout(PING_TIMEOUT, ping(&metrics.services)).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {
-            let error = tracing::field::display(Chain(&error));
+            let error = tracing::field::display(ErrorChain(&error));
             tracing::warn!(error, "readiness check failed");
             NOT_READY
         }
@@ -104,14 +104,14 @@ async fn metrics(
                 .into_response();
         }
         // A proxy or a browser on this machine may forward requests from elsewhere.
-        None if !client.is_some_and(|client| client.is_this_machine()) || is_from_elsewhere(&headers) => {
+        None if !client.is_some_and(|client| client.is_loopback()) || is_remote(&headers) => {
             return StatusCode::NOT_FOUND.into_response();
         }
         _ => {}
     }
-    metrics.tallies.look(&metrics.services).await;
-    process::look(metrics.services.store());
-    let text = start().render();
+    metrics.database.refresh(&metrics.services).await;
+    process::record(metrics.services.store());
+    let text = install_recorder().render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

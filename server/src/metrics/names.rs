@@ -13,17 +13,17 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Requests range from polling a status to stopping an assistant, which calls three vendors.
-const REQUESTS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const REQUEST_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// A model may take two minutes to answer.
-const CALLS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+const CALL_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 /// Deployments end after five minutes at the latest, unless the operator configures another deadline.
-const DEPLOYMENTS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
+const DEPLOYMENT_BUCKETS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.
-const ALL: [(&str, Kind, &str); 35] = [
+const METRICS: [(&str, Kind, &str); 35] = [
     (
         "reef_http_request_duration_seconds",
-        Histogram(REQUESTS),
+        Histogram(REQUEST_BUCKETS),
         "This process: time until the head of the response, by method, route and status class.",
     ),
     ("reef_api_errors_total", Counter, "This process: error responses of the API, by code."),
@@ -35,12 +35,12 @@ const ALL: [(&str, Kind, &str); 35] = [
     ("reef_event_streams_open", Gauge, "This process: open event streams of the API and the dashboard."),
     (
         "reef_vendor_call_duration_seconds",
-        Histogram(CALLS),
+        Histogram(CALL_BUCKETS),
         "This process: requests to vendors and webhook endpoints, by vendor and status class or reason for no response.",
     ),
     (
         "reef_deployment_duration_seconds",
-        Histogram(DEPLOYMENTS),
+        Histogram(DEPLOYMENT_BUCKETS),
         "This process: duration of completed deployments, by outcome: active or the failure code.",
     ),
     ("reef_workers_missing_total", Counter, "This process: active assistants whose worker was missing."),
@@ -108,7 +108,7 @@ const ALL: [(&str, Kind, &str); 35] = [
 
 /// The series that alerts use, with their labels, start at 0 with the process. A series that started with its first event
 /// would start at 1, so neither `rate` nor `increase` would see that event.
-const COUNTED_FROM_THE_START: [(&str, &[(&str, &str)]); 7] = [
+const INITIAL_COUNTERS: [(&str, &[(&str, &str)]); 7] = [
     ("reef_workers_missing_total", &[]),
     ("reef_sign_in_attempts_total", &[("outcome", "password_accepted")]),
     ("reef_sign_in_attempts_total", &[("outcome", "password_rejected")]),
@@ -119,7 +119,7 @@ const COUNTED_FROM_THE_START: [(&str, &[(&str, &str)]); 7] = [
 ];
 /// The same for histograms. The 5xx series of each route is not here: there are many routes, and that alert is about a share
 /// of requests over time, so the first event does not matter.
-const TIMED_FROM_THE_START: [(&str, &[(&str, &str)]); 3] = [
+const INITIAL_HISTOGRAMS: [(&str, &[(&str, &str)]); 3] = [
     ("reef_vendor_call_duration_seconds", &[("vendor", "polar"), ("status", "4xx")]),
     (
         "reef_http_request_duration_seconds",
@@ -134,7 +134,7 @@ const TIMED_FROM_THE_START: [(&str, &[(&str, &str)]); 3] = [
 /// Builds a recorder with the buckets of each histogram.
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
-    for (name, kind, _) in ALL {
+    for (name, kind, _) in METRICS {
         if let Histogram(buckets) = kind {
             builder = builder
                 .set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)
@@ -146,17 +146,17 @@ pub(super) fn recorder() -> PrometheusRecorder {
 
 /// Registers the help texts, and starts the series that alerts use.
 pub(super) fn describe() {
-    for (name, kind, help) in ALL {
+    for (name, kind, help) in METRICS {
         match kind {
             Counter => ::metrics::describe_counter!(name, help),
             Gauge => ::metrics::describe_gauge!(name, help),
             Histogram(_) => ::metrics::describe_histogram!(name, help),
         }
     }
-    for (name, labels) in COUNTED_FROM_THE_START {
+    for (name, labels) in INITIAL_COUNTERS {
         ::metrics::counter!(name, labels).increment(0);
     }
-    for (name, labels) in TIMED_FROM_THE_START {
+    for (name, labels) in INITIAL_HISTOGRAMS {
         drop(::metrics::histogram!(name, labels));
     }
     for failure in FailureCode::ALL {

@@ -5,7 +5,7 @@ use std::fs;
 use metrics::gauge;
 use reef_store::Store;
 
-pub(super) fn look(store: &Store) {
+pub(super) fn record(store: &Store) {
     gauge!("reef_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     // The gauge exists from the first scrape on, even if no stream was opened.
     gauge!("reef_event_streams_open").increment(0.0);
@@ -44,16 +44,16 @@ fn fds_max() -> Option<f64> {
 
 /// Counts an open event stream until it is dropped.
 #[derive(Debug)]
-pub struct OpenStream(());
+pub struct OpenStreamGuard(());
 
-impl OpenStream {
+impl OpenStreamGuard {
     pub fn new() -> Self {
         gauge!("reef_event_streams_open").increment(1.0);
         Self(())
     }
 }
 
-impl Drop for OpenStream {
+impl Drop for OpenStreamGuard {
     fn drop(&mut self) {
         gauge!("reef_event_streams_open").decrement(1.0);
     }

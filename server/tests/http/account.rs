@@ -5,29 +5,32 @@ use std::time::Duration;
 use reef_store::Store;
 use serde_json::json;
 
-use crate::client::Answer;
-use crate::support::{App, activation, bot, changed, eventually, issues, pairs};
+use crate::client::ApiResponse;
+use crate::support::{App, activation, bot_token, eventually, issues, merged, pairs};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_knows_its_rights() {
+async fn me_returns_key_rights() {
     let app = App::start().await;
     let user = app.user().await;
     let (client, id) = app.key(user, "write", Some(Duration::from_secs(3600))).await;
-    let me = Answer::of(client.request("GET", "/api/v1/me")).await.data(200);
+    let me = ApiResponse::send(client.request("GET", "/api/v1/me")).await.data(200);
     let keys: Vec<_> = me.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["userId", "keyId", "name", "prefix", "scopes", "expiresAt", "lastUsedAt"]);
     assert_eq!((&me["userId"], &me["keyId"]), (&json!(user.to_string()), &json!(id)));
     assert_eq!((&me["name"], &me["scopes"]), (&json!("test"), &json!(["write"])));
     assert!(client.key().starts_with(me["prefix"].as_str().unwrap()));
     assert!(me["expiresAt"].is_string() && me["lastUsedAt"].is_string());
-    Answer::of(app.revoked(user).await.request("GET", "/api/v1/me")).await.error(401, "UNAUTHORIZED");
+    ApiResponse::send(app.revoked_client(user).await.request("GET", "/api/v1/me"))
+        .await
+        .error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_catalog_is_what_activation_accepts() {
+async fn models_are_filtered_by_provider_and_mode() {
     let app = App::start().await;
     let me = app.customer().await;
-    let models = async |query: &str| Answer::of(me.request("GET", &format!("/api/v1/models{query}"))).await;
+    let models =
+        async |query: &str| ApiResponse::send(me.request("GET", &format!("/api/v1/models{query}"))).await;
     let anthropic = models("?provider=anthropic&mode=byok").await.data(200);
     let anthropic = anthropic.as_array().unwrap();
     assert!(
@@ -43,10 +46,10 @@ async fn the_catalog_is_what_activation_accepts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_catalog_refreshes_and_its_etag_follows() {
+async fn catalog_refresh_changes_etag() {
     let app = App::start().await;
     let me = app.customer().await;
-    let models = async || Answer::of(me.request("GET", "/api/v1/models?provider=openrouter")).await;
+    let models = async || ApiResponse::send(me.request("GET", "/api/v1/models?provider=openrouter")).await;
     let before = models().await;
     let tag = before.headers["etag"].clone();
     let again = async || {
@@ -60,15 +63,16 @@ async fn the_catalog_refreshes_and_its_etag_follows() {
     let due = "insert into timers (name, next_at) values ('refresh_catalog', 0)
                on conflict (name) do update set next_at = 0";
     sqlx::query(due).execute(write).await.unwrap();
-    app.services.enqueue_regular_work().await.unwrap();
+    app.services.enqueue_periodic_jobs().await.unwrap();
     let id = "openai/gpt-6-astra";
-    let has =
-        |answer: &Answer| answer.json()["data"].as_array().unwrap().iter().any(|model| model["id"] == id);
+    let has = |answer: &ApiResponse| {
+        answer.json()["data"].as_array().unwrap().iter().any(|model| model["id"] == id)
+    };
     assert!(!has(&before), "it does not ship under OpenRouter's id");
     eventually("the sandbox's list", async || has(&models().await).then_some(())).await;
     assert_eq!(again().await, 200);
-    let slot = me.slot("byok").await;
+    let slot = me.purchased("byok").await;
     let change = json!({"modelProvider": "openrouter", "modelId": id, "modelApiKey": "sk-or-v1-any"});
-    me.ok("POST", &format!("/{slot}/activate"), changed(activation(&bot("ok")), change)).await;
-    me.until(&slot, "active").await;
+    me.ok("POST", &format!("/{slot}/activate"), merged(activation(&bot_token("ok")), change)).await;
+    me.wait_for_status(&slot, "active").await;
 }

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::pages::{page, send, send_for_notice};
-use crate::sessions::signed_in;
-use crate::support::{App, activation, bot, changed, eventually};
+use crate::pages::{page, send_for_notice, submit};
+use crate::sessions::session_cookie;
+use crate::support::{App, activation, bot_token, eventually, merged};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redeploying_a_live_bot_asks_first_and_says_what_was_done() {
+async fn redeploy_of_active_assistant_confirms_and_shows_toast() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &path).await;
@@ -23,14 +23,14 @@ async fn redeploying_a_live_bot_asks_first_and_says_what_was_done() {
     let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
     assert_eq!(to, format!("{path}?done=redeployed"));
     assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_says_what_was_done_and_start_takes_its_place() {
+async fn stop_shows_toast_and_start_button() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     let (to, cookies) = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
@@ -44,14 +44,14 @@ async fn stopping_says_what_was_done_and_start_takes_its_place() {
     let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
     assert_eq!(to, format!("{path}?done=started"));
     assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn toasts_can_be_dismissed_without_scripts() {
+async fn toast_without_scripts_can_be_dismissed() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     let stopped = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
@@ -78,7 +78,7 @@ async fn toasts_can_be_dismissed_without_scripts() {
 async fn notice_without_its_form_is_not_shown() {
     let app = App::start().await;
     let user = app.user().await;
-    let cookie = signed_in(&app, user).await;
+    let cookie = session_cookie(&app, user).await;
     let typed = "/settings?done=password_changed";
     assert!(!page(&app, &cookie, typed).await.contains("class=\"toast\""));
     for address in ["/signin?done=password_reset", "/forgot?done=reset_sent", "/confirm?done=email_confirmed"]
@@ -99,16 +99,15 @@ async fn notice_without_its_form_is_not_shown() {
 
 /// What the list shows in its column is a name, found by the search, and the way in is the row.
 #[tokio::test(flavor = "multi_thread")]
-async fn models_are_named_and_found_by_their_names() {
+async fn list_shows_and_finds_model_names() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
-    let other = me.slot("managed").await;
-    let body =
-        json!({"name": "Managed", "modelId": "anthropic/claude-sonnet-4.5", "telegramBotToken": bot("ok")});
+    let other = me.purchased("managed").await;
+    let body = json!({"name": "Managed", "modelId": "anthropic/claude-sonnet-4.5", "telegramBotToken": bot_token("ok")});
     me.ok("POST", &format!("/{other}/activate"), body).await;
-    me.until(&other, "active").await;
+    me.wait_for_status(&other, "active").await;
     let shown = page(&app, &cookie, "/assistants").await;
     assert!(shown.contains(">Claude Sonnet 4.5<"), "{shown}");
     assert!(!shown.contains("claude-sonnet-4"), "{shown}");
@@ -123,11 +122,11 @@ async fn models_are_named_and_found_by_their_names() {
 
 /// OpenRouter lists models as `Vendor: Model`, and so does the sandbox.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
+async fn form_after_catalog_refresh_shows_model_names() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
-    let (own, managed) = (me.slot("byok").await, me.slot("managed").await);
+    let cookie = session_cookie(&app, me.user).await;
+    let (own, managed) = (me.purchased("byok").await, me.purchased("managed").await);
     let list: Value = app
         .http
         .get(app.url("/sandbox/openrouter/api/v1/models"))
@@ -138,18 +137,18 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
         .await
         .unwrap();
     let listed: Vec<_> = list["data"].as_array().expect("the value is not a list").iter().collect();
-    let rows: Vec<reef_domain::catalog::Listed> = listed
+    let rows: Vec<reef_domain::catalog::ListedModel> = listed
         .iter()
         .map(|model| serde_json::from_value((*model).clone()).expect("the model is invalid"))
         .collect();
     // Some entries have an id instead of a name.
     let mut rows = rows;
-    rows.push(reef_domain::catalog::Listed {
+    rows.push(reef_domain::catalog::ListedModel {
         id: "x-ai/grok-9-fast".to_owned(),
         name: "x-ai/grok-9-fast".to_owned(),
     });
     let mut tx = app.services.store().begin().await.unwrap();
-    tx.set_catalog("openrouter", &rows, app.services.now()).await.unwrap();
+    tx.upsert_catalog("openrouter", &rows, app.services.now()).await.unwrap();
     tx.commit().await.unwrap();
     for id in [&own, &managed] {
         let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
@@ -163,8 +162,8 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
         assert!(shown.contains("Grok 9 Fast"), "{id}");
     }
     // A model that was removed from the catalog still has a name.
-    let body = changed(
-        activation(&bot("ok")),
+    let body = merged(
+        activation(&bot_token("ok")),
         json!({"modelProvider": "openrouter", "modelId": "x-ai/grok-9-fast", "modelApiKey": "sk-or-v1-good"}),
     );
     me.ok("POST", &format!("/{own}/activate"), body).await;
@@ -174,7 +173,7 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
     .await;
     let mut tx = app.services.store().begin().await.unwrap();
     rows.pop();
-    tx.set_catalog("openrouter", &rows, app.services.now().plus(std::time::Duration::from_secs(1)))
+    tx.upsert_catalog("openrouter", &rows, app.services.now().plus(std::time::Duration::from_secs(1)))
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -185,10 +184,10 @@ async fn every_model_of_a_form_has_a_name_after_the_catalog_was_refreshed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_an_assistant_name_no_worker_and_lead_to_no_json() {
+async fn assistant_pages_hide_worker_and_json() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
     assert!(!shown.contains("openclaw-") && !shown.contains("href=\"http://127.0.0.1"), "{shown}");
@@ -210,13 +209,13 @@ async fn pages_of_an_assistant_name_no_worker_and_lead_to_no_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_form_led_to_has_the_focus() {
+async fn result_of_form_has_focus() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
-    let id = me.slot("byok").await;
+    let cookie = session_cookie(&app, me.user).await;
+    let id = me.purchased("byok").await;
     let path = format!("/assistants/{id}");
-    let token = bot("ok");
+    let token = bot_token("ok");
     let fields = [
         ("id", &*id),
         ("name", "Coral"),
@@ -224,7 +223,7 @@ async fn what_a_form_led_to_has_the_focus() {
         ("telegram_bot_token", &token),
         ("model_api_key", "sk-ant-good"),
     ];
-    let to = send(&app, &cookie, &path, "activate", &fields).await;
+    let to = submit(&app, &cookie, &path, "activate", &fields).await;
     let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("tabindex=\"-1\" autofocus class=\"arrival\""), "{to}: {shown}");
     assert!(
@@ -232,9 +231,14 @@ async fn what_a_form_led_to_has_the_focus() {
         "only where a form has led"
     );
     let token = crate::pages::hidden(&page(&app, &cookie, "/keys").await, "token");
-    let to =
-        send(&app, &cookie, "/keys", "create_key", &[("name", "focus"), ("read", "true"), ("token", &token)])
-            .await;
+    let to = submit(
+        &app,
+        &cookie,
+        "/keys",
+        "create_key",
+        &[("name", "focus"), ("read", "true"), ("token", &token)],
+    )
+    .await;
     let shown = page(&app, &cookie, &to).await;
     let heading = shown.split("id=\"handed-over\"").nth(1).unwrap().split('>').next().unwrap();
     assert!(heading.contains("autofocus") && heading.contains("tabindex=\"-1\""), "{heading}");

@@ -4,14 +4,14 @@ use futures::future::join;
 use serde_json::{Value, json};
 
 use crate::client::Body;
-use crate::support::{App, activation, bot, changed, issues, on_both_databases, pairs};
+use crate::support::{App, activation, bot_token, issues, merged, on_both_databases, pairs};
 
 /// Asserts that each change of a valid body is rejected with exactly one issue.
-async fn refuses(app: &App, code: &str, cases: Vec<(Value, &str, &str)>) {
+async fn assert_rejected(app: &App, code: &str, cases: Vec<(Value, &str, &str)>) {
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
     for (change, path, issue) in cases {
-        let body = changed(activation(&bot("ok")), change.clone());
+        let body = merged(activation(&bot_token("ok")), change.clone());
         let error = me.fails(400, code, "POST", &format!("/{id}/activate"), body).await;
         assert_eq!(issues(&error), pairs(&[(path, issue)]), "{change}");
     }
@@ -19,7 +19,7 @@ async fn refuses(app: &App, code: &str, cases: Vec<(Value, &str, &str)>) {
 }
 
 #[tokio::test]
-async fn fields_have_their_form() {
+async fn invalid_field_is_rejected() {
     let app = App::start().await;
     let long = |length: usize| "🦀".repeat(length);
     let cases = vec![
@@ -41,11 +41,11 @@ async fn fields_have_their_form() {
         (json!({"telegramBotToken": "1:a\u{0}"}), "telegramBotToken", "invalid_characters"),
         (json!({"telegramBotToken": " 1:a"}), "telegramBotToken", "invalid_characters"),
     ];
-    refuses(&app, "INVALID_REQUEST", cases).await;
+    assert_rejected(&app, "INVALID_REQUEST", cases).await;
 }
 
 #[tokio::test]
-async fn callback_urls_are_https_on_a_public_host() {
+async fn callback_url_must_be_public_https() {
     let app = App::start().await;
     let bad = [
         "",
@@ -81,19 +81,19 @@ async fn callback_urls_are_https_on_a_public_host() {
     let mut cases: Vec<_> = bad.into_iter().map(case).collect();
     let long = format!("https://example.com/{}", "x".repeat(2048 - 19));
     cases.push((json!({"callbackUrl": long}), "callbackUrl", "too_long"));
-    refuses(&app, "INVALID_REQUEST", cases).await;
+    assert_rejected(&app, "INVALID_REQUEST", cases).await;
     let me = app.customer().await;
     let longest = format!("https://example.com/{}", "x".repeat(2048 - 20));
     for good in ["https://example.com", "https://8.8.8.8:8443/a?b=c", "https://EXAMPLE.com/ü", &longest] {
         let id = me.in_status("purchased").await;
-        let body = changed(activation(&bot("stuck")), json!({"callbackUrl": good}));
+        let body = merged(activation(&bot_token("stuck")), json!({"callbackUrl": good}));
         let record = me.ok("POST", &format!("/{id}/activate"), body).await;
         assert_eq!(record["userCallbackUrl"], good);
     }
 }
 
 #[tokio::test]
-async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
+async fn byok_requires_provider_model_and_key() {
     let app = App::start().await;
     let cases = vec![
         (json!({"modelProvider": "…"}), "modelProvider", "required"),
@@ -107,32 +107,32 @@ async fn byok_brings_a_provider_a_model_of_its_and_a_key() {
         (json!({"modelId": "claude-sonnet-4-5-20250928"}), "modelId", "unknown_model"),
         (json!({"modelProvider": "openai"}), "modelId", "unknown_model"),
     ];
-    refuses(&app, "INVALID_INPUT", cases).await;
+    assert_rejected(&app, "INVALID_INPUT", cases).await;
     let me = app.customer().await;
     let activate = format!("/{}/activate", me.in_status("purchased").await);
-    let both = changed(activation(&bot("ok")), json!({"modelProvider": "…", "modelApiKey": "…"}));
+    let both = merged(activation(&bot_token("ok")), json!({"modelProvider": "…", "modelApiKey": "…"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, both).await;
     assert_eq!(issues(&error), pairs(&[("modelProvider", "required"), ("modelApiKey", "required")]));
     assert_eq!(error["message"], "Some settings don't fit this assistant. See the issues in details.");
     // The message suggests the nearest names, the most likely first.
-    let typo = changed(activation(&bot("ok")), json!({"modelId": "claude-sonet-5"}));
+    let typo = merged(activation(&bot_token("ok")), json!({"modelId": "claude-sonet-5"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, typo).await;
     let message = error["details"]["issues"][0]["message"].as_str().unwrap();
     assert!(message.contains("Closest matches: claude-sonnet-5, "), "{message}");
-    let nobody = changed(activation(&bot("ok")), json!({"modelProvider": "antropic"}));
+    let nobody = merged(activation(&bot_token("ok")), json!({"modelProvider": "antropic"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, nobody).await;
     let message = error["details"]["issues"][0]["message"].as_str().unwrap();
     assert!(message.contains("anthropic"), "{message}");
 }
 
 #[tokio::test]
-async fn a_name_is_trimmed_and_counted_in_characters() {
+async fn name_is_trimmed_and_limited_to_100_characters() {
     let app = App::start().await;
     let me = app.customer().await;
     let longest = "🦀".repeat(100);
     for (given, kept) in [("x", "x"), (&format!("  {longest}\n"), longest.as_str()), ("  Zoë  ", "Zoë")] {
         let id = me.in_status("purchased").await;
-        let body = changed(activation(&bot("stuck")), json!({"name": given}));
+        let body = merged(activation(&bot_token("stuck")), json!({"name": given}));
         assert_eq!(me.ok("POST", &format!("/{id}/activate"), body).await["name"], kept);
     }
 }
@@ -147,54 +147,54 @@ async fn managed_ignores_provider_and_key() {
         json!({"modelProvider": "", "modelApiKey": "refused"}),
     ];
     for change in changes {
-        let id = me.slot("managed").await;
-        let body = changed(activation(&bot("ok")), change.clone());
+        let id = me.purchased("managed").await;
+        let body = merged(activation(&bot_token("ok")), change.clone());
         let record = me.ok("POST", &format!("/{id}/activate"), body.clone()).await;
         assert_eq!((&record["modelProvider"], &record["modelId"]), (&json!("openrouter"), &body["modelId"]));
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
     }
-    let id = me.slot("managed").await;
-    let unknown = changed(activation(&bot("ok")), json!({"modelId": "gpt-55"}));
+    let id = me.purchased("managed").await;
+    let unknown = merged(activation(&bot_token("ok")), json!({"modelId": "gpt-55"}));
     let error = me.fails(400, "INVALID_INPUT", "POST", &format!("/{id}/activate"), unknown).await;
     assert_eq!(issues(&error), pairs(&[("modelId", "unknown_model")]));
     // The types of ignored fields are still checked.
-    let wrong = changed(activation(&bot("ok")), json!({"modelApiKey": 1}));
+    let wrong = merged(activation(&bot_token("ok")), json!({"modelApiKey": 1}));
     me.fails(400, "INVALID_REQUEST", "POST", &format!("/{id}/activate"), wrong).await;
 }
 
 #[tokio::test]
-async fn a_bot_serves_one_assistant_of_an_owner_at_a_time() {
+async fn bot_in_use_by_same_owner_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
-    let token = bot("ok");
-    let first = me.slot("byok").await;
+    let token = bot_token("ok");
+    let first = me.purchased("byok").await;
     me.ok("POST", &format!("/{first}/activate"), activation(&token)).await;
-    me.until(&first, "active").await;
-    let activate = format!("/{}/activate", me.slot("byok").await);
+    me.wait_for_status(&first, "active").await;
+    let activate = format!("/{}/activate", me.purchased("byok").await);
     let error = me.fails(400, "INVALID_INPUT", "POST", &activate, activation(&token)).await;
     assert_eq!(issues(&error), pairs(&[("telegramBotToken", "in_use")]));
     assert!(!error.to_string().contains(&token), "{error}");
     me.ok("POST", &format!("/{first}/stop"), Value::Null).await;
     me.ok("POST", &activate, activation(&token)).await;
     // A failed assistant is not stopped, so its bot is still in use.
-    let revoked = bot("revoked");
-    let failed = me.slot("byok").await;
+    let revoked = bot_token("revoked");
+    let failed = me.purchased("byok").await;
     me.ok("POST", &format!("/{failed}/activate"), activation(&revoked)).await;
-    me.until(&failed, "failed").await;
-    let activate = format!("/{}/activate", me.slot("byok").await);
+    me.wait_for_status(&failed, "failed").await;
+    let activate = format!("/{}/activate", me.purchased("byok").await);
     me.fails(400, "INVALID_INPUT", "POST", &activate, activation(&revoked)).await;
     me.ok("DELETE", &format!("/{failed}"), Value::Null).await;
     me.ok("POST", &activate, activation(&revoked)).await;
 }
 
 on_both_databases! {
-    async fn of_two_activations_at_once_one_wins(app) {
+    async fn concurrent_activations_one_succeeds(app) {
         let me = app.customer().await;
         for _ in 0..3 {
-            let path = format!("/{}/activate", me.slot("byok").await);
+            let path = format!("/{}/activate", me.purchased("byok").await);
             // With these bots, the first deployment is still running when the second request arrives.
-            let one = me.send("POST", &path, activation(&bot("stuck")));
-            let two = me.send("POST", &path, activation(&bot("stuck")));
+            let one = me.send("POST", &path, activation(&bot_token("stuck")));
+            let two = me.send("POST", &path, activation(&bot_token("stuck")));
             let (one, two) = join(one, two).await;
             let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };
             won.data(200);
@@ -202,13 +202,13 @@ on_both_databases! {
         }
     }
 
-    async fn one_bot_in_two_activations_at_once_goes_to_one(app) {
+    async fn concurrent_activations_with_same_bot_one_succeeds(app) {
         let me = app.customer().await;
         for _ in 0..3 {
-            let token = bot("ok");
-            let (a, b) = (me.slot("byok").await, me.slot("byok").await);
+            let token = bot_token("ok");
+            let (assistant, b) = (me.purchased("byok").await, me.purchased("byok").await);
             let path = |id: &str| format!("/api/v1/assistants/{id}/activate");
-            let (path_a, path_b) = (path(&a), path(&b));
+            let (path_a, path_b) = (path(&assistant), path(&b));
             let one = me.call("POST", &path_a, Body::Json(activation(&token)));
             let two = me.call("POST", &path_b, Body::Json(activation(&token)));
             let (one, two) = join(one, two).await;

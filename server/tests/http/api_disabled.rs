@@ -7,8 +7,8 @@ use crate::endpoints::ENDPOINTS;
 use crate::support::App;
 
 #[tokio::test]
-async fn everything_below_v1_is_off_for_everybody() {
-    let app = App::with(&[("ASSISTANTS_API_V1_ENABLED", "false")]).await;
+async fn disabled_v1_returns_404() {
+    let app = App::start_with(&[("ASSISTANTS_API_V1_ENABLED", "false")]).await;
     let me = app.customer().await;
     let expected =
         json!({"error": {"code": "API_DISABLED", "message": "Assistant v1 API is disabled"}}).to_string();
@@ -37,8 +37,8 @@ async fn everything_below_v1_is_off_for_everybody() {
 }
 
 #[tokio::test]
-async fn the_rest_stays_up() {
-    let app = App::with(&[("ASSISTANTS_API_V1_ENABLED", "false")]).await;
+async fn disabled_v1_keeps_other_routes() {
+    let app = App::start_with(&[("ASSISTANTS_API_V1_ENABLED", "false")]).await;
     for path in ["/", "/api/openapi", "/healthz", "/readyz", "/metrics", "/sandbox/"] {
         assert_eq!(app.http.get(app.url(path)).send().await.unwrap().status(), 200, "{path}");
     }

@@ -8,19 +8,23 @@ use serde_json::json;
 use std::time::Duration;
 use tower_sessions::session::Id;
 
-use crate::client::{Answer, Body, Client};
+use crate::client::{ApiResponse, Body, Client};
 use crate::endpoints::{ANY, ENDPOINTS};
 use crate::support::App;
 
 /// Asserts that every endpoint answers that the key is missing or invalid, and reveals nothing else.
-async fn nobody_gets_in(anonymous: &Client, id: &str, credential: impl Fn(RequestBuilder) -> RequestBuilder) {
+async fn assert_unauthorized(
+    anonymous: &Client,
+    id: &str,
+    credential: impl Fn(RequestBuilder) -> RequestBuilder,
+) {
     for endpoint in ENDPOINTS {
         // The response is the same for invalid ids and bodies.
         for (id, body) in [(id, "{}"), ("nonsense", "{"), (id, "[1,2")] {
             let request = anonymous.request(endpoint.method, &endpoint.at(id));
             let request = credential(request).header("content-type", "application/json");
             let request = if endpoint.takes_body() { request.body(body) } else { request };
-            let error = Answer::of(request).await.error(401, "UNAUTHORIZED");
+            let error = ApiResponse::send(request).await.error(401, "UNAUTHORIZED");
             assert_eq!(
                 error,
                 json!({"code": "UNAUTHORIZED", "message": "API key required or invalid API key"})
@@ -30,21 +34,21 @@ async fn nobody_gets_in(anonymous: &Client, id: &str, credential: impl Fn(Reques
 }
 
 #[tokio::test]
-async fn without_a_key_nobody_gets_in() {
+async fn missing_key_returns_401() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
     let before = me.get(&format!("/{id}")).await;
     let nobody = app.anonymous();
-    nobody_gets_in(&nobody, &id, |request| request).await;
+    assert_unauthorized(&nobody, &id, |request| request).await;
     for blank in ["", " ", "\t"] {
-        nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", blank)).await;
+        assert_unauthorized(&nobody, &id, |request| request.header("X-API-Key", blank)).await;
     }
     assert_eq!(me.get(&format!("/{id}")).await, before);
 }
 
 #[tokio::test]
-async fn what_is_no_live_key_opens_nothing() {
+async fn invalid_key_returns_401() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
@@ -58,7 +62,7 @@ async fn what_is_no_live_key_opens_nothing() {
         let random = "0123456789abcdef0123456789abcdef01234567";
         format!("reef_live_{random}{:08x}", crc32fast::hash(format!("reef_live_{random}").as_bytes()))
     };
-    let (revoked, expired) = (app.revoked(me.user).await, app.expired(me.user).await);
+    let (revoked, expired) = (app.revoked_client(me.user).await, app.expired_client(me.user).await);
     let wrong = [
         "nonsense".to_owned(),
         typo,
@@ -71,34 +75,38 @@ async fn what_is_no_live_key_opens_nothing() {
         expired.key().to_owned(),
     ];
     for wrong in wrong {
-        nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", &wrong)).await;
+        assert_unauthorized(&nobody, &id, |request| request.header("X-API-Key", &wrong)).await;
     }
     let not_ascii = reqwest::header::HeaderValue::from_bytes(b"reef_live_\xff").unwrap();
-    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", &not_ascii)).await;
+    assert_unauthorized(&nobody, &id, |request| request.header("X-API-Key", &not_ascii)).await;
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
 }
 
 #[tokio::test]
-async fn the_key_belongs_in_its_own_header_once() {
+async fn key_outside_single_header_returns_401() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
     let key = me.key();
     let nobody = app.anonymous();
-    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", key)).await;
-    nobody_gets_in(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", "")).await;
-    nobody_gets_in(&nobody, &id, |request| request.bearer_auth(key)).await;
-    nobody_gets_in(&nobody, &id, |request| request.basic_auth(key, Some(key))).await;
-    nobody_gets_in(&nobody, &id, |request| request.query(&[("api_key", key), ("X-API-Key", key)])).await;
-    nobody_gets_in(&nobody, &id, |request| request.header("cookie", format!("X-API-Key={key}; reef={key}")))
+    assert_unauthorized(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", key))
         .await;
+    assert_unauthorized(&nobody, &id, |request| request.header("X-API-Key", key).header("X-API-Key", ""))
+        .await;
+    assert_unauthorized(&nobody, &id, |request| request.bearer_auth(key)).await;
+    assert_unauthorized(&nobody, &id, |request| request.basic_auth(key, Some(key))).await;
+    assert_unauthorized(&nobody, &id, |request| request.query(&[("api_key", key), ("X-API-Key", key)])).await;
+    assert_unauthorized(&nobody, &id, |request| {
+        request.header("cookie", format!("X-API-Key={key}; reef={key}"))
+    })
+    .await;
     // HTTP ignores the case of header names and white space around values.
     let request = nobody.request("GET", "/api/v1/assistants").header("x-api-key", format!(" {key} "));
-    Answer::of(request).await.data(200);
+    ApiResponse::send(request).await.data(200);
 }
 
 #[tokio::test]
-async fn a_session_cookie_never_opens_the_api() {
+async fn session_cookie_returns_401() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
@@ -110,8 +118,8 @@ async fn a_session_cookie_never_opens_the_api() {
         id: hex(&fingerprint("reef session", &session.to_string())),
         user_id: Some(me.user),
         data: json!({"user_id": me.user}).to_string(),
-        address: None,
-        agent: None,
+        ip_address: None,
+        user_agent: None,
         created_at: app.services.now(),
         expires_at: app.services.now().plus(Duration::from_secs(3600)),
         last_used_at: None,
@@ -129,14 +137,14 @@ async fn a_session_cookie_never_opens_the_api() {
     // An API key does not open the dashboard.
     assert_eq!(app.http.get(&live).header("X-API-Key", me.key()).send().await.unwrap().status(), 401);
     let nobody = app.anonymous();
-    nobody_gets_in(&nobody, &id, |request| {
+    assert_unauthorized(&nobody, &id, |request| {
         request.header("cookie", &cookie).header("sec-fetch-site", "same-origin")
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_key_does_what_its_scopes_say() {
+async fn missing_scope_returns_403() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("purchased").await;
@@ -165,7 +173,7 @@ async fn a_key_does_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn a_key_lives_until_it_expires() {
+async fn expired_key_returns_401() {
     let app = App::start().await;
     let user = app.user().await;
     let (client, _) = app.key(user, "read", Some(Duration::from_millis(1500))).await;
@@ -175,12 +183,12 @@ async fn a_key_lives_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_dead_at_once() {
+async fn revoked_key_returns_401() {
     let app = App::start().await;
     let user = app.user().await;
     let (client, id) = app.key(user, "read write", None).await;
     assert_eq!(client.get("").await, json!([]));
-    app.services.revoke_api_key(&reef_service::Caller::session(user), &id).await.unwrap();
+    app.services.revoke_api_key(&reef_service::Caller::operator(user), &id).await.unwrap();
     client.fails(401, "UNAUTHORIZED", "GET", "", json!(null)).await;
     // Other keys of the account keep working.
     let (other, _) = app.key(user, "read", None).await;

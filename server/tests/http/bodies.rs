@@ -3,22 +3,22 @@
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::client::Answer;
-use crate::support::{App, activation, bot, changed, issues, pairs};
+use crate::client::ApiResponse;
+use crate::support::{App, activation, bot_token, issues, merged, pairs};
 
 /// The endpoints with a body, each for an assistant in an allowed status and with a valid body.
 async fn with_bodies(me: &crate::customer::Customer<'_>) -> [(&'static str, String, String); 4] {
     let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
     [
         ("POST", "/purchase".to_owned(), r#"{"apiMode":"byok"}"#.to_owned()),
-        ("POST", format!("/{purchased}/activate"), activation(&bot("ok")).to_string()),
+        ("POST", format!("/{purchased}/activate"), activation(&bot_token("ok")).to_string()),
         ("PATCH", format!("/{stopped}"), r#"{"name":"x"}"#.to_owned()),
         ("POST", format!("/{stopped}/redeploy"), r#"{"callbackUrl":"https://example.com/"}"#.to_owned()),
     ]
 }
 
 #[tokio::test]
-async fn what_is_not_one_json_object_is_refused() {
+async fn body_other_than_json_object_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     let deep = format!("{{\"name\":{}", "[".repeat(30_000));
@@ -63,7 +63,7 @@ async fn what_is_not_one_json_object_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_and_repeated_keys_are_named() {
+async fn unknown_and_duplicate_keys_are_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     for (method, path, good) in with_bodies(&me).await {
@@ -83,7 +83,7 @@ async fn unknown_and_repeated_keys_are_named() {
 }
 
 #[tokio::test]
-async fn a_body_says_that_it_is_json() {
+async fn body_without_json_content_type_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     for (method, path, good) in with_bodies(&me).await {
@@ -105,23 +105,23 @@ async fn a_body_says_that_it_is_json() {
                 Some(kind) => request().header(CONTENT_TYPE, kind),
                 None => request(),
             };
-            let error = Answer::of(request).await.error(400, "INVALID_REQUEST");
+            let error = ApiResponse::send(request).await.error(400, "INVALID_REQUEST");
             assert_eq!(issues(&error), pairs(&[("", "invalid_content_type")]), "{path} {kind:?}");
         }
         let two = request().header(CONTENT_TYPE, "application/json").header(CONTENT_TYPE, "text/plain");
-        Answer::of(two).await.error(400, "INVALID_REQUEST");
+        ApiResponse::send(two).await.error(400, "INVALID_REQUEST");
         let packed = request().header(CONTENT_TYPE, "application/json").header("Content-Encoding", "gzip");
-        let error = Answer::of(packed).await.error(400, "INVALID_REQUEST");
+        let error = ApiResponse::send(packed).await.error(400, "INVALID_REQUEST");
         assert_eq!(issues(&error), pairs(&[("", "invalid_content_encoding")]), "{path}");
     }
     for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"] {
         let request = me.request("POST", "/api/v1/assistants/purchase").header(CONTENT_TYPE, kind);
-        Answer::of(request.body(r#"{"apiMode":"byok"}"#)).await.data(201);
+        ApiResponse::send(request.body(r#"{"apiMode":"byok"}"#)).await.data(201);
     }
 }
 
 #[tokio::test]
-async fn nothing_is_an_empty_object() {
+async fn empty_body_is_empty_object() {
     let app = App::start().await;
     let me = app.customer().await;
     let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
@@ -141,14 +141,14 @@ async fn nothing_is_an_empty_object() {
             me.request(method, &full).header(CONTENT_TYPE, "application/json").body(" { } "),
         ];
         for request in bodies {
-            let error = Answer::of(request).await.error(400, "INVALID_REQUEST");
+            let error = ApiResponse::send(request).await.error(400, "INVALID_REQUEST");
             assert_eq!(issues(&error), pairs(&expected), "{method} {path}");
         }
     }
 }
 
 #[tokio::test]
-async fn types_are_not_guessed() {
+async fn wrong_type_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     let wrong = [json!(1), json!(1.5), json!(true), json!(null), json!([]), json!({}), json!(["byok"])];
@@ -159,7 +159,7 @@ async fn types_are_not_guessed() {
                 if key == "callbackUrl" && value.is_null() {
                     continue; // null is allowed here: it removes the URL
                 }
-                let body = changed(good.clone(), json!({key.as_str(): value}));
+                let body = merged(good.clone(), json!({key.as_str(): value}));
                 let error = me.fails(400, "INVALID_REQUEST", method, &path, body).await;
                 assert_eq!(issues(&error), pairs(&[(key, "invalid_type")]), "{method} {path} {value}");
             }
@@ -167,13 +167,13 @@ async fn types_are_not_guessed() {
     }
     // Activation does not accept null for the callback URL.
     let purchased = me.in_status("purchased").await;
-    let body = changed(activation(&bot("ok")), json!({"callbackUrl": null}));
+    let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": null}));
     let error = me.fails(400, "INVALID_REQUEST", "POST", &format!("/{purchased}/activate"), body).await;
     assert_eq!(issues(&error), pairs(&[("callbackUrl", "invalid_type")]));
 }
 
 #[tokio::test]
-async fn all_issues_come_at_once() {
+async fn all_issues_are_reported_together() {
     let app = App::start().await;
     let me = app.customer().await;
     let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
@@ -203,7 +203,7 @@ async fn all_issues_come_at_once() {
 }
 
 #[tokio::test]
-async fn stop_and_delete_take_no_body() {
+async fn stop_and_delete_with_body_are_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("active").await;
@@ -221,16 +221,16 @@ async fn stop_and_delete_take_no_body() {
 }
 
 #[tokio::test]
-async fn the_bodys_form_comes_before_its_sense_and_both_before_the_status() {
+async fn body_errors_precede_invalid_state() {
     let app = App::start().await;
     let me = app.customer().await;
     let (active, pending) = (me.in_status("active").await, me.in_status("pending_payment").await);
     let activate = format!("/{pending}/activate");
     let formless = json!({"modelProvider": "nobody", "surprise": 1});
-    let senseless = changed(activation(&bot("ok")), json!({"modelProvider": "nobody"}));
+    let senseless = merged(activation(&bot_token("ok")), json!({"modelProvider": "nobody"}));
     me.fails(400, "INVALID_REQUEST", "POST", &activate, formless).await;
     me.fails(400, "INVALID_INPUT", "POST", &activate, senseless).await;
-    me.fails(409, "INVALID_STATE", "POST", &activate, activation(&bot("ok"))).await;
+    me.fails(409, "INVALID_STATE", "POST", &activate, activation(&bot_token("ok"))).await;
     let one = format!("/{active}");
     me.fails(400, "INVALID_REQUEST", "PATCH", &one, json!({"modelProvider": "nobody", "x": 1})).await;
     me.fails(400, "INVALID_INPUT", "PATCH", &one, json!({"modelProvider": "nobody"})).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
-use crate::support::{App, Database, activation, bot, changed, eventually};
+use crate::support::{App, Database, activation, bot_token, eventually, merged};
 
 /// A customer's server, which records requests and answers with the given statuses, then with 200.
 #[derive(Clone, Default)]
@@ -61,16 +61,16 @@ impl Receiver {
 }
 
 #[tokio::test]
-async fn a_life_is_told_signed_and_in_numbers() {
+async fn callbacks_are_signed_and_numbered() {
     for database in [Database::Sqlite, Database::Postgres] {
         let (receiver, target) = Receiver::start(&[]).await;
-        let app = App::on(database, &[("CALLBACK_OVERRIDES", &target)]).await;
+        let app = App::start_on(database, &[("CALLBACK_OVERRIDES", &target)]).await;
         let me = app.customer().await;
-        let id = me.slot("byok").await;
-        let token = bot("ok");
-        let body = changed(activation(&token), json!({"callbackUrl": "https://hooks.test/life?x=1"}));
+        let id = me.purchased("byok").await;
+        let token = bot_token("ok");
+        let body = merged(activation(&token), json!({"callbackUrl": "https://hooks.test/life?x=1"}));
         me.ok("POST", &format!("/{id}/activate"), body).await;
-        let active = me.until(&id, "active").await;
+        let active = me.wait_for_status(&id, "active").await;
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
         let bodies = receiver.bodies(4).await;
@@ -101,7 +101,7 @@ async fn a_life_is_told_signed_and_in_numbers() {
             );
         }
         assert_eq!(bodies[1]["data"]["workerUrl"], active["workerUrl"]);
-        let secret = app.services.callback_secret(me.user).await.unwrap();
+        let secret = app.services.get_signing_secret(me.user).await.unwrap();
         let webhook = Webhook::new(secret.expose_secret()).unwrap();
         for (headers, body) in receiver.got() {
             webhook.verify(&body, &headers).expect("invalid signature");
@@ -112,15 +112,15 @@ async fn a_life_is_told_signed_and_in_numbers() {
 }
 
 #[tokio::test]
-async fn what_was_not_taken_comes_again_after_5_s() {
+async fn failed_callback_is_retried_after_5_s() {
     let (receiver, target) = Receiver::start(&[500]).await;
-    let app = App::with(&[("CALLBACK_OVERRIDES", &target)]).await;
+    let app = App::start_with(&[("CALLBACK_OVERRIDES", &target)]).await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
-    let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/again"}));
+    let id = me.purchased("byok").await;
+    let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": "https://hooks.test/again"}));
     me.ok("POST", &format!("/{id}/activate"), body).await;
     // A failing receiver does not delay the deployment.
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     let started = std::time::Instant::now();
     let tries = eventually("the second attempt", async || {
         let got = receiver.got();
@@ -132,19 +132,21 @@ async fn what_was_not_taken_comes_again_after_5_s() {
     let waited = started.elapsed().as_secs_f64();
     assert!((4.0..7.5).contains(&waited), "{waited}");
     assert_eq!(tries[0].1, tries[1].1, "the same body, byte for byte");
-    let secret = app.services.callback_secret(me.user).await.unwrap();
+    let secret = app.services.get_signing_secret(me.user).await.unwrap();
     Webhook::new(secret.expose_secret()).unwrap().verify(&tries[1].1, &tries[1].0).unwrap();
 }
 
 #[tokio::test]
-async fn the_sandboxs_own_receiver_takes_them_too() {
+async fn sandbox_receives_callbacks() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
-    let body =
-        changed(activation(&bot("revoked")), json!({"callbackUrl": "https://callbacks.sandbox.test/mine"}));
+    let id = me.purchased("byok").await;
+    let body = merged(
+        activation(&bot_token("revoked")),
+        json!({"callbackUrl": "https://callbacks.sandbox.test/mine"}),
+    );
     me.ok("POST", &format!("/{id}/activate"), body).await;
-    let failed = me.until(&id, "failed").await;
+    let failed = me.wait_for_status(&id, "failed").await;
     let last = eventually("the callback of the failure", async || {
         let url = app.url("/sandbox/callbacks/mine?format=json");
         let all: Value = app.http.get(url).send().await.unwrap().json().await.unwrap();

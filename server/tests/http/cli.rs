@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::client::Body;
-use crate::process::{Installation, Process, reef};
+use crate::process::{Installation, Process, reef_command};
 
 const ANN: &str = "ann@example.com";
 
 #[tokio::test]
-async fn accounts_and_keys() {
+async fn user_and_key_commands() {
     let here = Installation::new(&[]);
     let id =
         here.ok(&["user", "create", "--email", "Ann@Example.com", "--password-stdin"], "long enough 123\n");
@@ -83,7 +83,7 @@ async fn accounts_and_keys() {
 }
 
 #[test]
-fn a_key_is_revoked_by_itself_or_by_its_name() {
+fn key_revoke_by_key_or_name() {
     let here = Installation::new(&[]);
     here.customer();
     let make = |name: &str| here.ok(&["key", "create", "--email", ANN, "--name", name], "");
@@ -105,7 +105,7 @@ fn a_key_is_revoked_by_itself_or_by_its_name() {
 }
 
 #[test]
-fn callback_secrets() {
+fn callback_secret_print_and_rotate() {
     let here = Installation::new(&[]);
     here.customer();
     let get = ["callback-secret", "--email", ANN];
@@ -119,7 +119,7 @@ fn callback_secrets() {
 }
 
 #[test]
-fn migrate_brings_the_database_up_to_date_and_ends() {
+fn migrate_creates_database_and_exits() {
     let here = Installation::new(&[]);
     assert_eq!(here.ok(&["migrate"], ""), "");
     assert!(here.folder.path().join("data/reef.db").exists());
@@ -131,7 +131,7 @@ fn migrate_brings_the_database_up_to_date_and_ends() {
 }
 
 #[test]
-fn a_variable_that_cannot_be_used_stops_the_start_with_one_line() {
+fn invalid_variable_fails_start_with_one_line() {
     let cases = [
         ("BIND_ADDR", "nowhere"),
         ("BIND_ADDR", "0.0.0.0:0"),
@@ -155,19 +155,20 @@ fn a_variable_that_cannot_be_used_stops_the_start_with_one_line() {
     for (name, value) in cases {
         let folder = tempfile::tempdir().unwrap();
         for args in [&["serve"][..], &["migrate"]] {
-            let output = reef(args, &[(name, value)]).current_dir(folder.path()).output().unwrap();
+            let output = reef_command(args, &[(name, value)]).current_dir(folder.path()).output().unwrap();
             let error = String::from_utf8(output.stderr).unwrap();
             assert!(!output.status.success(), "{name}={value}");
             assert!(error.trim_end().lines().count() == 1 && error.contains(&format!("{name}: ")), "{error}");
             assert!(name != "SECRET_KEY" || !error.contains(value), "{error}");
         }
     }
-    let output = reef(&["serve"], &[("DATABASE_URL", "postgres://reef@127.0.0.1:1/x")]).output().unwrap();
+    let output =
+        reef_command(&["serve"], &[("DATABASE_URL", "postgres://reef@127.0.0.1:1/x")]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("SECRET_KEY: "));
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_help() {
     let commands: [&[&str]; 15] = [
         &[],
         &["serve"],
@@ -190,17 +191,17 @@ fn every_command_explains_itself() {
         if command != ["help"] {
             args.push("--help");
         }
-        let output = reef(&args, &[]).output().unwrap();
+        let output = reef_command(&args, &[]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains("Usage:"), "{command:?}: {text}");
     }
-    assert!(!reef(&["nonsense"], &[]).output().unwrap().status.success());
-    let version = reef(&["--version"], &[]).output().unwrap();
+    assert!(!reef_command(&["nonsense"], &[]).output().unwrap().status.success());
+    let version = reef_command(&["--version"], &[]).output().unwrap();
     assert_eq!(String::from_utf8(version.stdout).unwrap(), format!("reef {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_command_it_serves_and_a_stop_leaves_nobody_without_an_answer() {
+async fn sigterm_answers_waiting_requests() {
     let here = Installation::new(&[]);
     let key = here.customer();
     let base = format!("http://127.0.0.1:{}", here.port);
@@ -220,7 +221,7 @@ async fn without_a_command_it_serves_and_a_stop_leaves_nobody_without_an_answer(
 }
 
 #[tokio::test]
-async fn a_second_start_finds_everything() {
+async fn restart_keeps_everything() {
     let here = Installation::new(&[]);
     let key = here.customer();
     let mut process = here.serve().await;

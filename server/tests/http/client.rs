@@ -48,7 +48,7 @@ pub struct Client {
 
 /// A response with its whole body.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
@@ -85,14 +85,14 @@ impl Client {
     }
 
     /// Sends a request to an absolute path below `/api` and checks the response.
-    pub async fn call(&self, method: &str, path: &str, body: Body) -> Answer {
+    pub async fn call(&self, method: &str, path: &str, body: Body) -> ApiResponse {
         let request = self.request(method, path);
         let request = match body {
             Body::None => request,
             Body::Json(value) => request.json(&value),
             Body::Raw(text) => request.header(CONTENT_TYPE, "application/json").body(text),
         };
-        Answer::of(request).await
+        ApiResponse::send(request).await
     }
 
     /// Sends `GET` to a path below the assistants' and returns the data of the 200 response.
@@ -111,29 +111,29 @@ impl Client {
     }
 
     /// Sends a request below the assistants' path, with a body unless it is null.
-    pub async fn send(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> ApiResponse {
         let body = if body.is_null() { Body::None } else { Body::Json(body) };
         self.call(method, &format!("{ASSISTANTS}{path}"), body).await
     }
 
     /// Sends a request below the assistants' path, with these bytes as its JSON body.
-    pub async fn send_raw(&self, method: &str, path: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+    pub async fn send_raw(&self, method: &str, path: &str, bytes: impl Into<Vec<u8>>) -> ApiResponse {
         let request = self.request(method, &format!("{ASSISTANTS}{path}"));
-        Answer::of(request.header(CONTENT_TYPE, "application/json").body(bytes.into())).await
+        ApiResponse::send(request.header(CONTENT_TYPE, "application/json").body(bytes.into())).await
     }
 }
 
-impl Answer {
+impl ApiResponse {
     /// Sends a request, and checks the properties that every response below `/api` must have.
-    pub async fn of(request: RequestBuilder) -> Self {
+    pub async fn send(request: RequestBuilder) -> Self {
         let answer = request.send().await.expect("the request failed");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let answer = Self { status, headers, text: answer.text().await.expect("the response is incomplete") };
-        answer.check();
+        answer.assert_common();
         answer
     }
 
-    fn check(&self) {
+    fn assert_common(&self) {
         assert_eq!(self.header(CONTENT_TYPE.as_str()), Some("application/json"), "{self:?}");
         // A tagged response may be stored by its client and has to be revalidated.
         let cached = if self.header(ETAG.as_str()).is_some() { "private, no-cache" } else { "no-store" };

@@ -7,7 +7,7 @@ use reef_server::config::{Config, LogFormat};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::support::{App, activation, bot};
+use crate::support::{App, activation, bot_token};
 
 const VARIABLES: [&str; 31] = [
     "BIND_ADDR",
@@ -44,7 +44,7 @@ const VARIABLES: [&str; 31] = [
 ];
 
 #[test]
-fn the_example_lists_every_variable() {
+fn env_example_lists_every_variable() {
     let example = include_str!("../../../.env.example");
     let listed: BTreeSet<&str> = example
         .lines()
@@ -57,7 +57,7 @@ fn the_example_lists_every_variable() {
 }
 
 #[test]
-fn a_bare_start_has_the_contracts_defaults() {
+fn config_without_variables_has_defaults() {
     let bare = Config::from_vars([]).unwrap();
     assert_eq!(bare.bind_addr.to_string(), "127.0.0.1:3000");
     assert_eq!((bare.public_url, bare.database_url.expose_secret()), (None, "sqlite://data/reef.db"));
@@ -71,23 +71,24 @@ fn a_bare_start_has_the_contracts_defaults() {
 }
 
 #[tokio::test]
-async fn the_public_url_is_what_others_are_told() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example/"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+async fn public_url_is_used_in_links() {
+    let app =
+        App::start_with(&[("PUBLIC_URL", "https://reef.example/"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let me = app.customer().await;
     let (id, checkout) = me.purchase("byok").await;
     let page = checkout.strip_prefix("https://reef.example").expect("the checkout has another origin");
     let pay = app.http.post(format!("{}/pay", app.url(page))).send().await.unwrap();
     let back = pay.headers()["location"].to_str().unwrap();
     assert!(back.starts_with(&format!("https://reef.example/assistants/{id}")), "{back}");
-    me.until(&id, "purchased").await;
-    me.ok("POST", &format!("/{id}/activate"), activation(&bot("ok"))).await;
-    let active = me.until(&id, "active").await;
+    me.wait_for_status(&id, "purchased").await;
+    me.ok("POST", &format!("/{id}/activate"), activation(&bot_token("ok"))).await;
+    let active = me.wait_for_status(&id, "active").await;
     let name = active["workerName"].as_str().unwrap();
     assert_eq!(active["workerUrl"], json!(format!("https://reef.example/workers/{name}")));
 }
 
 #[tokio::test]
-async fn without_a_public_url_it_is_the_bound_address() {
+async fn missing_public_url_defaults_to_bound_address() {
     let app = App::start().await;
     let me = app.customer().await;
     let (id, checkout) = me.purchase("byok").await;
@@ -99,7 +100,7 @@ async fn without_a_public_url_it_is_the_bound_address() {
 }
 
 #[tokio::test]
-async fn the_sandbox_says_that_it_is_on_and_is_gone_when_off() {
+async fn sandbox_banner_and_routes_exist_only_in_sandbox() {
     const BANNER: &str = "Sandbox: no real money";
     let page = async |app: &App, path: &str| {
         let answer = app.http.get(app.url(path)).send().await.unwrap();
@@ -110,7 +111,7 @@ async fn the_sandbox_says_that_it_is_on_and_is_gone_when_off() {
         let (_, text) = page(&on, path).await;
         assert!(text.contains(BANNER), "{path}");
     }
-    let off = App::with(&[("SANDBOX", "false")]).await;
+    let off = App::start_with(&[("SANDBOX", "false")]).await;
     assert!(!page(&off, "/").await.1.contains(BANNER));
     for path in ["/sandbox/", "/sandbox/requests", "/sandbox/telegram/", "/sandbox/polar/v1/checkouts/"] {
         assert_eq!(page(&off, path).await.0, 404, "{path}");
@@ -118,21 +119,21 @@ async fn the_sandbox_says_that_it_is_on_and_is_gone_when_off() {
 }
 
 #[tokio::test]
-async fn a_vendor_with_a_url_of_its_own_is_not_in_the_sandbox() {
+async fn configured_vendor_url_overrides_sandbox() {
     let elsewhere = App::start().await;
     let telegram = elsewhere.url("/sandbox/telegram");
-    let app = App::with(&[("TELEGRAM_API_URL", &telegram)]).await;
+    let app = App::start_with(&[("TELEGRAM_API_URL", &telegram)]).await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
-    me.ok("POST", &format!("/{id}/activate"), activation(&bot("ok"))).await;
-    me.until(&id, "active").await;
-    assert_eq!(app.asked("telegram").await, Vec::<Value>::new());
+    let id = me.purchased("byok").await;
+    me.ok("POST", &format!("/{id}/activate"), activation(&bot_token("ok"))).await;
+    me.wait_for_status(&id, "active").await;
+    assert_eq!(app.vendor_requests("telegram").await, Vec::<Value>::new());
     assert!(
         elsewhere
-            .asked("telegram")
+            .vendor_requests("telegram")
             .await
             .iter()
             .any(|call| call["path"].as_str().unwrap().ends_with("/getMe"))
     );
-    assert!(!app.asked("anthropic").await.is_empty(), "the others stay where they were");
+    assert!(!app.vendor_requests("anthropic").await.is_empty(), "the others stay where they were");
 }

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::callbacks::Receiver;
 use crate::process::{Installation, Process, free_port};
-use crate::support::{activation, bot, changed, eventually};
+use crate::support::{activation, bot_token, eventually, merged};
 
 /// Whether a call of this Telegram method has arrived and is not answered yet.
-async fn is_under_way(process: &Process, world: &str, method: &str) -> bool {
+async fn is_call_pending(process: &Process, world: &str, method: &str) -> bool {
     let url = format!("{world}/sandbox/requests?vendor=telegram");
     let calls: Value = process.http.get(url).send().await.unwrap().json().await.unwrap();
     let calls = calls["data"].as_array().unwrap().clone();
@@ -15,7 +15,7 @@ async fn is_under_way(process: &Process, world: &str, method: &str) -> bool {
 }
 
 /// Buys, pays for and activates an assistant, kills Reef during a call of `method`, restarts it, and checks the result.
-async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
+async fn kill_during(here: &Installation, world: Option<&str>, method: &str) {
     let (receiver, target) = Receiver::start(&[]).await;
     let mut vars = here.vars.clone();
     let own = vars.iter().position(|(name, _)| name == "CALLBACK_OVERRIDES").map(|at| vars.remove(at).1);
@@ -40,10 +40,10 @@ async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
     let fault = json!([{"path": format!("*/{method}"), "delayMs": 2500}]);
     let ordered = process.http.put(format!("{world}/sandbox/faults")).json(&fault).send().await.unwrap();
     assert_eq!(ordered.status(), 200);
-    let token = bot("ok");
-    let body = changed(activation(&token), json!({"callbackUrl": "https://hooks.test/crash"}));
+    let token = bot_token("ok");
+    let body = merged(activation(&token), json!({"callbackUrl": "https://hooks.test/crash"}));
     client.ok("POST", &format!("{path}/activate"), body).await;
-    eventually("the call", async || is_under_way(&process, &world, method).await.then_some(())).await;
+    eventually("the call", async || is_call_pending(&process, &world, method).await.then_some(())).await;
     process.kill();
     drop(process);
 
@@ -67,14 +67,14 @@ async fn killed_during(here: &Installation, world: Option<&str>, method: &str) {
 }
 
 #[tokio::test]
-async fn in_the_middle_of_a_deployment() {
+async fn kill_during_deployment_is_recovered() {
     for method in ["setWebhook", "getMe"] {
-        killed_during(&Installation::new(&[]), None, method).await;
+        kill_during(&Installation::new(&[]), None, method).await;
     }
 }
 
 #[tokio::test]
-async fn while_the_world_goes_on() {
+async fn kill_with_external_sandbox_is_recovered() {
     let port = free_port();
     let world = format!("http://127.0.0.1:{port}");
     let folder = tempfile::tempdir().unwrap();
@@ -89,6 +89,6 @@ async fn while_the_world_goes_on() {
         .filter_map(|line| line.split_once('='))
         .collect();
     assert!(vars.contains(&("SANDBOX", "false")), "{printed}");
-    killed_during(&Installation::new(&vars), Some(&world), "setWebhook").await;
+    kill_during(&Installation::new(&vars), Some(&world), "setWebhook").await;
     drop(sandbox);
 }

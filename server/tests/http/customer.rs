@@ -6,7 +6,7 @@ use reef_domain::ids::UserId;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::support::{App, activation, bot, eventually};
+use crate::support::{App, activation, bot_token, eventually};
 
 /// All statuses of an assistant.
 pub const STATUSES: [&str; 6] = ["pending_payment", "purchased", "deploying", "active", "failed", "stopped"];
@@ -41,15 +41,15 @@ impl Customer<'_> {
     }
 
     /// Buys and pays for a slot, and returns its id.
-    pub async fn slot(&self, mode: &str) -> String {
+    pub async fn purchased(&self, mode: &str) -> String {
         let (id, checkout) = self.purchase(mode).await;
         assert_eq!(self.press(&checkout, "pay").await, 303);
-        self.until(&id, "purchased").await;
+        self.wait_for_status(&id, "purchased").await;
         id
     }
 
     /// Waits until the record has this status and returns it.
-    pub async fn until(&self, id: &str, status: &str) -> Value {
+    pub async fn wait_for_status(&self, id: &str, status: &str) -> Value {
         let path = format!("/{id}");
         eventually(&format!("status {status}"), async || {
             Some(self.get(&path).await).filter(|record| record["status"] == status)
@@ -58,7 +58,7 @@ impl Customer<'_> {
     }
 
     /// Waits until a field of the record has this value and returns the record.
-    pub async fn until_field(&self, id: &str, field: &str, value: Value) -> Value {
+    pub async fn wait_for_field(&self, id: &str, field: &str, value: Value) -> Value {
         let path = format!("/{id}");
         eventually(&format!("{field} {value}"), async || {
             Some(self.get(&path).await).filter(|record| record[field] == value)
@@ -68,15 +68,15 @@ impl Customer<'_> {
 
     /// Activates an assistant with a bot of this kind and returns its id.
     pub async fn activated(&self, kind: &str) -> String {
-        let id = self.slot("byok").await;
-        self.ok("POST", &format!("/{id}/activate"), activation(&bot(kind))).await;
+        let id = self.purchased("byok").await;
+        self.ok("POST", &format!("/{id}/activate"), activation(&bot_token(kind))).await;
         id
     }
 
     /// Creates an active assistant and returns its id.
     pub async fn active(&self) -> String {
         let id = self.activated("ok").await;
-        self.until(&id, "active").await;
+        self.wait_for_status(&id, "active").await;
         id
     }
 
@@ -84,7 +84,7 @@ impl Customer<'_> {
     pub async fn in_status(&self, status: &str) -> String {
         let id = match status {
             "pending_payment" => self.purchase("byok").await.0,
-            "purchased" => self.slot("byok").await,
+            "purchased" => self.purchased("byok").await,
             "deploying" => self.activated("stuck").await,
             "active" => self.active().await,
             "failed" => self.activated("revoked").await,
@@ -95,7 +95,7 @@ impl Customer<'_> {
             }
             _ => panic!("unknown status"),
         };
-        self.until(&id, status).await;
+        self.wait_for_status(&id, status).await;
         id
     }
 }

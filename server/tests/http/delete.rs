@@ -4,13 +4,13 @@ use reqwest::header::{COOKIE, LOCATION};
 use serde_json::{Value, json};
 
 use crate::customer::STATUSES;
-use crate::sessions::signed_in;
+use crate::sessions::session_cookie;
 use crate::support::{App, eventually, on_both_databases};
 
 const NOT_DELETED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
 
 on_both_databases! {
-    async fn it_works_in_every_status(app) {
+    async fn delete_in_every_status_succeeds(app) {
         let me = app.customer().await;
         for status in STATUSES {
             let id = me.in_status(status).await;
@@ -36,11 +36,11 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn a_worker_that_will_not_go_is_502_and_nothing_is_deleted() {
+async fn delete_with_undeletable_worker_returns_502() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.activated("stubborn").await;
-    let before = me.until(&id, "active").await;
+    let before = me.wait_for_status(&id, "active").await;
     let path = format!("/{id}");
     for _ in 0..2 {
         let error = me.fails(502, "WORKER_DELETE_FAILED", "DELETE", &path, Value::Null).await;
@@ -52,10 +52,10 @@ async fn a_worker_that_will_not_go_is_502_and_nothing_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_subscription_never_blocks_it() {
+async fn delete_with_failing_revocation_succeeds() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let record = me.get(&format!("/{id}")).await;
     let subscription = record["polarSubscriptionId"].as_str().unwrap();
     app.faults(json!([{"method": "DELETE", "path": "*/v1/subscriptions/*", "status": 500, "times": 1}]))
@@ -69,7 +69,7 @@ async fn a_subscription_never_blocks_it() {
 }
 
 #[tokio::test]
-async fn a_payment_for_what_was_deleted_is_revoked() {
+async fn payment_after_deletion_is_revoked() {
     let app = App::start().await;
     let me = app.customer().await;
     let (id, checkout) = me.purchase("byok").await;
@@ -77,7 +77,7 @@ async fn a_payment_for_what_was_deleted_is_revoked() {
     assert_eq!(me.press(&checkout, "pay").await, 303);
     eventually("the subscription's end", async || {
         let revoked = |call: &Value| call["method"] == "DELETE" && call["status"] == 200;
-        app.asked("polar").await.iter().any(revoked).then_some(())
+        app.vendor_requests("polar").await.iter().any(revoked).then_some(())
     })
     .await;
     me.fails(404, "NOT_FOUND", "GET", &format!("/{id}"), Value::Null).await;
@@ -85,10 +85,10 @@ async fn a_payment_for_what_was_deleted_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_page_leads_to_the_receipt_which_says_when_the_subscription_has_ended() {
+async fn page_of_deleted_assistant_redirects_to_receipt() {
     let app = App::start().await;
     let (me, other) = (app.customer().await, app.customer().await);
-    let (mine, foreign) = (signed_in(&app, me.user).await, signed_in(&app, other.user).await);
+    let (mine, foreign) = (session_cookie(&app, me.user).await, session_cookie(&app, other.user).await);
     let id = me.active().await;
     // Polar's answer is delayed.
     app.faults(json!([{"method": "DELETE", "path": "*/v1/subscriptions/*", "delayMs": 500, "times": 1}]))

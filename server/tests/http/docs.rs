@@ -14,7 +14,7 @@ async fn fetch(app: &App, path: &str) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn every_page_that_llms_txt_names_is_there_as_markdown() {
+async fn llms_txt_links_return_markdown() {
     let app = App::start().await;
     let (status, kind, index) = fetch(&app, "/llms.txt").await;
     assert_eq!((status, kind.as_str()), (200, "text/plain; charset=utf-8"));
@@ -31,18 +31,18 @@ async fn every_page_that_llms_txt_names_is_there_as_markdown() {
         pages += 1;
     }
     // The index lists all pages: the operations and the guides.
-    assert_eq!(pages, reef_server::docs::docs(&base).pages().len());
+    assert_eq!(pages, reef_server::docs::build(&base).pages().len());
     assert!(pages > 20, "{index}");
 }
 
 #[tokio::test]
-async fn the_reference_names_the_servers_own_address_and_stays_when_the_api_is_off() {
+async fn docs_use_public_url_and_stay_without_api() {
     let vars = [
         ("PUBLIC_URL", "https://reef.example.com"),
         ("SANDBOX_ALLOW_REMOTE", "true"),
         ("ASSISTANTS_API_V1_ENABLED", "false"),
     ];
-    let app = App::with(&vars).await;
+    let app = App::start_with(&vars).await;
     let (status, _, text) = fetch(&app, "/docs/stop-assistant.md").await;
     assert_eq!(status, 200);
     assert!(text.contains("`POST https://reef.example.com/api/v1/assistants/{deploymentId}/stop`"), "{text}");
@@ -50,9 +50,9 @@ async fn the_reference_names_the_servers_own_address_and_stays_when_the_api_is_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_there_for_people_with_its_whole_content_in_the_first_answer() {
+async fn docs_pages_are_rendered_on_server() {
     let app = App::start().await;
-    for page in reef_server::docs::docs(&app.url("")).pages() {
+    for page in reef_server::docs::build(&app.url("")).pages() {
         let answer = app.http.get(app.url(&page.path)).send().await.unwrap();
         let (status, html) = (answer.status().as_u16(), answer.text().await.unwrap());
         assert_eq!(status, 200, "{}", page.path);

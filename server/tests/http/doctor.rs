@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::process::Installation;
 
 #[tokio::test]
-async fn every_upstream_is_asked_and_named_when_it_is_wrong() {
+async fn doctor_reports_every_failing_upstream() {
     let here = Installation::new(&[]);
     let process = here.serve().await;
     let upstreams =
@@ -27,7 +27,7 @@ async fn every_upstream_is_asked_and_named_when_it_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_key_that_makes_no_keys_is_told_before_somebody_buys() {
+async fn doctor_reports_invalid_management_key() {
     let here = Installation::new(&[]);
     let process = here.serve().await;
     let faults = json!([{"method": "GET", "path": "*/v1/keys", "status": 403, "times": 9}]);

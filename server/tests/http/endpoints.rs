@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{activation, bot};
+use crate::support::{activation, bot_token};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
@@ -58,7 +58,7 @@ impl Endpoint {
     pub fn good_body(self) -> Value {
         match self.path.rsplit('/').next() {
             Some("purchase") => json!({"apiMode": "byok"}),
-            Some("activate") => activation(&bot("ok")),
+            Some("activate") => activation(&bot_token("ok")),
             Some("{deploymentId}") if self.method == "PATCH" => json!({"name": "x"}),
             _ => Value::Null,
         }

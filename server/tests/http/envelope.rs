@@ -6,14 +6,14 @@ use futures::stream;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::client::{Answer, Body};
+use crate::client::{ApiResponse, Body};
 use crate::endpoints::ENDPOINTS;
 use crate::support::{App, issues, pairs};
 
 const BODY_MAX: usize = 64 * 1024;
 
 #[tokio::test]
-async fn unknown_paths_below_api_are_json_404() {
+async fn unknown_api_path_returns_json_404() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.purchase("byok").await.0;
@@ -42,7 +42,7 @@ async fn unknown_paths_below_api_are_json_404() {
 }
 
 #[tokio::test]
-async fn wrong_methods_are_json_405_with_allow() {
+async fn wrong_method_returns_405_with_allow() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.purchase("byok").await.0;
@@ -72,7 +72,7 @@ async fn wrong_methods_are_json_405_with_allow() {
 }
 
 #[tokio::test]
-async fn a_body_of_64_kib_is_read_and_one_more_byte_is_413() {
+async fn body_over_64_kib_returns_413() {
     let app = App::start().await;
     let me = app.customer().await;
     let padded = |length: usize| {
@@ -85,33 +85,33 @@ async fn a_body_of_64_kib_is_read_and_one_more_byte_is_413() {
         for length in [BODY_MAX + 1, 2 * 1024 * 1024] {
             let request =
                 || me.request(endpoint.method, &endpoint.at(&id)).header(CONTENT_TYPE, "application/json");
-            let error = Answer::of(request().body(padded(length))).await.error(413, "INVALID_REQUEST");
+            let error = ApiResponse::send(request().body(padded(length))).await.error(413, "INVALID_REQUEST");
             assert!(error["message"].as_str().unwrap().contains("64 KiB"), "{error}");
             // A chunked body does not declare its length in advance.
             let pieces: Vec<Result<Vec<u8>, std::io::Error>> =
                 padded(length).into_bytes().chunks(5000).map(|piece| Ok(piece.to_vec())).collect();
             let chunked = reqwest::Body::wrap_stream(stream::iter(pieces));
-            Answer::of(request().body(chunked)).await.error(413, "INVALID_REQUEST");
+            ApiResponse::send(request().body(chunked)).await.error(413, "INVALID_REQUEST");
         }
     }
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
     // Authentication is checked before the length of the body.
     let stranger = app.anonymous().request("POST", "/api/v1/assistants/purchase").body(padded(BODY_MAX + 1));
-    Answer::of(stranger).await.error(401, "UNAUTHORIZED");
+    ApiResponse::send(stranger).await.error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
-async fn a_chunked_body_within_the_limit_is_as_good_as_any() {
+async fn chunked_body_is_accepted() {
     let app = App::start().await;
     let me = app.customer().await;
     let pieces = [r#"{"api"#, r#"Mode":"#, r#""byok"}"#].map(Ok::<_, std::io::Error>);
     let request = me.request("POST", "/api/v1/assistants/purchase").header(CONTENT_TYPE, "application/json");
     let body = reqwest::Body::wrap_stream(stream::iter(pieces));
-    Answer::of(request.body(body)).await.data(201);
+    ApiResponse::send(request.body(body)).await.data(201);
 }
 
 #[tokio::test]
-async fn a_request_id_is_made_or_kept() {
+async fn request_id_is_kept_or_created() {
     let app = App::start().await;
     let me = app.customer().await;
     let ask = async |id: Option<&[u8]>| {
@@ -120,7 +120,7 @@ async fn a_request_id_is_made_or_kept() {
             Some(id) => request.header("X-Request-Id", reqwest::header::HeaderValue::from_bytes(id).unwrap()),
             None => request,
         };
-        Answer::of(request).await.header("x-request-id").unwrap().to_owned()
+        ApiResponse::send(request).await.header("x-request-id").unwrap().to_owned()
     };
     let (one, two) = (ask(None).await, ask(None).await);
     assert!(one != two && one.len() == 36, "{one} {two}");
@@ -140,7 +140,7 @@ async fn a_request_id_is_made_or_kept() {
 }
 
 #[tokio::test]
-async fn internal_faults_say_nothing_of_the_inside() {
+async fn internal_error_hides_cause() {
     let app = App::start().await;
     let me = app.customer().await;
     app.faults(json!([{"method": "POST", "path": "*/v1/checkouts*", "status": 503, "times": 10}])).await;
@@ -152,7 +152,7 @@ async fn internal_faults_say_nothing_of_the_inside() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_off_does_nothing() {
+async fn aborted_body_has_no_effect() {
     let app = App::start().await;
     let me = app.customer().await;
     let pieces = [Ok(r#"{"apiMode":"byok"}"#.as_bytes()), Err(std::io::Error::other("gone"))];
@@ -165,7 +165,7 @@ async fn a_body_that_is_cut_off_does_nothing() {
 }
 
 #[tokio::test]
-async fn success_answers_have_data_alone() {
+async fn success_has_only_data() {
     let app = App::start().await;
     let me = app.customer().await;
     let answer = me.send("POST", "/purchase", json!({"apiMode": "byok"})).await;

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::support::{App, activation, bot, changed};
+use crate::support::{App, activation, bot_token, merged};
 
 /// Activates with this change of a valid body and returns the failure code.
-async fn failure(me: &Customer<'_>, change: Value) -> String {
-    let id = me.slot("byok").await;
-    let body = changed(activation(&bot("ok")), change);
+async fn failure_code(me: &Customer<'_>, change: Value) -> String {
+    let id = me.purchased("byok").await;
+    let body = merged(activation(&bot_token("ok")), change);
     me.ok("POST", &format!("/{id}/activate"), body.clone()).await;
-    let record = me.until(&id, "failed").await;
+    let record = me.wait_for_status(&id, "failed").await;
     assert_eq!(record["workerUrl"], Value::Null);
     let message = record["statusMessage"].as_str().unwrap();
     assert!(message.chars().count() <= 500 && message.ends_with('.'), "{message}");
@@ -23,14 +23,14 @@ async fn failure(me: &Customer<'_>, change: Value) -> String {
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_code() {
+async fn rejected_credentials_fail_with_their_code() {
     let app = App::start().await;
     let me = app.customer().await;
     let cases = [
-        (json!({"telegramBotToken": bot("revoked")}), "TELEGRAM_TOKEN_REJECTED"),
+        (json!({"telegramBotToken": bot_token("revoked")}), "TELEGRAM_TOKEN_REJECTED"),
         (json!({"telegramBotToken": "nonsense"}), "TELEGRAM_TOKEN_REJECTED"),
         (json!({"telegramBotToken": "ünï/../cödé?x=#"}), "TELEGRAM_TOKEN_REJECTED"),
-        (json!({"telegramBotToken": bot("conflict")}), "TELEGRAM_CONFLICT"),
+        (json!({"telegramBotToken": bot_token("conflict")}), "TELEGRAM_CONFLICT"),
         (json!({"modelApiKey": "sk-ant-refused-0"}), "MODEL_KEY_REJECTED"),
         (
             json!({"modelProvider": "openai", "modelId": "gpt-5", "modelApiKey": "sk-refused"}),
@@ -46,30 +46,30 @@ async fn each_refusal_has_its_code() {
         ),
     ];
     for (change, code) in cases {
-        assert_eq!(failure(&me, change.clone()).await, code, "{change}");
+        assert_eq!(failure_code(&me, change.clone()).await, code, "{change}");
     }
 }
 
 #[tokio::test]
-async fn a_model_that_the_key_does_not_open() {
+async fn unavailable_model_fails_with_its_code() {
     let app = App::start().await;
     let me = app.customer().await;
     app.faults(json!([{"path": "/anthropic/v1/models/*", "status": 404}])).await;
-    assert_eq!(failure(&me, json!({})).await, "MODEL_UNAVAILABLE");
+    assert_eq!(failure_code(&me, json!({})).await, "MODEL_UNAVAILABLE");
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_ended() {
-    let app = App::with(&[("DEPLOY_TIMEOUT_SECS", "2")]).await;
+async fn stuck_deployment_times_out() {
+    let app = App::start_with(&[("DEPLOY_TIMEOUT_SECS", "2")]).await;
     let me = app.customer().await;
     let started = std::time::Instant::now();
-    assert_eq!(failure(&me, json!({"telegramBotToken": bot("stuck")})).await, "DEPLOY_TIMEOUT");
+    assert_eq!(failure_code(&me, json!({"telegramBotToken": bot_token("stuck")})).await, "DEPLOY_TIMEOUT");
     let took = started.elapsed().as_secs_f64();
     assert!((1.9..6.0).contains(&took), "{took}");
 }
 
 #[tokio::test]
-async fn a_vendor_that_falters_is_asked_again() {
+async fn transient_vendor_errors_are_retried() {
     let app = App::start().await;
     let me = app.customer().await;
     app.faults(json!([

@@ -9,19 +9,19 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::callbacks::Receiver;
-use crate::client::{ASSISTANTS, Answer};
-use crate::sessions::signed_in;
-use crate::support::{App, Database, activation, bot, changed};
+use crate::client::{ASSISTANTS, ApiResponse};
+use crate::sessions::session_cookie;
+use crate::support::{App, Database, activation, bot_token, merged};
 
 /// The limit of open streams and waiting requests per account.
 const STREAMS: usize = 256;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_has_so_many_streams_and_waiting_calls() {
+async fn streams_per_account_are_limited() {
     let app = App::start().await;
     let (me, other) = (app.customer().await, app.customer().await);
     let (mine, foreign) = (me.purchase("byok").await.0, other.purchase("byok").await.0);
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     // The limit holds for all keys of the account together.
     let (second, _) = app.key(me.user, "read", None).await;
     let opened = join_all((0..STREAMS).map(|number| {
@@ -37,7 +37,7 @@ async fn an_account_has_so_many_streams_and_waiting_calls() {
         stream(format!("{ASSISTANTS}/{mine}/events")),
         me.request("GET", &format!("{ASSISTANTS}/{mine}/status?wait=30")),
     ] {
-        let answer = Answer::of(request).await;
+        let answer = ApiResponse::send(request).await;
         answer.error(429, "RATE_LIMITED");
         assert!(answer.header("retry-after").is_some());
     }
@@ -62,7 +62,7 @@ async fn an_account_has_so_many_streams_and_waiting_calls() {
 }
 
 /// Starts a server that reads requests and never answers, and returns its URL.
-async fn silent() -> String {
+async fn start_silent_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -76,23 +76,23 @@ async fn silent() -> String {
     format!("http://{address}")
 }
 
-async fn callbacks_of_others_are_not_kept_waiting(database: Database) {
+async fn check_callbacks_of_other_accounts(database: Database) {
     let (receiver, hooks) = Receiver::start(&[]).await;
-    let overrides = format!("{hooks},silent.test={}", silent().await);
-    let app = App::on(database, &[("CALLBACK_OVERRIDES", &overrides)]).await;
+    let overrides = format!("{hooks},silent.test={}", start_silent_server().await);
+    let app = App::start_on(database, &[("CALLBACK_OVERRIDES", &overrides)]).await;
     let (greedy, other) = (app.customer().await, app.customer().await);
     let activated = async |me: &crate::customer::Customer<'_>, url: &str| {
-        let id = me.slot("byok").await;
-        let body = changed(activation(&bot("ok")), json!({"callbackUrl": url}));
+        let id = me.purchased("byok").await;
+        let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": url}));
         me.ok("POST", &format!("/{id}/activate"), body).await;
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
         id
     };
     let flooded = activated(&greedy, "https://silent.test/x").await;
     let test = format!("{ASSISTANTS}/{flooded}/callbacks/test");
     let mut answers = Vec::new();
     for _ in 0..60 {
-        answers.push(Answer::of(greedy.request("POST", &test)).await.status);
+        answers.push(ApiResponse::send(greedy.request("POST", &test)).await.status);
     }
     assert_eq!(answers.iter().filter(|status| **status == 200).count(), 30, "{answers:?}");
     assert!(answers[30..].iter().all(|status| *status == 429));
@@ -113,11 +113,11 @@ async fn callbacks_of_others_are_not_kept_waiting(database: Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callbacks_of_others_are_not_kept_waiting_on_sqlite() {
-    callbacks_of_others_are_not_kept_waiting(Database::Sqlite).await;
+async fn slow_callbacks_do_not_delay_other_accounts_on_sqlite() {
+    check_callbacks_of_other_accounts(Database::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callbacks_of_others_are_not_kept_waiting_on_postgres() {
-    callbacks_of_others_are_not_kept_waiting(Database::Postgres).await;
+async fn slow_callbacks_do_not_delay_other_accounts_on_postgres() {
+    check_callbacks_of_other_accounts(Database::Postgres).await;
 }

@@ -7,7 +7,7 @@ use crate::endpoints::Endpoint;
 use crate::support::App;
 
 #[tokio::test]
-async fn malformed_unknown_foreign_and_deleted_ids_answer_alike() {
+async fn unknown_and_foreign_ids_return_404() {
     let app = App::start().await;
     let (me, someone_else) = (app.customer().await, app.customer().await);
     let foreign = someone_else.in_status("active").await;
@@ -53,7 +53,7 @@ async fn malformed_unknown_foreign_and_deleted_ids_answer_alike() {
 }
 
 #[tokio::test]
-async fn a_list_has_only_ones_own() {
+async fn list_contains_only_own_assistants() {
     let app = App::start().await;
     let (me, someone_else) = (app.customer().await, app.customer().await);
     let mine = me.purchase("byok").await.0;

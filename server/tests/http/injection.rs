@@ -7,8 +7,8 @@ use reef_service::api_keys::NewApiKey;
 use reqwest::header::{ACCEPT, CONTENT_SECURITY_POLICY, COOKIE, LOCATION, REFERER};
 use serde_json::json;
 
-use crate::sessions::{form, session_from};
-use crate::support::{App, activation, bot, changed};
+use crate::sessions::{form_request, session_from};
+use crate::support::{App, activation, bot_token, merged};
 
 /// Texts that would become markup on a page that does not escape them.
 pub const HOSTILE: [&str; 5] = [
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Asserts that a page of each of these patterns was read; `:id` stands for any segment.
-    pub fn has_read<'b>(&self, kinds: impl IntoIterator<Item = &'b str>) {
+    pub fn assert_read<'b>(&self, kinds: impl IntoIterator<Item = &'b str>) {
         for kind in kinds {
             let is_of_kind = |page: &String| {
                 let page = page.split('?').next().unwrap_or_default();
@@ -114,19 +114,19 @@ impl<'a> Reader<'a> {
 }
 
 /// Counts how often a page shows a text, after resolving escapes.
-pub fn times_as_text(page: &str, text: &str) -> usize {
+pub fn count_text(page: &str, text: &str) -> usize {
     let signs =
         [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&amp;", "&")];
     let shown = signs.iter().fold(page.to_owned(), |page, (escaped, sign)| page.replace(escaped, sign));
     shown.matches(text).count()
 }
 
-pub fn encoded(text: &str) -> String {
+pub fn url_encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_value_becomes_markup_on_any_page() {
+async fn values_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
     // The list of devices shows user agents.
@@ -138,12 +138,12 @@ async fn no_value_becomes_markup_on_any_page() {
     for hostile in HOSTILE {
         let name: String = hostile.chars().take(100).collect();
         let new = NewApiKey { name: name.clone(), read: true, ..NewApiKey::default() };
-        app.services.create_api_key(&Caller::session(me.user), &new).await.expect("the API key is missing");
-        let id = me.slot("byok").await;
-        let hook = format!("https://callbacks.sandbox.test/{}", encoded(hostile));
-        let body = changed(activation(&bot("ok")), json!({"name": name, "callbackUrl": hook}));
+        app.services.create_api_key(&Caller::operator(me.user), &new).await.expect("the API key is missing");
+        let id = me.purchased("byok").await;
+        let hook = format!("https://callbacks.sandbox.test/{}", url_encode(hostile));
+        let body = merged(activation(&bot_token("ok")), json!({"name": name, "callbackUrl": hook}));
         me.ok("POST", &format!("/{id}/activate"), body).await;
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
         let bots = app.http.get(app.url("/sandbox/telegram/")).send().await.unwrap().text().await.unwrap();
         // Every bot gets the message, so their order does not matter.
         for bot in bots.split("/sandbox/telegram/bots/").skip(1) {
@@ -158,7 +158,7 @@ async fn no_value_becomes_markup_on_any_page() {
     let (id, _) = &names[0];
     for hook in HOSTILE.map(|hostile| format!("https://callbacks.sandbox.test/x?{hostile}")) {
         me.send("POST", &format!("/{id}/redeploy"), json!({"callbackUrl": hook})).await;
-        me.until(id, "active").await;
+        me.wait_for_status(id, "active").await;
     }
 
     let mut reader = Reader::new(&app, &cookie);
@@ -179,12 +179,12 @@ async fn no_value_becomes_markup_on_any_page() {
         let path = format!("/assistants/{id}");
         // The page shows the name as text.
         let page = reader.read(&path).await;
-        assert!(times_as_text(&page, name) >= 2, "{path}: {name}");
+        assert!(count_text(&page, name) >= 2, "{path}: {name}");
         reader.read(&format!("{path}/history")).await;
     }
     // Values in URLs, for a signed-in user and for a visitor.
     let mut nobody = Reader::new(&app, "");
-    for hostile in HOSTILE.map(encoded) {
+    for hostile in HOSTILE.map(url_encode) {
         for path in [
             "/assistants?q=",
             "/assistants?status=",
@@ -230,8 +230,8 @@ async fn no_value_becomes_markup_on_any_page() {
     reader.pages.append(&mut nobody.pages);
     // All routes of the application were covered.
     let routes = include_str!("../../../app/src/app.rs").split("path!(\"").skip(1);
-    reader.has_read(routes.filter_map(|rest| rest.split('"').next()));
-    reader.has_read([
+    reader.assert_read(routes.filter_map(|rest| rest.split('"').next()));
+    reader.assert_read([
         "/sandbox/",
         "/sandbox/callbacks/",
         "/sandbox/callbacks/:name",
@@ -242,10 +242,10 @@ async fn no_value_becomes_markup_on_any_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_refused_form_gives_back_is_text() {
+async fn values_of_rejected_forms_are_escaped() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let cookie = session_from(&app, me.user, "test").await;
     let mut reader = Reader::new(&app, &cookie);
     for hostile in HOSTILE {
@@ -283,8 +283,9 @@ async fn what_a_refused_form_gives_back_is_text() {
             ("sign_in_code", "/signin/code"),
             ("delete_account", "/settings"),
         ] {
-            let request =
-                form(&app, endpoint, &fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+            let request = form_request(&app, endpoint, &fields)
+                .header(ACCEPT, "text/html")
+                .header(REFERER, app.url(from));
             let answer = request.header(COOKIE, &reader.cookie).send().await.expect("the request failed");
             let Some(to) = answer.headers().get(LOCATION) else { continue };
             let to = to.to_str().expect("the header is not ASCII").replace(&app.url(""), "");

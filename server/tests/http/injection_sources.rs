@@ -1,6 +1,6 @@
 //! Markup injection through other sources than forms: email addresses, Telegram, models, the catalog and API keys.
 
-use reef_domain::catalog::Listed;
+use reef_domain::catalog::ListedModel;
 use reef_service::Caller;
 use reef_service::api_keys::NewApiKey;
 use reef_store::TokenPurpose;
@@ -8,10 +8,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::injection::{HOSTILE, Reader, encoded, times_as_text};
-use crate::password_again::{link, send};
-use crate::sessions::{form, signed_in};
-use crate::support::{App, activation, bot, changed};
+use crate::injection::{HOSTILE, Reader, count_text, url_encode};
+use crate::recent_password::{insert_mail_link, submit};
+use crate::sessions::{form_request, session_cookie};
+use crate::support::{App, activation, bot_token, merged};
 
 /// Valid email addresses that contain characters with a meaning in HTML.
 const ADDRESSES: [&str; 2] = ["'onmouseover='alert`1`'@example.com", "a&lt&#60&amp{{7*7}}`${1}`@example.com"];
@@ -29,21 +29,21 @@ async fn customer_with<'a>(app: &'a App, email: &str) -> Customer<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn address_of_an_account_becomes_markup_on_no_page() {
+async fn email_address_is_escaped_on_all_pages() {
     let app = App::start().await;
     for email in ADDRESSES {
         let me = customer_with(&app, email).await;
         let id = me.active().await;
-        let cookie = signed_in(&app, me.user).await;
+        let cookie = session_cookie(&app, me.user).await;
         let mut reader = Reader::new(&app, &cookie);
         reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
-        assert!(times_as_text(&reader.read("/settings").await, email) > 0, "the address is shown");
+        assert!(count_text(&reader.read("/settings").await, email) > 0, "the address is shown");
         // During the setup of two-factor authentication, the QR code contains the address.
-        send(&app, &cookie, "/settings", "begin_totp", &[]).await;
+        submit(&app, &cookie, "/settings", "begin_totp", &[]).await;
         assert!(reader.read("/settings").await.contains("otpauth://"));
         // A change of address, and the pages that links in mails lead to.
         let next = format!("next{email}");
-        send(&app, &cookie, "/settings", "change_email", &[("new_email", &next), ("password", PASSWORD)])
+        submit(&app, &cookie, "/settings", "change_email", &[("new_email", &next), ("password", PASSWORD)])
             .await;
         reader.read("/settings").await;
         let mut nobody = Reader::new(&app, "");
@@ -52,27 +52,27 @@ async fn address_of_an_account_becomes_markup_on_no_page() {
             ("/confirm-change", TokenPurpose::Change, &*next),
             ("/reset", TokenPurpose::Reset, email),
         ] {
-            let token = link(&app, me.user, purpose, address).await;
+            let token = insert_mail_link(&app, me.user, purpose, address).await;
             for reader in [&mut reader, &mut nobody] {
                 reader.read(&format!("{page}?token={token}")).await;
             }
         }
         for endpoint in ["forgot_password", "sign_in", "sign_up"] {
-            let sent = form(&app, endpoint, &[("email", email), ("password", "wrong")]).send().await;
+            let sent = form_request(&app, endpoint, &[("email", email), ("password", "wrong")]).send().await;
             sent.expect("the request failed");
         }
-        let to = send(&app, "", "/forgot", "forgot_password", &[("email", email)]).await;
+        let to = submit(&app, "", "/forgot", "forgot_password", &[("email", email)]).await;
         nobody.read(&to.replace(&app.url(""), "")).await;
         // Polar's portal and checkout show the address, too.
-        let portal = send(&app, &cookie, "/billing", "open_portal", &[]).await;
+        let portal = submit(&app, &cookie, "/billing", "open_portal", &[]).await;
         let (_, checkout) = me.purchase("byok").await;
         for page in [portal, checkout] {
             reader.read(&page.replace(&app.url(""), "")).await;
         }
-        reader.crawl(&["/sandbox/mail/", &format!("/sandbox/mail/?to={}", encoded(email))]).await;
+        reader.crawl(&["/sandbox/mail/", &format!("/sandbox/mail/?to={}", url_encode(email))]).await;
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
         reader.read(&format!("/receipts/{id}")).await;
-        reader.has_read([
+        reader.assert_read([
             "/settings",
             "/confirm",
             "/confirm-change",
@@ -80,26 +80,26 @@ async fn address_of_an_account_becomes_markup_on_no_page() {
             "/sandbox/mail/",
             "/sandbox/mail/:id",
         ]);
-        reader.has_read([
+        reader.assert_read([
             "/sandbox/polar/",
             "/sandbox/polar/portal",
             "/sandbox/polar/checkout/:secret",
             "/receipts/:id",
         ]);
-        nobody.has_read(["/confirm", "/confirm-change", "/reset", "/forgot"]);
+        nobody.assert_read(["/confirm", "/confirm-change", "/reset", "/forgot"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
+async fn vendor_texts_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let mut reader = Reader::new(&app, &cookie);
     for hostile in HOSTILE {
-        let id = me.slot("byok").await;
+        let id = me.purchased("byok").await;
         let page = format!("/assistants/{id}");
-        let token = bot("ok");
+        let token = bot_token("ok");
         let bot_id: i64 = token.split(':').next().unwrap().parse().unwrap();
         let result = json!({"id": bot_id, "is_bot": true, "first_name": hostile, "username": hostile});
         let said = json!({"id": "m", "type": "message", "role": "assistant", "stop_reason": "end_turn",
@@ -116,14 +116,14 @@ async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
             ("model_api_key", "sk-ant-good"),
             ("telegram_bot_token", token.as_str()),
         ];
-        send(&app, &cookie, &page, "preflight", &fields).await;
+        submit(&app, &cookie, &page, "preflight", &fields).await;
         let shown = reader.read(&page).await;
         // The page shows the bot's name, its username and the model's answer.
-        assert!(times_as_text(&shown, hostile) >= 3, "{hostile}: {shown}");
+        assert!(count_text(&shown, hostile) >= 3, "{hostile}: {shown}");
         me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
         let shown = reader.read(&page).await;
-        assert!(shown.contains("Chat with @") && times_as_text(&shown, hostile) > 0, "{hostile}: {shown}");
+        assert!(shown.contains("Chat with @") && count_text(&shown, hostile) > 0, "{hostile}: {shown}");
         reader.read(&format!("{page}/history")).await;
         app.faults(json!([])).await;
     }
@@ -131,26 +131,26 @@ async fn what_telegram_and_models_say_becomes_markup_on_no_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_in_the_catalog_become_markup_on_no_page() {
+async fn catalog_names_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let models: Vec<_> = HOSTILE
         .iter()
         .enumerate()
-        .map(|(number, name)| Listed { id: format!("evil/model-{number}"), name: (*name).to_owned() })
+        .map(|(number, name)| ListedModel { id: format!("evil/model-{number}"), name: (*name).to_owned() })
         .collect();
-    assert!(models.iter().all(Listed::is_sound), "such a list is believed");
+    assert!(models.iter().all(ListedModel::is_valid), "such a list is believed");
     let mut tx = app.services.store().begin().await.unwrap();
-    tx.set_catalog("openrouter", &models, app.services.now()).await.unwrap();
+    tx.upsert_catalog("openrouter", &models, app.services.now()).await.unwrap();
     tx.commit().await.unwrap();
     let mut reader = Reader::new(&app, &cookie);
     for model in &models {
-        let id = me.slot("byok").await;
+        let id = me.purchased("byok").await;
         let page = format!("/assistants/{id}");
-        assert!(times_as_text(&reader.read(&page).await, &model.name) > 0, "it is in the list of models");
+        assert!(count_text(&reader.read(&page).await, &model.name) > 0, "it is in the list of models");
         let body = json!({"modelProvider": "openrouter", "modelId": model.id, "modelApiKey": "sk-or-good"});
-        me.ok("POST", &format!("/{id}/activate"), changed(activation(&bot("ok")), body)).await;
+        me.ok("POST", &format!("/{id}/activate"), merged(activation(&bot_token("ok")), body)).await;
         let ended = async || {
             ["active", "failed"].contains(&me.get(&format!("/{id}")).await["status"].as_str().unwrap())
         };
@@ -162,13 +162,13 @@ async fn names_in_the_catalog_become_markup_on_no_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
+async fn key_names_and_requests_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let mut reader = Reader::new(&app, &cookie);
     for hostile in HOSTILE {
-        let id = me.slot("byok").await;
+        let id = me.purchased("byok").await;
         me.ok("PATCH", &format!("/{id}"), json!({"name": hostile})).await;
         // The page of a limited key names its assistants and lists its requests.
         let new = NewApiKey {
@@ -177,10 +177,10 @@ async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
             assistants: vec![id.clone()],
             ..NewApiKey::default()
         };
-        let (key, secret) = app.services.create_api_key(&Caller::session(me.user), &new).await.unwrap();
+        let (key, secret) = app.services.create_api_key(&Caller::operator(me.user), &new).await.unwrap();
         let client = app.anonymous().with_key(secrecy::ExposeSecret::expose_secret(&secret));
         for path in ["/api/v1/assistants/", "/api/v1/assistants?cursor=", "/api/v1/"] {
-            let request = client.request("GET", &format!("{path}{}", encoded(hostile)));
+            let request = client.request("GET", &format!("{path}{}", url_encode(hostile)));
             let agent = hostile.chars().filter(char::is_ascii).collect::<String>();
             request.header("user-agent", agent).send().await.unwrap();
         }
@@ -192,8 +192,8 @@ async fn what_keys_are_for_and_were_used_for_becomes_markup_on_no_page() {
         .await;
         let shown = reader.read(&page).await;
         // The text is the name of the key and of the assistant.
-        assert!(times_as_text(&shown, hostile) >= 2, "{page}: {shown}");
+        assert!(count_text(&shown, hostile) >= 2, "{page}: {shown}");
     }
     reader.crawl(&["/keys"]).await;
-    reader.has_read(["/keys", "/keys/:id"]);
+    reader.assert_read(["/keys", "/keys/:id"]);
 }

@@ -16,7 +16,7 @@ use crate::callbacks::Receiver;
 use crate::pages::hidden;
 use crate::postgres::TestDatabase;
 use crate::process::{Installation, Process};
-use crate::support::{activation, changed, eventually};
+use crate::support::{activation, eventually, merged};
 
 const SECRET_KEY: &str = "S25vd25TZWNyZXRLZXlLbm93blNlY3JldEtleUtub3c=";
 const POLAR_TOKEN: &str = "polar_oat_KnownPolarToken0123456789";
@@ -54,7 +54,7 @@ impl Secrets {
             if allowed.contains(&name.as_str()) {
                 continue;
             }
-            for (form, needle) in disguises(secret) {
+            for (form, needle) in encodings(secret) {
                 let Some((before, _)) = text.split_once(&needle) else { continue };
                 // The line up to the secret shows where it comes from.
                 let line = before.rsplit('\n').next().unwrap_or_default();
@@ -67,7 +67,7 @@ impl Secrets {
 }
 
 /// Returns a secret in plain text and in the encodings of bytes, URLs and forms.
-fn disguises(secret: &str) -> Vec<(&'static str, String)> {
+fn encodings(secret: &str) -> Vec<(&'static str, String)> {
     let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -85,26 +85,26 @@ fn disguises(secret: &str) -> Vec<(&'static str, String)> {
 
 /// Opens sealed values of the database to learn the secrets that Reef generated.
 mod reef_embedded_secrets {
-    use reef_service::vault::{Place, Vault, WORKER_SETTINGS};
+    use reef_service::vault::{SecretLocation, Vault, WORKER_SETTINGS};
     use reef_store::Store;
     use secrecy::{ExposeSecret as _, SecretString};
 
     fn open(column: &'static str, row: &dyn std::fmt::Display, sealed: &[u8]) -> String {
         let vault = Vault::new(&SecretString::from(super::SECRET_KEY)).unwrap();
-        vault.open(sealed, Place { column, row }).unwrap().expose_secret().to_owned()
+        vault.open(sealed, SecretLocation { column, row }).unwrap().expose_secret().to_owned()
     }
 
     /// Returns the managed key of an assistant.
     pub async fn managed_key(store: &Store, id: &str) -> String {
         let id = reef_domain::ids::AssistantId::parse(id).unwrap();
-        let secrets = store.read().await.unwrap().secrets(id).await.unwrap();
+        let secrets = store.read().await.unwrap().get_secrets(id).await.unwrap();
         open("assistants.model_key", &id, &secrets.model_key.unwrap())
     }
 
     /// Returns the secret that Telegram sends to the assistant's worker.
     pub async fn webhook_secret(store: &Store, id: &str) -> String {
         let id = reef_domain::ids::AssistantId::parse(id).unwrap();
-        let worker = store.read().await.unwrap().worker_of(id).await.unwrap().unwrap();
+        let worker = store.read().await.unwrap().find_worker_by_assistant(id).await.unwrap().unwrap();
         let settings = open(WORKER_SETTINGS, &worker.worker_name, &worker.settings);
         let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
         settings["webhook_secret"].as_str().unwrap().to_owned()
@@ -119,9 +119,9 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn keep(&mut self, place: String, request: RequestBuilder) -> Response {
+    async fn record(&mut self, place: String, request: RequestBuilder) -> Response {
         let answer = request.send().await.expect("the request failed");
-        let head = Response::from(http_head(&answer));
+        let head = Response::from(copy_head(&answer));
         let mut text = String::new();
         for (name, value) in answer.headers() {
             // This header is the only place where the session id may appear.
@@ -144,7 +144,7 @@ impl Reader<'_> {
             .header(REFERER, format!("{base}{page}"))
             .header("accept", "text/html")
             .header(COOKIE, &self.cookie);
-        self.keep(format!("the answer to the form {function}"), request).await
+        self.record(format!("the answer to the form {function}"), request).await
     }
 
     /// Reads all pages that links lead to.
@@ -157,7 +157,7 @@ impl Reader<'_> {
             }
             let request = self.process.http.get(format!("{}{path}", self.process.base));
             let request = request.header(COOKIE, &self.cookie).header("accept", "text/html");
-            self.keep(format!("the page {path}"), request).await;
+            self.record(format!("the page {path}"), request).await;
             let (_, page) = self.seen.last().expect("no response was recorded");
             let page = String::from_utf8_lossy(page).into_owned();
             for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
@@ -173,7 +173,7 @@ impl Reader<'_> {
 }
 
 /// Copies the head of a response whose body is recorded.
-fn http_head(answer: &Response) -> axum::http::Response<&'static str> {
+fn copy_head(answer: &Response) -> axum::http::Response<&'static str> {
     let mut head = axum::http::Response::new("");
     *head.status_mut() = answer.status();
     *head.headers_mut() = answer.headers().clone();
@@ -181,7 +181,7 @@ fn http_head(answer: &Response) -> axum::http::Response<&'static str> {
 }
 
 /// Returns the whole database: the bytes of SQLite's files, or a dump of PostgreSQL.
-fn database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
+fn read_database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
     if let Some(database) = postgres {
         let output = Command::new("pg_dump").arg(&database.url).output().expect("could not run pg_dump");
         assert!(output.status.success() && output.stdout.len() > 10_000);
@@ -193,7 +193,7 @@ fn database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
     all
 }
 
-async fn searched(on_postgres: bool) {
+async fn search_everywhere(on_postgres: bool) {
     let postgres = if on_postgres { Some(TestDatabase::create().await) } else { None };
     let (receiver, target) = Receiver::start(&[500, 404]).await;
     let (collector, collector_at) = Receiver::start(&[]).await;
@@ -262,12 +262,12 @@ async fn searched(on_postgres: bool) {
     // One assistant for each case: success, rejected bot token, conflict, rejected model key, and managed mode.
     let mut ids = Vec::new();
     let with_callback = |token: &str| {
-        changed(
+        merged(
             activation(token),
             json!({"modelApiKey": MODEL_KEY, "callbackUrl": "https://hooks.test/known"}),
         )
     };
-    let refused = changed(
+    let refused = merged(
         with_callback("700000005:okKnownOtherBotTokenAAAAAAAAAAAAAAA"),
         json!({"modelApiKey": REFUSED_MODEL_KEY}),
     );
@@ -297,15 +297,14 @@ async fn searched(on_postgres: bool) {
         for bad in [
             half.to_owned(),
             text.replace("\"telegramBotToken\":", "\"telegramBotToken\":1,\"telegramBotToken\":"),
-            changed(body.clone(), json!({"modelApiKey": [MODEL_KEY]})).to_string(),
-            changed(body.clone(), json!({"telegramBotToken": format!("{} and a space", BOTS[0])}))
-                .to_string(),
-            changed(body.clone(), json!({"modelId": "no-such-model", "more": MODEL_KEY})).to_string(),
+            merged(body.clone(), json!({"modelApiKey": [MODEL_KEY]})).to_string(),
+            merged(body.clone(), json!({"telegramBotToken": format!("{} and a space", BOTS[0])})).to_string(),
+            merged(body.clone(), json!({"modelId": "no-such-model", "more": MODEL_KEY})).to_string(),
             format!("[{text}]"),
         ] {
             let request = client.request("POST", &format!("/api/v1/assistants/{id}/activate"));
             let request = request.header("content-type", "application/json").body(bad);
-            let answer = reader.keep("the answer to a bad activation".to_owned(), request).await;
+            let answer = reader.record("the answer to a bad activation".to_owned(), request).await;
             assert_eq!(answer.status(), 400);
         }
         // The page's form is rejected, too, and shows the typed values again.
@@ -369,17 +368,17 @@ async fn searched(on_postgres: bool) {
     }
     for path in &paths {
         let request = client.request("GET", &format!("/api/v1{path}"));
-        reader.keep(format!("the answer of {path}"), request).await;
+        reader.record(format!("the answer of {path}"), request).await;
     }
     for wrong in [revoked.clone(), format!("{key}x"), key[..key.len() - 1].to_owned()] {
         let request = process.http.get(format!("{base}/api/v1/me")).header("X-API-Key", wrong);
-        assert_eq!(reader.keep("the answer to a wrong key".to_owned(), request).await.status(), 401);
+        assert_eq!(reader.record("the answer to a wrong key".to_owned(), request).await.status(), 401);
     }
     for path in
         ["/metrics", "/readyz", "/healthz", "/api/openapi", "/sandbox/requests", "/sandbox/callbacks/"]
     {
         let request = process.http.get(format!("{base}{path}")).bearer_auth(METRICS_TOKEN);
-        reader.keep(path.to_owned(), request).await;
+        reader.record(path.to_owned(), request).await;
     }
     let pages = ids.iter().map(|id| format!("/assistants/{id}"));
     let pages: Vec<_> =
@@ -405,7 +404,7 @@ async fn searched(on_postgres: bool) {
     }
     let seen = std::mem::take(&mut reader.seen);
     drop(reader);
-    let live = database(&here, postgres.as_ref());
+    let live = read_database(&here, postgres.as_ref());
     // The email address is no secret, so finding it shows that the search works.
     assert!(String::from_utf8_lossy(&live).contains(EMAIL));
     secrets.assert_not_in("the live database", &live, &[]);
@@ -421,14 +420,14 @@ async fn searched(on_postgres: bool) {
         };
         secrets.assert_not_in(place, text, allowed);
     }
-    secrets.assert_not_in("the database", &database(&here, postgres.as_ref()), &[]);
+    secrets.assert_not_in("the database", &read_database(&here, postgres.as_ref()), &[]);
     let spans: Vec<u8> = collector.got().iter().flat_map(|(_, body)| body.to_vec()).collect();
     assert!(
         String::from_utf8_lossy(&spans).contains("vendor call")
             || String::from_utf8_lossy(&spans).contains("telegram POST")
     );
     secrets.assert_not_in("the traces", &spans, &[]);
-    let log = log(here.folder.path());
+    let log = read_log(here.folder.path());
     let text = String::from_utf8_lossy(&log);
     assert!(
         text.contains("TRACE") && text.contains("sqlx::query") && text.contains(&ids[0]),
@@ -437,16 +436,16 @@ async fn searched(on_postgres: bool) {
     secrets.assert_not_in("the log", &log, &[]);
 }
 
-fn log(folder: &Path) -> Vec<u8> {
+fn read_log(folder: &Path) -> Vec<u8> {
     ["log", "out"].map(|name| std::fs::read(folder.join(name)).expect("the log could not be read")).concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn none_is_found_on_sqlite() {
-    searched(false).await;
+async fn secrets_are_not_leaked_on_sqlite() {
+    search_everywhere(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn none_is_found_on_postgres() {
-    searched(true).await;
+async fn secrets_are_not_leaked_on_postgres() {
+    search_everywhere(true).await;
 }

@@ -5,10 +5,10 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::client::{ASSISTANTS, Answer, Body};
+use crate::client::{ASSISTANTS, ApiResponse, Body};
 use crate::support::{App, eventually};
 
-fn seconds(answer: &Answer, name: &str) -> u64 {
+fn seconds(answer: &ApiResponse, name: &str) -> u64 {
     answer
         .header(name)
         .unwrap_or_else(|| panic!("no {name}: {answer:?}"))
@@ -17,8 +17,8 @@ fn seconds(answer: &Answer, name: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_keys_are_limited_by_address_and_a_good_one_is_not() {
-    let app = App::with(&[("AUTH_FAILURES_PER_MINUTE", "5")]).await;
+async fn invalid_keys_are_limited_by_address() {
+    let app = App::start_with(&[("AUTH_FAILURES_PER_MINUTE", "5")]).await;
     let user = app.user().await;
     let (good, _) = app.key(user, "read", None).await;
     let wrong = app.anonymous().with_key("nonsense");
@@ -31,22 +31,22 @@ async fn wrong_keys_are_limited_by_address_and_a_good_one_is_not() {
         assert!((1..=60).contains(&seconds(&answer, "retry-after")));
     }
     // A revoked key counts as invalid; a valid key from the same address still works.
-    app.revoked(user).await.fails(429, "RATE_LIMITED", "GET", "", Value::Null).await;
+    app.revoked_client(user).await.fails(429, "RATE_LIMITED", "GET", "", Value::Null).await;
     assert_eq!(good.get("").await, json!([]));
     // A request without a key is not counted.
     app.anonymous().fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
     // `X-Forwarded-For` of an untrusted client is ignored.
     let elsewhere = wrong.request("GET", ASSISTANTS).header("X-Forwarded-For", "203.0.113.7");
-    Answer::of(elsewhere).await.error(429, "RATE_LIMITED");
+    ApiResponse::send(elsewhere).await.error(429, "RATE_LIMITED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trusted_proxy_says_who_asks() {
-    let app = App::with(&[("AUTH_FAILURES_PER_MINUTE", "1"), ("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+async fn trusted_proxy_determines_client_address() {
+    let app = App::start_with(&[("AUTH_FAILURES_PER_MINUTE", "1"), ("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let wrong = app.anonymous().with_key("nonsense");
     let from = async |forwarded: &str| {
         let request = wrong.request("GET", ASSISTANTS).header("X-Forwarded-For", forwarded);
-        Answer::of(request).await.status
+        ApiResponse::send(request).await.status
     };
     assert_eq!((from("203.0.113.7").await, from("203.0.113.7").await), (401, 429));
     assert_eq!(from("6.6.6.6, 203.0.113.7").await, 429);
@@ -57,8 +57,8 @@ async fn a_trusted_proxy_says_who_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_to_a_key_tells_its_quota() {
-    let app = App::with(&[("RATE_LIMIT_PER_MINUTE", "1000")]).await;
+async fn responses_have_rate_limit_headers() {
+    let app = App::start_with(&[("RATE_LIMIT_PER_MINUTE", "1000")]).await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
     let one = format!("{ASSISTANTS}/{id}");
@@ -104,8 +104,8 @@ async fn every_answer_to_a_key_tells_its_quota() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_has_the_limit_of_ten_keys_however_many_it_has() {
-    let app = App::with(&[("RATE_LIMIT_PER_MINUTE", "4")]).await;
+async fn account_limit_is_ten_times_key_limit() {
+    let app = App::start_with(&[("RATE_LIMIT_PER_MINUTE", "4")]).await;
     let (user, other) = (app.user().await, app.user().await);
     let mut left = 40;
     let mut last = None;
@@ -134,15 +134,15 @@ async fn an_account_has_the_limit_of_ten_keys_however_many_it_has() {
     // The count of the account is shared with other processes, like that of a key.
     eventually("the count in the database", async || {
         let mut tx = app.services.store().read().await.unwrap();
-        let count = tx.request_count(&format!("account {user}"), app.services.now()).await.unwrap();
+        let count = tx.find_request_count(&format!("account {user}"), app.services.now()).await.unwrap();
         count.filter(|count| count.count >= 40)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_window_outlives_the_process() {
-    let app = App::with(&[("RATE_LIMIT_PER_MINUTE", "3")]).await;
+async fn rate_limit_window_is_stored() {
+    let app = App::start_with(&[("RATE_LIMIT_PER_MINUTE", "3")]).await;
     let user = app.user().await;
     let (client, id) = app.key(user, "read", None).await;
     for _ in 0..3 {
@@ -152,7 +152,7 @@ async fn a_window_outlives_the_process() {
     eventually("the counts in the database", async || {
         let id = reef_domain::ids::ApiKeyId::parse(&id).unwrap();
         let mut tx = app.services.store().read().await.unwrap();
-        let count = tx.request_count(&format!("key {id}"), app.services.now()).await.unwrap();
+        let count = tx.find_request_count(&format!("key {id}"), app.services.now()).await.unwrap();
         count.filter(|count| count.count == 3)
     })
     .await;
@@ -160,12 +160,12 @@ async fn a_window_outlives_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_is_refused_early_and_leaves_nothing_behind() {
+async fn flood_is_shed_and_service_recovers() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.purchase("byok").await.0;
     let flood = (0..3000).map(|_| async {
-        let answer = Answer::of(me.request("GET", &format!("{ASSISTANTS}/{id}"))).await;
+        let answer = ApiResponse::send(me.request("GET", &format!("{ASSISTANTS}/{id}"))).await;
         if answer.status == 429 {
             assert_eq!(seconds(&answer, "retry-after"), 1);
         }
@@ -188,7 +188,7 @@ async fn a_flood_is_refused_early_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_is_too_long_is_refused_before_it_is_kept() {
+async fn head_over_limit_returns_431() {
     let app = App::start().await;
     let send = async |head: String| {
         let mut stream = tokio::net::TcpStream::connect(app.address).await.unwrap();
@@ -219,7 +219,7 @@ async fn a_head_that_is_too_long_is_refused_before_it_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_call_ends_with_its_client() {
+async fn waiting_requests_do_not_block_others() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.purchase("byok").await.0;

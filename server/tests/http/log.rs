@@ -26,7 +26,7 @@ async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_request_has_one_line_with_who_what_and_how_long() {
+async fn request_has_one_log_line() {
     let here =
         Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true"), ("RUST_LOG", "info,sqlx=warn")]);
     let key = here.customer();
@@ -68,7 +68,7 @@ async fn every_request_has_one_line_with_who_what_and_how_long() {
 }
 
 #[tokio::test]
-async fn what_polar_says_of_a_refused_checkout_is_logged_once_and_without_addresses() {
+async fn refused_checkout_is_logged_without_email() {
     let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
     let key = here.customer();
     let process = here.serve().await;
@@ -88,7 +88,7 @@ async fn what_polar_says_of_a_refused_checkout_is_logged_once_and_without_addres
 }
 
 #[tokio::test]
-async fn a_failure_of_ours_is_an_error_with_its_cause_once() {
+async fn internal_error_is_logged_once_with_cause() {
     let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
     let key = here.customer();
     let process = here.serve().await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::support::{App, activation, bot, changed, eventually, on_both_databases};
+use crate::support::{App, activation, bot_token, eventually, merged, on_both_databases};
 
 /// The assistant's managed keys at OpenRouter.
 async fn keys(app: &App, id: &str) -> Vec<Value> {
@@ -21,37 +21,37 @@ async fn keys(app: &App, id: &str) -> Vec<Value> {
 }
 
 /// Waits until the assistant has exactly one key and it satisfies a condition.
-async fn until_key(app: &App, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+async fn until_key(app: &App, id: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
     eventually(what, async || {
         let keys = keys(app, id).await;
-        (keys.len() == 1 && is_so(&keys[0])).then(|| keys[0].clone())
+        (keys.len() == 1 && condition(&keys[0])).then(|| keys[0].clone())
     })
     .await
 }
 
 /// Activates a managed slot without waiting for the deployment, and returns its id and bot token.
 async fn activated(me: &Customer<'_>) -> (String, String) {
-    let id = me.slot("managed").await;
-    let token = bot("ok");
+    let id = me.purchased("managed").await;
+    let token = bot_token("ok");
     let change = json!({"modelProvider": "…", "modelApiKey": "…", "modelId": "openrouter/auto"});
-    me.ok("POST", &format!("/{id}/activate"), changed(activation(&token), change)).await;
+    me.ok("POST", &format!("/{id}/activate"), merged(activation(&token), change)).await;
     (id, token)
 }
 
 async fn active(me: &Customer<'_>) -> (String, String) {
     let (id, token) = activated(me).await;
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     (id, token)
 }
 
-async fn happens(app: &App, subscription: &str, what: &str) {
+async fn change_subscription(app: &App, subscription: &str, what: &str) {
     let url = app.url(&format!("/sandbox/polar/subscriptions/{subscription}/{what}"));
     let answer = app.http.post(url).send().await.expect("the request failed");
     assert!(answer.status().is_success() || answer.status().is_redirection(), "{what}: {}", answer.status());
 }
 
 /// Sends a message to the bot and returns its answer.
-async fn say(app: &App, token: &str, text: &str) -> String {
+async fn send_message(app: &App, token: &str, text: &str) -> String {
     let bot = token.split(':').next().expect("the id is invalid");
     let url = app.url(&format!("/sandbox/telegram/bots/{bot}/messages"));
     let said = async || {
@@ -68,28 +68,28 @@ async fn say(app: &App, token: &str, text: &str) -> String {
         .await
         .expect("the request failed");
     assert!(sent.status().is_success(), "{}", sent.status());
-    let words = async || said().await.filter(|all| all.len() > before);
-    eventually("an answer", words).await[before]["text"].as_str().expect("the value is not text").to_owned()
+    let answer = async || said().await.filter(|all| all.len() > before);
+    eventually("an answer", answer).await[before]["text"].as_str().expect("the value is not text").to_owned()
 }
 
 on_both_databases! {
-    async fn a_key_follows_its_assistant_through_its_life(app) {
+    async fn managed_key_follows_assistant(app) {
         let me = app.customer().await;
         let (id, _) = active(&me).await;
         until_key(&app, &id, "the key", |key| key["limit"] == 5.0 && key["disabled"] == false).await;
         let record = me.get(&format!("/{id}")).await;
         let subscription = record["polarSubscriptionId"].as_str().unwrap();
         for limit in [10.0, 15.0] {
-            happens(&app, subscription, "renew").await;
+            change_subscription(&app, subscription, "renew").await;
             until_key(&app, &id, "the next period's credit", |key| key["limit"] == limit).await;
         }
         me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         until_key(&app, &id, "the end of its use", |key| key["disabled"] == true).await;
         me.ok("POST", &format!("/{id}/redeploy"), Value::Null).await;
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
         until_key(&app, &id, "its use again", |key| key["disabled"] == false && key["limit"] == 15.0).await;
-        happens(&app, subscription, "revoke").await;
-        me.until(&id, "stopped").await;
+        change_subscription(&app, subscription, "revoke").await;
+        me.wait_for_status(&id, "stopped").await;
         until_key(&app, &id, "the end of its use", |key| key["disabled"] == true).await;
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
         eventually("the key's end", async || keys(&app, &id).await.is_empty().then_some(())).await;
@@ -97,7 +97,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_happens_to_the_answer_one_key_is_made() {
+async fn key_creation_with_lost_response_creates_one_key() {
     let app = App::start().await;
     let me = app.customer().await;
     let path = "/openrouter/api/v1/keys";
@@ -110,21 +110,21 @@ async fn whatever_happens_to_the_answer_one_key_is_made() {
     for faults in cases {
         app.faults(faults.clone()).await;
         let (id, _) = activated(&me).await;
-        me.until(&id, "active").await;
+        me.wait_for_status(&id, "active").await;
         assert_eq!(keys(&app, &id).await.len(), 1, "{faults}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_credit_the_bot_says_so_and_the_next_period_mends_it() {
+async fn exhausted_credit_is_reported_until_renewal() {
     // The credit lasts for a few replies.
-    let app = App::with(&[("MANAGED_CREDIT_USD", "0.001")]).await;
+    let app = App::start_with(&[("MANAGED_CREDIT_USD", "0.001")]).await;
     let me = app.customer().await;
     let (id, token) = active(&me).await;
-    assert!(say(&app, &token, "hello").await.contains("You said: hello"));
+    assert!(send_message(&app, &token, "hello").await.contains("You said: hello"));
     let mut words = String::new();
     for _ in 0..30 {
-        words = say(&app, &token, "hello again").await;
+        words = send_message(&app, &token, "hello again").await;
         if !words.contains("You said") {
             break;
         }
@@ -140,7 +140,7 @@ async fn without_credit_the_bot_says_so_and_the_next_period_mends_it() {
     assert!(event["statusMessage"].as_str().unwrap().starts_with("CREDIT_USED_UP: "), "{event:?}");
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["status"], &record["statusMessage"]), (&json!("active"), &Value::Null));
-    happens(&app, record["polarSubscriptionId"].as_str().unwrap(), "renew").await;
+    change_subscription(&app, record["polarSubscriptionId"].as_str().unwrap(), "renew").await;
     until_key(&app, &id, "more credit", |key| key["limit"] == 0.002).await;
-    assert!(say(&app, &token, "hello").await.contains("You said: hello"));
+    assert!(send_message(&app, &token, "hello").await.contains("You said: hello"));
 }

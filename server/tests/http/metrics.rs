@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::process::Installation;
-use crate::support::{activation, bot, eventually};
+use crate::support::{activation, bot_token, eventually};
 
 /// Parses samples by name and labels, and asserts that the text is valid.
-fn parsed(text: &str) -> BTreeMap<String, f64> {
+fn parse_samples(text: &str) -> BTreeMap<String, f64> {
     let (mut types, mut helped) = (BTreeMap::new(), BTreeSet::new());
     let mut samples = BTreeMap::new();
     assert!(text.ends_with('\n'));
@@ -44,7 +44,7 @@ fn parsed(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test]
-async fn a_life_is_counted() {
+async fn metrics_count_one_lifecycle() {
     let here = Installation::new(&[("SANDBOX", "true")]);
     let key = here.customer();
     let process = here.serve().await;
@@ -56,8 +56,8 @@ async fn a_life_is_counted() {
         eventually(status, async || (client.get(&path).await["status"] == status).then_some(())).await;
     };
     until("purchased").await;
-    let body = crate::support::changed(
-        activation(&bot("ok")),
+    let body = crate::support::merged(
+        activation(&bot_token("ok")),
         json!({"callbackUrl": "https://callbacks.sandbox.test/counted"}),
     );
     client.ok("POST", &format!("{path}/activate"), body).await;
@@ -71,7 +71,7 @@ async fn a_life_is_counted() {
     let samples = eventually("the callbacks to be counted", async || {
         let answer = process.http.get(&url).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-        let samples = parsed(&answer.text().await.unwrap());
+        let samples = parse_samples(&answer.text().await.unwrap());
         let is_there = samples.get("reef_webhook_attempts_total{outcome=\"delivered\"}") == Some(&2.0)
             && samples.get("reef_assistants{status=\"active\"}") == Some(&1.0);
         is_there.then_some(samples)
@@ -104,13 +104,13 @@ async fn a_life_is_counted() {
     drop(stream);
     eventually("the stream to be closed", async || {
         let text = process.http.get(&url).send().await.unwrap().text().await.unwrap();
-        (parsed(&text)["reef_event_streams_open"] == 0.0).then_some(())
+        (parse_samples(&text)["reef_event_streams_open"] == 0.0).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn with_a_token_they_are_for_who_has_it() {
+async fn metrics_with_token_require_it() {
     let token = "a-token-for-the-scraper";
     let here = Installation::new(&[("SANDBOX", "true"), ("METRICS_TOKEN", token)]);
     let process = here.serve().await;
@@ -124,7 +124,7 @@ async fn with_a_token_they_are_for_who_has_it() {
     }
     let answer = get("/metrics").bearer_auth(token).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let samples = parsed(&answer.text().await.unwrap());
+    let samples = parse_samples(&answer.text().await.unwrap());
     assert!(samples.keys().any(|series| series.starts_with("reef_build_info")));
     // The series of alerts exist before their first event, so that alerts see that event, too.
     for series in [

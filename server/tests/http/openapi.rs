@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Body};
+use crate::client::{ApiResponse, Body};
 use crate::endpoints::ENDPOINTS;
-use crate::support::{App, activation, bot, changed, issues, pairs};
+use crate::support::{App, activation, bot_token, issues, merged, pairs};
 
 async fn document() -> Value {
     let app = App::start().await;
     let request = app.anonymous().request("GET", "/api/openapi");
-    Answer::of(request).await.json()
+    ApiResponse::send(request).await.json()
 }
 
 /// Returns method, path and content of every operation in the document.
@@ -25,7 +25,7 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 }
 
 #[tokio::test]
-async fn it_lists_the_endpoints_that_the_tests_walk() {
+async fn document_lists_every_endpoint() {
     let document = document().await;
     let listed: BTreeSet<(String, String)> =
         operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
@@ -35,27 +35,27 @@ async fn it_lists_the_endpoints_that_the_tests_walk() {
 }
 
 #[tokio::test]
-async fn the_whole_document() {
+async fn document_matches_snapshot() {
     let document = document().await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     insta::assert_json_snapshot!("openapi_document", document);
 }
 
 #[test]
-fn the_command_line_prints_the_same() {
-    let printed = crate::process::reef(&["openapi"], &[]).output().unwrap();
+fn command_line_prints_the_document() {
+    let printed = crate::process::reef_command(&["openapi"], &[]).output().unwrap();
     let text = String::from_utf8(printed.stdout).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), reef_server::api::document());
     assert!(printed.status.success() && printed.stderr.is_empty());
 }
 
 #[tokio::test]
-async fn it_is_what_the_server_serves() {
+async fn server_serves_the_document() {
     assert_eq!(document().await, reef_server::api::document());
 }
 
 #[test]
-fn every_error_of_the_reference_is_there() {
+fn document_has_every_error_of_reference() {
     let document = reef_server::api::document();
     // The errors of the v1 reference, and the codes that Reef adds.
     let of = |path: &str, method: &str| -> Vec<(&str, &str)> {
@@ -92,7 +92,7 @@ fn every_error_of_the_reference_is_there() {
 }
 
 #[test]
-fn its_values_are_those_on_the_wire() {
+fn enum_values_match_wire() {
     use reef_domain::ErrorCode;
     use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
     let document = reef_server::api::document();
@@ -106,7 +106,7 @@ fn its_values_are_those_on_the_wire() {
 }
 
 #[test]
-fn its_objects_are_closed_and_its_answers_have_the_headers_of_every_answer() {
+fn objects_are_closed_and_responses_have_headers() {
     let document = reef_server::api::document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(schema["type"] != "object" || schema["additionalProperties"] == false, "{name}");
@@ -149,7 +149,7 @@ fn every_operation_has_examples() {
 }
 
 /// Returns the properties of an operation's request body in the document, and which of them are required.
-fn described(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+fn request_schema(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let found = operations(document).into_iter().find(|(_, _, op)| op["operationId"] == operation_id);
     let schema = found.unwrap().2["requestBody"]["content"]["application/json"]["schema"].clone();
     // An optional body is described as one of null and the object.
@@ -165,7 +165,7 @@ fn described(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSe
 }
 
 #[tokio::test]
-async fn its_request_schemas_are_what_is_accepted() {
+async fn request_schemas_match_validation() {
     let app = App::start().await;
     let me = app.customer().await;
     let (purchased, stopped) = (me.in_status("purchased").await, me.in_status("stopped").await);
@@ -180,7 +180,7 @@ async fn its_request_schemas_are_what_is_accepted() {
         ["apiMode", "name", "modelProvider", "modelId", "telegramBotToken", "modelApiKey", "callbackUrl"]
             .into();
     for (operation, method, path) in cases {
-        let (properties, required) = described(&document, operation);
+        let (properties, required) = request_schema(&document, operation);
         // Every key gets a value of the wrong type, so known and unknown keys lead to different issues.
         let body: Value = known.iter().map(|key| ((*key).to_owned(), json!(1))).collect();
         let found = issues(&me.fails(400, "INVALID_REQUEST", method, &path, body).await);
@@ -196,7 +196,7 @@ async fn its_request_schemas_are_what_is_accepted() {
 }
 
 #[tokio::test]
-async fn its_examples_of_requests_work() {
+async fn request_examples_succeed() {
     let app = App::start().await;
     let me = app.customer().await;
     let document = reef_server::api::document();
@@ -220,7 +220,7 @@ async fn its_examples_of_requests_work() {
     for key in ["name", "modelId", "telegramBotToken"] {
         let named = schema["properties"][key]["maxLength"].as_u64().unwrap_or(100);
         let longest = usize::try_from(named).unwrap();
-        let body = changed(activation(&bot("ok")), json!({key: "x".repeat(longest + 1)}));
+        let body = merged(activation(&bot_token("ok")), json!({key: "x".repeat(longest + 1)}));
         let error = me.fails(400, "INVALID_REQUEST", "POST", &format!("/{purchased}/activate"), body).await;
         assert_eq!(issues(&error), pairs(&[(key, "too_long")]));
     }

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::postgres::TestDatabase;
 use crate::process::{Installation, Process};
-use crate::support::{activation, bot, eventually};
+use crate::support::{activation, bot_token, eventually};
 
 const KEY_A: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 const KEY_B: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
 
 /// Creates an installation with this key, and a PostgreSQL database if it uses one.
-async fn installed(on_postgres: bool, key: &str) -> (Installation, Option<TestDatabase>) {
+async fn install(on_postgres: bool, key: &str) -> (Installation, Option<TestDatabase>) {
     let database = if on_postgres { Some(TestDatabase::create().await) } else { None };
     let mut vars = vec![("SECRET_KEY", key), ("SANDBOX", "true")];
     if let Some(database) = &database {
@@ -67,15 +67,15 @@ async fn talk(process: &Process, token: &str, text: &str) {
 }
 
 /// Replaces key A with key B while Reef serves, until A is not needed.
-async fn rotation(on_postgres: bool) {
-    let (mut here, _database) = installed(on_postgres, KEY_A).await;
+async fn rotate_secret_key(on_postgres: bool) {
+    let (mut here, _database) = install(on_postgres, KEY_A).await;
     let key = here.customer();
     let secret = ["callback-secret", "--email", "ann@example.com"];
     // After a rotation, the previous callback secret is sealed, too.
     here.ok(&[&secret[..], &["--rotate"]].concat(), "");
     let signing = here.ok(&secret, "");
     let mut process = here.serve().await;
-    let (own, managed) = (bot("ok"), bot("ok"));
+    let (own, managed) = (bot_token("ok"), bot_token("ok"));
     let paths = [
         activate(&process, &process.client(&key), "byok", &own).await,
         activate(&process, &process.client(&key), "managed", &managed).await,
@@ -151,27 +151,27 @@ async fn rotation(on_postgres: bool) {
 }
 
 #[tokio::test]
-async fn a_new_secret_key_on_sqlite() {
-    rotation(false).await;
+async fn secret_key_rotation_on_sqlite() {
+    rotate_secret_key(false).await;
 }
 
 #[tokio::test]
-async fn a_new_secret_key_on_postgres() {
-    rotation(true).await;
+async fn secret_key_rotation_on_postgres() {
+    rotate_secret_key(true).await;
 }
 
 /// Runs one of PostgreSQL's tools, which must succeed.
-fn tool(name: &str, args: &[&str]) {
+fn run_tool(name: &str, args: &[&str]) {
     let output = Command::new(name).args(args).output().unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Makes a backup while the server runs, changes something, and restores the backup.
 async fn backup_and_restore(on_postgres: bool) {
-    let (mut here, database) = installed(on_postgres, KEY_A).await;
+    let (mut here, database) = install(on_postgres, KEY_A).await;
     let key = here.customer();
     let mut process = here.serve().await;
-    let token = bot("ok");
+    let token = bot_token("ok");
     let path = activate(&process, &process.client(&key), "byok", &token).await;
     talk(&process, &token, "before the backup").await;
     let before = process.client(&key).get("").await;
@@ -181,7 +181,7 @@ async fn backup_and_restore(on_postgres: bool) {
     let copy = copy.to_str().unwrap();
     if let Some(database) = &database {
         assert!(here.fails(&["backup", copy]).contains("pg_dump"));
-        tool("pg_dump", &["--format=custom", "--file", copy, &database.url]);
+        run_tool("pg_dump", &["--format=custom", "--file", copy, &database.url]);
     } else {
         here.ok(&["backup", copy], "");
         assert_eq!(std::fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
@@ -190,7 +190,7 @@ async fn backup_and_restore(on_postgres: bool) {
             "an existing file is overwritten"
         );
     }
-    assert!(!holds(Path::new(copy), KEY_A), "the backup contains the secret key");
+    assert!(!file_contains(Path::new(copy), KEY_A), "the backup contains the secret key");
 
     // Changes after the backup are not part of it.
     process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
@@ -198,7 +198,7 @@ async fn backup_and_restore(on_postgres: bool) {
     process.terminate();
     let restored = if database.is_some() {
         let fresh = TestDatabase::create().await;
-        tool("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &fresh.url, copy]);
+        run_tool("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &fresh.url, copy]);
         set(&mut here, "DATABASE_URL", &fresh.url);
         Some(fresh)
     } else {
@@ -219,7 +219,7 @@ async fn backup_and_restore(on_postgres: bool) {
     drop((process, restored));
 }
 
-fn holds(file: &Path, needle: &str) -> bool {
+fn file_contains(file: &Path, needle: &str) -> bool {
     let bytes = std::fs::read(file).expect("the file could not be read");
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
 }

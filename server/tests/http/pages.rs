@@ -1,16 +1,17 @@
 //! The dashboard's pages and forms in a browser without scripts.
 
-use reef_service::assistants::CALLBACKS_SHOWN;
+use reef_service::assistants::DELIVERIES_PREVIEW;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER, SET_COOKIE};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::sessions::{form, signed_in};
+use crate::sessions::{form_request, session_cookie};
 use crate::support::App;
 
 /// Submits a form as a browser without scripts does, and returns the redirect's location.
-pub async fn send(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
-    let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+pub async fn submit(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+    let request =
+        form_request(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
     let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
     assert_eq!(answer.status(), 302, "{endpoint}");
     answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
@@ -24,7 +25,8 @@ pub async fn send_for_notice(
     endpoint: &str,
     fields: &[(&str, &str)],
 ) -> (String, String) {
-    let request = form(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
+    let request =
+        form_request(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
     let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
     assert_eq!(answer.status(), 302, "{endpoint}");
     let to = answer.headers()[LOCATION].to_str().expect("an address").to_owned();
@@ -52,12 +54,13 @@ pub fn hidden(page: &str, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
+async fn form_error_is_shown_only_to_its_sender() {
     const SAID: &str = "Incorrect password";
     let app = App::start().await;
-    let (mine, foreign) = (signed_in(&app, app.user().await).await, signed_in(&app, app.user().await).await);
+    let (mine, foreign) =
+        (session_cookie(&app, app.user().await).await, session_cookie(&app, app.user().await).await);
     let fields = [("password", "not my password"), ("new_password", "four other plain words")];
-    let back = send(&app, &mine, "/settings", "change_password", &fields).await;
+    let back = submit(&app, &mine, "/settings", "change_password", &fields).await;
     assert!(page(&app, &mine, &back).await.contains(SAID));
     for reader in [&*foreign, ""] {
         let there = if reader.is_empty() { back.replace("/settings", "/signin") } else { back.clone() };
@@ -72,34 +75,34 @@ async fn a_refused_form_is_told_to_who_sent_it_and_to_nobody_else() {
     // If a required field is missing, Leptos itself appends an error to the query. The MAC is for that error alone and does
     // not validate another one.
     let query = back.split_once("/settings").expect("the redirect leads to another page").1;
-    let cut = send(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
+    let cut = submit(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
     assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");
     assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(SAID));
     // A second error replaces the first one.
     let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
     let from = format!("{}?{}", again.path(), again.query().unwrap());
-    let back = send(&app, &mine, &from, "change_password", &fields).await;
+    let back = submit(&app, &mine, &from, "change_password", &fields).await;
     assert_eq!(back.matches("__mark=").count(), 1);
     assert!(page(&app, &mine, &back).await.contains(SAID));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_signed_in_is_told_too() {
+async fn form_error_is_shown_to_visitors() {
     let app = App::start().await;
     let fields = [("email", "nobody@example.com"), ("password", "not a password")];
-    let back = send(&app, "", "/signin?next=%2Fkeys", "sign_in", &fields).await;
+    let back = submit(&app, "", "/signin?next=%2Fkeys", "sign_in", &fields).await;
     let shown = page(&app, "", &back).await;
     assert!(shown.contains("Incorrect email or password") && shown.contains("nobody@example.com"));
     assert_eq!(hidden(&shown, "next"), "/keys");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_is_sent_twice_makes_one_key_and_shows_it() {
+async fn key_form_sent_twice_creates_one_key() {
     let app = App::start().await;
-    let me = signed_in(&app, app.user().await).await;
+    let me = session_cookie(&app, app.user().await).await;
     let token = hidden(&page(&app, &me, "/keys").await, "token");
     let fields = [("name", "twice"), ("read", "true"), ("token", &*token)];
-    let click = || send(&app, &me, "/keys", "create_key", &fields);
+    let click = || submit(&app, &me, "/keys", "create_key", &fields);
     assert_eq!(
         tokio::join!(click(), click()),
         ("/keys?done=created".to_owned(), "/keys?done=created".to_owned())
@@ -113,16 +116,16 @@ async fn a_form_that_is_sent_twice_makes_one_key_and_shows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_is_sent_twice_rotates_the_signing_secret_once() {
+async fn rotation_form_sent_twice_rotates_once() {
     let app = App::start().await;
     let user = app.user().await;
-    let me = signed_in(&app, user).await;
-    let secret = async || app.services.callback_secret(user).await.unwrap().expose_secret().to_owned();
+    let me = session_cookie(&app, user).await;
+    let secret = async || app.services.get_signing_secret(user).await.unwrap().expose_secret().to_owned();
     let first = secret().await;
     let token = hidden(&page(&app, &me, "/keys").await, "token");
     let mut seen = vec![first];
     for _ in 0..2 {
-        let to = send(&app, &me, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
+        let to = submit(&app, &me, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
         assert_eq!(to, "/keys?done=rotated");
         seen.push(secret().await);
     }
@@ -130,14 +133,14 @@ async fn a_form_that_is_sent_twice_rotates_the_signing_secret_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
+async fn unchanged_form_fields_keep_concurrent_changes() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.in_status("stopped").await;
     let path = format!("/assistants/{id}");
     let before = me.get(&format!("/{id}")).await;
-    let drawn = hidden(&page(&app, &cookie, &path).await, "baseline").replace("&quot;", "\"");
+    let baseline = hidden(&page(&app, &cookie, &path).await, "baseline").replace("&quot;", "\"");
     let named = me.request("PATCH", &format!("/api/v1/assistants/{id}")).json(&json!({"name": "Bob"}));
     assert_eq!(named.send().await.unwrap().status(), 200);
     let name = before["name"].as_str().expect("the assistant has no name");
@@ -146,29 +149,29 @@ async fn what_is_not_changed_in_a_form_stays_as_it_was_changed_elsewhere() {
         ("name", name),
         ("model", "anthropic:claude-opus-5"),
         ("callback_url", before["userCallbackUrl"].as_str().unwrap_or_default()),
-        ("baseline", &drawn),
+        ("baseline", &baseline),
     ];
-    assert_eq!(send(&app, &cookie, &path, "update", &fields).await, format!("{path}?done=saved"));
+    assert_eq!(submit(&app, &cookie, &path, "update", &fields).await, format!("{path}?done=saved"));
     let after = me.get(&format!("/{id}")).await;
     assert_eq!((&after["name"], &after["modelId"]), (&json!("Bob"), &json!("claude-opus-5")));
-    let broken = send(&app, &cookie, &path, "update", &[("id", &id), ("baseline", "{")]).await;
+    let broken = submit(&app, &cookie, &path, "update", &[("id", &id), ("baseline", "{")]).await;
     assert!(page(&app, &cookie, &broken).await.contains("Something’s missing."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_page_has_no_room_for_is_on_the_page_of_history() {
+async fn older_entries_are_on_history_page() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     let older = format!("href=\"{path}/history\"");
     assert!(!page(&app, &cookie, &path).await.contains(&older));
-    let sent = CALLBACKS_SHOWN + 1;
+    let sent = DELIVERIES_PREVIEW + 1;
     let url = json!({"callbackUrl": "https://callbacks.sandbox.test/history"});
     let redeploy = me.request("POST", &format!("/api/v1{path}/redeploy")).json(&url).send().await.unwrap();
     assert_eq!(redeploy.status(), 200);
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     for _ in 0..sent {
         let test = me.request("POST", &format!("/api/v1{path}/callbacks/test")).send().await.unwrap();
         assert!(test.status().is_success());
@@ -177,17 +180,17 @@ async fn what_a_page_has_no_room_for_is_on_the_page_of_history() {
     let shown = page(&app, &cookie, &path).await;
     assert!(shown.contains(&older) && count(&shown) == 5);
     assert_eq!(count(&page(&app, &cookie, &format!("{path}/history")).await), sent);
-    let stranger = signed_in(&app, app.user().await).await;
+    let stranger = session_cookie(&app, app.user().await).await;
     let foreign =
         app.http.get(app.url(&format!("{path}/history"))).header(COOKIE, stranger).send().await.unwrap();
     assert_eq!(foreign.status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused() {
+async fn ended_subscription_page_offers_no_refused_actions() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     for status in ["purchased", "failed", "stopped"] {
         let id = me.in_status(status).await;
         let path = format!("/assistants/{id}");
@@ -197,7 +200,7 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
         let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
         let ended = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/refund")));
         assert!(ended.send().await.unwrap().status().is_success());
-        me.until_field(&id, "paymentStatus", json!("refunded")).await;
+        me.wait_for_field(&id, "paymentStatus", json!("refunded")).await;
         let after = page(&app, &cookie, &path).await;
         assert!(
             after.contains("Your subscription has ended.") && after.contains(">New assistant</a>"),
@@ -216,10 +219,10 @@ async fn what_has_lost_its_subscription_is_offered_nothing_that_would_be_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
+async fn paused_subscription_page_explains_resuming() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     for status in ["purchased", "failed", "stopped", "active"] {
         let id = me.in_status(status).await;
         let path = format!("/assistants/{id}");
@@ -228,7 +231,7 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
         let paused = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/pause")));
         let paused = paused.send().await.unwrap();
         assert!(paused.status().is_success(), "{status}: {paused:?}");
-        let record = me.until_field(&id, "paymentStatus", json!("paused")).await;
+        let record = me.wait_for_field(&id, "paymentStatus", json!("paused")).await;
         let shown = page(&app, &cookie, &path).await;
         for said in ["Resume your subscription", "Your subscription is paused", ">Paused<"] {
             assert!(shown.contains(said), "{status}: {said}");
@@ -249,8 +252,8 @@ async fn a_paused_subscription_is_said_plainly_with_the_way_to_resume_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_accounts_are_opened_no_form_asks_for_one() {
-    let app = App::with(&[("SIGNUPS", "closed")]).await;
+async fn closed_signups_show_no_form() {
+    let app = App::start_with(&[("SIGNUPS", "closed")]).await;
     assert!(!page(&app, "", "/signin").await.contains("/signup"));
     let shown = page(&app, "", "/signup").await;
     assert!(shown.contains("Sign-ups are closed") && !shown.contains("name=\"email\""));

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::pages::{hidden, page, send};
-use crate::sessions::signed_in;
+use crate::pages::{hidden, page, submit};
+use crate::sessions::session_cookie;
 use crate::support::App;
 
 /// Phrases that must not appear while a payment may have been made.
@@ -18,7 +18,7 @@ const UNPAID: [&str; 6] = [
 ];
 
 /// Buys and pays for a slot at Polar, while its webhooks are lost and its API fails.
-async fn paid_without_word(app: &App, me: &Customer<'_>) -> String {
+async fn pay_without_webhooks(app: &App, me: &Customer<'_>) -> String {
     let silent = json!([
         {"path": "/webhooks/polar", "drop": true, "times": 1000},
         {"path": "/sandbox/polar/v1/orders*", "status": 500, "times": 1000},
@@ -31,20 +31,20 @@ async fn paid_without_word(app: &App, me: &Customer<'_>) -> String {
     id
 }
 
-async fn happens(app: &App, me: &Customer<'_>, id: &str, what: &str, status: &str) {
+async fn change_subscription(app: &App, me: &Customer<'_>, id: &str, what: &str, status: &str) {
     let record = me.get(&format!("/{id}")).await;
     let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
     let path = format!("/sandbox/polar/subscriptions/{subscription}/{what}");
     assert!(app.http.post(app.url(&path)).send().await.unwrap().status().is_success(), "{what}");
-    me.until_field(id, "paymentStatus", json!(status)).await;
+    me.wait_for_field(id, "paymentStatus", json!(status)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payment_being_confirmed_no_page_says_unpaid() {
+async fn unconfirmed_payment_is_never_shown_as_unpaid() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
-    let id = paid_without_word(&app, &me).await;
+    let cookie = session_cookie(&app, me.user).await;
+    let id = pay_without_webhooks(&app, &me).await;
     let one = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &one).await;
     assert!(shown.contains("Your payment is being confirmed"), "{shown}");
@@ -69,10 +69,10 @@ async fn payment_being_confirmed_no_page_says_unpaid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn open_checkout_page_does_not_speak_of_a_payment_being_confirmed() {
+async fn open_checkout_page_shows_no_pending_payment() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let (id, checkout) = me.purchase("byok").await;
     let path = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &path).await;
@@ -90,13 +90,13 @@ async fn open_checkout_page_does_not_speak_of_a_payment_being_confirmed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
+async fn past_due_is_shown_with_update_card_button() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     for status in ["active", "stopped"] {
         let id = me.in_status(status).await;
-        happens(&app, &me, &id, "past_due", "past_due").await;
+        change_subscription(&app, &me, &id, "past_due", "past_due").await;
         let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
         let top = shown.split("class=\"split\"").next().expect("the page has no top");
         assert!(top.contains("Payment failed") && top.contains(">Update card</button>"), "{status}: {top}");
@@ -107,7 +107,7 @@ async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
             assert!(shown.contains("badge bad\">Past due<"), "{list}: {shown}");
         }
         // The notice disappears after the payment.
-        happens(&app, &me, &id, "renew", "paid").await;
+        change_subscription(&app, &me, &id, "renew", "paid").await;
         assert!(!page(&app, &cookie, &format!("/assistants/{id}")).await.contains("Update card"));
         me.ok("DELETE", &format!("/{id}"), Value::Null).await;
     }
@@ -115,31 +115,31 @@ async fn past_due_is_seen_in_the_list_and_on_top_of_the_page_with_its_button() {
 
 /// The page offers “Save without deploying” where nothing can be deployed any more, and that saves the callback URL too.
 #[tokio::test(flavor = "multi_thread")]
-async fn callback_url_of_an_unpaid_assistant_is_saved() {
+async fn callback_url_of_unpaid_assistant_is_saved() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     for (status, what, payment) in
         [("stopped", "refund", "refunded"), ("failed", "refund", "refunded"), ("stopped", "pause", "paused")]
     {
         let id = me.in_status(status).await;
-        happens(&app, &me, &id, what, payment).await;
+        change_subscription(&app, &me, &id, what, payment).await;
         let path = format!("/assistants/{id}");
         let shown = page(&app, &cookie, &path).await;
         assert!(
             shown.contains(">Save without deploying</button>") && !shown.contains(">Save and "),
             "{shown}"
         );
-        let drawn = hidden(&shown, "baseline").replace("&quot;", "\"");
+        let baseline = hidden(&shown, "baseline").replace("&quot;", "\"");
         let before = me.get(&format!("/{id}")).await;
         let fields = [
             ("id", &*id),
             ("name", before["name"].as_str().unwrap()),
             ("model", "anthropic:claude-sonnet-4-5-20250929"),
             ("callback_url", "https://example.com/other"),
-            ("baseline", &drawn),
+            ("baseline", &baseline),
         ];
-        let back = send(&app, &cookie, &path, "update", &fields).await;
+        let back = submit(&app, &cookie, &path, "update", &fields).await;
         assert!(back.ends_with(&format!("{path}?done=saved")), "{status} {what}: {back}");
         let after = me.get(&format!("/{id}")).await;
         assert_eq!(after["userCallbackUrl"], "https://example.com/other", "{status} {what}");

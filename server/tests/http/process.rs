@@ -11,7 +11,7 @@ use crate::client::{Client, http_client};
 use crate::support::eventually;
 
 /// A command of the binary with only these variables in its environment.
-pub fn reef(args: &[&str], vars: &[(&str, &str)]) -> Command {
+pub fn reef_command(args: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reef"));
     command.args(args).env_clear().envs(vars.iter().copied()).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -38,7 +38,7 @@ impl Process {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(folder.join(name));
             file.expect("could not open the file")
         };
-        let mut command = reef(args, vars);
+        let mut command = reef_command(args, vars);
         command.current_dir(folder).stdout(file("out")).stderr(file("log"));
         let child = command.spawn().expect("could not start the process");
         let this = Self { child, base: base.to_owned(), http: http_client() };
@@ -106,7 +106,7 @@ impl Installation {
     /// Runs a command with this standard input, and returns its exit code, standard output and standard error.
     pub fn run(&self, args: &[&str], input: &str) -> (Option<i32>, String, String) {
         use std::io::Write as _;
-        let mut command = reef(args, &self.vars());
+        let mut command = reef_command(args, &self.vars());
         let mut child = command
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{App, eventually, issues, on_both_databases, pairs};
 
 #[tokio::test]
-async fn api_mode_is_byok_or_managed() {
+async fn api_mode_must_be_byok_or_managed() {
     let app = App::start().await;
     let me = app.customer().await;
     for mode in ["byok", "managed"] {
@@ -24,19 +24,19 @@ async fn api_mode_is_byok_or_managed() {
 }
 
 #[tokio::test]
-async fn the_checkout_carries_the_slots_id() {
+async fn checkout_metadata_has_slot_id() {
     let app = App::start().await;
     let me = app.customer().await;
     let (id, _) = me.purchase("byok").await;
-    let asked = app.asked("polar").await;
+    let asked = app.vendor_requests("polar").await;
     let made = asked.iter().find(|call| call["method"] == "POST").unwrap();
     assert_eq!(made["body"]["metadata"]["assistant_id"], json!(id));
     assert_eq!(made["body"]["products"], json!(["sandbox-byok"]));
 }
 
 #[tokio::test]
-async fn without_payments_nothing_is_ordered() {
-    let app = App::with(&[("SANDBOX", "false")]).await;
+async fn purchase_without_payments_returns_500() {
+    let app = App::start_with(&[("SANDBOX", "false")]).await;
     let me = app.customer().await;
     for mode in ["byok", "managed"] {
         let error =
@@ -50,9 +50,9 @@ async fn without_payments_nothing_is_ordered() {
 }
 
 #[tokio::test]
-async fn each_mode_needs_its_own_product() {
+async fn mode_without_product_returns_500() {
     let vars = [("POLAR_ACCESS_TOKEN", "polar_oat_test"), ("POLAR_PRODUCT_ID_BYOK", "sandbox-byok")];
-    let app = App::with(&vars).await;
+    let app = App::start_with(&vars).await;
     let me = app.customer().await;
     me.purchase("byok").await;
     me.fails(500, "PAYMENT_NOT_CONFIGURED", "POST", "/purchase", json!({"apiMode": "managed"})).await;
@@ -60,7 +60,7 @@ async fn each_mode_needs_its_own_product() {
 }
 
 #[tokio::test]
-async fn when_no_checkout_can_be_made_the_slot_is_void() {
+async fn failed_checkout_voids_slot() {
     let app = App::start().await;
     let me = app.customer().await;
     let faults = [
@@ -109,7 +109,7 @@ pub fn refusals() -> Vec<(Value, &'static [&'static str])> {
 }
 
 #[tokio::test]
-async fn a_refused_checkout_tells_the_customer_what_to_do() {
+async fn refused_checkout_message_says_what_to_do() {
     let app = App::start().await;
     let me = app.customer().await;
     for (fault, expected) in refusals() {
@@ -127,10 +127,10 @@ async fn a_refused_checkout_tells_the_customer_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_plan_that_polar_does_not_sell_is_refused() {
+async fn unknown_product_is_rejected() {
     let vars =
         [("POLAR_PRODUCT_ID_BYOK", "unknown-product"), ("POLAR_PRODUCT_ID_MANAGED", "archived-product")];
-    let app = App::with(&vars).await;
+    let app = App::start_with(&vars).await;
     let me = app.customer().await;
     for mode in ["byok", "managed"] {
         let error = me.fails(500, "INTERNAL_ERROR", "POST", "/purchase", json!({"apiMode": mode})).await;
@@ -140,7 +140,7 @@ async fn a_plan_that_polar_does_not_sell_is_refused() {
 }
 
 on_both_databases! {
-    async fn ten_unpaid_slots_are_enough(app) {
+    async fn unpaid_slots_are_limited_to_ten(app) {
         let me = app.customer().await;
         let bought = join_all((0..14).map(|_| me.send("POST", "/purchase", json!({"apiMode": "byok"})))).await;
         let made = bought.iter().filter(|answer| answer.status == 201).count();
@@ -155,7 +155,7 @@ on_both_databases! {
         let list = me.get("").await;
         let ids: Vec<&str> = list.as_array().unwrap().iter().map(|a| a["id"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), 10);
-        app.order_was(ids[0], Duration::from_secs(3601)).await;
+        app.backdate_order(ids[0], Duration::from_secs(3601)).await;
         let (_, checkout) = me.purchase("byok").await;
         me.send("POST", "/purchase", json!({"apiMode": "byok"})).await.error(429, "RATE_LIMITED");
         assert_eq!(me.press(&checkout, "pay").await, 303);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::ASSISTANTS;
 use crate::client::Body;
-use crate::support::{App, activation, bot, changed};
+use crate::support::{App, activation, bot_token, merged};
 
 const FIELDS: [&str; 20] = [
     "id",
@@ -62,7 +62,7 @@ fn keys_in_order(text: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn before_activation() {
+async fn record_before_activation_has_defaults() {
     let app = App::start().await;
     let me = app.customer().await;
     for (mode, provider) in [("byok", Value::Null), ("managed", json!("openrouter"))] {
@@ -81,27 +81,27 @@ async fn before_activation() {
         assert!(is_time(&record["createdAt"]), "{record}");
 
         assert_eq!(me.press(&checkout, "pay").await, 303);
-        let paid = me.until(&id, "purchased").await;
+        let paid = me.wait_for_status(&id, "purchased").await;
         let paid_fields = json!({
             "status": "purchased", "paymentStatus": "paid",
             "polarSubscriptionId": paid["polarSubscriptionId"], "currentPeriodEnd": paid["currentPeriodEnd"],
             "updatedAt": paid["updatedAt"],
         });
-        assert_eq!(paid, changed(expected, paid_fields));
+        assert_eq!(paid, merged(expected, paid_fields));
         assert!(paid["polarSubscriptionId"].is_string() && is_time(&paid["currentPeriodEnd"]), "{paid}");
         assert!(is_time(&paid["updatedAt"]) && paid["updatedAt"].as_str() > paid["createdAt"].as_str());
     }
 }
 
 #[tokio::test]
-async fn every_field_in_its_order_wherever_a_record_is() {
+async fn records_have_all_fields_in_order() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let one = format!("{ASSISTANTS}/{id}");
-    let body = Body::Json(activation(&bot("ok")));
+    let body = Body::Json(activation(&bot_token("ok")));
     let mut answers = vec![me.call("POST", &format!("{one}/activate"), body).await];
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     answers.push(me.call("GET", &one, Body::None).await);
     answers.push(me.call("GET", ASSISTANTS, Body::None).await);
     answers.push(me.call("POST", &format!("{one}/stop"), Body::None).await);
@@ -116,7 +116,7 @@ async fn every_field_in_its_order_wherever_a_record_is() {
 }
 
 #[tokio::test]
-async fn times_are_read_as_they_were_written() {
+async fn times_survive_a_round_trip() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -131,11 +131,12 @@ async fn times_are_read_as_they_were_written() {
 }
 
 #[tokio::test]
-async fn an_active_record_has_its_worker() {
+async fn active_record_has_worker() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
-    let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://callbacks.sandbox.test/x"}));
+    let id = me.purchased("byok").await;
+    let body =
+        merged(activation(&bot_token("ok")), json!({"callbackUrl": "https://callbacks.sandbox.test/x"}));
     let deploying = me.ok("POST", &format!("/{id}/activate"), body).await;
     let name = deploying["workerName"].as_str().unwrap().to_owned();
     let hex = name.strip_prefix("openclaw-").unwrap();
@@ -148,11 +149,11 @@ async fn an_active_record_has_its_worker() {
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&deploying[key], value, "{key}");
     }
-    let active = me.until(&id, "active").await;
+    let active = me.wait_for_status(&id, "active").await;
     assert_eq!(active["workerUrl"], app.url(&format!("/workers/{name}")));
     assert_eq!((&active["workerName"], &active["isPrebuy"]), (&json!(name), &json!(false)));
     let stopped = me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
     assert_eq!((&stopped["workerName"], &stopped["workerUrl"]), (&json!(name), &Value::Null));
     me.ok("POST", &format!("/{id}/redeploy"), Value::Null).await;
-    assert_eq!(me.until(&id, "active").await["workerName"], json!(name));
+    assert_eq!(me.wait_for_status(&id, "active").await["workerName"], json!(name));
 }

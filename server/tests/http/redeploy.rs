@@ -4,16 +4,16 @@ use futures::future::join;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::client::Answer;
-use crate::support::{App, activation, bot, changed, issues, on_both_databases, pairs};
+use crate::client::ApiResponse;
+use crate::support::{App, activation, bot_token, issues, merged, on_both_databases, pairs};
 
 #[tokio::test]
-async fn without_a_body_everything_stays() {
+async fn redeploy_without_body_keeps_configuration() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let url = "https://callbacks.sandbox.test/kept";
-    let body = changed(activation(&bot("ok")), json!({"callbackUrl": url}));
+    let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": url}));
     me.ok("POST", &format!("/{id}/activate"), body).await;
     let path = format!("/api/v1/assistants/{id}/redeploy");
     let json = "application/json";
@@ -24,20 +24,20 @@ async fn without_a_body_everything_stays() {
         me.request("POST", &path).header(CONTENT_TYPE, json).body("{}"),
     ];
     for request in requests {
-        let before = me.until(&id, "active").await;
-        let record = Answer::of(request).await.data(200);
-        let expected = changed(
+        let before = me.wait_for_status(&id, "active").await;
+        let record = ApiResponse::send(request).await.data(200);
+        let expected = merged(
             before,
             json!({"status": "deploying", "workerUrl": null, "updatedAt": record["updatedAt"]}),
         );
         assert_eq!(record, expected);
         assert_eq!(record["userCallbackUrl"], url);
     }
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
 }
 
 #[tokio::test]
-async fn a_callback_url_is_replaced_or_cleared() {
+async fn callback_url_is_replaced_or_removed() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -50,7 +50,7 @@ async fn a_callback_url_is_replaced_or_cleared() {
         (json!({"callbackUrl": null}), Value::Null),
     ] {
         assert_eq!(me.ok("POST", &path, body).await["userCallbackUrl"], kept);
-        assert_eq!(me.until(&id, "active").await["userCallbackUrl"], kept);
+        assert_eq!(me.wait_for_status(&id, "active").await["userCallbackUrl"], kept);
     }
     for bad in ["http://example.com/", "https://10.0.0.1/", "", "https://localhost/"] {
         let error = me.fails(400, "INVALID_REQUEST", "POST", &path, json!({"callbackUrl": bad})).await;
@@ -62,16 +62,16 @@ async fn a_callback_url_is_replaced_or_cleared() {
 }
 
 #[tokio::test]
-async fn what_was_patched_is_what_is_deployed() {
+async fn redeploy_uses_patched_configuration() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("failed").await;
     let path = format!("/{id}");
     assert_eq!(me.get(&path).await["isPrebuy"], false, "a failure does not give the prebuy back");
-    let token = bot("ok");
+    let token = bot_token("ok");
     me.ok("PATCH", &path, json!({"telegramBotToken": token, "name": "Fixed"})).await;
     me.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
-    let active = me.until(&id, "active").await;
+    let active = me.wait_for_status(&id, "active").await;
     assert_eq!((&active["name"], &active["statusMessage"]), (&json!("Fixed"), &Value::Null));
     // The bot of the new token answers.
     let bot_id = token.split(':').next().unwrap();
@@ -87,7 +87,7 @@ async fn what_was_patched_is_what_is_deployed() {
 }
 
 on_both_databases! {
-    async fn of_two_redeploys_at_once_one_wins(app) {
+    async fn concurrent_redeploys_one_succeeds(app) {
         let me = app.customer().await;
         let id = me.active().await;
         let path = format!("/{id}/redeploy");
@@ -98,7 +98,7 @@ on_both_databases! {
             let (won, lost) = if one.status == 200 { (one, two) } else { (two, one) };
             assert_eq!(won.data(200)["status"], "deploying");
             lost.error(409, "INVALID_STATE");
-            me.until(&id, "active").await;
+            me.wait_for_status(&id, "active").await;
         }
     }
 }

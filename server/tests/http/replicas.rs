@@ -16,13 +16,13 @@ use crate::callbacks::Receiver;
 use crate::client::{ASSISTANTS, Client};
 use crate::postgres::TestDatabase;
 use crate::process::{Installation, Process, free_port};
-use crate::support::{activation, bot, changed, eventually};
+use crate::support::{activation, bot_token, eventually, merged};
 
 /// How long a change may take to reach the other replica.
-const SOON: Duration = Duration::from_secs(1);
+const PROPAGATION_MAX: Duration = Duration::from_secs(1);
 
 /// A sandbox in a separate process, a database, and two installations of Reef that share both.
-struct Pair {
+struct ReplicaPair {
     a: Installation,
     b: Installation,
     world: String,
@@ -33,7 +33,7 @@ struct Pair {
     _database: TestDatabase,
 }
 
-impl Pair {
+impl ReplicaPair {
     /// `through` maps PostgreSQL's address to the one that A connects to; B connects directly.
     async fn new(through: impl AsyncFnOnce(SocketAddr) -> SocketAddr) -> Self {
         let database = TestDatabase::create().await;
@@ -100,7 +100,7 @@ impl Pair {
 
     /// Activates an assistant whose callbacks go to the receiver.
     async fn activate(&self, client: &Client, path: &str) {
-        let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/pair"}));
+        let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": "https://hooks.test/pair"}));
         client.ok("POST", &format!("{path}/activate"), body).await;
     }
 }
@@ -113,8 +113,8 @@ async fn until(client: &Client, path: &str, status: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_does_the_other_knows_within_a_second() {
-    let pair = Pair::direct().await;
+async fn changes_reach_other_replica_within_a_second() {
+    let pair = ReplicaPair::direct().await;
     let (on_a, on_b) = (pair.a.serve().await, pair.b.serve().await);
     let (a, b) = (on_a.client(&pair.key), on_b.client(&pair.key));
     let path = pair.slot(&a).await;
@@ -132,7 +132,7 @@ async fn what_one_does_the_other_knows_within_a_second() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     a.ok("POST", &format!("{path}/stop"), Value::Null).await;
     let stopped = Instant::now();
-    let heard = tokio::time::timeout(SOON, async {
+    let heard = tokio::time::timeout(PROPAGATION_MAX, async {
         let mut text = String::new();
         while !text.contains("\"stopped\"") {
             text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
@@ -141,7 +141,7 @@ async fn what_one_does_the_other_knows_within_a_second() {
     heard.await.expect("the stream on B did not receive the change in time");
     let (seen, at) = waiting.await.unwrap();
     assert_eq!(seen["status"], "stopped");
-    assert!(at.saturating_duration_since(stopped) < SOON, "the long-poll on B");
+    assert!(at.saturating_duration_since(stopped) < PROPAGATION_MAX, "the long-poll on B");
 
     // An idempotency key holds on both replicas.
     let send = async |client: &Client| {
@@ -174,9 +174,9 @@ async fn what_one_does_the_other_knows_within_a_second() {
     pair.a.ok(&["key", "revoke", "--key-stdin"], &format!("{}\n", pair.key));
     let revoked = Instant::now();
     while b.send("GET", "", Value::Null).await.status != 401 {
-        assert!(revoked.elapsed() < SOON);
+        assert!(revoked.elapsed() < PROPAGATION_MAX);
     }
-    let left = || SOON.saturating_sub(revoked.elapsed());
+    let left = || PROPAGATION_MAX.saturating_sub(revoked.elapsed());
     tokio::time::timeout(left(), stream.text()).await.expect("the stream on B did not end").unwrap();
     let waited =
         tokio::time::timeout(left(), waiting).await.expect("the long poll on B did not end").unwrap();
@@ -184,8 +184,8 @@ async fn what_one_does_the_other_knows_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_was_killed_in_the_other_finishes_once() {
-    let pair = Pair::direct().await;
+async fn deployment_of_killed_replica_is_completed_once() {
+    let pair = ReplicaPair::direct().await;
     let mut on_a = pair.a.serve().await;
     let a = on_a.client(&pair.key);
     // Polar's webhooks go to B.
@@ -229,7 +229,7 @@ impl Cable {
                 tokio::spawn(async move {
                     let Ok(far) = TcpStream::connect(server).await else { return };
                     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-                    tokio::join!(carry(near_in, far_out, &flag), carry(far_in, near_out, &flag));
+                    tokio::join!(forward(near_in, far_out, &flag), forward(far_in, near_out, &flag));
                 });
             }
         });
@@ -241,7 +241,7 @@ impl Cable {
     }
 }
 
-async fn carry(
+async fn forward(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     is_cut: &AtomicBool,
@@ -259,10 +259,10 @@ async fn carry(
 
 /// `REEF_CUT_SECS` sets the length of the interruption.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_loses_sight_of_the_database_says_so_and_comes_back() {
+async fn replica_without_database_fails_and_recovers() {
     let seconds = std::env::var("REEF_CUT_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(14);
     let mut cable = None;
-    let pair = Pair::new(async |server| {
+    let pair = ReplicaPair::new(async |server| {
         let (made, address) = Cable::to(server).await;
         cable = Some(made);
         address
@@ -325,7 +325,7 @@ struct Balancer {
 }
 
 impl Balancer {
-    async fn look(&self, http: &reqwest::Client) {
+    async fn check_replicas(&self, http: &reqwest::Client) {
         loop {
             for (base, ready) in self.bases.iter().zip(&self.ready) {
                 let answer = http.get(format!("{base}/readyz")).send().await;
@@ -335,7 +335,7 @@ impl Balancer {
         }
     }
 
-    async fn load(&self, http: &reqwest::Client, key: &str) {
+    async fn send_requests(&self, http: &reqwest::Client, key: &str) {
         loop {
             let first = self.next.fetch_add(1, Ordering::SeqCst);
             let chosen =
@@ -352,8 +352,8 @@ impl Balancer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolling_restart_fails_no_request() {
-    let pair = Pair::direct().await;
+async fn rolling_restart_fails_no_request() {
+    let pair = ReplicaPair::direct().await;
     let (mut on_a, mut on_b) = (pair.a.serve().await, pair.b.serve().await);
     let balancer = Arc::new(Balancer {
         bases: [on_a.base.clone(), on_b.base.clone()],
@@ -365,7 +365,11 @@ async fn a_rolling_restart_fails_no_request() {
     for number in 0..5 {
         let (balancer, http, key) = (Arc::clone(&balancer), on_a.http.clone(), pair.key.clone());
         clients.spawn(async move {
-            if number == 0 { balancer.look(&http).await } else { balancer.load(&http, &key).await }
+            if number == 0 {
+                balancer.check_replicas(&http).await;
+            } else {
+                balancer.send_requests(&http, &key).await;
+            }
         });
     }
     let all_is_well = |clients: &mut JoinSet<()>| {

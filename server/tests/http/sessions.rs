@@ -5,7 +5,7 @@ use std::time::Duration;
 use reef_domain::ids::UserId;
 use reef_service::ClientAddress;
 use reef_service::accounts::PendingSignIn;
-use reef_service::flash::session_row;
+use reef_service::flash::session_row_id;
 use reef_service::vault::fingerprint;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
 use reqwest::{RequestBuilder, Response};
@@ -17,18 +17,23 @@ use crate::support::App;
 const PASSWORD: &str = "correct horse battery staple 9";
 
 /// A request that submits a form as a page of the site does.
-pub fn form(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+pub fn form_request(app: &App, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
     let request = app.http.post(app.url(&format!("/_fn/{endpoint}"))).header("Sec-Fetch-Site", "same-origin");
     request.form(fields)
 }
 
 async fn account(app: &App) -> String {
     let user = app.user().await;
-    app.services.account(user).await.expect("the database failed").expect("the account was not found").email
+    app.services
+        .find_account(user)
+        .await
+        .expect("the database failed")
+        .expect("the account was not found")
+        .email
 }
 
 async fn sign_in(app: &App, email: &str, password: &str) -> Response {
-    form(app, "sign_in", &[("email", email), ("password", password)])
+    form_request(app, "sign_in", &[("email", email), ("password", password)])
         .send()
         .await
         .expect("the request failed")
@@ -40,7 +45,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Returns the only cookie with one of these names: the whole header, and its name and value.
-fn one_of(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
+fn only_cookie(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
     let is_meant = |cookie: &String| names.iter().any(|name| cookie.starts_with(&format!("{name}=")));
     let all: Vec<_> = cookies(headers).into_iter().filter(is_meant).collect();
     assert_eq!(all.len(), 1, "{all:?}");
@@ -49,19 +54,19 @@ fn one_of(headers: &HeaderMap, names: [&str; 2]) -> (String, String) {
 
 /// Returns the session cookie: the whole header, and its name and value.
 fn cookie(headers: &HeaderMap) -> (String, String) {
-    one_of(headers, ["reef", "__Host-reef"])
+    only_cookie(headers, ["reef", "__Host-reef"])
 }
 
 /// Returns the cookie of a known device: the whole header, and its name and value.
-fn device(headers: &HeaderMap) -> (String, String) {
-    one_of(headers, ["reef-device", "__Host-reef-device"])
+fn device_cookie(headers: &HeaderMap) -> (String, String) {
+    only_cookie(headers, ["reef-device", "__Host-reef-device"])
 }
 
 /// Signs in and returns the session cookie.
-pub async fn signed_in(app: &App, user: UserId) -> String {
+pub async fn session_cookie(app: &App, user: UserId) -> String {
     let email = app
         .services
-        .account(user)
+        .find_account(user)
         .await
         .expect("the database failed")
         .expect("the account was not found")
@@ -73,17 +78,17 @@ pub async fn signed_in(app: &App, user: UserId) -> String {
 pub async fn session_from(app: &App, user: UserId, agent: &str) -> String {
     let email = app
         .services
-        .account(user)
+        .find_account(user)
         .await
         .expect("the database failed")
         .expect("the account was not found")
         .email;
-    let request = form(app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
+    let request = form_request(app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
     let answer = request.header(USER_AGENT, agent).send().await.expect("the request failed");
     cookie(answer.headers()).1
 }
 
-async fn is_in(app: &App, cookie: &str) -> bool {
+async fn is_signed_in(app: &App, cookie: &str) -> bool {
     let page =
         app.http.get(app.url("/assistants")).header(COOKIE, cookie).send().await.expect("the request failed");
     match page.status().as_u16() {
@@ -97,7 +102,7 @@ async fn is_in(app: &App, cookie: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_visitor_gets_no_cookie_and_a_member_one_that_scripts_and_other_sites_do_not() {
+async fn session_cookie_is_http_only_and_same_site() {
     let app = App::start().await;
     for path in ["/", "/signin", "/signup", "/assistants", "/nothing", "/healthz", "/api/v1/me"] {
         let page = app.http.get(app.url(path)).send().await.unwrap();
@@ -110,26 +115,30 @@ async fn a_visitor_gets_no_cookie_and_a_member_one_that_scripts_and_other_sites_
         assert!(whole.contains(attribute), "{whole}");
     }
     assert!(!whole.contains("Secure") && !whole.contains("Domain"), "{whole}");
-    assert!(is_in(&app, &pair).await);
-    assert!(!is_in(&app, "reef=AAAAAAAAAAAAAAAAAAAAAA").await && !is_in(&app, "reef=%00").await);
+    assert!(is_signed_in(&app, &pair).await);
+    assert!(
+        !is_signed_in(&app, "reef=AAAAAAAAAAAAAAAAAAAAAA").await && !is_signed_in(&app, "reef=%00").await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_https_the_cookie_is_bound_to_the_host() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+async fn https_cookie_has_host_prefix() {
+    let app =
+        App::start_with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let (whole, pair) = cookie(sign_in(&app, &account(&app).await, PASSWORD).await.headers());
     assert!(
         pair.starts_with("__Host-reef=") && whole.contains("Secure") && whole.contains("Path=/"),
         "{whole}"
     );
-    assert!(is_in(&app, &pair).await);
+    assert!(is_signed_in(&app, &pair).await);
 }
 
 /// Browsers accept the prefix `__Host-` only with `Secure`, with `Path=/` and without `Domain`, so a removal without these
 /// attributes has no effect.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_https_the_cookie_is_removed_in_a_way_that_browsers_take() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+async fn https_cookie_removal_has_required_attributes() {
+    let app =
+        App::start_with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let user = app.user().await;
     let removed = |what: &str, headers: &HeaderMap| {
         let (whole, pair) = cookie(headers);
@@ -139,49 +148,56 @@ async fn on_https_the_cookie_is_removed_in_a_way_that_browsers_take() {
         }
         assert!(!whole.contains("Domain"), "{what}: {whole}");
     };
-    let out = form(&app, "sign_out", &[]).header(COOKIE, signed_in(&app, user).await).send().await.unwrap();
+    let out = form_request(&app, "sign_out", &[])
+        .header(COOKIE, session_cookie(&app, user).await)
+        .send()
+        .await
+        .unwrap();
     removed("signed out", out.headers());
-    let ended = signed_in(&app, user).await;
+    let ended = session_cookie(&app, user).await;
     let mut tx = app.services.store().begin().await.unwrap();
-    tx.end_sessions_of(user).await.unwrap();
+    tx.delete_sessions(user).await.unwrap();
     tx.commit().await.unwrap();
     for (what, cookie) in [("ended elsewhere", &*ended), ("made up", "__Host-reef=AAAAAAAAAAAAAAAAAAAAAA")] {
         let page = app.http.get(app.url("/signin")).header(COOKIE, cookie).send().await.unwrap();
         removed(what, page.headers());
     }
-    let mine = signed_in(&app, user).await;
-    let gone =
-        form(&app, "delete_account", &[("password", PASSWORD)]).header(COOKIE, mine).send().await.unwrap();
+    let mine = session_cookie(&app, user).await;
+    let gone = form_request(&app, "delete_account", &[("password", PASSWORD)])
+        .header(COOKIE, mine)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(gone.headers()[LOCATION], "/goodbye");
     removed("account deleted", gone.headers());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_sign_in_has_an_id_of_its_own_and_signing_out_ends_it() {
+async fn sign_in_rotates_session_and_sign_out_ends_it() {
     let app = App::start().await;
     let email = account(&app).await;
     let (_, first) = cookie(sign_in(&app, &email, PASSWORD).await.headers());
     // Signing in replaces an existing session id, which an attacker may have planted.
-    let again = form(&app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
+    let again = form_request(&app, "sign_in", &[("email", &email), ("password", PASSWORD)]);
     let (_, second) = cookie(again.header(COOKIE, &first).send().await.unwrap().headers());
     assert_ne!(first, second);
-    assert!(!is_in(&app, &first).await && is_in(&app, &second).await);
+    assert!(!is_signed_in(&app, &first).await && is_signed_in(&app, &second).await);
 
-    let out = form(&app, "sign_out", &[]).header(COOKIE, &second).send().await.unwrap();
+    let out = form_request(&app, "sign_out", &[]).header(COOKIE, &second).send().await.unwrap();
     let (gone, _) = cookie(out.headers());
     assert!(gone.contains("Max-Age=0"), "{gone}");
     // The row is deleted, so a copy of the cookie is useless.
-    assert!(!is_in(&app, &second).await);
+    assert!(!is_signed_in(&app, &second).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
+async fn password_with_two_factor_does_not_sign_in() {
     let app = App::start().await;
     let user = app.user().await;
-    let email = app.services.account(user).await.unwrap().unwrap().email;
+    let email = app.services.find_account(user).await.unwrap().unwrap().email;
     let now = app.services.now();
     let mut tx = app.services.store().begin().await.unwrap();
-    assert!(tx.begin_totp(user, b"sealed", now).await.unwrap());
+    assert!(tx.insert_totp(user, b"sealed", now).await.unwrap());
     assert!(tx.confirm_totp(user, now, 1, now).await.unwrap());
     let code = fingerprint("reef recovery code", "abcdefghijklmnop");
     tx.replace_recovery_codes(user, &[code]).await.unwrap();
@@ -189,32 +205,32 @@ async fn a_password_alone_signs_nobody_in_whose_sign_in_takes_a_code() {
     let answer = sign_in(&app, &email, PASSWORD).await;
     assert_eq!(answer.headers()[LOCATION], "/signin/code");
     let (_, waiting) = cookie(answer.headers());
-    assert!(!is_in(&app, &waiting).await);
+    assert!(!is_signed_in(&app, &waiting).await);
     let stream = app.http.get(app.url("/live/assistants")).header(COOKIE, &waiting).send().await.unwrap();
     assert_eq!(stream.status(), 401);
     // The session stores what the second step needs, and the browser stores nothing of it.
     let id = waiting.strip_prefix("reef=").unwrap();
     let mut tx = app.services.store().read().await.unwrap();
-    let row = tx.session(&session_row(id), app.services.now()).await.unwrap().unwrap();
+    let row = tx.find_session(&session_row_id(id), app.services.now()).await.unwrap().unwrap();
     assert_eq!(row.user_id, None);
     let data: Value = serde_json::from_str(&row.data).unwrap();
     let pending: PendingSignIn = serde_json::from_value(data["pending_user"].clone()).unwrap();
     let code = SecretString::from("ABCD-efgh ijkl-mnop");
-    let account = app.services.sign_in_second(&pending, &code, ClientAddress::UNKNOWN).await.unwrap();
+    let account = app.services.sign_in_with_code(&pending, &code, ClientAddress::UNKNOWN).await.unwrap();
     assert_eq!((account.id, account.email.clone()), (user, email.clone()));
     // A user who was signed in before in this browser is signed out, so revoking that user's sessions misses none.
-    let other = signed_in(&app, app.user().await).await;
+    let other = session_cookie(&app, app.user().await).await;
     let fields = [("email", &*email), ("password", PASSWORD)];
-    let answer = form(&app, "sign_in", &fields).header(COOKIE, &other).send().await.unwrap();
+    let answer = form_request(&app, "sign_in", &fields).header(COOKIE, &other).send().await.unwrap();
     let (_, waiting) = cookie(answer.headers());
-    assert!(!is_in(&app, &waiting).await && !is_in(&app, &other).await);
+    assert!(!is_signed_in(&app, &waiting).await && !is_signed_in(&app, &other).await);
     let mut tx = app.services.store().read().await.unwrap();
-    let id = session_row(waiting.strip_prefix("reef=").unwrap());
-    assert_eq!(tx.session(&id, app.services.now()).await.unwrap().unwrap().user_id, None);
+    let id = session_row_id(waiting.strip_prefix("reef=").unwrap());
+    assert_eq!(tx.find_session(&id, app.services.now()).await.unwrap().unwrap().user_id, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_sites_own_pages_change_anything() {
+async fn cross_site_form_returns_403() {
     let app = App::start().await;
     let email = account(&app).await;
     let send = async |headers: &[(&'static str, &str)]| {
@@ -253,7 +269,7 @@ async fn only_the_sites_own_pages_change_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
+async fn pages_have_strict_content_security_policy() {
     let app = App::start().await;
     let mut nonces = Vec::new();
     for _ in 0..2 {
@@ -294,24 +310,24 @@ async fn pages_run_no_script_but_their_own_and_are_framed_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_stream_ends_with_its_session() {
+async fn live_stream_ends_with_session() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
-    let pair = signed_in(&app, me.user).await;
+    let pair = session_cookie(&app, me.user).await;
     let live = app.http.get(app.url(&format!("/live/assistants/{id}"))).header(COOKIE, &pair);
     let mut stream = live.send().await.unwrap();
     for start in ["retry: ", "id: "] {
         assert!(stream.chunk().await.unwrap().is_some_and(|chunk| chunk.starts_with(start.as_bytes())));
     }
     // The stream ends although the assistant does not change.
-    form(&app, "sign_out", &[]).header(COOKIE, &pair).send().await.unwrap();
+    form_request(&app, "sign_out", &[]).header(COOKIE, &pair).send().await.unwrap();
     let end = tokio::time::timeout(Duration::from_secs(3), stream.chunk()).await;
     assert!(matches!(end, Ok(Ok(None))), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_key_opens_no_page() {
+async fn api_key_does_not_open_pages() {
     let app = App::start().await;
     let me = app.customer().await;
     for path in ["/assistants", "/keys"] {
@@ -322,7 +338,7 @@ async fn an_api_key_opens_no_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_sign_ins_are_slowed_down_in_plain_words() {
+async fn failed_sign_ins_are_throttled() {
     let app = App::start().await;
     let email = account(&app).await;
     for _ in 0..5 {
@@ -340,14 +356,14 @@ async fn failed_sign_ins_are_slowed_down_in_plain_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_has_signed_in_before_does_not_wait_for_what_others_try() {
+async fn known_device_is_not_throttled() {
     for (url, name) in
         [("http://localhost:3000", "reef-device="), ("https://reef.example", "__Host-reef-device=")]
     {
-        let app = App::with(&[("PUBLIC_URL", url), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+        let app = App::start_with(&[("PUBLIC_URL", url), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
         let email = account(&app).await;
         let first = sign_in(&app, &email, PASSWORD).await;
-        let (whole, known) = device(first.headers());
+        let (whole, known) = device_cookie(first.headers());
         assert!(
             known.starts_with(name) && whole.contains("HttpOnly") && whole.contains("SameSite=Strict"),
             "{whole}"
@@ -360,15 +376,18 @@ async fn a_browser_that_has_signed_in_before_does_not_wait_for_what_others_try()
         }
         assert_eq!(sign_in(&app, &email, PASSWORD).await.status(), 429);
         let fields = [("email", &*email), ("password", PASSWORD)];
-        let owner = form(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
+        let owner = form_request(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
         assert_eq!(owner.headers()[LOCATION], "/assistants");
-        assert_eq!(device(owner.headers()).1, known, "it is the same device");
+        assert_eq!(device_cookie(owner.headers()).1, known, "it is the same device");
         // The device cookie alone is not a session.
-        assert!(!is_in(&app, &known).await);
+        assert!(!is_signed_in(&app, &known).await);
         // Signing out keeps the device cookie.
         let (_, session) = cookie(owner.headers());
-        let out =
-            form(&app, "sign_out", &[]).header(COOKIE, format!("{session}; {known}")).send().await.unwrap();
+        let out = form_request(&app, "sign_out", &[])
+            .header(COOKIE, format!("{session}; {known}"))
+            .send()
+            .await
+            .unwrap();
         assert!(cookies(out.headers()).iter().all(|cookie| !cookie.starts_with(name)));
     }
 }

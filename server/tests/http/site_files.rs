@@ -3,7 +3,7 @@
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::pages::page;
-use crate::sessions::signed_in;
+use crate::sessions::session_cookie;
 use crate::support::App;
 
 async fn get(app: &App, path: &str) -> (u16, String, Vec<u8>) {
@@ -18,8 +18,9 @@ async fn get(app: &App, path: &str) -> (u16, String, Vec<u8>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn icon_robots_and_sitemap_are_there() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+async fn icon_robots_and_sitemap_exist() {
+    let app =
+        App::start_with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     let (status, kind, icon) = get(&app, "/favicon.ico").await;
     assert_eq!((status, &*kind, &icon[..4]), (200, "image/x-icon", &[0, 0, 1, 0][..]));
     let (status, kind, icon) = get(&app, "/apple-touch-icon.png").await;
@@ -63,8 +64,8 @@ async fn get_page(app: &App, path: &str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closed_signups_are_on_no_map() {
-    let app = App::with(&[("SIGNUPS", "closed")]).await;
+async fn sitemap_with_closed_signups_omits_signup() {
+    let app = App::start_with(&[("SIGNUPS", "closed")]).await;
     let (_, _, map) = get(&app, "/sitemap.xml").await;
     assert!(!String::from_utf8(map).unwrap().contains("/signup"));
 }
@@ -79,8 +80,9 @@ fn meta<'a>(page: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_for_everybody_have_a_card_whose_picture_exists() {
-    let app = App::with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
+async fn public_pages_have_social_card() {
+    let app =
+        App::start_with(&[("PUBLIC_URL", "https://reef.example"), ("SANDBOX_ALLOW_REMOTE", "true")]).await;
     for (path, title) in
         [("/", "Launch an AI assistant on Telegram"), ("/signup", "Sign up"), ("/docs", "API")]
     {
@@ -100,15 +102,15 @@ async fn pages_for_everybody_have_a_card_whose_picture_exists() {
         assert!(bytes.len() < 300 * 1024, "{}", bytes.len());
     }
     // Pages of signed-in users have no card.
-    let own = page(&app, &signed_in(&app, app.user().await).await, "/keys").await;
+    let own = page(&app, &session_cookie(&app, app.user().await).await, "/keys").await;
     assert_eq!(meta(&own, "og:title"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_follows_the_end_of_a_document() {
+async fn documents_end_with_html_tag() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     for path in ["/", "/signin", "/docs", "/assistants", "/keys", "/settings", &format!("/assistants/{id}")] {
         let shown = page(&app, &cookie, path).await;

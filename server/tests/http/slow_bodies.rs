@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::ASSISTANTS;
-use crate::sessions::{form, signed_in};
+use crate::sessions::{form_request, session_cookie};
 use crate::support::App;
 
 /// Starts a POST with this `Content-Length` and sends only one byte of the body.
-async fn begin(app: &App, path: &str, headers: &str, length: usize) -> TcpStream {
+async fn start_post(app: &App, path: &str, headers: &str, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(app.address).await.expect("could not connect");
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: reef\r\nSec-Fetch-Site: same-origin\r\nContent-Length: {length}\r\n\
@@ -30,13 +30,13 @@ async fn status(stream: &mut TcpStream, within: Duration) -> Option<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forms_that_drip_take_no_place_from_others() {
+async fn slow_forms_do_not_block_others() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let mut held = Vec::new();
     for _ in 0..2100 {
-        held.push(begin(&app, "/_fn/sign_in", "", 1000).await);
+        held.push(start_post(&app, "/_fn/sign_in", "", 1000).await);
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     let started = Instant::now();
@@ -44,7 +44,7 @@ async fn forms_that_drip_take_no_place_from_others() {
     let page = app.http.get(app.url("/assistants")).header(COOKIE, &cookie).send().await.unwrap();
     assert_eq!(page.status(), 200);
     // Forms from the same address are served, too.
-    let sent = form(&app, "sign_out", &[]).header(COOKIE, &cookie).send().await.unwrap();
+    let sent = form_request(&app, "sign_out", &[]).header(COOKIE, &cookie).send().await.unwrap();
     assert!(sent.status().is_redirection() || sent.status().is_success(), "{}", sent.status());
     assert_eq!(app.http.post(app.url(&format!("{ASSISTANTS}/purchase"))).send().await.unwrap().status(), 401);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
@@ -60,7 +60,7 @@ async fn forms_that_drip_take_no_place_from_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_a_vendors_is_refused_before_its_body_is_read() {
+async fn invalid_webhook_is_rejected_before_body_is_read() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -86,7 +86,7 @@ async fn what_cannot_be_a_vendors_is_refused_before_its_body_is_read() {
         ),
         ("/workers/openclaw-00000000/telegram", String::new(), Some(404)),
     ] {
-        let mut stream = begin(&app, path, &headers, 1000).await;
+        let mut stream = start_post(&app, path, &headers, 1000).await;
         assert_eq!(
             status(&mut stream, if expected.is_some() { soon } else { soon / 4 }).await,
             expected,
@@ -94,19 +94,19 @@ async fn what_cannot_be_a_vendors_is_refused_before_its_body_is_read() {
         );
     }
     // A declared length over the limit is rejected before the body arrives.
-    let mut stream = begin(&app, "/webhooks/polar", &signed(now, &plausible), 2 * 1024 * 1024).await;
+    let mut stream = start_post(&app, "/webhooks/polar", &signed(now, &plausible), 2 * 1024 * 1024).await;
     assert_eq!(status(&mut stream, soon).await, Some(413));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_over_its_limit_is_413() {
+async fn form_over_limit_returns_413() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let long = "x".repeat(70_000);
     for endpoint in ["sign_in", "create_key", "activate", "change_password", "nothing"] {
         let request = || {
-            form(&app, endpoint, &[("email", &long)])
+            form_request(&app, endpoint, &[("email", &long)])
                 .header(COOKIE, &cookie)
                 .header(REFERER, app.url("/keys"))
         };
@@ -126,7 +126,11 @@ async fn a_form_over_its_limit_is_413() {
     assert_eq!(request.body(reqwest::Body::wrap_stream(parts)).send().await.unwrap().status(), 413);
     // Later forms are served as usual.
     assert_eq!(
-        form(&app, "sign_in", &[("email", "a@b.example"), ("password", "x")]).send().await.unwrap().status(),
+        form_request(&app, "sign_in", &[("email", "a@b.example"), ("password", "x")])
+            .send()
+            .await
+            .unwrap()
+            .status(),
         401
     );
 }

@@ -9,7 +9,7 @@ use crate::customer::STATUSES;
 use crate::support::{App, on_both_databases};
 
 #[tokio::test]
-async fn a_status_has_four_fields_and_says_when_to_look_again() {
+async fn status_has_four_fields_and_retry_after() {
     let app = App::start().await;
     let me = app.customer().await;
     for status in STATUSES {
@@ -30,21 +30,21 @@ async fn a_status_has_four_fields_and_says_when_to_look_again() {
 }
 
 #[tokio::test]
-async fn the_list_of_nobodys_assistants_is_empty() {
+async fn list_of_new_account_is_empty() {
     let app = App::start().await;
     assert_eq!(app.customer().await.get("").await, json!([]));
 }
 
 on_both_databases! {
-    async fn the_list_is_newest_first(app) {
+    async fn list_is_newest_first(app) {
         let me = app.customer().await;
         let mut ids = Vec::new();
         for _ in 0..4 {
             ids.push(me.purchase("byok").await.0);
         }
         // Assistants that were created at the same time are ordered by id.
-        app.order_was(&ids[0], Duration::from_secs(60)).await;
-        app.order_was(&ids[3], Duration::from_secs(600)).await;
+        app.backdate_order(&ids[0], Duration::from_secs(60)).await;
+        app.backdate_order(&ids[3], Duration::from_secs(600)).await;
         let list = me.get("").await;
         let found: Vec<_> = list.as_array().unwrap().iter().map(|a| a["id"].as_str().unwrap()).collect();
         assert_eq!(found, [&ids[2], &ids[1], &ids[0], &ids[3]]);
@@ -53,19 +53,19 @@ on_both_databases! {
         }
     }
 
-    async fn an_unpaid_slot_is_listed_for_an_hour_and_readable_for_ever(app) {
+    async fn unpaid_slot_is_listed_for_one_hour(app) {
         let me = app.customer().await;
-        let (old, young, paid) = (me.purchase("byok").await, me.purchase("byok").await.0, me.slot("byok").await);
-        app.order_was(&old.0, Duration::from_secs(3601)).await;
-        app.order_was(&young, Duration::from_secs(3540)).await;
-        app.order_was(&paid, Duration::from_secs(100 * 3600)).await;
+        let (old, young, paid) = (me.purchase("byok").await, me.purchase("byok").await.0, me.purchased("byok").await);
+        app.backdate_order(&old.0, Duration::from_secs(3601)).await;
+        app.backdate_order(&young, Duration::from_secs(3540)).await;
+        app.backdate_order(&paid, Duration::from_secs(100 * 3600)).await;
         let ids = |list: Value| list.as_array().unwrap().iter().map(|a| a["id"].clone()).collect::<Vec<_>>();
         assert_eq!(ids(me.get("").await), [json!(young), json!(paid)]);
         assert_eq!(me.get(&format!("/{}", old.0)).await["status"], "pending_payment");
         me.get(&format!("/{}/status", old.0)).await;
         // A late payment still counts.
         assert_eq!(me.press(&old.1, "pay").await, 303);
-        me.until(&old.0, "purchased").await;
+        me.wait_for_status(&old.0, "purchased").await;
         assert_eq!(ids(me.get("").await), [json!(young), json!(old.0), json!(paid)]);
     }
 }

@@ -7,7 +7,7 @@ use crate::support::App;
 const NOT_STOPPED: &str = "The assistant couldn't be stopped, so it is still running. Try again in a moment.";
 
 #[tokio::test]
-async fn stopping_twice_changes_nothing_more() {
+async fn stop_twice_is_idempotent() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -22,11 +22,11 @@ async fn stopping_twice_changes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_worker_that_will_not_go_is_502_and_still_there() {
+async fn stop_with_undeletable_worker_returns_502() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.activated("stubborn").await;
-    let before = me.until(&id, "active").await;
+    let before = me.wait_for_status(&id, "active").await;
     for _ in 0..2 {
         let error = me.fails(502, "WORKER_DELETE_FAILED", "POST", &format!("/{id}/stop"), Value::Null).await;
         assert_eq!(error, json!({"code": "WORKER_DELETE_FAILED", "message": NOT_STOPPED}));
@@ -38,7 +38,7 @@ async fn a_worker_that_will_not_go_is_502_and_still_there() {
 }
 
 #[tokio::test]
-async fn a_fault_that_passes_is_safe_to_repeat() {
+async fn stop_after_transient_fault_can_be_repeated() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -59,7 +59,7 @@ async fn a_fault_that_passes_is_safe_to_repeat() {
 }
 
 #[tokio::test]
-async fn an_upstream_404_is_gone() {
+async fn upstream_404_counts_as_deleted() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -68,7 +68,7 @@ async fn an_upstream_404_is_gone() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_does_not_answer_is_502() {
+async fn upstream_timeout_returns_502() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.active().await;
@@ -78,13 +78,13 @@ async fn an_upstream_that_does_not_answer_is_502() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_is_stopped_stays_stopped() {
+async fn stop_during_deployment_stays_stopped() {
     let app = App::start().await;
     let me = app.customer().await;
     app.faults(json!([{"path": "*/setWebhook", "delayMs": 400}])).await;
     let id = me.activated("ok").await;
     crate::support::eventually("the webhook being set", async || {
-        let asked = app.asked("telegram").await;
+        let asked = app.vendor_requests("telegram").await;
         asked.iter().any(|call| call["path"].as_str().unwrap().ends_with("/setWebhook")).then_some(())
     })
     .await;

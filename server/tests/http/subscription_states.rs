@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::pages::{page, send};
-use crate::sessions::signed_in;
+use crate::pages::{page, submit};
+use crate::sessions::session_cookie;
 use crate::support::{App, eventually};
 
 /// Has Polar do `action` to the assistant's subscription.
@@ -38,10 +38,10 @@ fn dialog<'a>(shown: &'a str, id: &str) -> &'a str {
 async fn past_due_subscription_has_update_card_button_in_list_and_billing() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let (id, other) = (me.in_status("active").await, me.in_status("stopped").await);
     at_polar(&app, &me, &id, "past_due").await;
-    me.until_field(&id, "paymentStatus", json!("past_due")).await;
+    me.wait_for_field(&id, "paymentStatus", json!("past_due")).await;
     for (path, element) in [("/assistants", "tr"), ("/billing", "li")] {
         let shown = page(&app, &cookie, path).await;
         let entry_due = entry(&shown, element, &id);
@@ -49,7 +49,7 @@ async fn past_due_subscription_has_update_card_button_in_list_and_billing() {
         let form = entry_due.split_once("action=\"/_fn/open_portal\"").expect("a form").1;
         assert!(form.contains(">Update card</button>"), "{path}: {form}");
         assert!(!entry(&shown, element, &other).contains("Update card"), "{path}");
-        let to = send(&app, &cookie, path, "open_portal", &[("id", &id)]).await;
+        let to = submit(&app, &cookie, path, "open_portal", &[("id", &id)]).await;
         assert!(to.contains("/sandbox/polar/"), "{path}: {to}");
     }
 }
@@ -58,14 +58,14 @@ async fn past_due_subscription_has_update_card_button_in_list_and_billing() {
 async fn refused_portal_is_explained_at_the_button_that_was_pressed() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let (id, other) = (me.in_status("active").await, me.in_status("active").await);
     for id in [&id, &other] {
         at_polar(&app, &me, id, "past_due").await;
-        me.until_field(id, "paymentStatus", json!("past_due")).await;
+        me.wait_for_field(id, "paymentStatus", json!("past_due")).await;
     }
     app.faults(json!([{"path": "/sandbox/polar/v1/customer-sessions*", "status": 500, "times": 1000}])).await;
-    let back = send(&app, &cookie, "/billing", "open_portal", &[("id", &id)]).await;
+    let back = submit(&app, &cookie, "/billing", "open_portal", &[("id", &id)]).await;
     let shown = page(&app, &cookie, &back).await;
     // The form that was refused has the focus.
     assert!(entry(&shown, "li", &id).contains("autofocus"), "{shown}");
@@ -77,7 +77,7 @@ async fn refused_portal_is_explained_at_the_button_that_was_pressed() {
 async fn canceled_subscription_says_when_it_ends_on_page_list_and_billing() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     assert!(!page(&app, &cookie, &path).await.contains("Cancels "));
@@ -95,7 +95,7 @@ async fn canceled_subscription_says_when_it_ends_on_page_list_and_billing() {
         assert!(entry.contains(&badge), "{path}: {entry}");
     }
     at_polar(&app, &me, &id, "uncancel").await;
-    me.until_field(&id, "canceledAt", Value::Null).await;
+    me.wait_for_field(&id, "canceledAt", Value::Null).await;
     assert!(!page(&app, &cookie, &path).await.contains("Cancels "));
 }
 
@@ -103,7 +103,7 @@ async fn canceled_subscription_says_when_it_ends_on_page_list_and_billing() {
 async fn refunded_subscription_is_named_at_the_top_and_not_canceled_by_deletion() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     for status in ["purchased", "active", "stopped", "failed"] {
         let id = me.in_status(status).await;
         let path = format!("/assistants/{id}");
@@ -111,7 +111,7 @@ async fn refunded_subscription_is_named_at_the_top_and_not_canceled_by_deletion(
         assert!(!top(&before).contains("refunded"), "{status}");
         assert!(dialog(&before, "delete").contains("cancels its subscription"), "{status}");
         at_polar(&app, &me, &id, "refund").await;
-        me.until_field(&id, "paymentStatus", json!("refunded")).await;
+        me.wait_for_field(&id, "paymentStatus", json!("refunded")).await;
         let after = page(&app, &cookie, &path).await;
         assert!(
             top(&after).contains("Your payment was refunded, so the subscription has ended."),
@@ -129,7 +129,7 @@ async fn refunded_subscription_is_named_at_the_top_and_not_canceled_by_deletion(
 async fn billing_has_no_checkout_button_while_payment_is_confirmed() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let (id, checkout) = me.purchase("byok").await;
     let shown = page(&app, &cookie, "/billing").await;
     assert!(entry(&shown, "li", &id).contains(">Go to checkout</button>"), "{shown}");
@@ -151,7 +151,7 @@ async fn billing_has_no_checkout_button_while_payment_is_confirmed() {
 async fn stop_and_delete_dialogs_name_the_assistant() {
     let app = App::start().await;
     let me = app.customer().await;
-    let cookie = signed_in(&app, me.user).await;
+    let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let shown = page(&app, &cookie, &format!("/assistants/{id}")).await;
     let (stop, delete) = (dialog(&shown, "stop"), dialog(&shown, "delete"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_server::compose::{self, Reached};
+use reef_server::compose::{self, PublicUrls};
 use reef_server::config::Config;
 use reef_server::serve::serve_on;
 use reef_service::api_keys::NewApiKey;
@@ -22,7 +22,7 @@ use crate::customer::Customer;
 use crate::postgres::TestDatabase;
 
 /// How long asynchronous changes may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy)]
 pub enum Database {
@@ -37,7 +37,7 @@ macro_rules! on_both_databases {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                let $app = App::on($crate::support::Database::Sqlite, &[]).await;
+                let $app = App::start_on($crate::support::Database::Sqlite, &[]).await;
                 $body
             })+
         }
@@ -45,7 +45,7 @@ macro_rules! on_both_databases {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                let $app = App::on($crate::support::Database::Postgres, &[]).await;
+                let $app = App::start_on($crate::support::Database::Postgres, &[]).await;
                 $body
             })+
         }
@@ -66,16 +66,16 @@ pub struct App {
 impl App {
     /// Starts a server on SQLite with the defaults.
     pub async fn start() -> Self {
-        Self::on(Database::Sqlite, &[]).await
+        Self::start_on(Database::Sqlite, &[]).await
     }
 
     /// Starts a server on SQLite with these variables.
-    pub async fn with(vars: &[(&str, &str)]) -> Self {
-        Self::on(Database::Sqlite, vars).await
+    pub async fn start_with(vars: &[(&str, &str)]) -> Self {
+        Self::start_on(Database::Sqlite, vars).await
     }
 
     /// Starts a server on a new database with these variables.
-    pub async fn on(database: Database, vars: &[(&str, &str)]) -> Self {
+    pub async fn start_on(database: Database, vars: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("could not create a folder");
         let file = format!("sqlite://{}", folder.path().join("reef.db").display());
         let database = match database {
@@ -96,7 +96,7 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
         let address = listener.local_addr().expect("the listener has no address");
         let store = compose::open_store(&config).await.expect("the database failed");
-        let own = compose::app(&config, store, Reached::at(&config, address))
+        let own = compose::build_app(&config, store, PublicUrls::new(&config, address))
             .expect("the service layer could not be built");
         let stop = CancellationToken::new();
         tokio::spawn({
@@ -144,20 +144,20 @@ impl App {
             expires_in,
             ..NewApiKey::default()
         };
-        let made = self.services.create_api_key(&Caller::session(user), &new).await;
+        let made = self.services.create_api_key(&Caller::operator(user), &new).await;
         let (key, secret) = made.expect("the API key is missing");
         (self.anonymous().with_key(secret.expose_secret()), key.id.to_string())
     }
 
     /// Returns a client with a revoked key.
-    pub async fn revoked(&self, user: UserId) -> Client {
+    pub async fn revoked_client(&self, user: UserId) -> Client {
         let (client, id) = self.key(user, "read write", None).await;
-        self.services.revoke_api_key(&Caller::session(user), &id).await.expect("could not revoke the key");
+        self.services.revoke_api_key(&Caller::operator(user), &id).await.expect("could not revoke the key");
         client
     }
 
     /// Returns a client with an expired key.
-    pub async fn expired(&self, user: UserId) -> Client {
+    pub async fn expired_client(&self, user: UserId) -> Client {
         let (client, _) = self.key(user, "read write", Some(Duration::from_millis(1))).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         client
@@ -176,7 +176,7 @@ impl App {
     }
 
     /// Returns Reef's requests to a vendor, oldest first.
-    pub async fn asked(&self, vendor: &str) -> Vec<Value> {
+    pub async fn vendor_requests(&self, vendor: &str) -> Vec<Value> {
         let url = self.url(&format!("/sandbox/requests?vendor={vendor}"));
         let answer: Value = self
             .http
@@ -201,13 +201,13 @@ impl App {
     pub async fn events(&self, id: &str) -> Vec<EventRow> {
         let id = AssistantId::parse(id).expect("the id is invalid");
         let mut tx = self.services.store().read().await.expect("could not begin a transaction");
-        let mut events = tx.events_of(id, 100).await.expect("could not list the events");
+        let mut events = tx.list_events(id, 100).await.expect("could not list the events");
         events.reverse();
         events
     }
 
     /// Changes a slot as if it had been ordered this long ago.
-    pub async fn order_was(&self, id: &str, ago: Duration) {
+    pub async fn backdate_order(&self, id: &str, ago: Duration) {
         let id = AssistantId::parse(id).expect("the id is invalid");
         let moment: Timestamp = self.services.now().minus(ago);
         let sql = "update assistants set created_at = $1 where id = $2";
@@ -233,7 +233,7 @@ impl Drop for App {
 
 /// Repeats a check until it returns a value, and panics after a timeout.
 pub async fn eventually<T>(what: &str, check: impl AsyncFn() -> Option<T>) -> T {
-    let asked = async {
+    let repeated = async {
         loop {
             if let Some(found) = check().await {
                 return found;
@@ -241,11 +241,11 @@ pub async fn eventually<T>(what: &str, check: impl AsyncFn() -> Option<T>) -> T 
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("timed out: {what}"))
+    tokio::time::timeout(TIMEOUT, repeated).await.unwrap_or_else(|_| panic!("timed out: {what}"))
 }
 
 /// Returns an unused bot token. The sandbox handles it by `kind`; `ok` has no special meaning.
-pub fn bot(kind: &str) -> String {
+pub fn bot_token(kind: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(100_000_001);
     format!("{}:{kind}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NEXT.fetch_add(1, Ordering::Relaxed))
@@ -260,7 +260,7 @@ pub fn activation(token: &str) -> Value {
 }
 
 /// Replaces the fields of `body` that `change` has, and removes those whose new value is `"…"`.
-pub fn changed(mut body: Value, change: Value) -> Value {
+pub fn merged(mut body: Value, change: Value) -> Value {
     let fields = body.as_object_mut().expect("the value is not an object");
     for (key, value) in change.as_object().cloned().expect("the value is not an object") {
         if value == "…" {

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::callbacks::Receiver;
 use crate::client::{ASSISTANTS, Client};
-use crate::sessions::{form, signed_in};
-use crate::support::{App, Database, activation, bot, changed, eventually, on_both_databases};
+use crate::sessions::{form_request, session_cookie};
+use crate::support::{App, Database, activation, bot_token, eventually, merged, on_both_databases};
 
 on_both_databases! {
-    async fn the_timeline_is_newest_first(app) {
+    async fn timeline_is_newest_first(app) {
         let me = app.customer().await;
         let id = me.active().await;
         let events = me.get(&format!("/{id}/events")).await;
@@ -28,7 +28,7 @@ on_both_databases! {
         ]);
     }
 
-    async fn a_stream_resumes_and_goes_on(app) {
+    async fn stream_resumes_and_continues(app) {
         let me = app.customer().await;
         let id = me.active().await;
         let request = me.request("GET", &format!("{ASSISTANTS}/{id}/events"));
@@ -60,7 +60,7 @@ on_both_databases! {
         assert_eq!(again.send().await.unwrap().status(), 404);
     }
 
-    async fn a_revoked_key_hears_no_more(app) {
+    async fn stream_ends_when_key_is_revoked(app) {
         let me = app.customer().await;
         let id = me.active().await;
         let (reader, key) = app.key(me.user, "read", None).await;
@@ -74,8 +74,8 @@ on_both_databases! {
         let wait = tokio::spawn(wait);
         tokio::time::sleep(Duration::from_millis(200)).await;
         // Open requests end with the key although the assistant does not change.
-        let cookie = signed_in(&app, me.user).await;
-        let revoked = form(&app, "revoke_key", &[("id", &key)]).header(COOKIE, cookie).send().await.unwrap();
+        let cookie = session_cookie(&app, me.user).await;
+        let revoked = form_request(&app, "revoke_key", &[("id", &key)]).header(COOKIE, cookie).send().await.unwrap();
         revoked.error_for_status().unwrap();
         let soon = Duration::from_secs(3);
         let text = tokio::time::timeout(soon, stream.text()).await.expect("the stream did not end").unwrap();
@@ -94,7 +94,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_is_for_who_asks_for_one() {
+async fn stream_requires_accept_header() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -119,11 +119,11 @@ async fn a_stream_is_for_who_asks_for_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_resumes_however_much_has_happened_since() {
+async fn stream_resumes_after_many_events() {
     const NEWEST: i64 = 350;
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let first = app.events(&id).await.remove(0);
     let mut tx = app.services.store().begin().await.unwrap();
     for sequence in 2..=NEWEST {
@@ -148,14 +148,14 @@ async fn a_stream_resumes_however_much_has_happened_since() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callbacks_are_listed_sent_again_and_tried() {
+async fn callbacks_are_listed_redelivered_and_tested() {
     let (receiver, target) = Receiver::start(&[]).await;
-    let app = App::on(Database::Sqlite, &[("CALLBACK_OVERRIDES", &target)]).await;
+    let app = App::start_on(Database::Sqlite, &[("CALLBACK_OVERRIDES", &target)]).await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
-    let body = changed(activation(&bot("ok")), json!({"callbackUrl": "https://hooks.test/x"}));
+    let id = me.purchased("byok").await;
+    let body = merged(activation(&bot_token("ok")), json!({"callbackUrl": "https://hooks.test/x"}));
     me.ok("POST", &format!("/{id}/activate"), body).await;
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     let log = eventually("both callbacks to be delivered", async || {
         let log = me.get(&format!("/{id}/callbacks")).await;
         log.as_array().unwrap().iter().all(|entry| entry["state"] == "delivered").then_some(log)

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::callbacks::Receiver;
 use crate::process::Installation;
-use crate::support::{activation, bot, eventually};
+use crate::support::{activation, bot_token, eventually};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -29,7 +29,7 @@ fn hex(bytes: &[u8]) -> String {
 
 // The collector needs another thread, because waiting for the process blocks this one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_leads_over_its_job_to_the_vendors() {
+async fn trace_covers_request_job_and_vendors() {
     let (collector, at) = Receiver::start(&[]).await;
     let at = at.strip_prefix("hooks.test=").unwrap();
     let here = Installation::new(&[
@@ -49,7 +49,7 @@ async fn a_request_leads_over_its_job_to_the_vendors() {
         eventually(status, async || (client.get(&path).await["status"] == status).then_some(())).await;
     };
     until("purchased").await;
-    let token = bot("ok");
+    let token = bot_token("ok");
     let activate = client.request("POST", &format!("/api/v1/assistants{path}/activate"));
     let activate = activate.header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     assert_eq!(activate.json(&activation(&token)).send().await.unwrap().status(), 200);
@@ -87,7 +87,7 @@ async fn a_request_leads_over_its_job_to_the_vendors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_collector_nothing_is_sent_and_with_a_dead_one_all_goes_on() {
+async fn unreachable_collector_does_not_affect_service() {
     let here =
         Installation::new(&[("SANDBOX", "true"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
     let key = here.customer();

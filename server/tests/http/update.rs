@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{App, activation, bot, changed, issues, pairs};
+use crate::support::{App, activation, bot_token, issues, merged, pairs};
 
 #[tokio::test]
-async fn each_field_changes_alone() {
+async fn each_field_can_be_updated_alone() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -34,7 +34,7 @@ async fn each_field_changes_alone() {
 }
 
 #[tokio::test]
-async fn updated_at_moves_with_public_fields_only() {
+async fn updated_at_changes_with_public_fields_only() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -44,7 +44,7 @@ async fn updated_at_moves_with_public_fields_only() {
     let silent = [
         json!({"name": before["name"]}),
         json!({"modelId": before["modelId"], "modelProvider": before["modelProvider"]}),
-        json!({"telegramBotToken": bot("ok")}),
+        json!({"telegramBotToken": bot_token("ok")}),
         json!({"modelApiKey": "sk-another"}),
     ];
     for change in silent {
@@ -56,7 +56,7 @@ async fn updated_at_moves_with_public_fields_only() {
 }
 
 #[tokio::test]
-async fn something_known_has_to_change() {
+async fn empty_or_unknown_update_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -79,7 +79,7 @@ async fn something_known_has_to_change() {
 }
 
 #[tokio::test]
-async fn byok_keeps_provider_model_and_key_together() {
+async fn byok_rejects_inconsistent_provider_model_and_key() {
     let app = App::start().await;
     let me = app.customer().await;
     let id = me.in_status("stopped").await;
@@ -107,13 +107,13 @@ async fn byok_keeps_provider_model_and_key_together() {
 }
 
 #[tokio::test]
-async fn managed_stays_with_openrouter() {
+async fn managed_rejects_other_provider_and_key() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("managed").await;
-    let body = changed(activation(&bot("ok")), json!({"modelId": "openrouter/auto"}));
+    let id = me.purchased("managed").await;
+    let body = merged(activation(&bot_token("ok")), json!({"modelId": "openrouter/auto"}));
     me.ok("POST", &format!("/{id}/activate"), body).await;
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
     me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
     let path = format!("/{id}");
     let cases = [
@@ -136,14 +136,14 @@ async fn managed_stays_with_openrouter() {
         assert_eq!(after[key], change[key]);
     }
     me.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
-    me.until(&id, "active").await;
+    me.wait_for_status(&id, "active").await;
 }
 
 #[tokio::test]
-async fn on_a_purchased_slot_it_prefills_the_activation() {
+async fn update_before_activation_sets_defaults() {
     let app = App::start().await;
     let me = app.customer().await;
-    let id = me.slot("byok").await;
+    let id = me.purchased("byok").await;
     let path = format!("/{id}");
     let error = me.fails(400, "INVALID_INPUT", "PATCH", &path, json!({"modelId": "gpt-5"})).await;
     assert_eq!(issues(&error), pairs(&[("modelProvider", "required")]));
@@ -153,16 +153,16 @@ async fn on_a_purchased_slot_it_prefills_the_activation() {
         assert_eq!(kept[key], change[key]);
     }
     assert_eq!((&kept["status"], &kept["isPrebuy"]), (&json!("purchased"), &json!(true)));
-    let active = me.ok("POST", &format!("{path}/activate"), activation(&bot("ok"))).await;
+    let active = me.ok("POST", &format!("{path}/activate"), activation(&bot_token("ok"))).await;
     assert_eq!((&active["name"], &active["modelProvider"]), (&json!("My Assistant"), &json!("anthropic")));
 }
 
 #[tokio::test]
-async fn a_bot_that_another_assistant_uses_is_refused() {
+async fn bot_in_use_is_rejected() {
     let app = App::start().await;
     let me = app.customer().await;
-    let token = bot("ok");
-    let first = me.slot("byok").await;
+    let token = bot_token("ok");
+    let first = me.purchased("byok").await;
     me.ok("POST", &format!("/{first}/activate"), activation(&token)).await;
     let second = me.in_status("stopped").await;
     let path = format!("/{second}");

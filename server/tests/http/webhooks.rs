@@ -9,42 +9,42 @@ use crate::support::{App, eventually, on_both_databases};
 
 /// The signature headers of a webhook.
 #[derive(Clone)]
-struct Signed {
+struct SignatureHeaders {
     id: String,
     at: i64,
     signature: String,
 }
 
 /// Signs a body in Polar's older scheme, in which the text of the secret is the key.
-fn signed(id: &str, at: i64, body: &str) -> Signed {
+fn sign(id: &str, at: i64, body: &str) -> SignatureHeaders {
     let webhook = Webhook::from_bytes(DEFAULT_POLAR_WEBHOOK_SECRET.as_bytes().to_vec()).unwrap();
     let signature = webhook.sign(id, at, body.as_bytes()).unwrap();
-    Signed { id: id.to_owned(), at, signature }
+    SignatureHeaders { id: id.to_owned(), at, signature }
 }
 
-async fn post(app: &App, by: &Signed, body: &str) -> (StatusCode, Value) {
+async fn post(app: &App, by: &SignatureHeaders, body: &str) -> (StatusCode, Value) {
     let request = app.http.post(app.url("/webhooks/polar")).body(body.to_owned());
     let request = request.header("webhook-id", &by.id).header("webhook-timestamp", by.at);
     let answer = request.header("webhook-signature", &by.signature).send().await.unwrap();
     (answer.status(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
 }
 
-fn paid(id: &str, subscription: &str) -> String {
+fn payment_body(id: &str, subscription: &str) -> String {
     let data = json!({"id": subscription, "status": "active", "metadata": {"assistant_id": id}});
     json!({"type": "subscription.active", "data": data}).to_string()
 }
 
 on_both_databases! {
-    async fn what_polar_signed_is_taken_and_works_once(app) {
+    async fn signed_webhook_is_processed_once(app) {
         let me = app.customer().await;
         let (id, _) = me.purchase("byok").await;
         let now = app.services.now().unix_seconds();
-        let body = paid(&id, "sub_by_hand");
-        let by = signed("wh_1", now, &body);
+        let body = payment_body(&id, "sub_by_hand");
+        let by = sign("wh_1", now, &body);
         for _ in 0..3 {
             assert_eq!(post(&app, &by, &body).await.0, 202);
         }
-        let slot = me.until(&id, "purchased").await;
+        let slot = me.wait_for_status(&id, "purchased").await;
         assert_eq!(slot["polarSubscriptionId"], "sub_by_hand");
         // Unknown types and objects of unknown assistants are accepted, too.
         for (n, body) in [json!({"type": "benefit.created", "data": {}}), json!({"type": "order.paid", "data": {}})]
@@ -52,31 +52,31 @@ on_both_databases! {
             .enumerate()
         {
             let body = body.to_string();
-            assert_eq!(post(&app, &signed(&format!("wh_odd_{n}"), now, &body), &body).await.0, 202, "{body}");
+            assert_eq!(post(&app, &sign(&format!("wh_odd_{n}"), now, &body), &body).await.0, 202, "{body}");
         }
         // They do not block later webhooks.
         let (next, _) = me.purchase("byok").await;
-        let body = paid(&next, "sub_after");
-        assert_eq!(post(&app, &signed("wh_2", now, &body), &body).await.0, 202);
-        me.until(&next, "purchased").await;
+        let body = payment_body(&next, "sub_after");
+        assert_eq!(post(&app, &sign("wh_2", now, &body), &body).await.0, 202);
+        me.wait_for_status(&next, "purchased").await;
     }
 
-    async fn what_polar_did_not_sign_is_401_and_leaves_nothing(app) {
+    async fn forged_webhook_returns_401_and_stores_nothing(app) {
         let me = app.customer().await;
         let (id, _) = me.purchase("byok").await;
         let now = app.services.now().unix_seconds();
-        let body = paid(&id, "sub_forged");
-        let good = signed("wh_1", now, &body);
+        let body = payment_body(&id, "sub_forged");
+        let good = sign("wh_1", now, &body);
         let other_secret = Webhook::from_bytes(b"another secret".to_vec()).unwrap();
         let forged = [
-            Signed { signature: other_secret.sign("wh_1", now, body.as_bytes()).unwrap(), ..good.clone() },
-            Signed { signature: String::new(), ..good.clone() },
-            Signed { signature: good.signature.replace("v1,", "v2,"), ..good.clone() },
-            Signed { id: "wh_other".to_owned(), ..good.clone() },
-            Signed { at: now - 1, ..good.clone() },
+            SignatureHeaders { signature: other_secret.sign("wh_1", now, body.as_bytes()).unwrap(), ..good.clone() },
+            SignatureHeaders { signature: String::new(), ..good.clone() },
+            SignatureHeaders { signature: good.signature.replace("v1,", "v2,"), ..good.clone() },
+            SignatureHeaders { id: "wh_other".to_owned(), ..good.clone() },
+            SignatureHeaders { at: now - 1, ..good.clone() },
             // Valid signatures whose timestamp is more than 5 minutes in the past or in the future.
-            signed("wh_1", now - 310, &body),
-            signed("wh_1", now + 310, &body),
+            sign("wh_1", now - 310, &body),
+            sign("wh_1", now + 310, &body),
         ];
         for by in &forged {
             let (status, answer) = post(&app, by, &body).await;
@@ -84,7 +84,7 @@ on_both_databases! {
             let message = answer["error"]["message"].as_str().unwrap();
             assert!(message.contains("signature") && !message.contains("API key"), "{message}");
         }
-        assert_eq!(post(&app, &good, &paid(&id, "sub_changed")).await.0, 401);
+        assert_eq!(post(&app, &good, &payment_body(&id, "sub_changed")).await.0, 401);
         assert_eq!(app.http.post(app.url("/webhooks/polar")).body(body.clone()).send().await.unwrap().status(), 401);
         // Nothing was stored, so a valid webhook with the same id is still accepted.
         assert_eq!(me.get(&format!("/{id}")).await["paymentStatus"], "pending");
@@ -98,10 +98,10 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn without_a_secret_every_webhook_is_refused() {
-    let app = App::with(&[("SANDBOX", "false")]).await;
-    let body = paid("01890a5d-ac96-774b-bcce-b302099a8057", "sub_1");
-    let by = signed("wh_1", app.services.now().unix_seconds(), &body);
+async fn webhook_without_configured_secret_returns_401() {
+    let app = App::start_with(&[("SANDBOX", "false")]).await;
+    let body = payment_body("01890a5d-ac96-774b-bcce-b302099a8057", "sub_1");
+    let by = sign("wh_1", app.services.now().unix_seconds(), &body);
     assert_eq!(post(&app, &by, &body).await.0, 401);
     assert_eq!(app.http.get(app.url("/webhooks/polar")).send().await.unwrap().status(), 405);
 }

@@ -1,14 +1,14 @@
 //! The actions that the page of an assistant offers. A refused action is shown disabled, with the reason and the way out.
 
 use leptos::prelude::*;
-use reef_domain::actions::{Action, refusal_of, starts_on_resume};
+use reef_domain::actions::{Action, disabled_reason, restarts_on_resume};
 use reef_domain::assistant::UNTITLED;
 use reef_domain::billing;
 use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
 
 use crate::components::dialog::Dialog;
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::Said;
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::time_and_status::LocalizedSentence;
 use crate::functions::assistants::{Delete, Redeploy, Stop};
 
 /// Redeploy or start, stop, and delete. The form that changes the settings has its own section.
@@ -21,7 +21,7 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
     let edit = is_new.then(|| refused(record, Action::Edit, "Edit"));
     let redeploy = (!is_order).then(|| redeploy(record));
     // A stopped assistant offers “Start” instead, but one that a pause has stopped can be kept from starting again.
-    let has_stop = !is_order && (record.status != Status::Stopped || starts_on_resume(record));
+    let has_stop = !is_order && (record.status != Status::Stopped || restarts_on_resume(record));
     let stop = has_stop.then(|| stop(record));
     view! {
         <section class="card" aria-labelledby="actions">
@@ -38,12 +38,12 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
 
 /// The disabled button of an action that is not possible, with why; `None` when the action is possible.
 pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
-    let refusal = refusal_of(record, action)?;
+    let refusal = disabled_reason(record, action)?;
     let id = format!("why-not-{}", label.to_lowercase());
     let view = view! {
         <div class="action">
             <button type="button" class="quiet" disabled aria-describedby=id.clone()>{label}</button>
-            <p class="hint" id=id>{refusal.why} " " {refusal.instead}</p>
+            <p class="hint" id=id>{refusal.reason} " " {refusal.hint}</p>
         </div>
     };
     Some(view.into_any())
@@ -68,7 +68,7 @@ fn redeploy(record: &AssistantRecord) -> AnyView {
     view! {
         <div class="action">
             <PostForm form class="inline">
-                <Problem form/>
+                <FormErrorMessage form/>
                 <input type="hidden" name="id" value=id/>
                 <Submit label=label busy=busy class="quiet"/>
             </PostForm>
@@ -95,7 +95,7 @@ fn restart(form: Form, record: &AssistantRecord) -> AnyView {
                     "are kept. This costs nothing extra."
                 </p>
                 <PostForm form>
-                    <Problem form/>
+                    <FormErrorMessage form/>
                     <input type="hidden" name="id" value=id/>
                     <Submit label busy="Redeploying…"/>
                 </PostForm>
@@ -111,8 +111,8 @@ fn stop(record: &AssistantRecord) -> AnyView {
         return refused;
     }
     let form = Form::of::<Stop>("stop", &[]);
-    let (id, name, costs) = (record.id.clone(), &record.name, billing::consequence(record, Action::Stop));
-    let (title, label, effect, hint) = if starts_on_resume(record) {
+    let (id, name, costs) = (record.id.clone(), &record.name, billing::effect(record, Action::Stop));
+    let (title, label, effect, hint) = if restarts_on_resume(record) {
         (
             format!("Keep {name} stopped?"),
             format!("Keep {name} stopped"),
@@ -133,9 +133,9 @@ fn stop(record: &AssistantRecord) -> AnyView {
         <div class="action">
             <Dialog id="stop" button="Stop" class="quiet" title open=form.has_failed()>
                 <p>{effect}</p>
-                <p><strong><Said sentence=costs/></strong></p>
+                <p><strong><LocalizedSentence sentence=costs/></strong></p>
                 <PostForm form>
-                    <Problem form/>
+                    <FormErrorMessage form/>
                     <input type="hidden" name="id" value=id/>
                     <Submit label busy="Stopping…"/>
                 </PostForm>
@@ -148,15 +148,15 @@ fn stop(record: &AssistantRecord) -> AnyView {
 
 fn delete(record: &AssistantRecord) -> AnyView {
     let form = Form::of::<Delete>("delete", &[]);
-    let (id, costs) = (record.id.clone(), billing::consequence(record, Action::Delete));
+    let (id, costs) = (record.id.clone(), billing::effect(record, Action::Delete));
     let (title, effect, hint) = (delete_title(record), delete_effect(record), delete_hint(record));
     view! {
         <div class="action">
             <Dialog id="delete" button="Delete" class="danger quiet" title open=form.has_failed()>
                 <p>{effect}</p>
-                <p><strong><Said sentence=costs/></strong></p>
+                <p><strong><LocalizedSentence sentence=costs/></strong></p>
                 <PostForm form>
-                    <Problem form/>
+                    <FormErrorMessage form/>
                     <input type="hidden" name="id" value=id/>
                     <Submit label="Delete permanently" busy="Deleting…" class="danger"/>
                 </PostForm>

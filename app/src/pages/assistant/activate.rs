@@ -9,15 +9,15 @@ use reef_domain::wire::{ApiMode, AssistantRecord};
 use reef_service::Services;
 use reef_service::assistants::Details;
 
+use crate::checks::{CheckResult, SavedChecks};
 use crate::components::code::Copyable;
 use crate::components::field::TextField;
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::model::ModelField;
-use crate::components::preflight::{CheckFirst, Found};
+use crate::components::preflight::{CheckMessage, TestConnection};
 use crate::error::AppError;
-use crate::findings::{Finding, Tried};
 use crate::functions::activation::{Activate, Preflight};
-use crate::server::{SiteInfo, flash, provided};
+use crate::server::{SiteInfo, find_flash, get_context};
 
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
@@ -31,12 +31,12 @@ const TOKEN_HINT: &str = "Open @BotFather in Telegram, send /newbot and paste th
                           but not view it.";
 
 /// The values that the form is rendered with.
-struct Start {
+struct FormDefaults {
     record: AssistantRecord,
     catalog: Arc<Catalog>,
     has_bot_token: bool,
     has_model_key: bool,
-    tried: Tried,
+    checks: SavedChecks,
     /// The sandbox accepts any bot token, so the form shows an example.
     sandbox_bots: bool,
 }
@@ -44,14 +44,14 @@ struct Start {
 /// The activation form, with the results of the check that led to this page.
 pub(super) async fn section(services: &Services, details: &Details) -> Result<AnyView, AppError> {
     let record = details.record.clone();
-    let tried = flash(services, &Tried::flash_name(&record.id)).await?;
-    let tried = tried.map(|text| Tried::from_json(text.expose())).transpose()?.unwrap_or_default();
-    let start = Start {
+    let checks = find_flash(services, &SavedChecks::flash_name(&record.id)).await?;
+    let tried = checks.map(|text| SavedChecks::from_json(text.expose())).transpose()?.unwrap_or_default();
+    let start = FormDefaults {
         catalog: services.catalog().await?,
         has_bot_token: details.bot_token.is_some(),
         has_model_key: details.model_key.is_some(),
-        tried,
-        sandbox_bots: provided::<SiteInfo>()?.sandbox_bots,
+        checks: tried,
+        sandbox_bots: get_context::<SiteInfo>()?.sandbox_bots,
         record,
     };
     let view = view! {
@@ -64,18 +64,18 @@ pub(super) async fn section(services: &Services, details: &Details) -> Result<An
 }
 
 #[component]
-fn ActivationForm(start: Start) -> impl IntoView {
+fn ActivationForm(start: FormDefaults) -> impl IntoView {
     let (form, check) = (Form::of::<Activate>("activate", FIELDS), Form::of::<Preflight>("activate", FIELDS));
     // Both buttons submit this form. The form's own action stays activation, also after a refused check.
-    let form = if check.has_failed() { check.leading_to(form) } else { form };
-    let Start { record, catalog, has_bot_token, has_model_key, tried, sandbox_bots } = start;
+    let form = if check.has_failed() { check.with_action_of(form) } else { form };
+    let FormDefaults { record, catalog, has_bot_token, has_model_key, checks, sandbox_bots } = start;
     let name = if record.name == UNTITLED { String::new() } else { record.name.clone() };
     let id = record.id.clone();
     let byok = record.api_mode == ApiMode::Byok;
-    let Tried { findings, callback_url } = tried;
-    let (of_key, of_token) = (findings.clone(), findings.clone());
+    let SavedChecks { results, callback_url } = checks;
+    let (key_results, token_results) = (results.clone(), results.clone());
     // A saved secret that a vendor refuses has to be replaced.
-    let is_refused = |about: &str| findings.iter().any(|found| found.about == about && !found.good);
+    let is_refused = |about: &str| results.iter().any(|found| found.about == about && !found.good);
     let has_bot_token = has_bot_token && !is_refused("telegramBotToken");
     let has_model_key = has_model_key && !is_refused("modelApiKey");
     let callback_url = if callback_url.is_empty() {
@@ -86,7 +86,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
     let example = sandbox_bots.then(|| view! { <SandboxExample id=id.clone()/> });
     view! {
         <PostForm form>
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="id" value=id/>
             <TextField
                 form
@@ -99,9 +99,9 @@ fn ActivationForm(start: Start) -> impl IntoView {
             />
             <ModelField form record catalog/>
             {if byok {
-                view! { <ModelKey form is_kept=has_model_key findings=of_key/> }.into_any()
+                view! { <ModelKey form is_kept=has_model_key results=key_results/> }.into_any()
             } else {
-                view! { <Found about="modelApiKey" findings=of_key/> }.into_any()
+                view! { <CheckMessage about="modelApiKey" results=key_results/> }.into_any()
             }}
             <TextField
                 form
@@ -115,7 +115,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 check="bot-token"
             >
                 {example}
-                <Found about="telegramBotToken" findings=of_token/>
+                <CheckMessage about="telegramBotToken" results=token_results/>
             </TextField>
             <TextField
                 form
@@ -128,11 +128,11 @@ fn ActivationForm(start: Start) -> impl IntoView {
                 check="callback-url"
                 inputmode="url"
             >
-                <Found about="callbackUrl" findings/>
+                <CheckMessage about="callbackUrl" results/>
             </TextField>
             <div class="actions">
                 <Submit label="Activate" busy="Activating…"/>
-                <CheckFirst/>
+                <TestConnection/>
             </div>
             <p class="hint">
                 {if byok { BYOK_CHECK_HINT } else { MANAGED_CHECK_HINT }}
@@ -143,7 +143,7 @@ fn ActivationForm(start: Start) -> impl IntoView {
 }
 
 #[component]
-fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView {
+fn ModelKey(form: Form, is_kept: bool, results: Vec<CheckResult>) -> impl IntoView {
     view! {
         <TextField
             form
@@ -156,7 +156,7 @@ fn ModelKey(form: Form, is_kept: bool, findings: Vec<Finding>) -> impl IntoView 
             optional=is_kept
             check="model-key"
         >
-            <Found about="modelApiKey" findings/>
+            <CheckMessage about="modelApiKey" results/>
         </TextField>
     }
 }
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_has_a_sandbox_bot_of_its_own() {
+    fn sandbox_tokens_differ_between_assistants() {
         let token = sandbox_token("0190a1b2-0000-7000-8000-00000000002a");
         assert_eq!(token, "100000042:AA_sandbox_0190a1b2000070008000".to_owned() + "00000000002a");
         assert_ne!(token, sandbox_token("0190a1b2-0000-7000-8000-00000000002b"));

@@ -5,11 +5,11 @@ use reef_domain::billing;
 use reef_domain::wire::PaymentStatus;
 use reef_service::assistants::Details;
 
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::resume::payment_status;
-use crate::components::small::{Said, When};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::payment::payment_status;
+use crate::components::time_and_status::{LocalizedSentence, Time};
 use crate::functions::billing::OpenPortal;
-use crate::text;
+use crate::labels;
 
 /// The subscription, the used model credit, and the way to the customer portal.
 pub(super) fn section(details: &Details) -> AnyView {
@@ -19,13 +19,13 @@ pub(super) fn section(details: &Details) -> AnyView {
             <dt>"Model credit"</dt>
             <dd>
                 {format!("${} of ${} used.", credit.used, credit.credited)}
-                {credit.is_used_up.then_some(" Replies are paused until the next payment adds credit.")}
+                {credit.is_exhausted.then_some(" Replies are paused until the next payment adds credit.")}
             </dd>
         }
     });
     // Before the payment, the payment section says how it stands.
     let was_paid = record.payment_status != PaymentStatus::Pending;
-    let standing = was_paid.then(|| view! { <p><Said sentence=billing::standing(record)/></p> });
+    let standing = was_paid.then(|| view! { <p><LocalizedSentence sentence=billing::summary(record)/></p> });
     let status = was_paid.then(|| view! { <dt>"Status"</dt> <dd>{payment_status(record)}</dd> });
     view! {
         <section class="card" aria-labelledby="billing">
@@ -34,10 +34,10 @@ pub(super) fn section(details: &Details) -> AnyView {
             <dl class="facts">
                 {status}
                 <dt>"Plan"</dt>
-                <dd>{text::mode(record.api_mode)}</dd>
+                <dd>{labels::plan_label(record.api_mode)}</dd>
                 {credit}
                 <dt>"Created"</dt>
-                <dd><When at=record.created_at/></dd>
+                <dd><Time at=record.created_at/></dd>
             </dl>
             {was_paid.then(|| view! { <Portal/> })}
         </section>
@@ -47,10 +47,10 @@ pub(super) fn section(details: &Details) -> AnyView {
 
 #[component]
 fn Portal() -> impl IntoView {
-    let form = Form::of::<OpenPortal>("portal", &[]).about("id", "");
+    let form = Form::of::<OpenPortal>("portal", &[]).for_item("id", "");
     view! {
         <PostForm form class="inline">
-            <Problem form/>
+            <FormErrorMessage form/>
             <Submit label="Invoices and payment method" busy="Opening billing portal…" class="quiet small"/>
         </PostForm>
     }

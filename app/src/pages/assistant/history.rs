@@ -3,18 +3,18 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use reef_domain::Timestamp;
-use reef_service::assistants::{History, SHOWN_MAX};
+use reef_service::assistants::{History, TIMELINE_MAX};
 
-use super::{callbacks, timeline};
-use crate::components::page::{Head, drawn_or_failure};
-use crate::server::signed_in;
+use super::{timeline, webhooks};
+use crate::components::page::{Head, render_or_error};
+use crate::server::authenticate;
 
 #[component]
 pub(crate) fn HistoryPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
-    drawn_or_failure(async move {
-        let (services, caller) = signed_in().await?;
-        Ok(page(&services.assistant_history(&caller, &id).await?, services.now()))
+    render_or_error(async move {
+        let (services, caller) = authenticate().await?;
+        Ok(page(&services.get_history(&caller, &id).await?, services.now()))
     })
 }
 
@@ -27,12 +27,12 @@ fn page(History { record, timeline, callbacks }: &History, now: Timestamp) -> An
         />
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back.clone()>{name}</a></p>
         <h1>"History"</h1>
-        <p>{format!("Showing the latest {SHOWN_MAX} of each.")}</p>
+        <p>{format!("Showing the latest {TIMELINE_MAX} of each.")}</p>
         <div class="split">
             <div>
                 <section class="card" aria-labelledby="webhooks">
                     <h2 id="webhooks">"Webhook deliveries"</h2>
-                    {callbacks::list(record, callbacks, now, format!("{back}/history"))}
+                    {webhooks::list(record, callbacks, now, format!("{back}/history"))}
                 </section>
             </div>
             <div>

@@ -3,91 +3,93 @@
 mod actions;
 mod activate;
 mod billing;
-mod callbacks;
-mod configure;
-mod hello;
+mod bot;
 mod history;
 pub(in crate::pages) mod payment;
+mod settings;
 mod state;
 mod steps;
 mod timeline;
+mod webhooks;
 
 use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use reef_domain::actions::{Action, refusal_of};
+use reef_domain::actions::{Action, disabled_reason};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_domain::{ErrorCode, Timestamp};
-use reef_service::assistants::{Details, PaymentStanding};
+use reef_service::assistants::{CheckoutProgress, Details};
 use reef_service::{Caller, Services};
 
-use crate::components::notice::{Arrival, Done};
-use crate::components::page::{Head, Region, drawn_or_failure};
+use crate::components::notice::{FocusAfterForm, Notice};
+use crate::components::page::{Head, Region, render_or_error};
 use crate::error::AppError;
 use crate::islands::Live;
-use crate::server::{redirect_page, signed_in};
+use crate::server::{authenticate, redirect_page};
 use crate::snapshot::Snapshot;
 
 pub(crate) use history::HistoryPage;
 
 /// The data that the page is rendered from.
-struct Shown {
+struct PageData {
     details: Details,
     catalog: Arc<Catalog>,
     now: Timestamp,
     /// How the payment of an order stands; `None` for a paid assistant.
-    standing: Option<PaymentStanding>,
+    standing: Option<CheckoutProgress>,
 }
 
 #[component]
 pub(crate) fn AssistantPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
-    drawn_or_failure(async move {
-        let (services, caller) = signed_in().await?;
-        match draw(&services, &caller, &id).await {
+    render_or_error(async move {
+        let (services, caller) = authenticate().await?;
+        match render(&services, &caller, &id).await {
             // It may be deleted between the reads of this request, too.
             Err(error) if error.code == ErrorCode::NotFound => {
-                what_became_of_it(&services, &caller, &id).await
+                redirect_to_receipt(&services, &caller, &id).await
             }
             result => result,
         }
     })
 }
 
-async fn draw(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
-    let details = services.assistant_details(caller, id).await?;
+async fn render(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
+    let details = services.get_details(caller, id).await?;
     let standing = payment::standing(services, caller, &details.record).await?;
-    let shown = Shown { details, catalog: services.catalog().await?, now: services.now(), standing };
+    let shown = PageData { details, catalog: services.catalog().await?, now: services.now(), standing };
     let at_stage = stage(services, caller, &shown).await?;
     page(&shown, at_stage)
 }
 
 /// The page of a deleted assistant leads to its receipt.
-async fn what_became_of_it(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
-    let to = format!("/receipts/{}", services.receipt(caller, id).await?.id);
+async fn redirect_to_receipt(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
+    let to = format!("/receipts/{}", services.get_receipt(caller, id).await?.id);
     redirect_page(&to);
     Ok(view! { <p><a href=to>"This assistant was deleted"</a></p> }.into_any())
 }
 
 /// The section that fits the status: payment, activation, steps of the deployment, or the bot.
-async fn stage(services: &Services, caller: &Caller, shown: &Shown) -> Result<AnyView, AppError> {
+async fn stage(services: &Services, caller: &Caller, shown: &PageData) -> Result<AnyView, AppError> {
     let details = &shown.details;
     if let Some(standing) = shown.standing {
         return Ok(payment::section(services, details, standing));
     }
     match details.record.status {
         // The status above says why it cannot be activated.
-        Status::Purchased if refusal_of(&details.record, Action::Activate).is_some() => Ok(().into_any()),
+        Status::Purchased if disabled_reason(&details.record, Action::Activate).is_some() => {
+            Ok(().into_any())
+        }
         Status::Purchased => activate::section(services, details).await,
-        Status::Active => hello::section(services, caller, details).await,
+        Status::Active => bot::section(services, caller, details).await,
         Status::Deploying | Status::Failed => Ok(steps::section(&details.steps)),
         Status::PendingPayment | Status::Stopped => Ok(().into_any()),
     }
 }
 
-fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
+fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
     let details = &shown.details;
     let record = &details.record;
     let stream = Snapshot::of_assistant(details)?.stream(&format!("/live/assistants/{}", record.id));
@@ -95,16 +97,16 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
     let state = state::section(details, shown.standing);
-    let (configuration, callbacks) = (configure::section(shown)?, callbacks::section(shown));
-    let (actions, money, past) =
+    let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
+    let (actions, billing, timeline) =
         (actions::section(record), billing::section(details), timeline::section(details));
     let view = view! {
         <Head title=name.clone() description="The status, settings and billing of one assistant."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
-        <Done fleeting=true/>
+        <Notice transient=true/>
         <Live path=stream/>
         <Region name="head"><h1>{name}</h1></Region>
-        <Arrival><Region name="state" spoken=true>{state}</Region></Arrival>
+        <FocusAfterForm><Region name="state" announced=true>{state}</Region></FocusAfterForm>
         <div class="split">
             <div>
                 <Region name="stage" key=stage.clone()>{at_stage}</Region>
@@ -112,9 +114,9 @@ fn page(shown: &Shown, at_stage: AnyView) -> Result<AnyView, AppError> {
             </div>
             <div>
                 <Region name="actions" key=stage>{actions}</Region>
-                <Region name="billing">{money}</Region>
+                <Region name="billing">{billing}</Region>
                 <Region name="callbacks">{callbacks}</Region>
-                <Region name="timeline">{past}</Region>
+                <Region name="timeline">{timeline}</Region>
             </div>
         </div>
     };

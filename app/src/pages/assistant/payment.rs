@@ -2,16 +2,16 @@
 
 use leptos::prelude::*;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
-use reef_service::assistants::{Details, PaymentStanding};
+use reef_service::assistants::{CheckoutProgress, Details};
 use reef_service::{Caller, Services};
 
-use crate::components::resume::Resume;
-use crate::components::small::LookAgain;
+use crate::components::payment::Resume;
+use crate::components::time_and_status::AutoRefresh;
 use crate::error::AppError;
-use crate::text;
+use crate::labels;
 
 /// The way to pay. The status of the page says how the payment stands.
-pub(super) fn section(services: &Services, details: &Details, standing: PaymentStanding) -> AnyView {
+pub(super) fn section(services: &Services, details: &Details, standing: CheckoutProgress) -> AnyView {
     let record = &details.record;
     let prices = services.prices();
     let price = match record.api_mode {
@@ -19,8 +19,10 @@ pub(super) fn section(services: &Services, details: &Details, standing: PaymentS
         ApiMode::Managed => prices.managed,
     };
     let what = match price {
-        Some(price) => format!("Plan: {} ({}).", text::mode(record.api_mode), text::price(&price)),
-        None => format!("Plan: {}. The checkout shows the price.", text::mode(record.api_mode)),
+        Some(price) => {
+            format!("Plan: {} ({}).", labels::plan_label(record.api_mode), labels::price_label(&price))
+        }
+        None => format!("Plan: {}. The checkout shows the price.", labels::plan_label(record.api_mode)),
     };
     let (id, here) = (record.id.clone(), format!("/assistants/{}", record.id));
     view! {
@@ -28,7 +30,7 @@ pub(super) fn section(services: &Services, details: &Details, standing: PaymentS
             <h2 id="payment">"Payment"</h2>
             <p>{what}</p>
             <Standing standing id/>
-            {may_change(standing).then(|| view! { <LookAgain to=here/> })}
+            {needs_polling(standing).then(|| view! { <AutoRefresh to=here/> })}
         </section>
     }
     .into_any()
@@ -40,26 +42,26 @@ pub(crate) async fn standing(
     services: &Services,
     caller: &Caller,
     record: &AssistantRecord,
-) -> Result<Option<PaymentStanding>, AppError> {
+) -> Result<Option<CheckoutProgress>, AppError> {
     if record.status != Status::PendingPayment {
         return Ok(None);
     }
-    let standing = services.payment_standing(caller, &record.id).await?;
-    Ok(Some(standing.unwrap_or(PaymentStanding::Confirming)))
+    let standing = services.check_checkout_progress(caller, &record.id).await?;
+    Ok(Some(standing.unwrap_or(CheckoutProgress::Confirming)))
 }
 
 /// The badge and the sentence of an unpaid order.
-pub(crate) const fn in_words(standing: PaymentStanding) -> (&'static str, &'static str) {
+pub(crate) const fn badge_and_sentence(standing: CheckoutProgress) -> (&'static str, &'static str) {
     match standing {
-        PaymentStanding::Open => {
+        CheckoutProgress::Open => {
             ("Awaiting payment", "Your checkout is still open. You haven’t been charged.")
         }
-        PaymentStanding::Confirming => (
+        CheckoutProgress::Confirming => (
             "Confirming payment",
             "Your payment is being confirmed, usually within a few seconds. You can stay on this page.",
         ),
-        PaymentStanding::Closed => ("Awaiting payment", "This checkout expired. You weren’t charged."),
-        PaymentStanding::Unknown => (
+        CheckoutProgress::Closed => ("Awaiting payment", "This checkout expired. You weren’t charged."),
+        CheckoutProgress::Unknown => (
             "Awaiting payment",
             "We can’t confirm your payment yet. If you paid, wait here; don’t pay again.",
         ),
@@ -67,24 +69,24 @@ pub(crate) const fn in_words(standing: PaymentStanding) -> (&'static str, &'stat
 }
 
 /// Whether the page asks Polar again after some seconds: a payment that fails sends no event.
-pub(crate) const fn may_change(standing: PaymentStanding) -> bool {
-    matches!(standing, PaymentStanding::Confirming | PaymentStanding::Unknown)
+pub(crate) const fn needs_polling(standing: CheckoutProgress) -> bool {
+    matches!(standing, CheckoutProgress::Confirming | CheckoutProgress::Unknown)
 }
 
 #[component]
-fn Standing(standing: PaymentStanding, id: String) -> impl IntoView {
+fn Standing(standing: CheckoutProgress, id: String) -> impl IntoView {
     match standing {
-        PaymentStanding::Open => view! { <Resume id label="Go to checkout"/> }.into_any(),
-        PaymentStanding::Confirming => view! {
+        CheckoutProgress::Open => view! { <Resume id label="Go to checkout"/> }.into_any(),
+        CheckoutProgress::Confirming => view! {
             <p>"Once it’s confirmed, you can set up your assistant here. There is no need to pay again."</p>
         }
         .into_any(),
-        PaymentStanding::Closed => view! {
+        CheckoutProgress::Closed => view! {
             <p>"A new checkout continues the same order."</p>
             <Resume id label="Start a new checkout"/>
         }
         .into_any(),
-        PaymentStanding::Unknown => view! {
+        CheckoutProgress::Unknown => view! {
             <p>"Once it’s confirmed, you can set up your assistant here. A checkout can’t be paid twice."</p>
             <Resume id label="Go to checkout" class="quiet"/>
         }

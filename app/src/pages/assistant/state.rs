@@ -1,22 +1,22 @@
 //! The status of an assistant, what it means, and the button for the next step.
 
 use leptos::prelude::*;
-use reef_domain::actions::{Action, Refusal, refusal_of, starts_on_resume};
+use reef_domain::actions::{Action, DisabledReason, disabled_reason, restarts_on_resume};
 use reef_domain::sentence::Sentence;
 use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
-use reef_service::assistants::{Details, PaymentStanding};
+use reef_service::assistants::{CheckoutProgress, Details};
 
 use super::payment;
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::resume::{UpdateCard, cancellation};
-use crate::components::small::{Refresh, Said, StatusBadge};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::payment::{UpdateCard, cancellation_badge};
+use crate::components::time_and_status::{LocalizedSentence, Refresh, StatusBadge};
 use crate::functions::assistants::Redeploy;
 use crate::functions::billing::OpenPortal;
-use crate::text;
+use crate::labels;
 
 /// The status. Screen readers read it out when it changes.
-pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> AnyView {
+pub(super) fn section(details: &Details, standing: Option<CheckoutProgress>) -> AnyView {
     let record = &details.record;
     if let Some(standing) = standing {
         return order(record, standing);
@@ -26,18 +26,18 @@ pub(super) fn section(details: &Details, standing: Option<PaymentStanding>) -> A
     view! {
         <section class="state" aria-label="Status">
             {payment_notice(record)}
-            <p>{badge(record)} " " {cancellation(record)}</p>
+            <p>{badge(record)} " " {cancellation_badge(record)}</p>
             <p>{meaning(details)}</p>
             {restored(details).map(|sentence| view! { <p>{sentence}</p> })}
-            {mend(record)}
+            {next_step(record)}
             {refresh}
         </section>
     }
     .into_any()
 }
 
-fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
-    let (badge, words) = payment::in_words(standing);
+fn order(record: &AssistantRecord, standing: CheckoutProgress) -> AnyView {
+    let (badge, words) = payment::badge_and_sentence(standing);
     view! {
         <section class="state" aria-label="Status">
             <p><span class=format!("badge {}", record.status)>{badge}</span></p>
@@ -50,8 +50,8 @@ fn order(record: &AssistantRecord, standing: PaymentStanding) -> AnyView {
 /// An assistant that cannot be activated is not called ready for it.
 fn badge(record: &AssistantRecord) -> AnyView {
     let status = record.status;
-    if status == Status::Purchased && refusal_of(record, Action::Activate).is_some() {
-        let payment = text::payment(record.payment_status);
+    if status == Status::Purchased && disabled_reason(record, Action::Activate).is_some() {
+        let payment = labels::payment_label(record.payment_status);
         return view! { <span class="badge warn">{payment}</span> }.into_any();
     }
     view! { <StatusBadge status/> }.into_any()
@@ -86,7 +86,7 @@ fn past_due(record: &AssistantRecord) -> AnyView {
 }
 
 fn failure(record: &AssistantRecord) -> Option<FailureCode> {
-    FailureCode::of_message(record.status_message.as_deref()?)
+    FailureCode::from_message(record.status_message.as_deref()?)
 }
 
 /// A status message begins with a failure code, which people are not shown.
@@ -96,15 +96,15 @@ fn meaning(details: &Details) -> String {
         return "Your change is being deployed. If it fails, your previous model, key and bot come back automatically."
             .to_owned();
     }
-    if starts_on_resume(record) {
+    if restarts_on_resume(record) {
         let name = &record.name;
         return format!(
             "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
         );
     }
-    let message = record.status_message.as_deref().map(FailureCode::in_words);
+    let message = record.status_message.as_deref().map(FailureCode::strip_code);
     if record.status == Status::Purchased
-        && let Some(Refusal { why, instead }) = refusal_of(record, Action::Activate)
+        && let Some(DisabledReason { reason: why, hint: instead }) = disabled_reason(record, Action::Activate)
     {
         return format!("{why} {instead}");
     }
@@ -137,7 +137,7 @@ fn restored(details: &Details) -> Option<&'static str> {
 }
 
 /// The button for the next step. An assistant whose subscription has ended can only be replaced.
-fn mend(record: &AssistantRecord) -> Option<AnyView> {
+fn next_step(record: &AssistantRecord) -> Option<AnyView> {
     let link =
         |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
     let has_ended = record.payment_status.has_ended();
@@ -150,15 +150,15 @@ fn mend(record: &AssistantRecord) -> Option<AnyView> {
         Status::Purchased | Status::Failed | Status::Stopped if has_ended => {
             link("/assistants/new", "New assistant")
         }
-        Status::Failed | Status::Stopped => mend_failure(record, link)?,
-        Status::Active => change_again(record, link)?,
+        Status::Failed | Status::Stopped => fix_failure(record, link)?,
+        Status::Active => edit_again(record, link)?,
         _ => return None,
     };
     Some(view! { <div class="actions">{button}</div> }.into_any())
 }
 
 /// Leads to the field that an undone change has failed at.
-fn change_again(
+fn edit_again(
     record: &AssistantRecord,
     link: impl Fn(&'static str, &'static str) -> AnyView,
 ) -> Option<AnyView> {
@@ -170,7 +170,7 @@ fn change_again(
     Some(link(to, "Edit again"))
 }
 
-fn mend_failure(
+fn fix_failure(
     record: &AssistantRecord,
     link: impl Fn(&'static str, &'static str) -> AnyView,
 ) -> Option<AnyView> {
@@ -186,8 +186,7 @@ fn mend_failure(
         | FailureCode::WorkerStartFailed
         | FailureCode::HealthCheckFailed
         | FailureCode::WorkerMissing => {
-            view! { <Again id=record.id.clone() costs=billing::consequence(record, Action::Redeploy)/> }
-                .into_any()
+            view! { <Again id=record.id.clone() costs=billing::effect(record, Action::Redeploy)/> }.into_any()
         }
     };
     Some(button)
@@ -196,10 +195,10 @@ fn mend_failure(
 /// Opens the customer portal, where a paused subscription is resumed.
 #[component]
 fn ResumeSubscription(id: String) -> impl IntoView {
-    let form = Form::of::<OpenPortal>("resume", &[]).about("id", &id);
+    let form = Form::of::<OpenPortal>("resume", &[]).for_item("id", &id);
     view! {
         <PostForm form class="inline">
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="id" value=id/>
             <Submit label="Resume your subscription" busy="Opening billing portal…"/>
         </PostForm>
@@ -211,11 +210,11 @@ fn Again(id: String, costs: Sentence) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>
-        <p class="hint"><Said sentence=costs/></p>
+        <p class="hint"><LocalizedSentence sentence=costs/></p>
     }
 }
 
@@ -224,7 +223,7 @@ mod tests {
     use super::FailureCode;
 
     #[test]
-    fn every_failure_has_a_sentence() {
+    fn failure_message_contains_its_sentence() {
         for code in FailureCode::ALL {
             let message = code.to_string();
             assert_eq!(message.split_once(": ").map(|(_, said)| said), Some(code.sentence()));

@@ -26,10 +26,10 @@ fn list(steps: &[StepRecord]) -> AnyView {
             Some(StepRecord { ended_at: Some(_), .. }) => ("done", "done"),
             Some(_) => ("now", "in progress"),
         };
-        let took = record.and_then(took).unwrap_or_default();
+        let took = record.and_then(duration).unwrap_or_default();
         view! {
             <li class=class>
-                {words(step)} <span class="visually-hidden">", "{state}</span>
+                {label(step)} <span class="visually-hidden">", "{state}</span>
                 <span class="hint">" "{took}</span>
             </li>
         }
@@ -37,7 +37,7 @@ fn list(steps: &[StepRecord]) -> AnyView {
     view! { <ol class="steps">{Step::ALL.into_iter().map(item).collect_view()}</ol> }.into_any()
 }
 
-const fn words(step: Step) -> &'static str {
+const fn label(step: Step) -> &'static str {
     match step {
         Step::Token => "Verify bot token",
         Step::Model => "Verify model access",
@@ -48,7 +48,7 @@ const fn words(step: Step) -> &'static str {
 }
 
 /// How long a step took; `None` while it runs, because the page is not updated every second.
-fn took(record: &StepRecord) -> Option<String> {
+fn duration(record: &StepRecord) -> Option<String> {
     let ms = (record.ended_at?.unix_ms() - record.began_at.unix_ms()).max(0);
     Some(match ms {
         0..1000 => format!("{ms} ms"),

@@ -3,27 +3,27 @@
 use leptos::prelude::*;
 use reef_domain::wire::AssistantRecord;
 
-use crate::components::field::{Choice, Choices, PasswordAgain, SelectField, TextField, Tick};
-use crate::components::form::{FieldIssue, Form, PostForm, Problem, Submit};
-use crate::components::small::Day;
-use crate::functions::keys::{CHOSEN, CreateKey};
-use crate::text;
+use crate::components::field::{Checkbox, ConfirmPassword, RadioGroup, RadioOption, SelectField, TextField};
+use crate::components::form::{FieldIssue, Form, FormErrorMessage, PostForm, Submit};
+use crate::components::time_and_status::Day;
+use crate::functions::keys::{CreateKey, SELECTED};
+use crate::labels;
 
 /// The values of the field "Expiration": days, and what customers read.
-const LIVES: [(&str, &str); 5] =
+const EXPIRATIONS: [(&str, &str); 5] =
     [("0", "Never"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
 
 /// Name, permissions, access and expiration. `token` makes a form that is sent twice create one key.
-pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool) -> AnyView {
+pub(super) fn section(assistants: &[AssistantRecord], token: String, password_verified: bool) -> AnyView {
     let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants", "password"]);
     let scopes_issue = form.id("scopes-issue");
     let described_by = scopes_issue.clone();
-    let reach = reach(form, assistants);
+    let access = access(form, assistants);
     view! {
         <section class="card" aria-labelledby="new-key">
             <h2 id="new-key">"New key"</h2>
             <PostForm form>
-                <Problem form/>
+                <FormErrorMessage form/>
                 <input type="hidden" name="token" value=token/>
                 <TextField
                     form
@@ -35,13 +35,13 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool
                 />
                 <fieldset class="field" aria-describedby=described_by>
                     <legend>"Permissions"</legend>
-                    <Tick form name="read" label="Read: view assistants and deliveries" ticked=true/>
-                    <Tick form name="write" label="Write: buy, edit, stop and delete" ticked=true/>
+                    <Checkbox form name="read" label="Read: view assistants and deliveries" checked=true/>
+                    <Checkbox form name="write" label="Write: buy, edit, stop and delete" checked=true/>
                     <FieldIssue form id=scopes_issue path=&["scopes"]/>
                 </fieldset>
-                {reach}
-                <SelectField form name="expires_days" label="Expiration" options=&LIVES/>
-                <PasswordAgain form given reason="For your security, confirm your password to create a key."/>
+                {access}
+                <SelectField form name="expires_days" label="Expiration" options=&EXPIRATIONS/>
+                <ConfirmPassword form verified=password_verified reason="For your security, confirm your password to create a key."/>
                 <Submit label="Create key" busy="Creating…"/>
             </PostForm>
         </section>
@@ -50,19 +50,19 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String, given: bool
 }
 
 /// All assistants, or those that are checked; `None` where there are none to choose from.
-fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
+fn access(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     if assistants.is_empty() {
         return None;
     }
-    let choice = |value, label: &str, meaning: &str| Choice {
+    let choice = |value, label: &str, meaning: &str| RadioOption {
         value,
         label: label.to_owned(),
-        meaning: meaning.to_owned(),
+        description: meaning.to_owned(),
     };
     let options = vec![
         choice("all", "All assistants", "Current and future."),
         choice(
-            CHOSEN,
+            SELECTED,
             "Selected assistants",
             "Up to 20. The key can’t see other assistants or buy new ones.",
         ),
@@ -70,14 +70,14 @@ fn reach(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     let tick = |assistant: &AssistantRecord| {
         let (id, ordered) = (assistant.id.clone(), assistant.created_at);
         // Assistants can have the same name.
-        let label = format!("{} ({}, created ", assistant.name, text::status(assistant.status));
-        view! { <Tick form name="assistants[]" value=id label><Day at=ordered/> ")"</Tick> }
+        let label = format!("{} ({}, created ", assistant.name, labels::status_in_sentence(assistant.status));
+        view! { <Checkbox form name="assistants[]" value=id label><Day at=ordered/> ")"</Checkbox> }
     };
     let issue_id = form.id("assistants-issue");
     let described_by = issue_id.clone();
     let view = view! {
         <div class="key-access">
-            <Choices form name="reach" path=&["reach"] label="Access" options chosen="all"/>
+            <RadioGroup form name="reach" path=&["reach"] label="Access" options chosen="all"/>
             <fieldset class="field key-assistants" aria-describedby=described_by>
                 <legend>"Assistants"</legend>
                 <div class="checkboxes">{assistants.iter().map(tick).collect_view()}</div>

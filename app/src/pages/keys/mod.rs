@@ -2,8 +2,8 @@
 
 mod actions;
 mod create;
-mod one;
-mod signing;
+mod detail;
+mod signing_secret;
 
 use leptos::prelude::*;
 use reef_domain::Timestamp;
@@ -12,30 +12,30 @@ use reef_service::api_keys::{ApiKey, KeyState};
 use secrecy::ExposeSecret as _;
 
 use crate::components::code::{CodeBlock, Copyable};
-use crate::components::notice::{Done, is_done_with};
-use crate::components::page::{Head, drawn_or_failure};
-use crate::components::small::{When, WhenOr};
+use crate::components::notice::{Notice, has_notice_of};
+use crate::components::page::{Head, render_or_error};
+use crate::components::time_and_status::{Time, TimeOr};
 use crate::error::AppError;
-use crate::functions::account::frame;
+use crate::functions::account::header_data;
 use crate::functions::keys::NEW_KEY;
 use crate::secret::Secret;
-use crate::server::{flash, signed_in};
+use crate::server::{authenticate, find_flash};
 use actions::KeyActions;
 
-pub(crate) use one::KeyPage;
+pub(crate) use detail::KeyPage;
 
 /// The data of the page.
-struct Shown {
+struct PageData {
     keys: Vec<ApiKey>,
     /// A key that was just created.
-    new: Option<Secret>,
+    new_key: Option<Secret>,
     /// The assistants that a key may be limited to.
     assistants: Vec<AssistantRecord>,
     signing: Secret,
     /// The form token, which makes a form that is sent twice count once.
     token: String,
     /// Whether the session has verified the password.
-    given: bool,
+    password_verified: bool,
     public_url: String,
     /// Whether the email is not confirmed, though it could be.
     unconfirmed: bool,
@@ -47,29 +47,43 @@ struct Shown {
 pub(crate) fn KeysPage() -> impl IntoView {
     view! {
         <Head title="API keys" description="API keys let your code manage your assistants."/>
-        {drawn_or_failure(async { Ok(page(load().await?)) })}
+        {render_or_error(async { Ok(page(load().await?)) })}
     }
 }
 
-async fn load() -> Result<Shown, AppError> {
-    let (services, caller) = signed_in().await?;
-    Ok(Shown {
-        keys: services.api_keys(&caller).await?,
+async fn load() -> Result<PageData, AppError> {
+    let (services, caller) = authenticate().await?;
+    Ok(PageData {
+        keys: services.list_api_keys(&caller).await?,
         // Shown only where the form leads, and again when that page is reloaded within a minute.
-        new: if is_done_with(&["created", "key_rotated"]) { flash(&services, NEW_KEY).await? } else { None },
+        new_key: if has_notice_of(&["created", "key_rotated"]) {
+            find_flash(&services, NEW_KEY).await?
+        } else {
+            None
+        },
         assistants: services.list_assistants(&caller).await?,
-        signing: services.callback_secret(caller.user_id).await?.expose_secret().to_owned().into(),
+        signing: services.get_signing_secret(caller.user_id).await?.expose_secret().to_owned().into(),
         token: services.form_token(),
-        given: caller.has_given_password(),
+        password_verified: caller.has_proven_password(),
         public_url: services.config().public_url.clone(),
-        unconfirmed: frame().await?.is_to_confirm,
+        unconfirmed: header_data().await?.is_unconfirmed,
         now: services.now(),
     })
 }
 
-fn page(shown: Shown) -> AnyView {
-    let Shown { keys, new, assistants, signing, token, given, public_url, unconfirmed, now } = shown;
-    let handed_over = new.and_then(|new| handed_over(&keys, new, &public_url));
+fn page(shown: PageData) -> AnyView {
+    let PageData {
+        keys,
+        new_key: new,
+        assistants,
+        signing,
+        token,
+        password_verified: given,
+        public_url,
+        unconfirmed,
+        now,
+    } = shown;
+    let new_key_section = new.and_then(|new| new_key_section(&keys, new, &public_url));
     let list = if keys.is_empty() { empty() } else { table(keys, &token, given, now) };
     view! {
         <div class="page-head">
@@ -77,25 +91,25 @@ fn page(shown: Shown) -> AnyView {
             <a class="button" href="#new-key">"New key"</a>
         </div>
         // The section with the new key says so itself, and must not be dismissed.
-        {handed_over.is_none().then(|| view! { <Done/> })}
+        {new_key_section.is_none().then(|| view! { <Notice/> })}
         {unconfirmed.then(|| view! {
             <p class="notice warn">
                 "A password reset revokes all API keys until your email is confirmed. "
                 <a href="/settings#email">"Confirm your email"</a>
             </p>
         })}
-        <div role="status">{handed_over}</div>
+        <div role="status">{new_key_section}</div>
         {list}
         <div class="split">
             <div>{create::section(&assistants, token.clone(), given)}</div>
-            <div>{signing::section(signing, token, given)}</div>
+            <div>{signing_secret::section(signing, token, given)}</div>
         </div>
     }
     .into_any()
 }
 
 /// Shows the new key; `None` when it has been revoked since.
-fn handed_over(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView> {
+fn new_key_section(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView> {
     // Keys can share the prefix that is stored of them, so this takes the newest.
     let of_it = keys.iter().filter(|key| new.expose().starts_with(&key.prefix));
     let key = of_it.max_by_key(|key| key.created_at)?;
@@ -132,7 +146,7 @@ fn empty() -> AnyView {
     .into_any()
 }
 
-fn table(keys: Vec<ApiKey>, token: &str, given: bool, now: Timestamp) -> AnyView {
+fn table(keys: Vec<ApiKey>, token: &str, password_verified: bool, now: Timestamp) -> AnyView {
     view! {
         <table class="cards keys rows-lead">
             <thead>
@@ -145,15 +159,15 @@ fn table(keys: Vec<ApiKey>, token: &str, given: bool, now: Timestamp) -> AnyView
                     <td></td>
                 </tr>
             </thead>
-            <tbody>{keys.into_iter().map(|key| row(key, token, given, now)).collect_view()}</tbody>
+            <tbody>{keys.into_iter().map(|key| row(key, token, password_verified, now)).collect_view()}</tbody>
         </table>
     }
     .into_any()
 }
 
-fn row(key: ApiKey, token: &str, given: bool, now: Timestamp) -> AnyView {
+fn row(key: ApiKey, token: &str, password_verified: bool, now: Timestamp) -> AnyView {
     let state = key.state(now);
-    let reach = key.assistants.is_some().then(|| view! { <p class="hint">{reach(&key)}</p> });
+    let reach = key.assistants.is_some().then(|| view! { <p class="hint">{access(&key)}</p> });
     view! {
         <tr>
             <th scope="row">
@@ -161,10 +175,10 @@ fn row(key: ApiKey, token: &str, given: bool, now: Timestamp) -> AnyView {
                 <p class="hint"><code>{key.prefix.clone()} "…"</code></p>
             </th>
             <td data-label="Permissions">{scopes(&key)} {reach}</td>
-            <td data-label="Created"><When at=key.created_at/></td>
-            <td data-label="Expires"><WhenOr at=key.expires_at or="Never"/> " " {badge(state)}</td>
-            <td data-label="Last used"><WhenOr at=key.last_used_at or="Never"/></td>
-            <td><KeyActions key_of=key state token=token.to_owned() given/></td>
+            <td data-label="Created"><Time at=key.created_at/></td>
+            <td data-label="Expires"><TimeOr at=key.expires_at or="Never"/> " " {state_badge(state)}</td>
+            <td data-label="Last used"><TimeOr at=key.last_used_at or="Never"/></td>
+            <td><KeyActions key_of=key state token=token.to_owned() password_verified/></td>
         </tr>
     }
     .into_any()
@@ -181,7 +195,7 @@ fn scopes(key: &ApiKey) -> String {
 }
 
 /// The assistants that a key can reach, in one line.
-fn reach(key: &ApiKey) -> String {
+fn access(key: &ApiKey) -> String {
     let Some(assistants) = &key.assistants else { return "All assistants, current and future".to_owned() };
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "a deleted assistant".to_owned());
     let names: Vec<String> = assistants.iter().map(|assistant| name(&assistant.name)).collect();
@@ -189,7 +203,7 @@ fn reach(key: &ApiKey) -> String {
 }
 
 /// The state of a key, unless the key simply works.
-fn badge(state: KeyState) -> Option<AnyView> {
+fn state_badge(state: KeyState) -> Option<AnyView> {
     let (class, words) = match state {
         KeyState::Live => return None,
         KeyState::Replaced => ("badge warn", "Being replaced"),
@@ -204,7 +218,7 @@ mod tests {
     use super::curl;
 
     #[test]
-    fn the_first_request_is_one_that_the_key_may_make() {
+    fn first_request_matches_the_scopes() {
         let reading = curl("https://reef.example", "k", true);
         assert_eq!(reading, "curl https://reef.example/api/v1/assistants \\\n  -H \"X-API-Key: k\"");
         assert!(curl("https://reef.example", "k", false).contains("/api/v1/me "));

@@ -3,18 +3,19 @@
 use leptos::prelude::*;
 use reef_service::accounts::DeletionPreview;
 
-use super::Shown;
-use super::two_step::Code;
+use super::PageData;
+use super::two_factor::CodeField;
 use crate::components::dialog::Dialog;
 use crate::components::field::TextField;
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::functions::settings::DeleteAccount;
 
 /// The dialog that says what will happen and takes the password.
-pub(super) fn section(shown: &Shown) -> AnyView {
+pub(super) fn section(shown: &PageData) -> AnyView {
     let form = Form::of::<DeleteAccount>("delete-account", &["password", "code"]);
-    let takes_code = shown.totp.on;
-    let ends = what_ends(shown.ends).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+    let takes_code = shown.totp.is_on;
+    let consequences =
+        consequences(shown.deletion_preview).into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
     view! {
         <section class="card" aria-labelledby="delete">
             <h2 id="delete">"Delete account"</h2>
@@ -26,10 +27,10 @@ pub(super) fn section(shown: &Shown) -> AnyView {
                 title="Delete your account?"
                 open=form.has_failed()
             >
-                <ul>{ends}</ul>
+                <ul>{consequences}</ul>
                 <p>"This can’t be undone. Invoices stay available from Polar."</p>
                 <PostForm form>
-                    <Problem form/>
+                    <FormErrorMessage form/>
                     <TextField
                         form
                         name="password"
@@ -39,7 +40,7 @@ pub(super) fn section(shown: &Shown) -> AnyView {
                         hint="For your security, confirm your password to delete your account."
                         autocomplete="current-password"
                     />
-                    {takes_code.then(|| view! { <Code form/> })}
+                    {takes_code.then(|| view! { <CodeField form/> })}
                     <Submit label="Delete permanently" busy="Deleting…" class="danger"/>
                 </PostForm>
             </Dialog>
@@ -49,7 +50,7 @@ pub(super) fn section(shown: &Shown) -> AnyView {
 }
 
 /// A sentence for each kind of thing that ends, beginning with money.
-fn what_ends(ends: DeletionPreview) -> Vec<String> {
+fn consequences(ends: DeletionPreview) -> Vec<String> {
     let mut lines = Vec::new();
     match ends.subscriptions {
         0 => {}
@@ -93,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_is_said_to_end() {
-        assert_eq!(what_ends(DeletionPreview::default()).len(), 1);
+    fn consequences_list_only_what_exists() {
+        assert_eq!(consequences(DeletionPreview::default()).len(), 1);
         let ends = DeletionPreview { assistants: 3, running: 1, subscriptions: 2, keys: 1 };
-        let lines = what_ends(ends);
+        let lines = consequences(ends);
         assert_eq!(lines.len(), 4);
         assert!(lines[0].starts_with("2 subscriptions") && lines[1].contains(" (1 is running) "));
         assert_eq!(lines[2], "1 API key stops working.");
-        let idle = what_ends(DeletionPreview { assistants: 2, ..DeletionPreview::default() });
+        let idle = consequences(DeletionPreview { assistants: 2, ..DeletionPreview::default() });
         assert_eq!(idle[0], "2 assistants are deleted, with their tokens, keys and conversations.");
     }
 }

@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::Shown;
+use super::PageData;
 use crate::components::dialog::Dialog;
 use crate::components::field::TextField;
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::functions::mail::{ChangeEmail, ResendConfirmation};
 
 /// Offers to confirm and to change the email, if Reef can send emails.
-pub(super) fn section(shown: &Shown) -> AnyView {
+pub(super) fn section(shown: &PageData) -> AnyView {
     let email = shown.email.clone();
     let undeliverable = (shown.mail_is_on && shown.email_undeliverable).then(|| {
         view! { <p><span class="badge warn">"We couldn’t deliver email to this address"</span></p> }
@@ -50,7 +50,7 @@ fn resend() -> AnyView {
     let form = Form::of::<ResendConfirmation>("resend", &[]);
     view! {
         <PostForm form>
-            <Problem form/>
+            <FormErrorMessage form/>
             <Submit label="Resend confirmation" busy="Sending…" class="quiet"/>
         </PostForm>
     }
@@ -63,7 +63,7 @@ fn change() -> AnyView {
         <Dialog id="email-change" button="Change email" class="quiet" title="Change email" open=form.has_failed()>
             <p>"We’ll send a confirmation to the new address and notify the current one."</p>
             <PostForm form>
-                <Problem form/>
+                <FormErrorMessage form/>
                 <TextField
                     form
                     name="email"

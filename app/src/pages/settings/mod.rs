@@ -4,35 +4,35 @@ mod delete;
 mod email;
 mod password;
 mod sessions;
-mod two_step;
+mod two_factor;
 
 use leptos::prelude::*;
 use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
 use crate::components::code::CodeBlock;
-use crate::components::notice::{Done, is_done_with};
-use crate::components::page::{Head, drawn_or_failure};
+use crate::components::notice::{Notice, has_notice_of};
+use crate::components::page::{Head, render_or_error};
 use crate::error::AppError;
 use crate::functions::settings::RECOVERY_CODES;
 use crate::secret::Secret;
-use crate::server::{flash, own_session_row, query_value, signed_in};
+use crate::server::{authenticate, current_session_row, find_flash, query_value};
 
 /// The data of the page.
-struct Shown {
+struct PageData {
     email: String,
     email_confirmed: bool,
     email_undeliverable: bool,
     mail_is_on: bool,
     /// Whether the session has verified the password.
-    password_given: bool,
+    password_verified: bool,
     totp: TotpStatus,
     /// A two-factor secret that waits for its first code.
-    pending: Option<NewTotp>,
+    pending_totp: Option<NewTotp>,
     /// Recovery codes that were just generated, one per line.
-    codes: Option<Secret>,
+    new_codes: Option<Secret>,
     sessions: Vec<SessionView>,
-    ends: DeletionPreview,
+    deletion_preview: DeletionPreview,
     /// The form token, which makes a form that is sent twice count once.
     token: String,
 }
@@ -42,43 +42,43 @@ struct Shown {
 pub(crate) fn SettingsPage() -> impl IntoView {
     view! {
         <Head title="Settings" description="Email, password, two-factor and devices of your account."/>
-        {drawn_or_failure(async { page(&load().await?) })}
+        {render_or_error(async { page(&load().await?) })}
     }
 }
 
-async fn load() -> Result<Shown, AppError> {
-    let (services, caller) = signed_in().await?;
-    let account = services.account(caller.user_id).await?.ok_or(Error::Unauthorized)?;
-    Ok(Shown {
+async fn load() -> Result<PageData, AppError> {
+    let (services, caller) = authenticate().await?;
+    let account = services.find_account(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+    Ok(PageData {
         email: account.email,
         email_confirmed: account.email_confirmed,
         email_undeliverable: services.is_email_undeliverable(&caller).await?,
-        mail_is_on: services.mail_is_on(),
-        password_given: caller.has_given_password(),
-        totp: services.totp_status(&caller).await?,
-        pending: services.pending_totp(&caller).await?,
+        mail_is_on: services.is_mail_enabled(),
+        password_verified: caller.has_proven_password(),
+        totp: services.get_totp_status(&caller).await?,
+        pending_totp: services.find_pending_totp(&caller).await?,
         // Shown only where their form leads, because a later form may come after some of them were used.
-        codes: if is_done_with(&["totp_on", "codes_new"]) {
-            flash(&services, RECOVERY_CODES).await?
+        new_codes: if has_notice_of(&["totp_on", "codes_new"]) {
+            find_flash(&services, RECOVERY_CODES).await?
         } else {
             None
         },
-        sessions: services.sessions(&caller, &own_session_row().await?).await?,
-        ends: services.account_deletion_preview(&caller).await?,
+        sessions: services.list_sessions(&caller, &current_session_row().await?).await?,
+        deletion_preview: services.account_deletion_preview(&caller).await?,
         token: services.form_token(),
     })
 }
 
-fn page(shown: &Shown) -> Result<AnyView, AppError> {
+fn page(shown: &PageData) -> Result<AnyView, AppError> {
     // Recovery codes are meaningless while two-factor is off.
-    let codes = shown.codes.clone().filter(|_| shown.totp.on).map(new_codes);
+    let codes = shown.new_codes.clone().filter(|_| shown.totp.is_on).map(new_codes);
     let (email, password, two_step) =
-        (email::section(shown), password::section(&shown.email), two_step::section(shown)?);
+        (email::section(shown), password::section(&shown.email), two_factor::section(shown)?);
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
         <h1>"Settings"</h1>
         // The section with the codes says what was done, and must not be dismissed.
-        {codes.is_none().then(|| view! { <Done/> })}
+        {codes.is_none().then(|| view! { <Notice/> })}
         <div role="status">{codes}</div>
         {email}
         {password}

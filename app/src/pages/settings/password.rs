@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::components::field::{NewPasswordField, TextField};
-use crate::components::form::{Form, PostForm, Problem, Submit};
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::functions::settings::ChangePassword;
 
 /// Takes the current and the new password. The current one is required even if it was just verified: a stranger at an unlocked
@@ -16,7 +16,7 @@ pub(super) fn section(email: &str) -> AnyView {
             <h2 id="password">"Password"</h2>
             <p>"Changing your password signs out other devices. API keys keep working."</p>
             <PostForm form>
-                <Problem form/>
+                <FormErrorMessage form/>
                 // Password managers need the account's name.
                 <input type="text" autocomplete="username" value=email hidden readonly/>
                 <TextField

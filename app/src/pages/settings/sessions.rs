@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use reef_service::accounts::SessionView;
 
-use crate::components::form::{Form, PostForm, Problem, Submit};
-use crate::components::small::When;
+use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::time_and_status::Time;
 use crate::functions::settings::{RevokeOtherSessions, RevokeSession};
 
 /// A table of all sessions, with a badge for the current one.
@@ -26,7 +26,7 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
                 </thead>
                 <tbody>{sessions.iter().map(row).collect_view()}</tbody>
             </table>
-            {has_others.then(all_others)}
+            {has_others.then(sign_out_others)}
         </section>
     }
     .into_any()
@@ -43,8 +43,8 @@ fn row(session: &SessionView) -> AnyView {
         <tr>
             <th scope="row">{session.agent.clone()}</th>
             <td data-label="IP address">{address}</td>
-            <td data-label="Signed in"><When at=session.created_at/></td>
-            <td data-label="Last used"><When at=session.last_used_at/></td>
+            <td data-label="Signed in"><Time at=session.created_at/></td>
+            <td data-label="Last used"><Time at=session.last_used_at/></td>
             <td>{last}</td>
         </tr>
     }
@@ -53,22 +53,22 @@ fn row(session: &SessionView) -> AnyView {
 
 fn sign_out(session: &SessionView) -> AnyView {
     let (handle, spoken) = (session.handle.clone(), format!("Sign out {}", session.agent));
-    let form = Form::of::<RevokeSession>("session", &[]).about("handle", &handle);
+    let form = Form::of::<RevokeSession>("session", &[]).for_item("handle", &handle);
     view! {
         <PostForm form class="inline">
-            <Problem form/>
+            <FormErrorMessage form/>
             <input type="hidden" name="handle" value=handle/>
-            <Submit label="Sign out" busy="Signing out…" class="quiet small" spoken=spoken/>
+            <Submit label="Sign out" busy="Signing out…" class="quiet small" aria_label=spoken/>
         </PostForm>
     }
     .into_any()
 }
 
-fn all_others() -> AnyView {
+fn sign_out_others() -> AnyView {
     let form = Form::of::<RevokeOtherSessions>("other-sessions", &[]);
     view! {
         <PostForm form>
-            <Problem form/>
+            <FormErrorMessage form/>
             <Submit label="Sign out all other devices" busy="Signing out…" class="quiet"/>
         </PostForm>
     }

@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Budget, ModelError, texts_in};
+use super::{Answer, ModelError, TokenBudget, join_texts};
 use crate::memory::{Role, Turn};
 use crate::settings::Settings;
 
 /// The newest version of the API. For the fields that are sent here, it does not differ from 2023-06-01.
 pub(super) const VERSION: &str = "2026-10-21";
 
-pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
+pub(super) fn request(
+    settings: &Settings,
+    system: &str,
+    turns: &[Turn],
+    budget: TokenBudget,
+) -> (String, Value) {
     let messages: Vec<_> = turns
         .iter()
         .map(|turn| {
@@ -29,16 +34,16 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
     ("/v1/messages".to_owned(), body)
 }
 
-pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
-    let text = texts_in(&body["content"]);
+pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
+    let text = join_texts(&body["content"]);
     let stop = body["stop_reason"].as_str();
     let is_cut = matches!(stop, Some("max_tokens" | "model_context_window_exceeded"));
     match stop {
-        Some("refusal") => Err(ModelError::Refused),
-        _ if !text.trim().is_empty() => Ok(Answer { text, is_cut }),
+        Some("refusal") => Err(ModelError::Declined),
+        _ if !text.trim().is_empty() => Ok(Answer { text, is_truncated: is_cut }),
         Some("model_context_window_exceeded") => Err(ModelError::ContextTooLong),
-        Some("max_tokens") => Err(ModelError::SpentThinking),
-        Some(_) => Err(ModelError::Empty),
+        Some("max_tokens") => Err(ModelError::ThinkingOnly),
+        Some(_) => Err(ModelError::EmptyAnswer),
         // A complete answer has a stop reason, so this one was interrupted.
         None => Err(ModelError::Unavailable),
     }

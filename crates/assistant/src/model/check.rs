@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{ModelError, authorized, error, google, parse, segment};
+use super::{ModelError, encode_segment, error, google, parse_body, with_key};
 use crate::host::{HttpRequest, HttpResponse};
 use crate::settings::Provider;
 
@@ -24,7 +24,7 @@ pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) 
         // OpenRouter's `/models` is public and does not check the key.
         Provider::OpenRouter => "/key",
     };
-    check(provider, format!("{provider_url}{path}"), api_key)
+    check_request(provider, format!("{provider_url}{path}"), api_key)
 }
 
 /// Reads the response to [`key_check_request`]. A restricted OpenAI key that may chat but not read lists is valid. An
@@ -35,14 +35,14 @@ pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) 
 pub fn read_key_check(provider: Provider, response: &HttpResponse) -> Result<(), ModelError> {
     match (provider, response.status) {
         (Provider::OpenRouter, 200) => {
-            let key: Envelope<Key> = parse(response)?;
+            let key: Envelope<Key> = parse_body(response)?;
             if key.data.cannot_chat() { Err(ModelError::KeyRejected) } else { Ok(()) }
         }
-        (_, 200) => parse::<IgnoredAny>(response).map(|_| ()),
-        (Provider::OpenAi, _) if error::is_only_unlisted(response) => Ok(()),
+        (_, 200) => parse_body::<IgnoredAny>(response).map(|_| ()),
+        (Provider::OpenAi, _) if error::is_valid_without_lists(response) => Ok(()),
         // These lists always exist, so a 404 means that the base URL is wrong.
         (_, 404) => Err(ModelError::Unavailable),
-        _ => Err(error::read(response)),
+        _ => Err(error::read_error(response)),
     }
 }
 
@@ -54,12 +54,12 @@ pub fn model_check_request(
     model_id: &str,
 ) -> HttpRequest {
     let path = match provider {
-        Provider::Anthropic => format!("/v1/models/{}", segment(model_id)),
-        Provider::OpenAi => format!("/models/{}", segment(model_id)),
+        Provider::Anthropic => format!("/v1/models/{}", encode_segment(model_id)),
+        Provider::OpenAi => format!("/models/{}", encode_segment(model_id)),
         Provider::Google => google::model_path(model_id),
         Provider::OpenRouter => "/models".to_owned(),
     };
-    check(provider, format!("{provider_url}{path}"), api_key)
+    check_request(provider, format!("{provider_url}{path}"), api_key)
 }
 
 /// Reads the response to [`model_check_request`] for the same model.
@@ -74,21 +74,21 @@ pub fn read_model_check(
 ) -> Result<(), ModelError> {
     let exists = match (provider, response.status) {
         (Provider::OpenRouter, 200) => {
-            let models: Envelope<Vec<Listed>> = parse(response)?;
-            models.data.iter().any(|model| model.is(model_id))
+            let models: Envelope<Vec<ListedModel>> = parse_body(response)?;
+            models.data.iter().any(|model| model.matches(model_id))
         }
-        (Provider::Google, 200) => parse::<GoogleModel>(response)?.can_chat(),
-        (_, 200) => parse::<IgnoredAny>(response).is_ok(),
-        (Provider::OpenAi, _) if error::is_only_unlisted(response) => true,
+        (Provider::Google, 200) => parse_body::<GoogleModel>(response)?.can_chat(),
+        (_, 200) => parse_body::<IgnoredAny>(response).is_ok(),
+        (Provider::OpenAi, _) if error::is_valid_without_lists(response) => true,
         // The key was checked before, so Google rejects the name of the model here.
-        (Provider::Google, 400) if error::read(response) == ModelError::Invalid => false,
-        _ => return Err(error::read(response)),
+        (Provider::Google, 400) if error::read_error(response) == ModelError::UnexpectedResponse => false,
+        _ => return Err(error::read_error(response)),
     };
     if exists { Ok(()) } else { Err(ModelError::ModelNotFound) }
 }
 
-fn check(provider: Provider, url: String, api_key: &str) -> HttpRequest {
-    let request = authorized(HttpRequest::get(provider.name(), url, CHECK_TIMEOUT_MS), provider, api_key);
+fn check_request(provider: Provider, url: String, api_key: &str) -> HttpRequest {
+    let request = with_key(HttpRequest::get(provider.name(), url, CHECK_TIMEOUT_MS), provider, api_key);
     HttpRequest { response_bytes_max: LIST_BYTES_MAX, ..request }
 }
 
@@ -113,15 +113,15 @@ impl Key {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ListedModel {
     id: String,
     canonical_slug: Option<String>,
 }
 
-impl Listed {
+impl ListedModel {
     /// Whether this entry is the model. Routing variants such as `:nitro` and `:online` are not listed, only their
     /// base.
-    fn is(&self, model_id: &str) -> bool {
+    fn matches(&self, model_id: &str) -> bool {
         let base = model_id.split_once(':').map_or(model_id, |(base, _)| base);
         self.id == model_id || self.id == base || self.canonical_slug.as_deref() == Some(model_id)
     }

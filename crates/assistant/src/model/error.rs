@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::limit::{self, Reset};
+use super::rate_limit::{self, Reset};
 use crate::host::{HttpError, HttpResponse};
 
 /// Why a model did not answer. It contains neither text from the provider nor secrets.
@@ -39,19 +39,19 @@ pub enum ModelError {
     Unavailable,
     /// The model or a filter of its provider declined to answer.
     #[error("the model declined to answer")]
-    Refused,
+    Declined,
     /// The conversation is longer than the model can read.
     #[error("the conversation is too long for the model")]
     ContextTooLong,
     /// The model spent its whole token budget on thinking.
     #[error("the model spent all tokens on thinking")]
-    SpentThinking,
+    ThinkingOnly,
     /// The answer of the model has no text.
     #[error("the model sent an empty answer")]
-    Empty,
+    EmptyAnswer,
     /// The provider rejected the request as invalid, or its response could not be read.
     #[error("the model provider sent an unexpected response")]
-    Invalid,
+    UnexpectedResponse,
 }
 
 impl ModelError {
@@ -65,19 +65,19 @@ impl From<HttpError> for ModelError {
     fn from(error: HttpError) -> Self {
         match error {
             HttpError::Timeout | HttpError::Connect => Self::Unavailable,
-            HttpError::TooLarge => Self::Invalid,
+            HttpError::TooLarge => Self::UnexpectedResponse,
         }
     }
 }
 
 /// Reads a response with an error status.
-pub(super) fn read(response: &HttpResponse) -> ModelError {
-    classify(&error_of(&response.body), response)
+pub(super) fn read_error(response: &HttpResponse) -> ModelError {
+    classify(&find_error(&response.body), response)
 }
 
 /// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the
 /// first. The HTML page of a gateway has none and yields `null`.
-pub(super) fn error_of(body: &[u8]) -> Value {
+pub(super) fn find_error(body: &[u8]) -> Value {
     let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
     let in_choice = body.pointer_mut("/choices/0/error").map(Value::take).unwrap_or_default();
     let is_error = |error: &Value| error.is_object() || error.as_str().is_some_and(|words| !words.is_empty());
@@ -87,9 +87,9 @@ pub(super) fn error_of(body: &[u8]) -> Value {
 
 /// Whether an OpenAI key is valid but may not read lists: 401 with "You have insufficient permissions for this
 /// operation. Missing scopes: api.model.read" in the message.
-pub(super) fn is_only_unlisted(response: &HttpResponse) -> bool {
+pub(super) fn is_valid_without_lists(response: &HttpResponse) -> bool {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let message = text(&body["error"]["message"]);
+    let message = lowercase_text(&body["error"]["message"]);
     response.status != 200 && message.contains("missing scopes") && !message.contains("model.request")
 }
 
@@ -99,14 +99,16 @@ pub(super) fn is_only_unlisted(response: &HttpResponse) -> bool {
 pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let details = error["details"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tags: Vec<String> =
-        [&error["type"], &error["code"], &error["status"], &error["metadata"]["error_type"]].map(text).into();
-    tags.extend(details.iter().map(|detail| text(&detail["reason"])));
+        [&error["type"], &error["code"], &error["status"], &error["metadata"]["error_type"]]
+            .map(lowercase_text)
+            .into();
+    tags.extend(details.iter().map(|detail| lowercase_text(&detail["reason"])));
     let is = |names: &[&str]| tags.iter().any(|tag| names.contains(&tag.as_str()));
-    let message = text(&error["message"]);
+    let message = lowercase_text(&error["message"]);
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let status = match response.status {
         // OpenRouter can send an error with status 200; the actual status is in its code.
-        200 => status_in(&error["code"]).unwrap_or(200),
+        200 => parse_status(&error["code"]).unwrap_or(200),
         status => status,
     };
 
@@ -130,42 +132,42 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
         ModelError::ModelNotFound
     } else if is(&["content_policy_violation", "content_filter"]) || error["metadata"]["reasons"].is_array() {
         // OpenRouter's moderation answers with 403 and a list of reasons.
-        ModelError::Refused
-    } else if limit::is_usage_limit(&message) {
+        ModelError::Declined
+    } else if rate_limit::is_usage_limit(&message) {
         ModelError::RateLimited { retry_after_s: None }
     } else if status == 200 {
         // The error came with status 200, and its code is not a status either.
-        tags.iter().find_map(|tag| by_tag(tag)).unwrap_or(ModelError::Invalid)
+        tags.iter().find_map(|tag| from_tag(tag)).unwrap_or(ModelError::UnexpectedResponse)
     } else {
-        by_status(status)
+        from_status(status)
     }
 }
 
 /// Parses a status, which some providers behind OpenRouter send as text.
-fn status_in(code: &Value) -> Option<u16> {
+fn parse_status(code: &Value) -> Option<u16> {
     code.as_u64().and_then(|code| u16::try_from(code).ok()).or_else(|| code.as_str()?.parse().ok())
 }
 
-fn by_tag(tag: &str) -> Option<ModelError> {
+fn from_tag(tag: &str) -> Option<ModelError> {
     let status = match tag {
         "rate_limit_error" | "rate_limit_exceeded" | "resource_exhausted" => 429,
         "overloaded_error" | "provider_overloaded" | "unavailable" => 503,
         "api_error" | "server_error" | "timeout_error" | "provider_unavailable" => 500,
         _ => return None,
     };
-    Some(by_status(status))
+    Some(from_status(status))
 }
 
-fn by_status(status: u16) -> ModelError {
+fn from_status(status: u16) -> ModelError {
     match status {
         403 => ModelError::KeyRejected,
         429 => ModelError::RateLimited { retry_after_s: None },
         503 | 529 => ModelError::Overloaded,
         408 | 500.. => ModelError::Unavailable,
-        _ => ModelError::Invalid,
+        _ => ModelError::UnexpectedResponse,
     }
 }
 
-fn text(value: &Value) -> String {
+fn lowercase_text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_lowercase()
 }

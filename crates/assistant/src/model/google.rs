@@ -3,16 +3,21 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Budget, ModelError, segment};
+use super::{Answer, ModelError, TokenBudget, encode_segment};
 use crate::memory::{Role, Turn};
 use crate::settings::Settings;
 
 /// Returns the path of a model. Google's own lists write `models/{id}`, so both forms are accepted.
 pub(super) fn model_path(model_id: &str) -> String {
-    format!("/v1beta/models/{}", segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
+    format!("/v1beta/models/{}", encode_segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
 }
 
-pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
+pub(super) fn request(
+    settings: &Settings,
+    system: &str,
+    turns: &[Turn],
+    budget: TokenBudget,
+) -> (String, Value) {
     let contents: Vec<_> = turns
         .iter()
         .map(|turn| {
@@ -28,7 +33,7 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
         "contents": contents,
         "generationConfig": {"maxOutputTokens": budget.tokens_max},
     });
-    if budget.thinks_less {
+    if budget.reduces_thinking {
         // Models before version 3 have no thinking levels, but all of them accept a budget of this size.
         let is_older = settings.model_id.contains("gemini-1") || settings.model_id.contains("gemini-2");
         let less = if is_older { json!({"thinkingBudget": 1024}) } else { json!({"thinkingLevel": "LOW"}) };
@@ -37,9 +42,9 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
     (format!("{}:generateContent", model_path(&settings.model_id)), body)
 }
 
-pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
+pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     if body["promptFeedback"]["blockReason"].is_string() {
-        return Err(ModelError::Refused);
+        return Err(ModelError::Declined);
     }
     let candidate = &body["candidates"][0];
     let pieces = candidate["content"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -47,15 +52,15 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
     let text: String = said.filter_map(|piece| piece["text"].as_str()).collect();
     let finish = candidate["finishReason"].as_str();
     if !text.trim().is_empty() {
-        return Ok(Answer { text, is_cut: finish == Some("MAX_TOKENS") });
+        return Ok(Answer { text, is_truncated: finish == Some("MAX_TOKENS") });
     }
     Err(match finish {
         Some(
             "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "LANGUAGE"
             | "MODEL_ARMOR",
-        ) => ModelError::Refused,
-        Some("MAX_TOKENS") => ModelError::SpentThinking,
-        Some("STOP") => ModelError::Empty,
+        ) => ModelError::Declined,
+        Some("MAX_TOKENS") => ModelError::ThinkingOnly,
+        Some("STOP") => ModelError::EmptyAnswer,
         // For OTHER, MALFORMED_FUNCTION_CALL and the like, or without any candidate, a retry usually succeeds.
         _ => ModelError::Unavailable,
     })

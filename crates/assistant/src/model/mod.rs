@@ -7,18 +7,18 @@ mod anthropic;
 mod budget;
 mod check;
 mod error;
+mod error_reply;
 mod google;
-mod limit;
 mod openai;
-mod words;
+mod rate_limit;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use budget::Budget;
+pub use budget::TokenBudget;
 pub use check::{key_check_request, model_check_request, read_key_check, read_model_check};
 pub use error::ModelError;
-pub use limit::Reset;
+pub use rate_limit::Reset;
 
 use crate::host::{HttpRequest, HttpResponse};
 use crate::memory::Turn;
@@ -42,20 +42,20 @@ pub struct Answer {
     /// The text of the answer, never blank.
     pub text: String,
     /// Whether the answer is incomplete, because of the length limit or a failure of the provider.
-    pub is_cut: bool,
+    pub is_truncated: bool,
 }
 
 /// Builds the request for the next answer of a conversation. `turns` alternate between person and assistant, and begin
 /// and end with a person's.
-pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> HttpRequest {
+pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: TokenBudget) -> HttpRequest {
     let (path, body) = match settings.provider {
-        Provider::Anthropic => anthropic::chat(settings, system, turns, budget),
-        Provider::OpenAi | Provider::OpenRouter => openai::chat(settings, system, turns, budget),
-        Provider::Google => google::chat(settings, system, turns, budget),
+        Provider::Anthropic => anthropic::request(settings, system, turns, budget),
+        Provider::OpenAi | Provider::OpenRouter => openai::request(settings, system, turns, budget),
+        Provider::Google => google::request(settings, system, turns, budget),
     };
     let url = format!("{}{path}", settings.provider_url);
     let request = HttpRequest::post_json(settings.provider.name(), url, &body, CHAT_TIMEOUT_MS);
-    authorized(request, settings.provider, &settings.api_key)
+    with_key(request, settings.provider, &settings.api_key)
 }
 
 /// Reads the response to [`chat_request`]. `now_unix_ms` is the current time, to which waits are relative.
@@ -69,41 +69,41 @@ pub fn read_answer(
     now_unix_ms: i64,
 ) -> Result<Answer, ModelError> {
     let answer = read(provider, response);
-    let answer = answer.map_err(|error| limit::with_reset(error, response, now_unix_ms))?;
+    let answer = answer.map_err(|error| rate_limit::with_reset(error, response, now_unix_ms))?;
     let text = answer.text.trim();
     let kept = text.char_indices().nth(ANSWER_CHARS_MAX).map_or(text, |(end, _)| &text[..end]);
     if kept.is_empty() {
-        return Err(ModelError::Empty);
+        return Err(ModelError::EmptyAnswer);
     }
-    Ok(Answer { text: kept.to_owned(), is_cut: answer.is_cut || kept.len() < text.len() })
+    Ok(Answer { text: kept.to_owned(), is_truncated: answer.is_truncated || kept.len() < text.len() })
 }
 
 fn read(provider: Provider, response: &HttpResponse) -> Result<Answer, ModelError> {
     let body: Value = match response.status {
-        200 => parse(response)?,
-        _ => return Err(error::read(response)),
+        200 => parse_body(response)?,
+        _ => return Err(error::read_error(response)),
     };
     // OpenRouter can fail after it has sent status 200. The error is then next to the answer or in its place.
-    let failure = error::error_of(&response.body);
+    let failure = error::find_error(&response.body);
     if !failure.is_null() {
         return Err(error::classify(&failure, response));
     }
     if !body.is_object() {
-        return Err(ModelError::Invalid);
+        return Err(ModelError::UnexpectedResponse);
     }
     match provider {
-        Provider::Anthropic => anthropic::read(&body),
-        Provider::OpenAi | Provider::OpenRouter => openai::read(&body),
-        Provider::Google => google::read(&body),
+        Provider::Anthropic => anthropic::read_answer(&body),
+        Provider::OpenAi | Provider::OpenRouter => openai::read_answer(&body),
+        Provider::Google => google::read_answer(&body),
     }
 }
 
 /// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such
 /// as thinking or images, are skipped.
-fn texts_in(content: &Value) -> String {
+fn join_texts(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(texts_in).collect(),
+        Value::Array(parts) => parts.iter().map(join_texts).collect(),
         Value::Object(part) => match part.get("type").and_then(Value::as_str) {
             Some("text" | "output_text") => {
                 part.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -115,7 +115,7 @@ fn texts_in(content: &Value) -> String {
 }
 
 /// Adds the header with the key, as the provider requires it.
-fn authorized(request: HttpRequest, provider: Provider, key: &str) -> HttpRequest {
+fn with_key(request: HttpRequest, provider: Provider, key: &str) -> HttpRequest {
     match provider {
         Provider::Anthropic => {
             request.header("x-api-key", key).header("anthropic-version", anthropic::VERSION)
@@ -126,12 +126,12 @@ fn authorized(request: HttpRequest, provider: Provider, key: &str) -> HttpReques
 }
 
 /// Parses a JSON body. [`ModelError::UnexpectedResponse`] if it does not have the documented format.
-fn parse<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ModelError> {
-    serde_json::from_slice(&response.body).map_err(|_| ModelError::Invalid)
+fn parse_body<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ModelError> {
+    serde_json::from_slice(&response.body).map_err(|_| ModelError::UnexpectedResponse)
 }
 
 /// Percent-encodes a model id as one segment of a path.
-fn segment(id: &str) -> String {
+fn encode_segment(id: &str) -> String {
     id.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

@@ -3,11 +3,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Budget, ModelError, texts_in};
+use super::{Answer, ModelError, TokenBudget, join_texts};
 use crate::memory::{Role, Turn};
 use crate::settings::{Provider, Settings};
 
-pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Budget) -> (String, Value) {
+pub(super) fn request(
+    settings: &Settings,
+    system: &str,
+    turns: &[Turn],
+    budget: TokenBudget,
+) -> (String, Value) {
     let said = turns.iter().map(|turn| {
         let role = match turn.role {
             Role::User => "user",
@@ -24,17 +29,17 @@ pub(super) fn chat(settings: &Settings, system: &str, turns: &[Turn], budget: Bu
     };
     let mut body = json!({"model": settings.model_id, "messages": messages, limit: budget.tokens_max});
     match settings.provider {
-        Provider::OpenRouter if budget.thinks_less => body["reasoning"] = json!({"effort": "low"}),
-        _ if budget.thinks_less => body["reasoning_effort"] = json!("low"),
+        Provider::OpenRouter if budget.reduces_thinking => body["reasoning"] = json!({"effort": "low"}),
+        _ if budget.reduces_thinking => body["reasoning_effort"] = json!("low"),
         _ => {}
     }
     ("/chat/completions".to_owned(), body)
 }
 
-pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
+pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     let choice = &body["choices"][0];
     let message = &choice["message"];
-    let text = texts_in(&message["content"]);
+    let text = join_texts(&message["content"]);
     let finish = choice["finish_reason"].as_str();
     // The reason of the provider behind OpenRouter, which can be a failure although OpenRouter says `stop`.
     let native = choice["native_finish_reason"].as_str().unwrap_or_default().to_lowercase();
@@ -43,28 +48,28 @@ pub(super) fn read(body: &Value) -> Result<Answer, ModelError> {
     }
     if !text.trim().is_empty() {
         let is_cut = finish == Some("length") || native.contains("error");
-        return Ok(Answer { text, is_cut });
+        return Ok(Answer { text, is_truncated: is_cut });
     }
-    Err(why_empty(finish, &native, message))
+    Err(classify_empty(finish, &native, message))
 }
 
 /// Classifies a response with status 200 that has no text.
-fn why_empty(finish: Option<&str>, native: &str, message: &Value) -> ModelError {
+fn classify_empty(finish: Option<&str>, native: &str, message: &Value) -> ModelError {
     let is_refusal = |value: &Value| value["refusal"].as_str().is_some_and(|words| !words.is_empty());
     let parts = message["content"].as_array();
     let has_refusal = is_refusal(message) || parts.is_some_and(|parts| parts.iter().any(is_refusal));
     match (finish, native) {
-        _ if has_refusal => ModelError::Refused,
+        _ if has_refusal => ModelError::Declined,
         (Some("content_filter"), _)
         | (
             _,
             "content_filter" | "refusal" | "safety" | "recitation" | "prohibited_content" | "blocklist"
             | "spii",
-        ) => ModelError::Refused,
-        (Some("length"), _) | (_, "max_tokens" | "max_output_tokens" | "length") => ModelError::SpentThinking,
+        ) => ModelError::Declined,
+        (Some("length"), _) | (_, "max_tokens" | "max_output_tokens" | "length") => ModelError::ThinkingOnly,
         // A complete answer has a finish reason, so this one was interrupted.
         (None, _) | (_, "other" | "timeout" | "unexpected_tool_call") => ModelError::Unavailable,
         _ if native.contains("error") || native.contains("malformed") => ModelError::Unavailable,
-        _ => ModelError::Empty,
+        _ => ModelError::EmptyAnswer,
     }
 }

@@ -1,15 +1,17 @@
 //! Builds requests to Telegram's Bot API and reads its responses and updates. The formats are those of
 //! <https://core.telegram.org/bots/api>, the error codes those of the Bot API server's source, `Client.cpp`.
 
-mod reply;
+mod response;
 mod update;
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use reply::{BotUser, File, PhotoSize, Photos, Refusal, TelegramError, WebhookInfo, read_reply};
-pub use update::{BadUpdate, Chat, Entity, Message, Update, User, parse_update};
+pub use response::{
+    BadRequestReason, BotUser, File, PhotoSize, Photos, TelegramError, WebhookInfo, read_response,
+};
+pub use update::{Chat, Entity, InvalidUpdate, Message, Update, User, parse_update};
 
 use crate::host::{HttpRequest, Method};
 
@@ -93,7 +95,7 @@ impl<'a> Bot<'a> {
     /// the first. `offset` is the last `update_id` seen plus one; it confirms all updates before it.
     pub fn get_updates(self, offset: Option<i64>, wait_s: u64) -> HttpRequest {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
-        set(&mut body, "offset", offset);
+        set_field(&mut body, "offset", offset);
         let request = self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000);
         // Long polling waits on purpose, so its durations are measured under a name of their own.
         HttpRequest { vendor: "telegram_polling", ..request }
@@ -107,10 +109,10 @@ impl<'a> Bot<'a> {
             "text": message.text,
             "link_preview_options": {"is_disabled": true},
         });
-        set(&mut body, "message_thread_id", message.thread_id);
-        set(&mut body, "parse_mode", message.html.then_some("HTML"));
+        set_field(&mut body, "message_thread_id", message.thread_id);
+        set_field(&mut body, "parse_mode", message.html.then_some("HTML"));
         let reply = |id| json!({"message_id": id, "allow_sending_without_reply": true});
-        set(&mut body, "reply_parameters", message.reply_to.map(reply));
+        set_field(&mut body, "reply_parameters", message.reply_to.map(reply));
         self.call("sendMessage", &body, TIMEOUT_MS)
     }
 
@@ -123,7 +125,7 @@ impl<'a> Bot<'a> {
     /// `sendChatAction` shows the typing indicator for about 5 seconds or until the next message. Returns a `bool`.
     pub fn send_typing(self, chat_id: i64, thread_id: Option<i64>) -> HttpRequest {
         let mut body = json!({"chat_id": chat_id, "action": "typing"});
-        set(&mut body, "message_thread_id", thread_id);
+        set_field(&mut body, "message_thread_id", thread_id);
         self.call("sendChatAction", &body, TYPING_TIMEOUT_MS)
     }
 
@@ -161,7 +163,7 @@ impl<'a> Bot<'a> {
     }
 }
 
-fn set(body: &mut Value, key: &str, value: Option<impl Into<Value>>) {
+fn set_field(body: &mut Value, key: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         body[key] = value.into();
     }

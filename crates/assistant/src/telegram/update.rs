@@ -71,13 +71,13 @@ pub struct Message {
     #[serde(default, deserialize_with = "or_default")]
     pub text: Option<String>,
     /// The mentions, commands and other entities in the text.
-    #[serde(default, deserialize_with = "readable")]
+    #[serde(default, deserialize_with = "skip_malformed")]
     pub entities: Vec<Entity>,
     /// The caption of an attachment.
     #[serde(default, deserialize_with = "or_default")]
     pub caption: Option<String>,
     /// The mentions, commands and other entities in the caption.
-    #[serde(default, deserialize_with = "readable")]
+    #[serde(default, deserialize_with = "skip_malformed")]
     pub caption_entities: Vec<Entity>,
     /// The album that the attachment is part of.
     #[serde(default, deserialize_with = "or_default")]
@@ -105,7 +105,9 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 }
 
 /// Deserializes the elements of a list and skips those of the wrong type.
-fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+fn skip_malformed<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     let Value::Array(values) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
@@ -134,11 +136,11 @@ const ATTACHMENTS: [(&str, &str); 17] = [
 ];
 
 /// The placeholder in `from` for people who write as the group (`@GroupAnonymousBot`).
-const GROUP_ANONYMOUS_BOT: i64 = 1_087_968_824;
+const GROUP_ANONYMOUS_BOT_ID: i64 = 1_087_968_824;
 /// The placeholder in `from` for people who write as a channel (`@Channel_Bot`).
-const CHANNEL_BOT: i64 = 136_817_688;
+const CHANNEL_BOT_ID: i64 = 136_817_688;
 /// The account that copies a channel's posts to its discussion group.
-const TELEGRAM: i64 = 777_000;
+const TELEGRAM_ID: i64 = 777_000;
 
 /// The maximum length of a name for the model, in characters. Telegram allows titles of 255.
 const NAME_CHARS_MAX: usize = 64;
@@ -159,11 +161,11 @@ impl Message {
 
     /// Whether the message has an attachment that the assistant cannot read.
     pub fn has_attachment(&self) -> bool {
-        self.attachment().is_some()
+        self.attachment_label().is_some()
     }
 
     /// The label of the attachment for the model, such as `photo`.
-    pub fn attachment(&self) -> Option<&'static str> {
+    pub fn attachment_label(&self) -> Option<&'static str> {
         let is_there = |field: &str| self.other.get(field).is_some_and(Option::is_some);
         ATTACHMENTS.iter().find(|(field, _)| is_there(field)).map(|(_, label)| *label)
     }
@@ -179,9 +181,9 @@ impl Message {
             return self.chat.is_private() || self.sender_chat.as_ref().is_some_and(is_as_chat);
         };
         match (from.id, &self.sender_chat) {
-            (GROUP_ANONYMOUS_BOT, Some(sender)) => sender.id == self.chat.id,
-            (CHANNEL_BOT, Some(sender)) => sender.kind == "channel",
-            (TELEGRAM, _) => false,
+            (GROUP_ANONYMOUS_BOT_ID, Some(sender)) => sender.id == self.chat.id,
+            (CHANNEL_BOT_ID, Some(sender)) => sender.kind == "channel",
+            (TELEGRAM_ID, _) => false,
             _ => !from.is_bot,
         }
     }
@@ -200,12 +202,12 @@ impl Message {
     }
 
     /// The text or caption without surrounding white space; empty if there is neither.
-    pub fn words(&self) -> &str {
+    pub fn text_or_caption(&self) -> &str {
         self.text.as_deref().or(self.caption.as_deref()).unwrap_or_default().trim()
     }
 
     /// The entities of the text or caption, each with the text it covers. Entities outside the text are skipped.
-    pub fn marked(&self) -> impl Iterator<Item = (&Entity, String)> {
+    pub fn entities_with_text(&self) -> impl Iterator<Item = (&Entity, String)> {
         let (words, entities) = match (&self.text, &self.caption) {
             (Some(text), _) => (text.as_str(), self.entities.as_slice()),
             (None, Some(caption)) => (caption.as_str(), self.caption_entities.as_slice()),
@@ -276,15 +278,15 @@ pub struct Entity {
 /// The body of a request is not an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is not a Telegram update")]
-pub struct BadUpdate;
+pub struct InvalidUpdate;
 
 /// Parses the body of a request that Telegram sent to a bot's webhook.
 ///
 /// # Errors
 /// [`InvalidUpdate`] if the body is not a JSON object with a numeric `update_id`. A malformed message is not an error;
 /// the update then has no message.
-pub fn parse_update(body: &[u8]) -> Result<Update, BadUpdate> {
-    serde_json::from_slice(body).map_err(|_| BadUpdate)
+pub fn parse_update(body: &[u8]) -> Result<Update, InvalidUpdate> {
+    serde_json::from_slice(body).map_err(|_| InvalidUpdate)
 }
 
 #[cfg(test)]
@@ -292,18 +294,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_kinds_and_odd_shapes_are_passed_over() {
+    fn unknown_kind_or_malformed_message_is_skipped() {
         let update = parse_update(br#"{"update_id":7,"poll_answer":{"x":1}}"#).unwrap();
         assert_eq!((update.update_id, update.chat_id()), (7, None));
         let odd = parse_update(br#"{"update_id":8,"message":{"message_id":"new style"}}"#).unwrap();
         assert!(odd.message.is_none());
         for bad in ["", "[]", "{}", r#"{"update_id":"1"}"#, "null"] {
-            assert_eq!(parse_update(bad.as_bytes()).unwrap_err(), BadUpdate, "{bad}");
+            assert_eq!(parse_update(bad.as_bytes()).unwrap_err(), InvalidUpdate, "{bad}");
         }
     }
 
     #[test]
-    fn entities_count_in_utf16_units() {
+    fn entity_offsets_are_utf16_units() {
         let update = parse_update(
             r#"{"update_id":1,"message":{"message_id":1,"chat":{"id":-5,"type":"group"},"date":1,
                 "text":"😀 @my_bot hi","entities":[{"type":"mention","offset":3,"length":7},{"type":"bold","offset":1,"length":99}]}}"#
@@ -311,7 +313,8 @@ mod tests {
         )
         .unwrap();
         let message = update.message.unwrap();
-        let marked: Vec<_> = message.marked().map(|(entity, words)| (entity.kind.as_str(), words)).collect();
+        let marked: Vec<_> =
+            message.entities_with_text().map(|(entity, words)| (entity.kind.as_str(), words)).collect();
         assert_eq!(marked, [("mention", "@my_bot".to_owned())]);
         assert!(!message.has_attachment());
     }

@@ -5,13 +5,13 @@ use crate::telegram::{Message, Update};
 
 /// Whether this part of an album needs no reply, because another part has one already or has a caption that will get
 /// one.
-pub(super) async fn is_covered<H: Host>(
+pub(super) async fn is_answered_by_another_part<H: Host>(
     host: &H,
     update: &Update,
     message: &Message,
 ) -> Result<bool, MemoryError> {
     let Some(media_group_id) = &message.media_group_id else { return Ok(false) };
-    let parts = host.album_parts(message.chat.id, media_group_id).await?;
+    let parts = host.list_album_parts(message.chat.id, media_group_id).await?;
     let mut others = parts.iter().filter(|part| part.update_id != update.update_id);
-    Ok(others.any(|part| part.is_answered || part.has_words))
+    Ok(others.any(|part| part.is_answered || part.has_open_caption))
 }

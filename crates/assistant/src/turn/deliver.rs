@@ -4,14 +4,14 @@ use serde::de::IgnoredAny;
 
 use super::TurnError;
 use crate::host::Host;
-use crate::markdown::render;
+use crate::markdown::render_html;
 use crate::memory::{Part, Reply, Style};
 use crate::settings::Settings;
-use crate::split::split_at_most;
-use crate::telegram::{Bot, OutgoingMessage, Refusal, TelegramError, read_reply};
+use crate::split::split_text_at;
+use crate::telegram::{BadRequestReason, Bot, OutgoingMessage, TelegramError, read_response};
 
 /// A part with fewer UTF-16 units is not split again, even if Telegram calls it too long.
-const SHORTEST_CUT_UNITS: usize = 128;
+const SPLIT_UNITS_MIN: usize = 128;
 
 /// How often a reply follows its chat to another id. A group becomes a supergroup only once, so more would be a loop.
 const MIGRATIONS_MAX: u32 = 2;
@@ -28,16 +28,16 @@ pub(super) async fn deliver<H: Host>(
 ) -> Result<Result<(), TelegramError>, TurnError> {
     let mut migrations_left = MIGRATIONS_MAX;
     while let Some(part) = reply.parts.get(reply.sent) {
-        let refusal = match send(host, settings, &reply, part).await {
+        let error = match send_part(host, settings, &reply, part).await {
             Ok(()) => {
-                host.mark_sent(update_id, reply.sent).await?;
+                host.record_part_sent(update_id, reply.sent).await?;
                 reply.sent += 1;
                 continue;
             }
             Err(TurnError::Telegram(refusal)) => refusal,
             Err(error) => return Err(error),
         };
-        match refusal {
+        match error {
             TelegramError::Migrated { to_chat_id }
                 if migrations_left > 0 && to_chat_id < 0 && to_chat_id != reply.chat_id =>
             {
@@ -48,23 +48,23 @@ pub(super) async fn deliver<H: Host>(
             }
             TelegramError::BadRequest(kind) if adapt(&mut reply, kind) => {}
             TelegramError::Blocked | TelegramError::BadRequest(_) | TelegramError::Migrated { .. } => {
-                return Ok(Err(refusal));
+                return Ok(Err(error));
             }
             error => return Err(error.into()),
         }
-        host.replace_reply(update_id, &reply).await?;
+        host.update_reply(update_id, &reply).await?;
     }
     Ok(Ok(()))
 }
 
 /// Changes the rest of a reply to a form that Telegram may accept. Returns `false` if there is nothing left to change.
 /// Each change removes something, so this ends after a few calls.
-fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
+fn adapt(reply: &mut Reply, refusal: BadRequestReason) -> bool {
     let next = reply.sent;
     match refusal {
-        Refusal::ThreadNotFound if reply.thread_id.is_some() => reply.thread_id = None,
-        Refusal::ReplyNotFound if reply.reply_to.is_some() => reply.reply_to = None,
-        Refusal::TooLong => {
+        BadRequestReason::ThreadNotFound if reply.thread_id.is_some() => reply.thread_id = None,
+        BadRequestReason::ReplyNotFound if reply.reply_to.is_some() => reply.reply_to = None,
+        BadRequestReason::TooLong => {
             let Some(pieces) = halve(&reply.parts[next]) else { return false };
             reply.parts.splice(next..=next, pieces);
         }
@@ -78,10 +78,10 @@ fn adapt(reply: &mut Reply, refusal: Refusal) -> bool {
 
 fn halve(part: &Part) -> Option<Vec<Part>> {
     let units = part.text.encode_utf16().count();
-    if units < SHORTEST_CUT_UNITS {
+    if units < SPLIT_UNITS_MIN {
         return None;
     }
-    let mut pieces = split_at_most(units / 2, &part.text, part.style == Style::MarkdownInCode);
+    let mut pieces = split_text_at(units / 2, &part.text, part.style == Style::MarkdownInCode);
     if part.style == Style::Plain {
         for piece in &mut pieces {
             piece.style = Style::Plain;
@@ -90,11 +90,16 @@ fn halve(part: &Part) -> Option<Vec<Part>> {
     Some(pieces)
 }
 
-async fn send<H: Host>(host: &H, settings: &Settings, reply: &Reply, part: &Part) -> Result<(), TurnError> {
+async fn send_part<H: Host>(
+    host: &H,
+    settings: &Settings,
+    reply: &Reply,
+    part: &Part,
+) -> Result<(), TurnError> {
     let html = match part.style {
         Style::Plain => None,
-        Style::Markdown => Some(render(&part.text, false)),
-        Style::MarkdownInCode => Some(render(&part.text, true)),
+        Style::Markdown => Some(render_html(&part.text, false)),
+        Style::MarkdownInCode => Some(render_html(&part.text, true)),
     };
     let message = OutgoingMessage {
         chat_id: reply.chat_id,
@@ -106,6 +111,6 @@ async fn send<H: Host>(host: &H, settings: &Settings, reply: &Reply, part: &Part
     };
     let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
     let response = host.send(bot.send_message(&message)).await?;
-    read_reply::<IgnoredAny>(&response)?;
+    read_response::<IgnoredAny>(&response)?;
     Ok(())
 }

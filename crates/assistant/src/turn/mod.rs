@@ -7,17 +7,17 @@
 //! part is sent a second time.
 
 mod album;
-mod ask;
 mod deliver;
+mod model_request;
 
 use crate::command::{Intent, intent};
 use crate::host::{Host, HttpError, MemoryError};
-use crate::memory::{MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, Turn, window};
+use crate::memory::{MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, Turn, recent_window};
 use crate::model::ModelError;
-use crate::prompt;
 use crate::settings::Settings;
-use crate::split::split;
+use crate::split::split_text;
 use crate::telegram::{Message, TelegramError, Update};
+use crate::texts;
 
 /// How a turn ended. In each case the update needs no further processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +73,18 @@ pub async fn run_turn<H: Host>(
 ) -> Result<TurnOutcome, TurnError> {
     let Some(message) = &update.message else { return Ok(TurnOutcome::Ignored) };
     let Some(intent) = intent(settings, message) else { return Ok(TurnOutcome::Ignored) };
-    let (reply, model_error) = match host.saved_reply(update.update_id).await? {
+    let (reply, model_error) = match host.find_reply(update.update_id).await? {
         Some(reply) => (reply, None),
         None => {
-            if intent == Intent::NotText && album::is_covered(host, update, message).await? {
+            if intent == Intent::Attachment
+                && album::is_answered_by_another_part(host, update, message).await?
+            {
                 return Ok(TurnOutcome::Ignored);
             }
-            let written = write(host, settings, message, intent).await?;
-            let reply = address(message, written.parts);
-            host.save_reply(update.update_id, &reply, &written.change).await?;
-            (reply, written.model_error)
+            let draft = compose(host, settings, message, intent).await?;
+            let reply = addressed_reply(message, draft.parts);
+            host.save_reply(update.update_id, &reply, &draft.change).await?;
+            (reply, draft.model_error)
         }
     };
     Ok(match deliver::deliver(host, settings, update.update_id, reply).await? {
@@ -92,68 +94,68 @@ pub async fn run_turn<H: Host>(
 }
 
 /// A reply that has been composed but not saved.
-struct Written {
+struct Draft {
     parts: Vec<Part>,
     change: MemoryChange,
     model_error: Option<ModelError>,
 }
 
-impl Written {
+impl Draft {
     fn plain(text: impl Into<String>) -> Self {
         let part = Part { text: text.into(), style: Style::Plain };
         Self { parts: vec![part], change: MemoryChange::Keep, model_error: None }
     }
 }
 
-async fn write<H: Host>(
+async fn compose<H: Host>(
     host: &H,
     settings: &Settings,
     message: &Message,
     intent: Intent<'_>,
-) -> Result<Written, TurnError> {
+) -> Result<Draft, TurnError> {
     let text = match intent {
-        Intent::Ask(text) => return answer(host, settings, message, text).await,
+        Intent::Question(text) => return answer_question(host, settings, message, text).await,
         Intent::Reset => {
             let change = MemoryChange::Forget { chat_id: message.chat.id };
-            return Ok(Written { change, ..Written::plain(prompt::FORGOTTEN) });
+            return Ok(Draft { change, ..Draft::plain(texts::RESET_DONE) });
         }
-        Intent::Start => prompt::greeting(settings),
-        Intent::Help => prompt::HELP.to_owned(),
-        Intent::UnknownCommand => prompt::UNKNOWN_COMMAND.to_owned(),
-        Intent::NotText => prompt::TEXT_ONLY.to_owned(),
+        Intent::Start => texts::greeting(settings),
+        Intent::Help => texts::HELP.to_owned(),
+        Intent::UnknownCommand => texts::UNKNOWN_COMMAND.to_owned(),
+        Intent::Attachment => texts::TEXT_ONLY.to_owned(),
     };
-    Ok(Written::plain(text))
+    Ok(Draft::plain(text))
 }
 
 /// Answers a question with the model. If the model fails, the reply is an apology, which does not become part of the
 /// conversation.
-async fn answer<H: Host>(
+async fn answer_question<H: Host>(
     host: &H,
     settings: &Settings,
     message: &Message,
     text: &str,
-) -> Result<Written, TurnError> {
+) -> Result<Draft, TurnError> {
     let chat = &message.chat;
-    let question = prompt::question(message, text);
-    let mut turns = window(&host.recent_turns(chat.id, MEMORY_TURNS_MAX).await?);
+    let question = texts::question_turn(message, text);
+    let mut turns = recent_window(&host.list_recent_turns(chat.id, MEMORY_TURNS_MAX).await?);
     turns.push(question.clone());
-    let system = prompt::system(settings, host.now_unix_ms(), !chat.is_private());
-    let asked = ask::ask(host, settings, &system, &turns);
-    Ok(match ask::while_typing(host, settings, message, asked).await {
+    let system = texts::system_prompt(settings, host.now_unix_ms(), !chat.is_private());
+    let asked = model_request::request_answer(host, settings, &system, &turns);
+    Ok(match model_request::with_typing_indicator(host, settings, message, asked).await {
         Ok(answer) => {
             let turns = vec![question, Turn::assistant(answer.text.clone())];
-            Written {
-                parts: split(&prompt::answer_text(&answer)),
+            Draft {
+                parts: split_text(&texts::answer_text(&answer)),
                 change: MemoryChange::Append { chat_id: chat.id, turns },
                 model_error: None,
             }
         }
-        Err(error) => Written { model_error: Some(error), ..Written::plain(error.told(settings.credit)) },
+        Err(error) => Draft { model_error: Some(error), ..Draft::plain(error.reply_text(settings.credit)) },
     })
 }
 
 /// Addresses a reply to the chat and topic of a message, in groups as an answer to it.
-fn address(message: &Message, parts: Vec<Part>) -> Reply {
+fn addressed_reply(message: &Message, parts: Vec<Part>) -> Reply {
     Reply {
         chat_id: message.chat.id,
         thread_id: topic(message),

@@ -2,11 +2,11 @@
 //! because the model spent all of it on thinking.
 
 use proptest::prelude::*;
-use reef_assistant::model::{ANSWER_TOKENS_MAX, Budget, ModelError, read_answer};
+use reef_assistant::model::{ANSWER_TOKENS_MAX, ModelError, TokenBudget, read_answer};
 use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, Scripted, respond, says, settings};
+use crate::fake::{FakeHost, ScriptedResponse, respond, settings, text_update};
 
 const ANSWERED: TurnOutcome = TurnOutcome::Answered { model_error: None };
 
@@ -22,21 +22,21 @@ fn with(provider: Provider) -> Settings {
     Settings { provider, model_id, ..settings() }
 }
 
-fn afford(tokens: &str) -> Scripted {
+fn afford(tokens: &str) -> ScriptedResponse {
     refused(&format!(
         "This request requires more credits, or fewer max_tokens. You requested up to 8192 tokens, but can only afford \
          {tokens}. To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account"
     ))
 }
 
-fn refused(message: &str) -> Scripted {
+fn refused(message: &str) -> ScriptedResponse {
     respond(
         402,
         json!({"error": {"message": message, "code": 402, "metadata": {"provider_name": null}}, "user_id": "user_x"}),
     )
 }
 
-fn choice(content: Value, finish: &str) -> Scripted {
+fn choice(content: Value, finish: &str) -> ScriptedResponse {
     respond(
         200,
         json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}]}),
@@ -46,16 +46,16 @@ fn choice(content: Value, finish: &str) -> Scripted {
 /// Runs a turn and returns its outcome, the bodies of the requests to the model, and the text that was sent.
 async fn turn(
     provider: Provider,
-    script: impl IntoIterator<Item = Scripted>,
+    script: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (TurnOutcome, Vec<Value>, String) {
     let host = FakeHost::new().model_answers(script);
-    let outcome = run_turn(&host, &with(provider), &says(1, "hi")).await.unwrap();
+    let outcome = run_turn(&host, &with(provider), &text_update(1, "hi")).await.unwrap();
     let asked = host.calls("model").into_iter().map(|call| call.body).collect();
     (outcome, asked, host.sent().concat())
 }
 
 #[tokio::test(start_paused = true)]
-async fn affordable_answer_is_asked_for_once_more_within_the_budget() {
+async fn unaffordable_budget_is_retried_within_credit() {
     let (outcome, asked, said) =
         turn(Provider::OpenRouter, [afford("3919"), choice(json!("there"), "stop")]).await;
     assert_eq!((outcome, said.as_str()), (ANSWERED, "there"));
@@ -66,20 +66,20 @@ async fn affordable_answer_is_asked_for_once_more_within_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_cut_by_the_smaller_budget_says_so() {
+async fn answer_truncated_by_credit_says_so() {
     let (_, _, said) = turn(Provider::OpenRouter, [afford("40"), choice(json!("Once upon"), "length")]).await;
     assert!(said.starts_with("Once upon") && said.contains("This answer is incomplete"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn second_refusal_is_out_of_credit() {
+async fn second_rejection_is_out_of_credit() {
     let (outcome, asked, said) = turn(Provider::OpenRouter, [afford("3919"), afford("3000")]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 2));
     assert!(said.contains("temporarily unavailable"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_without_a_usable_number_is_out_of_credit_at_once() {
+async fn rejection_without_number_is_not_retried() {
     for script in [
         afford("0"),
         afford("15"),
@@ -102,7 +102,7 @@ async fn refusal_without_a_usable_number_is_out_of_credit_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn number_is_read_however_it_is_written() {
+async fn affordable_number_is_parsed_in_any_format() {
     for (written, most) in [
         ("3919", 3_919),
         ("3,919", 3_919),
@@ -132,20 +132,20 @@ async fn number_is_read_however_it_is_written() {
 
 proptest! {
     #[test]
-    fn any_refusal_text_is_read_without_harm(message in ".{0,40}(can only afford)? ?[-0-9,.' ]{0,30}.{0,20}") {
+    fn any_rejection_text_is_parsed(message in ".{0,40}(can only afford)? ?[-0-9,.' ]{0,30}.{0,20}") {
         let body = json!({"error": {"code": 402, "message": message}}).to_string().into_bytes();
         let response = HttpResponse { status: 402, retry_after_s: None, headers: Vec::new(), body };
         let error = read_answer(Provider::OpenRouter, &response, 0).unwrap_err();
         prop_assert_eq!(error, ModelError::OutOfCredit);
-        if let Some(budget) = Budget::default().after(error, &response) {
+        if let Some(budget) = TokenBudget::default().retry_budget(error, &response) {
             prop_assert!((16..ANSWER_TOKENS_MAX).contains(&budget.tokens_max));
-            prop_assert_eq!(budget.after(error, &response), None);
+            prop_assert_eq!(budget.retry_budget(error, &response), None);
         }
     }
 }
 
 /// An answer that consists of thinking alone, in each provider's format.
-fn only_thought(provider: Provider) -> Scripted {
+fn only_thought(provider: Provider) -> ScriptedResponse {
     match provider {
         Provider::Anthropic => respond(
             200,
@@ -165,7 +165,7 @@ fn only_thought(provider: Provider) -> Scripted {
     }
 }
 
-fn said(provider: Provider) -> Scripted {
+fn said(provider: Provider) -> ScriptedResponse {
     match provider {
         Provider::Anthropic => crate::fake::answer("there"),
         Provider::OpenAi | Provider::OpenRouter => choice(json!("there"), "stop"),
@@ -179,7 +179,7 @@ fn said(provider: Provider) -> Scripted {
 const ALL: [Provider; 4] = [Provider::Anthropic, Provider::OpenAi, Provider::Google, Provider::OpenRouter];
 
 #[tokio::test(start_paused = true)]
-async fn answer_of_thinking_alone_is_asked_for_again_with_more_room() {
+async fn thinking_only_answer_is_retried_with_larger_budget() {
     for provider in ALL {
         let (outcome, asked, words) = turn(provider, [only_thought(provider), said(provider)]).await;
         assert_eq!((outcome, words.as_str(), asked.len()), (ANSWERED, "there", 2), "{provider:?}");
@@ -201,10 +201,10 @@ async fn answer_of_thinking_alone_is_asked_for_again_with_more_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn person_is_told_when_thinking_took_the_room_twice() {
+async fn second_thinking_only_answer_is_reported() {
     for provider in ALL {
         let (outcome, asked, words) = turn(provider, [only_thought(provider), only_thought(provider)]).await;
-        assert_eq!((outcome, asked.len()), (failed(ModelError::SpentThinking), 2), "{provider:?}");
+        assert_eq!((outcome, asked.len()), (failed(ModelError::ThinkingOnly), 2), "{provider:?}");
         assert!(words.contains("smaller parts"), "{words}");
     }
     // A model that cannot think less rejects the request with 400, which is not the reason to report.
@@ -213,20 +213,20 @@ async fn person_is_told_when_thinking_took_the_room_twice() {
         json!({"error": {"message": "Unsupported value: 'reasoning_effort'", "type": "invalid_request_error"}}),
     );
     let (outcome, asked, _) = turn(Provider::OpenAi, [only_thought(Provider::OpenAi), unsupported]).await;
-    assert_eq!((outcome, asked.len()), (failed(ModelError::SpentThinking), 2));
+    assert_eq!((outcome, asked.len()), (failed(ModelError::ThinkingOnly), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn older_gemini_is_given_a_thinking_budget() {
+async fn older_gemini_gets_thinking_budget() {
     let host = FakeHost::new().model_answers([only_thought(Provider::Google), said(Provider::Google)]);
     let older = Settings { model_id: "models/gemini-2.5-pro".into(), ..with(Provider::Google) };
-    assert_eq!(run_turn(&host, &older, &says(1, "hi")).await.unwrap(), ANSWERED);
+    assert_eq!(run_turn(&host, &older, &text_update(1, "hi")).await.unwrap(), ANSWERED);
     let thinking = &host.calls("model")[1].body["generationConfig"]["thinkingConfig"];
     assert_eq!(*thinking, json!({"thinkingBudget": 1024}));
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_budgets_can_be_needed_in_one_turn() {
+async fn turn_can_need_both_budgets() {
     let openrouter = Provider::OpenRouter;
     let script = [afford("3919"), only_thought(openrouter), said(openrouter)];
     let (outcome, asked, _) = turn(openrouter, script).await;

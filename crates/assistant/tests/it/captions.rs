@@ -3,7 +3,7 @@
 use reef_assistant::TurnOutcome;
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, message};
+use crate::fake::{FakeHost, message_update};
 
 const ANSWERED: TurnOutcome = TurnOutcome::Answered { model_error: None };
 
@@ -14,20 +14,20 @@ fn command(offset: usize, length: usize) -> Value {
 /// Runs a turn and returns the question that the model received, if there was one.
 async fn question(fields: &Value) -> Option<String> {
     let host = FakeHost::new();
-    host.turn(&message(1, fields.clone())).await.unwrap();
+    host.turn(&message_update(1, fields.clone())).await.unwrap();
     Some(host.calls("model").first()?.body["messages"][0]["content"].as_str().unwrap().to_owned())
 }
 
 /// Runs a turn that must not ask the model, and returns the reply.
 async fn reply(fields: &Value) -> Option<String> {
     let host = FakeHost::new();
-    host.turn(&message(1, fields.clone())).await.unwrap();
+    host.turn(&message_update(1, fields.clone())).await.unwrap();
     assert!(host.calls("model").is_empty(), "{fields}");
     host.sent().first().cloned()
 }
 
 #[tokio::test(start_paused = true)]
-async fn caption_of_any_attachment_is_a_question() {
+async fn caption_is_question() {
     for (field, label) in [
         ("photo", "[photo]"),
         ("video", "[video]"),
@@ -44,13 +44,13 @@ async fn caption_of_any_attachment_is_a_question() {
     let both = json!({"document": {}, "animation": {}, "caption": "x"});
     assert_eq!(question(&both).await.unwrap(), "[animation] x");
     let host = FakeHost::new();
-    host.turn(&message(1, json!({"photo": [{}], "caption": "x"}))).await.unwrap();
+    host.turn(&message_update(1, json!({"photo": [{}], "caption": "x"}))).await.unwrap();
     let system = host.calls("model")[0].body["system"].as_str().unwrap().to_owned();
     assert!(system.contains("[photo]") && system.contains("cannot see"), "{system}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn blank_caption_is_no_question() {
+async fn blank_caption_is_ignored() {
     for caption in ["", "  \n "] {
         let said = reply(&json!({"photo": [{}], "caption": caption})).await.unwrap();
         assert!(said.contains("only read text"), "{said}");
@@ -58,19 +58,19 @@ async fn blank_caption_is_no_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn command_in_a_caption_is_a_command() {
+async fn command_in_caption_runs() {
     let fields = json!({"photo": [{}], "caption": "/help me", "caption_entities": command(0, 5)});
     assert!(reply(&fields).await.unwrap().contains("/reset"));
     let host = FakeHost::new();
-    host.turn(&message(1, json!({"text": "remember this"}))).await.unwrap();
-    assert_eq!(host.remembered(7).len(), 2);
+    host.turn(&message_update(1, json!({"text": "remember this"}))).await.unwrap();
+    assert_eq!(host.conversation(7).len(), 2);
     let reset = json!({"document": {}, "caption": "/reset", "caption_entities": command(0, 6)});
-    host.turn(&message(2, reset)).await.unwrap();
-    assert!(host.remembered(7).is_empty());
+    host.turn(&message_update(2, reset)).await.unwrap();
+    assert!(host.conversation(7).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn mention_in_a_caption_counts_in_groups() {
+async fn mention_in_group_caption_counts() {
     let group = json!({"id": -100, "type": "supergroup"});
     let meant = json!({"chat": group, "photo": [{}], "caption": "look @Ada_bot",
         "caption_entities": [{"type": "mention", "offset": 5, "length": 8}]});
@@ -93,12 +93,16 @@ async fn mention_in_a_caption_counts_in_groups() {
         json!({"chat": group, "photo": [{}], "caption": "/help@eve_bot", "caption_entities": command(0, 13)}),
     ] {
         let host = FakeHost::new();
-        assert_eq!(host.turn(&message(1, aside.clone())).await.unwrap(), TurnOutcome::Ignored, "{aside}");
+        assert_eq!(
+            host.turn(&message_update(1, aside.clone())).await.unwrap(),
+            TurnOutcome::Ignored,
+            "{aside}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn slash_that_is_not_marked_goes_to_the_model() {
+async fn unmarked_slash_is_question() {
     let path = "/etc/passwd: what is this file for?";
     for fields in [
         json!({"text": path}),
@@ -117,7 +121,7 @@ async fn slash_that_is_not_marked_goes_to_the_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn marked_command_is_carried_out_whatever_follows() {
+async fn marked_command_runs_whatever_follows() {
     for (text, length) in
         [("/help", 5), ("/help, please", 5), ("/HELP@Ada_Bot now", 13), ("/help\nplease", 5)]
     {
@@ -132,13 +136,13 @@ async fn marked_command_is_carried_out_whatever_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unmarked_slash_in_a_group_is_ignored_unless_the_bot_is_meant() {
+async fn unmarked_slash_in_group_needs_mention() {
     let group = json!({"id": -100, "type": "supergroup"});
     let host = FakeHost::new();
     let aside = json!({"chat": group, "text": "/etc/passwd is a file"});
-    assert_eq!(host.turn(&message(1, aside)).await.unwrap(), TurnOutcome::Ignored);
+    assert_eq!(host.turn(&message_update(1, aside)).await.unwrap(), TurnOutcome::Ignored);
     let meant = json!({"chat": group, "text": "/etc/passwd? @ada_bot",
         "entities": [{"type": "mention", "offset": 13, "length": 8}]});
-    assert_eq!(host.turn(&message(2, meant)).await.unwrap(), ANSWERED);
+    assert_eq!(host.turn(&message_update(2, meant)).await.unwrap(), ANSWERED);
     assert_eq!(host.calls("model").len(), 1);
 }

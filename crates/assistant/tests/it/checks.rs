@@ -12,7 +12,7 @@ fn response(status: u16, body: &Value) -> HttpResponse {
 }
 
 #[test]
-fn the_requests_are_the_cheapest_there_are() {
+fn check_requests_only_read_lists() {
     for (provider, key_path, model_path, header) in [
         (Anthropic, "/v1/models?limit=1", "/v1/models/m%2F1", "x-api-key"),
         (OpenAi, "/models", "/models/m%2F1", "authorization"),
@@ -31,7 +31,7 @@ fn the_requests_are_the_cheapest_there_are() {
 }
 
 #[test]
-fn keys_are_told_good_from_bad() {
+fn key_check_accepts_valid_keys_only() {
     let error = |kind: &str, message: &str| json!({"error": {"type": kind, "message": message}});
     let scopes = "You have insufficient permissions for this operation. Missing scopes: api.model.read.";
     let no_chat = "You have insufficient permissions for this operation. Missing scopes: model.request.";
@@ -62,11 +62,11 @@ fn keys_are_told_good_from_bad() {
     }
     let page =
         HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body: b"<html>".to_vec() };
-    assert_eq!(read_key_check(OpenAi, &page), Err(ModelError::Invalid));
+    assert_eq!(read_key_check(OpenAi, &page), Err(ModelError::UnexpectedResponse));
 }
 
 #[test]
-fn models_are_looked_up() {
+fn model_check_finds_chat_models_only() {
     let missing = Err(ModelError::ModelNotFound);
     let listed = json!({"data": [{"id": "anthropic/claude-sonnet-5", "canonical_slug": "anthropic/claude-5-sonnet"},
         {"id": "openrouter/auto"}]});

@@ -1,36 +1,36 @@
 //! A turn that is killed after any call and run again sends the whole reply, and does not ask the model for an answer
 //! that it has saved.
 
-use crate::fake::{FakeHost, answer, says};
+use crate::fake::{FakeHost, answer, text_update};
 
 /// For each call of a turn, kills a turn after that call, runs it again, and passes the host to `judge` with a label
 /// for the call. Returns the number of calls.
-async fn at_every_point(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
+async fn kill_at_every_call(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
     for point in 1.. {
         let host = FakeHost::new().model_answers([answer(reply), answer(reply)]);
-        host.turn(&says(1, "/start")).await.unwrap();
-        let ended = host.killed_turn(&says(2, text), point).await;
+        host.turn(&text_update(1, "/start")).await.unwrap();
+        let ended = host.killed_turn(&text_update(2, text), point).await;
         if ended {
             return point - 1;
         }
-        host.turn(&says(2, text)).await.unwrap();
-        host.turn(&says(2, text)).await.unwrap();
+        host.turn(&text_update(2, text)).await.unwrap();
+        host.turn(&text_update(2, text)).await.unwrap();
         judge(&host, &format!("killed after call {point}"));
     }
     unreachable!("a turn ends")
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_in_parts_arrives_whole() {
+async fn killed_turn_sends_all_parts() {
     let paragraphs: Vec<_> = ["a", "b", "c"].map(|letter| letter.repeat(3_000)).into();
-    let points = at_every_point("long", &paragraphs.join("\n\n"), |host, point| {
+    let points = kill_at_every_call("long", &paragraphs.join("\n\n"), |host, point| {
         let mut sent = host.sent().split_off(1);
         let all = sent.len();
         // Only the part that Telegram accepted right before the kill is sent twice, and the order is kept.
         sent.dedup();
         assert_eq!(sent, paragraphs, "{point}");
         assert!(all <= paragraphs.len() + 1, "{point}");
-        assert_eq!(host.remembered(7).len(), 2, "{point}");
+        assert_eq!(host.conversation(7).len(), 2, "{point}");
         assert!(host.calls("model").len() <= 2, "{point}");
     })
     .await;
@@ -39,11 +39,11 @@ async fn an_answer_in_parts_arrives_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_model_is_not_asked_again_once_its_answer_is_saved() {
+async fn killed_turn_does_not_repeat_saved_request() {
     for point in 1..=7 {
         let host = FakeHost::new();
-        host.killed_turn(&says(1, "hi"), point).await;
-        host.turn(&says(1, "hi")).await.unwrap();
+        host.killed_turn(&text_update(1, "hi"), point).await;
+        host.turn(&text_update(1, "hi")).await.unwrap();
         // The fourth call asks the model, and the fifth saves its answer.
         let asked = host.calls("model").len();
         assert!(if point >= 5 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
@@ -53,8 +53,8 @@ async fn the_model_is_not_asked_again_once_its_answer_is_saved() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_is_carried_out_once() {
-    let points = at_every_point("/reset", "unused", |host, point| {
+async fn killed_command_runs_once() {
+    let points = kill_at_every_call("/reset", "unused", |host, point| {
         let mut sent = host.sent().split_off(1);
         sent.dedup();
         assert_eq!(sent.len(), 1, "{point}");

@@ -32,17 +32,17 @@ pub fn settings() -> Settings {
 }
 
 /// A private text message. Like Telegram, it marks a command at the beginning, up to the first space.
-pub fn says(update_id: i64, text: &str) -> Update {
+pub fn text_update(update_id: i64, text: &str) -> Update {
     let command = text.starts_with('/').then(|| text.split(' ').next().unwrap_or_default().len());
     let entities: Vec<_> = command
         .map(|length| json!({"type": "bot_command", "offset": 0, "length": length}))
         .into_iter()
         .collect();
-    message(update_id, json!({"text": text, "entities": entities}))
+    message_update(update_id, json!({"text": text, "entities": entities}))
 }
 
 /// A private message in which `fields` replace or extend the default ones.
-pub fn message(update_id: i64, fields: Value) -> Update {
+pub fn message_update(update_id: i64, fields: Value) -> Update {
     let mut message = json!({
         "message_id": update_id * 10,
         "date": 1_795_392_000,
@@ -56,33 +56,33 @@ pub fn message(update_id: i64, fields: Value) -> Update {
     parse_update(body.to_string().as_bytes()).expect("an update")
 }
 
-pub fn answer(text: &str) -> Scripted {
+pub fn answer(text: &str) -> ScriptedResponse {
     let body = json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": text}],
         "stop_reason": "end_turn"});
     respond(200, body)
 }
 
-pub fn respond(status: u16, body: Value) -> Scripted {
+pub fn respond(status: u16, body: Value) -> ScriptedResponse {
     let response = HttpResponse {
         status,
         retry_after_s: None,
         headers: Vec::new(),
         body: body.to_string().into_bytes(),
     };
-    Scripted { after: Duration::ZERO, outcome: Ok(response) }
+    ScriptedResponse { after: Duration::ZERO, outcome: Ok(response) }
 }
 
-pub fn fail(error: HttpError) -> Scripted {
-    Scripted { after: Duration::ZERO, outcome: Err(error) }
+pub fn fail(error: HttpError) -> ScriptedResponse {
+    ScriptedResponse { after: Duration::ZERO, outcome: Err(error) }
 }
 
 /// A scripted response to one request, after a delay.
-pub struct Scripted {
+pub struct ScriptedResponse {
     after: Duration,
     outcome: Result<HttpResponse, HttpError>,
 }
 
-impl Scripted {
+impl ScriptedResponse {
     pub fn after_s(self, seconds: u64) -> Self {
         Self { after: Duration::from_secs(seconds), ..self }
     }
@@ -97,17 +97,17 @@ impl Scripted {
 #[derive(Debug, Clone)]
 pub struct Call {
     pub at: Duration,
-    pub what: String,
+    pub method: String,
     pub body: Value,
 }
 
 #[derive(Default)]
-struct World {
+struct State {
     calls: Vec<Call>,
     /// The responses of the model, followed by "ok" forever.
-    model: VecDeque<Scripted>,
+    model: VecDeque<ScriptedResponse>,
     /// The responses to `sendMessage`, followed by success forever.
-    send: VecDeque<Scripted>,
+    send: VecDeque<ScriptedResponse>,
     /// How long `sendChatAction` takes.
     typing_takes: Duration,
     turns: HashMap<i64, Vec<Turn>>,
@@ -119,55 +119,55 @@ struct World {
     crash_after: Option<usize>,
 }
 
-impl World {
+impl State {
     fn is_dead(&self) -> bool {
         self.crash_after.is_some_and(|calls| self.host_calls >= calls)
     }
 }
 
 pub struct FakeHost {
-    world: Mutex<World>,
+    state: Mutex<State>,
     started: Instant,
     crashed: Notify,
 }
 
 impl FakeHost {
     pub fn new() -> Self {
-        Self { world: Mutex::default(), started: Instant::now(), crashed: Notify::new() }
+        Self { state: Mutex::default(), started: Instant::now(), crashed: Notify::new() }
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().expect("no test panics with the lock")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics with the lock")
     }
 
-    pub fn model_answers(self, script: impl IntoIterator<Item = Scripted>) -> Self {
-        self.world().model.extend(script);
+    pub fn model_answers(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+        self.state().model.extend(script);
         self
     }
 
-    pub fn telegram_answers(self, script: impl IntoIterator<Item = Scripted>) -> Self {
-        self.world().send.extend(script);
+    pub fn telegram_answers(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+        self.state().send.extend(script);
         self
     }
 
     /// Adds the parts of an album that have arrived.
     pub fn has_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
-        self.world().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
+        self.state().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
         self
     }
 
     /// The recorded migrations, in order.
     pub fn migrations(&self) -> Vec<(i64, i64)> {
-        self.world().migrations.clone()
+        self.state().migrations.clone()
     }
 
     pub fn typing_takes_s(self, seconds: u64) -> Self {
-        self.world().typing_takes = Duration::from_secs(seconds);
+        self.state().typing_takes = Duration::from_secs(seconds);
         self
     }
 
     pub fn memory_fails(&self, fails: bool) {
-        self.world().memory_fails = fails;
+        self.state().memory_fails = fails;
     }
 
     /// Runs a turn until it ends.
@@ -178,19 +178,19 @@ impl FakeHost {
     /// Runs a turn and kills it after `host_calls` calls. Returns `true` if it ended before that.
     pub async fn killed_turn(&self, update: &Update, host_calls: usize) -> bool {
         {
-            let mut world = self.world();
+            let mut world = self.state();
             (world.host_calls, world.crash_after) = (0, Some(host_calls));
         }
         let ended = tokio::select! {
             ended = self.turn(update) => { ended.expect("only the kill stops the turn"); true }
             () = self.crashed.notified() => false,
         };
-        self.world().crash_after = None;
+        self.state().crash_after = None;
         ended
     }
 
     pub fn calls(&self, what: &str) -> Vec<Call> {
-        self.world().calls.iter().filter(|call| call.what == what).cloned().collect()
+        self.state().calls.iter().filter(|call| call.method == what).cloned().collect()
     }
 
     /// The texts of all `sendMessage` calls.
@@ -200,25 +200,25 @@ impl FakeHost {
     }
 
     /// How many parts of the reply to an update are recorded as sent.
-    pub fn noted_parts(&self, update_id: i64) -> usize {
-        self.world().replies.get(&update_id).map_or(0, |reply| reply.sent)
+    pub fn recorded_parts(&self, update_id: i64) -> usize {
+        self.state().replies.get(&update_id).map_or(0, |reply| reply.sent)
     }
 
-    pub fn remembered(&self, chat_id: i64) -> Vec<Turn> {
-        self.world().turns.get(&chat_id).cloned().unwrap_or_default()
+    pub fn conversation(&self, chat_id: i64) -> Vec<Turn> {
+        self.state().turns.get(&chat_id).cloned().unwrap_or_default()
     }
 
     /// Blocks forever if the turn has been killed. Every call begins with it.
-    async fn be_alive(&self) {
-        if self.world().is_dead() {
+    async fn block_if_killed(&self) {
+        if self.state().is_dead() {
             std::future::pending::<()>().await;
         }
     }
 
     /// Counts a call and kills the turn if it was the last one. Every call ends with it.
-    async fn survive(&self) {
+    async fn count_call(&self) {
         let dies = {
-            let mut world = self.world();
+            let mut world = self.state();
             world.host_calls += 1;
             world.is_dead()
         };
@@ -228,39 +228,39 @@ impl FakeHost {
         }
     }
 
-    async fn memory<T>(&self, work: impl FnOnce(&mut World) -> T) -> Result<T, MemoryError> {
-        self.be_alive().await;
+    async fn memory<T>(&self, work: impl FnOnce(&mut State) -> T) -> Result<T, MemoryError> {
+        self.block_if_killed().await;
         let done = {
-            let mut world = self.world();
+            let mut world = self.state();
             if world.memory_fails {
                 return Err(MemoryError("disk full".into()));
             }
             work(&mut world)
         };
-        self.survive().await;
+        self.count_call().await;
         Ok(done)
     }
 }
 
 impl Host for FakeHost {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.be_alive().await;
+        self.block_if_killed().await;
         let (base, path) = request.url.split_at(request.url.find(".test/").expect("a test URL") + 6);
         let is_model = base.contains("model");
         let what = if is_model { "model" } else { path.rsplit('/').next().expect("a method") };
         let scripted = {
-            let mut world = self.world();
+            let mut world = self.state();
             let body = serde_json::from_slice(&request.body).expect("JSON");
-            world.calls.push(Call { at: self.started.elapsed(), what: what.to_owned(), body });
+            world.calls.push(Call { at: self.started.elapsed(), method: what.to_owned(), body });
             match what {
                 "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
                 "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
-                "sendChatAction" => Scripted { after: world.typing_takes, ..succeed() },
+                "sendChatAction" => ScriptedResponse { after: world.typing_takes, ..succeed() },
                 _ => succeed(),
             }
         };
         sleep(scripted.after).await;
-        self.survive().await;
+        self.count_call().await;
         scripted.outcome
     }
 
@@ -272,7 +272,7 @@ impl Host for FakeHost {
         STARTED_UNIX_MS + i64::try_from(self.started.elapsed().as_millis()).expect("a short test")
     }
 
-    async fn recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+    async fn list_recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
         self.memory(|world| {
             let turns = world.turns.entry(chat_id).or_default();
             turns[turns.len().saturating_sub(limit)..].to_vec()
@@ -280,7 +280,7 @@ impl Host for FakeHost {
         .await
     }
 
-    async fn saved_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
+    async fn find_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
         self.memory(|world| world.replies.get(&update_id).cloned()).await
     }
 
@@ -308,7 +308,7 @@ impl Host for FakeHost {
         .await
     }
 
-    async fn replace_reply(&self, update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
+    async fn update_reply(&self, update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
         self.memory(|world| {
             let saved = world.replies.get_mut(&update_id).expect("a saved reply");
             *saved = Reply { sent: saved.sent, ..reply.clone() };
@@ -325,11 +325,15 @@ impl Host for FakeHost {
         .await
     }
 
-    async fn album_parts(&self, _chat_id: i64, media_group_id: &str) -> Result<Vec<AlbumPart>, MemoryError> {
+    async fn list_album_parts(
+        &self,
+        _chat_id: i64,
+        media_group_id: &str,
+    ) -> Result<Vec<AlbumPart>, MemoryError> {
         self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
     }
 
-    async fn mark_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {
+    async fn record_part_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {
         self.memory(|world| {
             world.replies.get_mut(&update_id).expect("a saved reply").sent = part_index + 1;
         })
@@ -337,6 +341,6 @@ impl Host for FakeHost {
     }
 }
 
-fn succeed() -> Scripted {
+fn succeed() -> ScriptedResponse {
     respond(200, json!({"ok": true, "result": true}))
 }

@@ -4,7 +4,7 @@ use reef_assistant::model::{Answer, ModelError, read_answer};
 use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, respond, says, settings};
+use crate::fake::{FakeHost, respond, settings, text_update};
 
 fn read(provider: Provider, body: &Value) -> Result<Answer, ModelError> {
     let body = body.to_string().into_bytes();
@@ -12,7 +12,7 @@ fn read(provider: Provider, body: &Value) -> Result<Answer, ModelError> {
 }
 
 fn said(text: &str) -> Result<Answer, ModelError> {
-    Ok(Answer { text: text.into(), is_cut: false })
+    Ok(Answer { text: text.into(), is_truncated: false })
 }
 
 fn choice(content: Value, finish: Value, native: Value) -> Value {
@@ -21,7 +21,7 @@ fn choice(content: Value, finish: Value, native: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn network_error_behind_an_empty_success_is_tried_again() {
+async fn network_error_behind_empty_answer_is_retried() {
     let broken = || respond(200, choice(json!(""), json!("stop"), json!("network_error")));
     let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
     let host = FakeHost::new().model_answers([
@@ -29,19 +29,19 @@ async fn network_error_behind_an_empty_success_is_tried_again() {
         respond(200, choice(Value::Null, json!("error"), json!("network_error"))),
         respond(200, choice(json!("there"), json!("stop"), json!("stop"))),
     ]);
-    let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
+    let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
     assert_eq!(outcome, TurnOutcome::Answered { model_error: None });
     assert_eq!(host.sent(), ["there"]);
 
     let host = FakeHost::new().model_answers([broken(), broken(), broken()]);
-    let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
+    let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
     assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(ModelError::Unavailable) });
     assert_eq!(host.calls("model").len(), 3);
     assert_eq!(host.sent(), ["I can't answer right now. Please try again in a few minutes."]);
 }
 
 #[test]
-fn failed_openai_finishes_are_told_from_empty_answers() {
+fn openai_finish_reasons_are_classified() {
     let unavailable = Err(ModelError::Unavailable);
     for (body, expected) in [
         (choice(Value::Null, json!("stop"), json!("network_error")), unavailable.clone()),
@@ -54,18 +54,18 @@ fn failed_openai_finishes_are_told_from_empty_answers() {
         (json!({"choices": []}), unavailable.clone()),
         (json!({"choices": null}), unavailable.clone()),
         (json!({}), unavailable),
-        (choice(json!(""), json!("stop"), json!("SAFETY")), Err(ModelError::Refused)),
-        (choice(json!(""), json!("content_filter"), Value::Null), Err(ModelError::Refused)),
-        (choice(json!(""), json!("stop"), json!("MAX_TOKENS")), Err(ModelError::SpentThinking)),
-        (choice(json!(""), json!("length"), Value::Null), Err(ModelError::SpentThinking)),
-        (choice(json!(""), json!("stop"), json!("stop")), Err(ModelError::Empty)),
-        (choice(json!(""), json!("stop"), Value::Null), Err(ModelError::Empty)),
+        (choice(json!(""), json!("stop"), json!("SAFETY")), Err(ModelError::Declined)),
+        (choice(json!(""), json!("content_filter"), Value::Null), Err(ModelError::Declined)),
+        (choice(json!(""), json!("stop"), json!("MAX_TOKENS")), Err(ModelError::ThinkingOnly)),
+        (choice(json!(""), json!("length"), Value::Null), Err(ModelError::ThinkingOnly)),
+        (choice(json!(""), json!("stop"), json!("stop")), Err(ModelError::EmptyAnswer)),
+        (choice(json!(""), json!("stop"), Value::Null), Err(ModelError::EmptyAnswer)),
         (
             choice(json!("all of it"), json!("stop"), json!("network_error")),
-            Ok(Answer { text: "all of it".into(), is_cut: true }),
+            Ok(Answer { text: "all of it".into(), is_truncated: true }),
         ),
-        (json!("not an object"), Err(ModelError::Invalid)),
-        (json!(["not", "an", "object"]), Err(ModelError::Invalid)),
+        (json!("not an object"), Err(ModelError::UnexpectedResponse)),
+        (json!(["not", "an", "object"]), Err(ModelError::UnexpectedResponse)),
     ] {
         assert_eq!(read(Provider::OpenRouter, &body), expected, "{body}");
     }
@@ -77,7 +77,7 @@ fn failed_openai_finishes_are_told_from_empty_answers() {
         ("rate_limit_exceeded", ModelError::RateLimited { retry_after_s: None }),
         ("provider_overloaded", ModelError::Overloaded),
         ("provider_unavailable", ModelError::Unavailable),
-        ("something_new", ModelError::Invalid),
+        ("something_new", ModelError::UnexpectedResponse),
     ] {
         let without_status = json!({"error": {"message": "x", "metadata": {"error_type": kind}}});
         assert_eq!(read(Provider::OpenRouter, &without_status), Err(expected), "{kind}");
@@ -87,7 +87,7 @@ fn failed_openai_finishes_are_told_from_empty_answers() {
 }
 
 #[test]
-fn content_in_parts_is_content() {
+fn content_parts_are_joined() {
     for (content, text) in [
         (json!([{"type": "text", "text": "hello"}]), "hello"),
         (json!([{"type": "text", "text": "hel"}, {"type": "output_text", "text": "lo"}]), "hello"),
@@ -105,20 +105,20 @@ fn content_in_parts_is_content() {
         );
     }
     let nothing = choice(json!([{"type": "image_url", "image_url": {}}]), json!("stop"), Value::Null);
-    assert_eq!(read(Provider::OpenAi, &nothing), Err(ModelError::Empty));
+    assert_eq!(read(Provider::OpenAi, &nothing), Err(ModelError::EmptyAnswer));
     let string = json!({"content": "hello", "stop_reason": "end_turn"});
     assert_eq!(read(Provider::Anthropic, &string), said("hello"));
 }
 
 #[test]
-fn refusals_are_read_wherever_they_stand() {
+fn refusal_is_found_in_every_place() {
     let field =
         json!({"choices": [{"finish_reason": "stop", "message": {"content": null, "refusal": "I can't"}}]});
     let part = choice(json!([{"type": "refusal", "refusal": "I can't"}]), json!("stop"), Value::Null);
     let cut =
         json!({"choices": [{"finish_reason": "length", "message": {"content": "", "refusal": "I ca"}}]});
     for body in [field, part, cut] {
-        assert_eq!(read(Provider::OpenAi, &body), Err(ModelError::Refused), "{body}");
+        assert_eq!(read(Provider::OpenAi, &body), Err(ModelError::Declined), "{body}");
     }
     let blank =
         json!({"choices": [{"finish_reason": "stop", "message": {"content": "hello", "refusal": ""}}]});
@@ -126,7 +126,7 @@ fn refusals_are_read_wherever_they_stand() {
 }
 
 #[test]
-fn failed_google_finishes_are_told_from_empty_answers() {
+fn google_finish_reasons_are_classified() {
     let google = |parts: Value, finish: Value| json!({"candidates": [{"content": {"parts": parts}, "finishReason": finish}]});
     for (body, expected) in [
         (google(json!([]), json!("OTHER")), Err(ModelError::Unavailable)),
@@ -139,10 +139,10 @@ fn failed_google_finishes_are_told_from_empty_answers() {
         (json!({"candidates": []}), Err(ModelError::Unavailable)),
         (json!({"candidates": [], "usageMetadata": {}}), Err(ModelError::Unavailable)),
         (json!({}), Err(ModelError::Unavailable)),
-        (json!({"candidates": [{"finishReason": "MAX_TOKENS"}]}), Err(ModelError::SpentThinking)),
-        (json!({"candidates": [{"finishReason": "SAFETY"}]}), Err(ModelError::Refused)),
-        (google(json!([]), json!("LANGUAGE")), Err(ModelError::Refused)),
-        (google(json!([]), json!("STOP")), Err(ModelError::Empty)),
+        (json!({"candidates": [{"finishReason": "MAX_TOKENS"}]}), Err(ModelError::ThinkingOnly)),
+        (json!({"candidates": [{"finishReason": "SAFETY"}]}), Err(ModelError::Declined)),
+        (google(json!([]), json!("LANGUAGE")), Err(ModelError::Declined)),
+        (google(json!([]), json!("STOP")), Err(ModelError::EmptyAnswer)),
         (google(json!([{"text": "hello"}]), json!("OTHER")), said("hello")),
         (
             google(json!([{"text": "hello"}, 5, {"text": 5}, {"inlineData": {}}]), json!("STOP")),
@@ -158,12 +158,12 @@ fn failed_google_finishes_are_told_from_empty_answers() {
 }
 
 #[test]
-fn failed_anthropic_stops_are_told_from_empty_answers() {
+fn anthropic_stop_reasons_are_classified() {
     for (body, expected) in [
-        (json!({"content": [], "stop_reason": "max_tokens"}), Err(ModelError::SpentThinking)),
+        (json!({"content": [], "stop_reason": "max_tokens"}), Err(ModelError::ThinkingOnly)),
         (json!({"content": [], "stop_reason": null}), Err(ModelError::Unavailable)),
         (json!({"content": []}), Err(ModelError::Unavailable)),
-        (json!({"content": [], "stop_reason": "end_turn"}), Err(ModelError::Empty)),
+        (json!({"content": [], "stop_reason": "end_turn"}), Err(ModelError::EmptyAnswer)),
         (
             json!({"content": [5, {"type": "text"}, {"type": "text", "text": "hello"}], "stop_reason": "end_turn"}),
             said("hello"),

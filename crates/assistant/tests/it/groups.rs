@@ -3,7 +3,7 @@
 use reef_assistant::TurnOutcome;
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, message};
+use crate::fake::{FakeHost, message_update};
 
 fn in_group(fields: Value) -> Value {
     let mut message =
@@ -17,7 +17,7 @@ fn command(text: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_meant_for_it_is_answered() {
+async fn addressed_message_is_answered() {
     let mention =
         json!({"text": "hey @Ada_bot!", "entities": [{"type": "mention", "offset": 4, "length": 8}]});
     let me = json!({"id": 123_456, "is_bot": true, "first_name": "Ada"});
@@ -26,7 +26,7 @@ async fn what_is_meant_for_it_is_answered() {
     let reply = json!({"text": "go on", "reply_to_message": mine});
     for fields in [mention, by_name, reply, command("/help"), command("/what@ada_bot")] {
         let host = FakeHost::new();
-        let outcome = host.turn(&message(1, in_group(fields.clone()))).await.unwrap();
+        let outcome = host.turn(&message_update(1, in_group(fields.clone()))).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Answered { model_error: None }, "{fields}");
         let sent = &host.calls("sendMessage")[0].body;
         assert_eq!(sent["reply_parameters"], json!({"message_id": 10, "allow_sending_without_reply": true}));
@@ -35,7 +35,7 @@ async fn what_is_meant_for_it_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_is_left_alone() {
+async fn other_message_is_ignored() {
     let other = json!({"id": 9, "is_bot": true, "first_name": "Eve"});
     let reply = json!({"message_id": 1, "date": 1, "chat": {"id": -100, "type": "supergroup"}, "from": other, "text": "x"});
     for fields in [
@@ -48,17 +48,17 @@ async fn what_is_not_is_left_alone() {
         json!({"new_chat_members": []}),
     ] {
         let host = FakeHost::new();
-        let outcome = host.turn(&message(1, in_group(fields.clone()))).await.unwrap();
+        let outcome = host.turn(&message_update(1, in_group(fields.clone()))).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Ignored, "{fields}");
         assert!(host.sent().is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_model_is_told_who_speaks() {
+async fn question_in_group_names_author() {
     let host = FakeHost::new();
     let mention = json!({"text": "@ada_bot hi", "entities": [{"type": "mention", "offset": 0, "length": 8}]});
-    host.turn(&message(1, in_group(mention))).await.unwrap();
+    host.turn(&message_update(1, in_group(mention))).await.unwrap();
     let asked = &host.calls("model")[0].body;
     assert_eq!(asked["messages"][0]["content"], "Bob: @ada_bot hi");
     assert!(asked["system"].as_str().unwrap().contains("Several people"));

@@ -5,7 +5,7 @@ use reef_assistant::model::{ModelError, Reset, read_answer};
 use reef_assistant::{HttpResponse, Provider, RESPONSE_HEADERS, Settings, TurnOutcome, run_turn};
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, respond, says, settings};
+use crate::fake::{FakeHost, respond, settings, text_update};
 
 /// Monday, 23 November 2026, 00:00 UTC, the time at which the fake host's clock starts.
 const NOW_S: i64 = 1_795_392_000;
@@ -19,19 +19,19 @@ fn read(provider: Provider, headers: &[(&'static str, &str)], body: &Value) -> M
     read_answer(provider, &limited(headers, body), NOW_S * 1000).unwrap_err()
 }
 
-fn back_in(seconds: u64) -> Option<Reset> {
+fn reset_in(seconds: u64) -> Option<Reset> {
     Some(Reset { in_s: seconds, at_unix_s: NOW_S + i64::try_from(seconds).unwrap() })
 }
 
-fn soon(seconds: u64) -> ModelError {
+fn rate_limited(seconds: u64) -> ModelError {
     ModelError::RateLimited { retry_after_s: Some(seconds) }
 }
 
-fn later(seconds: u64) -> ModelError {
-    ModelError::LimitReached { is_daily: false, reset: back_in(seconds) }
+fn usage_limited(seconds: u64) -> ModelError {
+    ModelError::LimitReached { is_daily: false, reset: reset_in(seconds) }
 }
 
-fn for_the_day(reset: Option<Reset>) -> ModelError {
+fn daily_limited(reset: Option<Reset>) -> ModelError {
     ModelError::LimitReached { is_daily: true, reset }
 }
 
@@ -44,13 +44,13 @@ fn free_models_per_day(reset_ms: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn daily_limit_is_told_with_its_end_and_not_tried_again() {
+async fn daily_limit_is_not_retried() {
     let five_hours = format!("{}000", NOW_S + 5 * 3600);
     for status in [429, 200] {
         let host = FakeHost::new().model_answers([respond(status, free_models_per_day(&five_hours))]);
         let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
-        let outcome = run_turn(&host, &openrouter, &says(1, "hi")).await.unwrap();
-        assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(for_the_day(back_in(5 * 3600))) });
+        let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
+        assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(daily_limited(reset_in(5 * 3600))) });
         assert_eq!(host.calls("model").len(), 1);
         let words = "I've reached my daily limit. Please try again in about 5 hours (Monday at 05:00 UTC).";
         assert_eq!(host.sent(), [words]);
@@ -58,7 +58,7 @@ async fn daily_limit_is_told_with_its_end_and_not_tried_again() {
 }
 
 #[test]
-fn daily_limit_without_a_time_invents_none() {
+fn daily_limit_without_reset_names_none() {
     let openrouter = Provider::OpenRouter;
     for body in [
         free_models_per_day("1741305600000"),
@@ -68,33 +68,33 @@ fn daily_limit_without_a_time_invents_none() {
         json!({"error": {"message": "Rate limit exceeded", "code": 429, "metadata": {"limit_source": "openrouter_free_tier_daily"}}}),
     ] {
         let error = read(openrouter, &[], &body);
-        assert_eq!(error, for_the_day(None), "{body}");
-        let words = error.told(None);
+        assert_eq!(error, daily_limited(None), "{body}");
+        let words = error.reply_text(None);
         assert!(
             words.contains("daily limit") && !words.contains("minute") && !words.contains(char::is_numeric),
             "{words}"
         );
     }
     // A wait of a few seconds does not say when a daily limit resets.
-    assert_eq!(read(openrouter, &[("retry-after", "5")], &free_models_per_day("x")), for_the_day(None));
+    assert_eq!(read(openrouter, &[("retry-after", "5")], &free_models_per_day("x")), daily_limited(None));
     let reset = (NOW_S + 7_200).to_string();
     assert_eq!(
         read(openrouter, &[("retry-after", "5"), ("x-ratelimit-reset", &reset)], &free_models_per_day("x")),
-        for_the_day(back_in(7_200))
+        daily_limited(reset_in(7_200))
     );
 }
 
 #[test]
-fn retry_after_is_read_in_every_form() {
+fn retry_after_is_parsed_in_every_format() {
     let body = json!({"error": {"type": "rate_limit_error", "message": "slow down"}});
     for (headers, expected) in [
-        (vec![("retry-after", "40")], soon(40)),
-        (vec![("retry-after", " 40.2 ")], soon(41)),
-        (vec![("retry-after", "3600")], soon(3_600)),
-        (vec![("retry-after", "18000")], later(18_000)),
-        (vec![("retry-after", "Mon, 23 Nov 2026 05:00:00 GMT")], later(18_000)),
-        (vec![("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], soon(30)),
-        (vec![("retry-after-ms", "1500"), ("retry-after", "9")], soon(2)),
+        (vec![("retry-after", "40")], rate_limited(40)),
+        (vec![("retry-after", " 40.2 ")], rate_limited(41)),
+        (vec![("retry-after", "3600")], rate_limited(3_600)),
+        (vec![("retry-after", "18000")], usage_limited(18_000)),
+        (vec![("retry-after", "Mon, 23 Nov 2026 05:00:00 GMT")], usage_limited(18_000)),
+        (vec![("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], rate_limited(30)),
+        (vec![("retry-after-ms", "1500"), ("retry-after", "9")], rate_limited(2)),
         (vec![("retry-after", "0")], UNKNOWN),
         (vec![("retry-after", "-5")], UNKNOWN),
         (vec![("retry-after", "Sun, 22 Nov 2026 00:00:00 GMT")], UNKNOWN),
@@ -104,29 +104,29 @@ fn retry_after_is_read_in_every_form() {
         (vec![("retry-after", "NaN")], UNKNOWN),
         (vec![("retry-after", "soon")], UNKNOWN),
         (vec![("retry-after", "")], UNKNOWN),
-        (vec![("retry-after", "0"), ("x-ratelimit-reset", "50")], soon(50)),
+        (vec![("retry-after", "0"), ("x-ratelimit-reset", "50")], rate_limited(50)),
         (vec![], UNKNOWN),
     ] {
         assert_eq!(read(Provider::Anthropic, &headers, &body), expected, "{headers:?}");
     }
     let mut response = limited(&[], &body);
     response.retry_after_s = Some(40);
-    assert_eq!(read_answer(Provider::OpenAi, &response, NOW_S * 1000), Err(soon(40)));
+    assert_eq!(read_answer(Provider::OpenAi, &response, NOW_S * 1000), Err(rate_limited(40)));
 }
 
 #[test]
-fn reset_headers_are_read_in_every_form() {
+fn reset_headers_are_parsed_in_every_format() {
     let body = json!({"error": {"message": "m", "type": "requests", "code": "rate_limit_exceeded"}});
     let (in_s, in_ms) = ((NOW_S + 90).to_string(), format!("{}", (NOW_S + 90) * 1000));
     for (headers, expected) in [
-        (vec![("x-ratelimit-reset", in_s.as_str())], soon(90)),
-        (vec![("x-ratelimit-reset", in_ms.as_str())], soon(90)),
-        (vec![("x-ratelimit-reset", "90")], soon(90)),
-        (vec![("x-ratelimit-reset-requests", "6m0s")], soon(360)),
-        (vec![("x-ratelimit-reset-requests", "1d2h")], later(26 * 3600)),
-        (vec![("x-ratelimit-reset-requests", "120ms")], soon(1)),
-        (vec![("x-ratelimit-reset-requests", "1m6.5s")], soon(67)),
-        (vec![("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")], soon(360)),
+        (vec![("x-ratelimit-reset", in_s.as_str())], rate_limited(90)),
+        (vec![("x-ratelimit-reset", in_ms.as_str())], rate_limited(90)),
+        (vec![("x-ratelimit-reset", "90")], rate_limited(90)),
+        (vec![("x-ratelimit-reset-requests", "6m0s")], rate_limited(360)),
+        (vec![("x-ratelimit-reset-requests", "1d2h")], usage_limited(26 * 3600)),
+        (vec![("x-ratelimit-reset-requests", "120ms")], rate_limited(1)),
+        (vec![("x-ratelimit-reset-requests", "1m6.5s")], rate_limited(67)),
+        (vec![("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")], rate_limited(360)),
         // A limit with something remaining is not the one that was reached.
         (
             vec![
@@ -135,7 +135,7 @@ fn reset_headers_are_read_in_every_form() {
                 ("x-ratelimit-remaining-tokens", "5000"),
                 ("x-ratelimit-reset-tokens", "6m0s"),
             ],
-            soon(8),
+            rate_limited(8),
         ),
         (
             vec![
@@ -144,23 +144,26 @@ fn reset_headers_are_read_in_every_form() {
                 ("anthropic-ratelimit-tokens-remaining", "0"),
                 ("anthropic-ratelimit-tokens-reset", "2026-11-23T03:00:00Z"),
             ],
-            later(3 * 3600),
+            usage_limited(3 * 3600),
         ),
-        (vec![("anthropic-ratelimit-requests-reset", "2026-11-23T04:30:00+01:00")], later(12_600)),
+        (vec![("anthropic-ratelimit-requests-reset", "2026-11-23T04:30:00+01:00")], usage_limited(12_600)),
         (vec![("x-ratelimit-reset-tokens", "0"), ("x-ratelimit-remaining-tokens", "-1")], UNKNOWN),
         (vec![("x-ratelimit-reset-requests", "6 minutes")], UNKNOWN),
         (vec![("x-ratelimit-reset-requests", "6m0")], UNKNOWN),
         (vec![("x-ratelimit-reset-requests", "999999999999d")], UNKNOWN),
         (vec![("anthropic-ratelimit-requests-reset", "2020-01-01T00:00:00Z")], UNKNOWN),
         // `retry-after` takes precedence over the time when the whole limit is available again.
-        (vec![("retry-after", "7"), ("anthropic-ratelimit-requests-reset", "2026-11-23T03:00:00Z")], soon(7)),
+        (
+            vec![("retry-after", "7"), ("anthropic-ratelimit-requests-reset", "2026-11-23T03:00:00Z")],
+            rate_limited(7),
+        ),
     ] {
         assert_eq!(read(Provider::OpenAi, &headers, &body), expected, "{headers:?}");
     }
 }
 
 #[test]
-fn openai_says_it_in_words() {
+fn openai_wait_is_parsed_from_message() {
     let error = |message: &str| json!({"error": {"message": message, "type": "requests", "code": "rate_limit_exceeded"}});
     let text = |unit: &str, wait: &str| {
         format!(
@@ -168,20 +171,20 @@ fn openai_says_it_in_words() {
         )
     };
     for (message, expected) in [
-        (text("tokens per min (TPM)", "41.724s"), soon(42)),
-        (text("tokens per min (TPM)", "6ms"), soon(1)),
-        (text("requests per day (RPD)", "7m12s"), for_the_day(back_in(432))),
-        (text("requests per day (RPD)", "13h4m0.5s"), for_the_day(back_in(13 * 3600 + 241))),
+        (text("tokens per min (TPM)", "41.724s"), rate_limited(42)),
+        (text("tokens per min (TPM)", "6ms"), rate_limited(1)),
+        (text("requests per day (RPD)", "7m12s"), daily_limited(reset_in(432))),
+        (text("requests per day (RPD)", "13h4m0.5s"), daily_limited(reset_in(13 * 3600 + 241))),
         // The daily limit is so high that the next request is allowed within the minute.
-        (text("requests per day (RPD)", "8.64s"), soon(9)),
-        (text("tokens per day (TPD)", "a while"), for_the_day(None)),
+        (text("requests per day (RPD)", "8.64s"), rate_limited(9)),
+        (text("tokens per day (TPD)", "a while"), daily_limited(None)),
     ] {
         assert_eq!(read(Provider::OpenAi, &[], &error(&message)), expected, "{message}");
     }
 }
 
 #[test]
-fn google_daily_quota_is_told_from_the_minutes() {
+fn google_daily_quota_differs_from_minute_quota() {
     let error = |quota: &str, delay: &str| {
         json!({"error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details.",
             "status": "RESOURCE_EXHAUSTED", "details": [
@@ -194,19 +197,19 @@ fn google_daily_quota_is_told_from_the_minutes() {
         "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
     );
     for (quota, delay, expected) in [
-        (minute, "39.4s", soon(40)),
-        (minute, "36000s", later(36_000)),
+        (minute, "39.4s", rate_limited(40)),
+        (minute, "36000s", usage_limited(36_000)),
         // Google names the next minute although the daily quota is used up.
-        (day, "39s", for_the_day(None)),
-        (day, "36000s", for_the_day(back_in(36_000))),
-        (day, "x", for_the_day(None)),
+        (day, "39s", daily_limited(None)),
+        (day, "36000s", daily_limited(reset_in(36_000))),
+        (day, "x", daily_limited(None)),
     ] {
         assert_eq!(read(Provider::Google, &[], &error(quota, delay)), expected, "{quota} {delay}");
     }
 }
 
 #[test]
-fn anthropic_usage_limit_ends_on_its_day() {
+fn anthropic_usage_limit_has_reset_date() {
     let body = |until: &str| {
         json!({"type": "error", "error": {"type": "invalid_request_error",
         "message": format!("You have reached your specified API usage limits. You will regain access on {until}.")}})
@@ -215,9 +218,9 @@ fn anthropic_usage_limit_ends_on_its_day() {
         let response = HttpResponse { status: 400, ..limited(&[], &body(until)) };
         read_answer(Provider::Anthropic, &response, NOW_S * 1000).unwrap_err()
     };
-    assert_eq!(read("2026-12-01 at 00:00 UTC"), later(8 * 86_400));
+    assert_eq!(read("2026-12-01 at 00:00 UTC"), usage_limited(8 * 86_400));
     assert_eq!(read("some day"), ModelError::LimitReached { is_daily: false, reset: None });
-    let words = read("2026-12-01 at 00:00 UTC").told(None);
+    let words = read("2026-12-01 at 00:00 UTC").reply_text(None);
     assert_eq!(
         words,
         "I'm temporarily unavailable. Please try again in about 8 days (December 1 at 00:00 UTC)."
@@ -225,35 +228,35 @@ fn anthropic_usage_limit_ends_on_its_day() {
 }
 
 #[test]
-fn waits_are_told_as_people_say_them() {
+fn waits_are_formatted_for_people() {
     for (error, words) in [
-        (soon(1), "Please try again in 1 second."),
-        (soon(40), "Please try again in 40 seconds."),
-        (soon(119), "Please try again in 119 seconds."),
-        (soon(120), "Please try again in about 2 minutes."),
-        (soon(121), "Please try again in about 3 minutes."),
-        (soon(7_199), "Please try again in about 120 minutes."),
+        (rate_limited(1), "Please try again in 1 second."),
+        (rate_limited(40), "Please try again in 40 seconds."),
+        (rate_limited(119), "Please try again in 119 seconds."),
+        (rate_limited(120), "Please try again in about 2 minutes."),
+        (rate_limited(121), "Please try again in about 3 minutes."),
+        (rate_limited(7_199), "Please try again in about 120 minutes."),
         (UNKNOWN, "Please try again in a minute."),
-        (later(7_201), "Please try again in about 2 hours (Monday at 02:01 UTC)."),
-        (later(86_400), "Please try again in about 24 hours (Tuesday at 00:00 UTC)."),
-        (later(3 * 86_400 + 3_599), "Please try again in about 3 days (Thursday at 01:00 UTC)."),
-        (later(7 * 86_400), "Please try again in about 7 days (November 30 at 00:00 UTC)."),
-        (for_the_day(back_in(90)), "Please try again in 90 seconds."),
-        (for_the_day(back_in(600)), "Please try again in about 10 minutes."),
+        (usage_limited(7_201), "Please try again in about 2 hours (Monday at 02:01 UTC)."),
+        (usage_limited(86_400), "Please try again in about 24 hours (Tuesday at 00:00 UTC)."),
+        (usage_limited(3 * 86_400 + 3_599), "Please try again in about 3 days (Thursday at 01:00 UTC)."),
+        (usage_limited(7 * 86_400), "Please try again in about 7 days (November 30 at 00:00 UTC)."),
+        (daily_limited(reset_in(90)), "Please try again in 90 seconds."),
+        (daily_limited(reset_in(600)), "Please try again in about 10 minutes."),
     ] {
-        let reply = error.told(None);
+        let reply = error.reply_text(None);
         assert!(reply.ends_with(words), "{reply}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_wait_is_not_sat_out() {
+async fn long_wait_is_not_waited_out() {
     let mut response = respond(429, json!({"error": {"type": "rate_limit_error", "message": "slow down"}}));
     response = response.retry_after_s(18_000);
     let host = FakeHost::new().model_answers([response]);
     assert_eq!(
-        host.turn(&says(1, "hi")).await.unwrap(),
-        TurnOutcome::Answered { model_error: Some(later(18_000)) }
+        host.turn(&text_update(1, "hi")).await.unwrap(),
+        TurnOutcome::Answered { model_error: Some(usage_limited(18_000)) }
     );
     assert_eq!(host.calls("model").len(), 1);
 }
@@ -261,7 +264,7 @@ async fn long_wait_is_not_sat_out() {
 proptest! {
     /// For any headers and texts, a wait is positive and at most a month, and there is a reply for it.
     #[test]
-    fn any_header_gives_a_sensible_wait_or_none(
+    fn any_header_gives_plausible_wait_or_none(
         values in prop::collection::vec((prop::sample::select(&RESPONSE_HEADERS[..]), "[-+0-9a-zA-Z:. ,]{0,30}"), 0..6),
         message in "(try again in |per day )?[-0-9.a-z ]{0,30}",
         now_ms in any::<i64>(),
@@ -275,6 +278,6 @@ proptest! {
             error => panic!("{error:?}"),
         };
         prop_assert!(seconds.is_none_or(|seconds| (1..=31 * 86_400).contains(&seconds)));
-        prop_assert!(error.told(None).ends_with('.'));
+        prop_assert!(error.reply_text(None).ends_with('.'));
     }
 }

@@ -17,6 +17,6 @@ mod groups;
 mod limits;
 mod model;
 mod people;
-mod refusals;
+mod rejections;
 mod telegram;
 mod turn;

@@ -1,6 +1,6 @@
 //! The requests to each provider, and how its responses are read.
 
-use reef_assistant::model::{Answer, Budget, ModelError, chat_request, read_answer};
+use reef_assistant::model::{Answer, ModelError, TokenBudget, chat_request, read_answer};
 use reef_assistant::{HttpRequest, HttpResponse, Method, Provider, Settings, Turn};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
         ..fake::settings()
     };
     let turns = [Turn::user("q1"), Turn::assistant("a1"), Turn::user("q2")];
-    let request = chat_request(&settings, "be kind", &turns, Budget::default());
+    let request = chat_request(&settings, "be kind", &turns, TokenBudget::default());
     assert_eq!(request.method, Method::Post);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
@@ -27,11 +27,11 @@ fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelEr
 }
 
 fn said(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
-    Ok(Answer { text: text.into(), is_cut })
+    Ok(Answer { text: text.into(), is_truncated: is_cut })
 }
 
 #[test]
-fn anthropic_is_asked_by_its_rules() {
+fn anthropic_request_has_its_format() {
     let (request, body) = asked(Provider::Anthropic, "claude-opus-5");
     assert_eq!(request.url, "https://api.anthropic.com/v1/messages");
     assert!(request.headers.contains(&("x-api-key", "k3y".into())));
@@ -42,7 +42,7 @@ fn anthropic_is_asked_by_its_rules() {
 }
 
 #[test]
-fn openai_and_openrouter_are_asked_by_theirs() {
+fn openai_and_openrouter_requests_have_their_format() {
     let messages = json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "q1"},
         {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}]);
     let (request, body) = asked(Provider::OpenAi, "gpt-5.5");
@@ -57,7 +57,7 @@ fn openai_and_openrouter_are_asked_by_theirs() {
 }
 
 #[test]
-fn google_is_asked_by_its_own() {
+fn google_request_has_its_format() {
     let (request, body) = asked(Provider::Google, "models/gemini-3.5-flash");
     let path = "/v1beta/models/gemini-3.5-flash:generateContent";
     assert_eq!(request.url, format!("https://generativelanguage.googleapis.com{path}"));
@@ -74,7 +74,7 @@ fn google_is_asked_by_its_own() {
 }
 
 #[test]
-fn answers_are_read() {
+fn answers_are_parsed() {
     let anthropic = json!({"id": "msg_1", "type": "message", "role": "assistant", "usage": {"output_tokens": 3},
         "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": " hi "}],
         "stop_reason": "end_turn"});
@@ -85,30 +85,30 @@ fn answers_are_read() {
         assert_eq!(read(provider, 200, &choice(message.clone(), "stop")), said("hi", false));
         assert_eq!(read(provider, 200, &choice(message, "length")), said("hi", true));
         let refusal = json!({"role": "assistant", "content": null, "refusal": "I cannot"});
-        assert_eq!(read(provider, 200, &choice(refusal, "stop")), Err(ModelError::Refused));
+        assert_eq!(read(provider, 200, &choice(refusal, "stop")), Err(ModelError::Declined));
         let empty = json!({"role": "assistant", "content": ""});
-        assert_eq!(read(provider, 200, &choice(empty.clone(), "length")), Err(ModelError::SpentThinking));
-        assert_eq!(read(provider, 200, &choice(empty, "content_filter")), Err(ModelError::Refused));
+        assert_eq!(read(provider, 200, &choice(empty.clone(), "length")), Err(ModelError::ThinkingOnly));
+        assert_eq!(read(provider, 200, &choice(empty, "content_filter")), Err(ModelError::Declined));
         assert_eq!(read(provider, 200, &json!({"choices": []})), Err(ModelError::Unavailable));
     }
     let google = |parts: Value, finish: &str| json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish}]});
     let parts = json!([{"text": "hm", "thought": true}, {"text": "hi"}]);
     assert_eq!(read(Provider::Google, 200, &google(parts.clone(), "STOP")), said("hi", false));
     assert_eq!(read(Provider::Google, 200, &google(parts, "MAX_TOKENS")), said("hi", true));
-    assert_eq!(read(Provider::Google, 200, &google(json!([]), "SAFETY")), Err(ModelError::Refused));
+    assert_eq!(read(Provider::Google, 200, &google(json!([]), "SAFETY")), Err(ModelError::Declined));
     let blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}});
-    assert_eq!(read(Provider::Google, 200, &blocked), Err(ModelError::Refused));
+    assert_eq!(read(Provider::Google, 200, &blocked), Err(ModelError::Declined));
 }
 
 #[test]
-fn an_endless_answer_is_cut() {
+fn endless_answer_is_truncated() {
     let body = json!({"content": [{"type": "text", "text": "é".repeat(100_000)}], "stop_reason": "end_turn"});
     let answer = read(Provider::Anthropic, 200, &body).unwrap();
-    assert_eq!((answer.text.chars().count(), answer.is_cut), (60_000, true));
+    assert_eq!((answer.text.chars().count(), answer.is_truncated), (60_000, true));
 }
 
 #[test]
-fn openai_errors_are_told_apart() {
+fn openai_errors_are_classified() {
     let error = |code: Value, kind: &str| json!({"error": {"message": "m", "type": kind, "param": null, "code": code}});
     for (status, body, reason) in [
         (401, error(json!("invalid_api_key"), "invalid_request_error"), ModelError::KeyRejected),
@@ -121,7 +121,7 @@ fn openai_errors_are_told_apart() {
             ModelError::RateLimited { retry_after_s: None },
         ),
         (400, error(json!("context_length_exceeded"), "invalid_request_error"), ModelError::ContextTooLong),
-        (400, error(Value::Null, "invalid_request_error"), ModelError::Invalid),
+        (400, error(Value::Null, "invalid_request_error"), ModelError::UnexpectedResponse),
         (500, error(Value::Null, "server_error"), ModelError::Unavailable),
         (503, error(Value::Null, "server_error"), ModelError::Overloaded),
     ] {
@@ -130,13 +130,13 @@ fn openai_errors_are_told_apart() {
 }
 
 #[test]
-fn openrouter_errors_are_told_apart_also_within_a_success() {
+fn openrouter_errors_are_classified() {
     let error =
         |code: u16, metadata: Value| json!({"error": {"code": code, "message": "m", "metadata": metadata}});
     for (code, metadata, reason) in [
         (401, json!({"error_type": "authentication"}), ModelError::KeyRejected),
         (402, json!({"error_type": "payment_required"}), ModelError::OutOfCredit),
-        (403, json!({"reasons": ["violence"]}), ModelError::Refused),
+        (403, json!({"reasons": ["violence"]}), ModelError::Declined),
         (403, json!({"error_type": "permission_denied"}), ModelError::KeyRejected),
         (404, Value::Null, ModelError::ModelNotFound),
         (400, json!({"error_type": "context_length_exceeded"}), ModelError::ContextTooLong),
@@ -158,13 +158,13 @@ fn openrouter_errors_are_told_apart_also_within_a_success() {
 }
 
 #[test]
-fn google_errors_are_told_apart() {
+fn google_errors_are_classified() {
     let error = |code: u16, status: &str, details: Value| json!({"error": {"code": code, "message": "m", "status": status, "details": details}});
     let bad_key = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]);
     let wait = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3.2s"}]);
     for (code, status, details, reason) in [
         (400, "INVALID_ARGUMENT", bad_key, ModelError::KeyRejected),
-        (400, "INVALID_ARGUMENT", Value::Null, ModelError::Invalid),
+        (400, "INVALID_ARGUMENT", Value::Null, ModelError::UnexpectedResponse),
         (403, "PERMISSION_DENIED", Value::Null, ModelError::KeyRejected),
         (404, "NOT_FOUND", Value::Null, ModelError::ModelNotFound),
         (429, "RESOURCE_EXHAUSTED", wait, ModelError::RateLimited { retry_after_s: Some(4) }),

@@ -1,7 +1,7 @@
 //! The requests to the Bot API follow its documentation.
 
-use reef_assistant::telegram::{Bot, BotUser, Update, WebhookInfo, read_reply};
-use reef_assistant::{HttpRequest, HttpResponse, MENU, Method};
+use reef_assistant::telegram::{Bot, BotUser, Update, WebhookInfo, read_response};
+use reef_assistant::{COMMANDS, HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
 fn body(request: &HttpRequest) -> Value {
@@ -14,7 +14,7 @@ fn ok(result: &Value) -> HttpResponse {
 }
 
 #[test]
-fn requests_are_as_documented() {
+fn requests_follow_documentation() {
     let bot = Bot::new("https://api.telegram.org", "1:x");
     let webhook = bot.set_webhook("https://reef.test/w", "s3cret");
     assert_eq!(webhook.method, Method::Post);
@@ -32,19 +32,19 @@ fn requests_are_as_documented() {
     );
     assert!(poll.timeout_ms > 50_000, "it outlasts the long poll");
     assert!(body(&bot.get_updates(None, 0)).get("offset").is_none());
-    assert_eq!(body(&bot.set_my_commands(&MENU))["commands"][2]["command"], "reset");
+    assert_eq!(body(&bot.set_my_commands(&COMMANDS))["commands"][2]["command"], "reset");
     assert!(bot.get_me().url.ends_with("/getMe") && bot.get_webhook_info().url.ends_with("/getWebhookInfo"));
     assert!(!format!("{bot:?}").contains("1:x"));
 }
 
 #[test]
-fn answers_are_read() {
+fn responses_are_parsed() {
     let me =
         json!({"id": 1, "is_bot": true, "first_name": "Ada", "username": "ada_bot", "can_join_groups": true});
-    assert_eq!(read_reply::<BotUser>(&ok(&me)).unwrap().username, "ada_bot");
+    assert_eq!(read_response::<BotUser>(&ok(&me)).unwrap().username, "ada_bot");
     let info = json!({"url": "", "has_custom_certificate": false, "pending_update_count": 2});
-    assert_eq!(read_reply::<WebhookInfo>(&ok(&info)).unwrap().pending_update_count, 2);
+    assert_eq!(read_response::<WebhookInfo>(&ok(&info)).unwrap().pending_update_count, 2);
     let updates = json!([{"update_id": 1, "message": {"odd": 1}}, {"update_id": 2, "new_kind": {}}]);
-    let updates = read_reply::<Vec<Update>>(&ok(&updates)).unwrap();
+    let updates = read_response::<Vec<Update>>(&ok(&updates)).unwrap();
     assert_eq!(updates.iter().map(|update| update.update_id).collect::<Vec<_>>(), [1, 2]);
 }

@@ -4,15 +4,15 @@ use reef_assistant::telegram::{TelegramError, Update};
 use reef_assistant::{HttpError, Turn, TurnError, TurnOutcome, run_turn};
 use serde_json::json;
 
-use crate::fake::{FakeHost, answer, fail, message, respond, says, settings};
+use crate::fake::{FakeHost, answer, fail, message_update, respond, settings, text_update};
 
 const ANSWERED: Result<TurnOutcome, TurnError> = Ok(TurnOutcome::Answered { model_error: None });
 
 #[tokio::test(start_paused = true)]
-async fn a_question_is_answered_and_remembered() {
+async fn question_is_answered_and_remembered() {
     let host = FakeHost::new().model_answers([answer("Hello **Bob**, 1 < 2."), answer("Bob.")]);
-    assert_eq!(host.turn(&says(1, "I am Bob.")).await, ANSWERED);
-    assert_eq!(host.turn(&says(2, "Who am I?")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "I am Bob.")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(2, "Who am I?")).await, ANSWERED);
 
     let sent = host.calls("sendMessage");
     assert_eq!(sent[0].body["text"], "Hello <b>Bob</b>, 1 &lt; 2.");
@@ -32,9 +32,9 @@ async fn a_question_is_answered_and_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_typing_sign_shows_at_once_and_every_four_seconds() {
+async fn typing_indicator_is_renewed_every_four_seconds() {
     let host = FakeHost::new().model_answers([answer("done").after_s(9)]);
-    assert_eq!(host.turn(&says(1, "think")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "think")).await, ANSWERED);
     let signs = host.calls("sendChatAction");
     let at: Vec<_> = signs.iter().map(|call| call.at.as_secs()).collect();
     assert_eq!(at, [0, 4, 8]);
@@ -43,23 +43,23 @@ async fn the_typing_sign_shows_at_once_and_every_four_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_typing_sign_does_not_delay_the_answer() {
+async fn slow_typing_indicator_does_not_delay_answer() {
     for model_takes_s in [0, 1, 3, 8] {
         let slow = answer("done").after_s(model_takes_s);
         let host = FakeHost::new().typing_takes_s(7).model_answers([slow]);
-        assert_eq!(host.turn(&says(1, "think")).await, ANSWERED);
+        assert_eq!(host.turn(&text_update(1, "think")).await, ANSWERED);
         assert_eq!(host.calls("model")[0].at.as_secs(), 0);
         assert_eq!(host.calls("sendMessage")[0].at.as_secs(), model_takes_s);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_are_answered_without_the_model() {
+async fn command_does_not_ask_model() {
     let host = FakeHost::new();
     for (id, text) in
         ["/start", "/help", "/HELP@Ada_Bot please", "/start payload", "/unknown"].iter().enumerate()
     {
-        assert_eq!(host.turn(&says(id as i64, text)).await, ANSWERED, "{text}");
+        assert_eq!(host.turn(&text_update(id as i64, text)).await, ANSWERED, "{text}");
     }
     let sent = host.sent();
     assert!(sent[0].contains("I'm Ada"), "{sent:?}");
@@ -71,71 +71,76 @@ async fn commands_are_answered_without_the_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reset_forgets_this_chat_alone() {
+async fn reset_deletes_only_its_conversation() {
     let host = FakeHost::new();
-    let elsewhere = message(1, json!({"text": "hi", "chat": {"id": 8, "type": "private"}}));
-    for update in [&elsewhere, &says(2, "my name is Bob"), &says(3, "/reset"), &says(4, "who am I?")] {
+    let elsewhere = message_update(1, json!({"text": "hi", "chat": {"id": 8, "type": "private"}}));
+    for update in [
+        &elsewhere,
+        &text_update(2, "my name is Bob"),
+        &text_update(3, "/reset"),
+        &text_update(4, "who am I?"),
+    ] {
         assert_eq!(host.turn(update).await, ANSWERED);
     }
     let messages = &host.calls("model")[2].body["messages"];
     assert_eq!(*messages, json!([{"role": "user", "content": "who am I?"}]));
-    assert_eq!(host.remembered(8).len(), 2);
+    assert_eq!(host.conversation(8).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_answer_comes_in_order_in_several_messages() {
+async fn long_answer_is_sent_in_order() {
     let text = (0..900).map(|n| format!("sentence {n}.")).collect::<Vec<_>>().join("\n\n");
     let host = FakeHost::new().model_answers([answer(&text)]);
-    assert_eq!(host.turn(&says(1, "long")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "long")).await, ANSWERED);
     let sent = host.sent();
     assert!(sent.len() > 1 && sent.iter().all(|part| part.encode_utf16().count() <= 4096));
     assert_eq!(sent.join("\n\n"), text);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_answer_says_so() {
+async fn truncated_answer_says_so() {
     let cut = json!({"content": [{"type": "text", "text": "Once upon"}], "stop_reason": "max_tokens"});
     let host = FakeHost::new().model_answers([respond(200, cut)]);
-    assert_eq!(host.turn(&says(1, "tell me a story")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "tell me a story")).await, ANSWERED);
     assert!(host.sent()[0].contains("This answer is incomplete"));
     assert_eq!(
-        host.remembered(7)[1],
+        host.conversation(7)[1],
         Turn::assistant("Once upon"),
         "the note is not part of the conversation"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn formatting_that_telegram_refuses_is_sent_again_as_plain_text() {
+async fn rejected_formatting_is_resent_as_plain_text() {
     let refused = respond(
         400,
         json!({"ok": false, "error_code": 400, "description": "Bad Request: can't parse entities: x"}),
     );
     let host = FakeHost::new().model_answers([answer("**a** <b>")]).telegram_answers([refused]);
-    assert_eq!(host.turn(&says(1, "hi")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
     assert_eq!(host.sent(), ["<b>a</b> &lt;b&gt;", "**a** <b>"]);
     assert!(host.calls("sendMessage")[1].body.get("parse_mode").is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_text_gets_a_kind_line_and_notices_get_none() {
+async fn attachment_is_answered_and_service_message_ignored() {
     let host = FakeHost::new();
     for kind in ["photo", "voice", "sticker", "document"] {
-        assert_eq!(host.turn(&message(1, json!({kind: {}}))).await, ANSWERED);
+        assert_eq!(host.turn(&message_update(1, json!({kind: {}}))).await, ANSWERED);
     }
     assert!(host.sent()[0].contains("only read text"));
     let ignored = Ok(TurnOutcome::Ignored);
-    assert_eq!(host.turn(&message(9, json!({"pinned_message": {}}))).await, ignored);
+    assert_eq!(host.turn(&message_update(9, json!({"pinned_message": {}}))).await, ignored);
     let bot = json!({"text": "hi", "from": {"id": 9, "is_bot": true, "first_name": "Eve"}});
-    assert_eq!(host.turn(&message(10, bot)).await, ignored);
+    assert_eq!(host.turn(&message_update(10, bot)).await, ignored);
     let channel = json!({"text": "hi", "chat": {"id": -1, "type": "channel"}});
-    assert_eq!(host.turn(&message(11, channel)).await, ignored);
+    assert_eq!(host.turn(&message_update(11, channel)).await, ignored);
     assert_eq!(host.turn(&Update { update_id: 12, message: None }).await, ignored);
     assert!(host.calls("model").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn flood_wait_ends_the_turn_at_once_and_the_next_run_goes_on() {
+async fn flood_wait_ends_turn_and_next_run_continues() {
     let flood = |seconds: u64| {
         let parameters = json!({"retry_after": seconds});
         respond(
@@ -145,7 +150,7 @@ async fn flood_wait_ends_the_turn_at_once_and_the_next_run_goes_on() {
     };
     for seconds in [1, 20, 600, 90_000] {
         let host = FakeHost::new().telegram_answers([flood(seconds)]);
-        let error = host.turn(&says(1, "hi")).await.unwrap_err();
+        let error = host.turn(&text_update(1, "hi")).await.unwrap_err();
         assert!(error.is_retryable());
         assert_eq!(error.retry_after_s(), Some(seconds));
         assert_eq!(
@@ -153,39 +158,42 @@ async fn flood_wait_ends_the_turn_at_once_and_the_next_run_goes_on() {
             0,
             "a turn that waits would hold up other chats"
         );
-        assert_eq!(host.turn(&says(1, "hi")).await, ANSWERED, "the host runs it again");
+        assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED, "the host runs it again");
         assert_eq!(host.calls("model").len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn telegram_failure_ends_the_turn_at_once_and_the_next_run_goes_on() {
+async fn telegram_failure_ends_turn_and_next_run_continues() {
     let host = FakeHost::new().telegram_answers([fail(HttpError::Timeout), respond(502, json!("proxy"))]);
-    assert_eq!(host.turn(&says(1, "/help")).await, Err(TurnError::Http(HttpError::Timeout)));
-    assert_eq!(host.turn(&says(1, "/help")).await, Err(TurnError::Telegram(TelegramError::Server(502))));
+    assert_eq!(host.turn(&text_update(1, "/help")).await, Err(TurnError::Http(HttpError::Timeout)));
+    assert_eq!(
+        host.turn(&text_update(1, "/help")).await,
+        Err(TurnError::Telegram(TelegramError::Server(502)))
+    );
     assert_eq!(host.calls("sendMessage").len(), 2);
-    assert_eq!(host.turn(&says(1, "/help")).await, ANSWERED);
+    assert_eq!(host.turn(&text_update(1, "/help")).await, ANSWERED);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blocked_bot_ends_quietly_and_a_revoked_token_is_told_to_the_host() {
+async fn blocked_bot_is_undeliverable_and_revoked_token_is_error() {
     let refusal = |code: u16| respond(code, json!({"ok": false, "error_code": code, "description": "no"}));
     let host = FakeHost::new().telegram_answers([refusal(403)]);
     let blocked = Ok(TurnOutcome::Undeliverable(TelegramError::Blocked));
-    assert_eq!(host.turn(&says(1, "hi")).await, blocked);
+    assert_eq!(host.turn(&text_update(1, "hi")).await, blocked);
     assert_eq!(host.calls("sendMessage").len(), 1);
 
     let host = FakeHost::new().telegram_answers([refusal(401)]);
-    let error = host.turn(&says(1, "hi")).await.unwrap_err();
+    let error = host.turn(&text_update(1, "hi")).await.unwrap_err();
     assert_eq!(error, TurnError::Telegram(TelegramError::Unauthorized));
     assert!(!error.is_retryable());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_native_turn_can_move_between_threads() {
+async fn native_turn_is_send() {
     let turn = tokio::spawn(async {
         let host = FakeHost::new();
-        run_turn(&host, &settings(), &says(1, "hi")).await
+        run_turn(&host, &settings(), &text_update(1, "hi")).await
     });
     assert_eq!(turn.await.unwrap(), ANSWERED);
 }

@@ -1,9 +1,9 @@
 //! Samples for a POSIX shell with curl.
 
 use super::Request;
-use crate::reference::pretty;
+use crate::reference::pretty_json;
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &Request) -> String {
     let method = if request.method == "GET" { String::new() } else { format!("-X {} ", request.method) };
     let mut lines = vec![
         format!("curl {method}{}", quoted(&request.url)),
@@ -11,7 +11,7 @@ pub(super) fn write(request: &Request) -> String {
     ];
     if let Some(body) = &request.body {
         lines.push("  -H \"Content-Type: application/json\"".to_owned());
-        lines.push(format!("  -d {}", quoted(&pretty(body))));
+        lines.push(format!("  -d {}", quoted(&pretty_json(body))));
     }
     lines.join(" \\\n")
 }

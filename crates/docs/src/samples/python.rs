@@ -4,8 +4,8 @@ use super::{Literals, Request, json_string};
 
 const LITERALS: Literals = Literals { null: "None", yes: "True", no: "False", string: json_string };
 
-pub(super) fn write(request: &Request) -> String {
-    let body = request.body.as_ref().map(|body| format!("    json={},\n", LITERALS.write(body, 1)));
+pub(super) fn render(request: &Request) -> String {
+    let body = request.body.as_ref().map(|body| format!("    json={},\n", LITERALS.render(body, 1)));
     format!(
         "import os\n\
          import requests\n\

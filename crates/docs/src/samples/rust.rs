@@ -9,9 +9,9 @@ fn string(text: &str) -> String {
     format!("{text:?}")
 }
 
-pub(super) fn write(request: &Request) -> String {
+pub(super) fn render(request: &Request) -> String {
     let (json, body) = match &request.body {
-        Some(body) => ("{Value, json}", format!("        .json(&json!({}))\n", LITERALS.write(body, 2))),
+        Some(body) => ("{Value, json}", format!("        .json(&json!({}))\n", LITERALS.render(body, 2))),
         None => ("Value", String::new()),
     };
     format!(

@@ -62,7 +62,7 @@ fn cases(vector: &Vector) -> Vec<(String, String, i64, bool)> {
 }
 
 #[test]
-fn the_vector_is_signed_as_reef_signs() {
+fn test_vector_matches_signature_of_reef() {
     let Vector { secret, id, sent_at, signature, body } = vector();
     let signed = reef_service::callbacks::sign(&[SecretString::from(secret)], &id, sent_at, &body).unwrap();
     assert_eq!(signed, signature);
@@ -70,7 +70,7 @@ fn the_vector_is_signed_as_reef_signs() {
 }
 
 #[test]
-fn rust_verifies_it() {
+fn rust_code_verifies_the_test_vector() {
     let vector = vector();
     assert!(code("rust").contains("fn verify("));
     for (signatures, body, now, expected) in cases(&vector) {
@@ -81,7 +81,7 @@ fn rust_verifies_it() {
 }
 
 /// Runs the code of the guide on each case and asserts its results.
-fn said(program: &str, arguments: &[&str], source: &str) {
+fn assert_verifies(program: &str, arguments: &[&str], source: &str) {
     let vector = vector();
     let inputs: Vec<Value> = cases(&vector)
         .into_iter()
@@ -98,37 +98,37 @@ fn said(program: &str, arguments: &[&str], source: &str) {
 }
 
 #[test]
-fn python_verifies_it() {
+fn python_code_verifies_the_test_vector() {
     let driver =
         "import json\nprint(json.dumps([verify(s, h, b.encode(), n) for s, h, b, n in json.loads(INPUTS)]))";
-    said("python3", &["-"], &format!("{}\n\n{driver}", code("python")));
+    assert_verifies("python3", &["-"], &format!("{}\n\n{driver}", code("python")));
 }
 
 #[test]
-fn node_verifies_it() {
+fn node_code_verifies_the_test_vector() {
     let driver = "console.log(JSON.stringify(JSON.parse(INPUTS).map(([s, h, b, n]) => verify(s, h, Buffer.from(b), n))));";
-    said("node", &["--input-type=module"], &format!("{}\n{driver}", code("javascript")));
+    assert_verifies("node", &["--input-type=module"], &format!("{}\n{driver}", code("javascript")));
 }
 
 #[test]
-fn the_numbers_are_the_servers() {
+fn numbers_in_guides_match_the_server() {
     let page = DOCS.page("/docs/callbacks").unwrap();
     let words = |after: &Duration| match after.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
         seconds => format!("{} h", seconds / 3600),
     };
-    let all: Vec<String> = reef_service::callbacks::RETRY_AFTER.iter().map(words).collect();
+    let all: Vec<String> = reef_service::callbacks::RETRY_DELAYS.iter().map(words).collect();
     let (last, others) = all.split_last().unwrap();
     assert!(page.markdown.contains(&format!("after {} and {last};", others.join(", "))), "{all:?}");
-    let hours = reef_service::callbacks::PREVIOUS_SECRET_SIGNS.as_secs() / 3600;
+    let hours = reef_service::callbacks::PREVIOUS_SECRET_VALID_FOR.as_secs() / 3600;
     assert!(page.markdown.contains(&format!("for {hours} hours after you rotate")));
     let limits = &DOCS.page("/docs/limits").unwrap().markdown;
     let keys = reef_service::api_keys::KEYS_MAX;
     for line in [
         format!("| Live API keys | {keys} per account |"),
-        format!("| {} entries |", reef_domain::page::LIMIT_MAX),
-        format!("| {} seconds |", reef_domain::page::WAIT_MAX_SECONDS),
+        format!("| {} entries |", reef_domain::query::LIMIT_MAX),
+        format!("| {} seconds |", reef_domain::query::WAIT_MAX_SECONDS),
     ] {
         assert!(limits.contains(&line), "{line}");
     }

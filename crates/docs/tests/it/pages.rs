@@ -17,7 +17,7 @@ fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_link_leads_to_a_page_and_every_anchor_is_there() {
+fn links_and_anchors_exist() {
     let mut followed = 0;
     for page in DOCS.pages() {
         for link in values(&page.html, "href") {
@@ -38,7 +38,7 @@ fn every_link_leads_to_a_page_and_every_anchor_is_there() {
 }
 
 #[test]
-fn links_of_markdown_lead_to_markdown() {
+fn markdown_links_point_to_markdown() {
     for page in DOCS.pages() {
         for link in page.markdown.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             let Some(path) = link.strip_prefix(URL) else { continue };
@@ -50,7 +50,7 @@ fn links_of_markdown_lead_to_markdown() {
 }
 
 #[test]
-fn ids_are_unique_and_labels_name_fields_that_are_there() {
+fn ids_are_unique_and_labels_refer_to_fields() {
     for page in DOCS.pages() {
         let ids = values(&page.html, "id");
         let unique: BTreeSet<_> = ids.iter().collect();
@@ -67,7 +67,7 @@ fn ids_are_unique_and_labels_name_fields_that_are_there() {
 }
 
 #[test]
-fn headings_are_in_order_and_nothing_is_unfilled() {
+fn headings_are_in_order_and_directives_are_expanded() {
     for page in DOCS.pages() {
         assert_eq!(page.html.matches("<h1").count(), 1, "{}", page.path);
         let levels: Vec<u32> =
@@ -88,14 +88,14 @@ fn headings_are_in_order_and_nothing_is_unfilled() {
 }
 
 #[test]
-fn titles_and_descriptions_are_each_pages_own() {
+fn titles_and_descriptions_are_unique() {
     let titles: BTreeSet<_> = DOCS.pages().iter().map(|page| &page.title).collect();
     let descriptions: BTreeSet<_> = DOCS.pages().iter().map(|page| &page.description).collect();
     assert_eq!((titles.len(), descriptions.len()), (DOCS.pages().len(), DOCS.pages().len()));
 }
 
 #[test]
-fn the_navigation_has_every_page_once() {
+fn navigation_lists_every_page_once() {
     let listed: Vec<_> = DOCS.groups().iter().flat_map(|group| &group.links).map(|link| &link.path).collect();
     let pages: Vec<_> = DOCS.pages().iter().map(|page| &page.path).collect();
     assert_eq!(listed, pages);
@@ -103,7 +103,7 @@ fn the_navigation_has_every_page_once() {
 }
 
 #[test]
-fn nothing_of_the_document_becomes_markup() {
+fn html_in_the_document_is_escaped() {
     let evil = "<img src=x onerror=alert(1)>\"'&";
     let document = json!({
         "info": {"title": evil, "description": evil},

@@ -29,7 +29,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Renders a text with inline code as HTML.
-fn drawn(text: &str) -> String {
+fn rendered(text: &str) -> String {
     let pieces: Vec<String> = text.split('`').map(escaped).collect();
     let mut html = String::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -41,20 +41,20 @@ fn drawn(text: &str) -> String {
     html
 }
 
-fn both(path: &str) -> (&'static str, &'static str) {
+fn get_page(path: &str) -> (&'static str, &'static str) {
     let page = DOCS.page(path).unwrap_or_else(|| panic!("no page {path}"));
     (&page.html, &page.markdown)
 }
 
 #[test]
-fn every_operation_has_a_page_that_says_what_it_does() {
+fn operation_pages_have_summary_and_description() {
     for (page, method, path, operation) in operations() {
-        let (html, markdown) = both(&page);
+        let (html, markdown) = get_page(&page);
         let summary = operation["summary"].as_str().unwrap();
         let description = operation["description"].as_str().unwrap().replace('\n', " ");
-        assert!(html.starts_with(&format!("<h1>{}</h1>", drawn(summary))), "{page}");
+        assert!(html.starts_with(&format!("<h1>{}</h1>", rendered(summary))), "{page}");
         assert!(markdown.starts_with(&format!("# {summary}\n\n{description}\n")), "{page}: {markdown}");
-        assert!(html.contains(&drawn(&description)), "{page}");
+        assert!(html.contains(&rendered(&description)), "{page}");
         assert!(markdown.contains(&format!("`{method} {URL}{path}`")), "{page}");
         assert!(html.contains(&format!("{method}</span> <code>{URL}{path}</code>")), "{page}");
     }
@@ -62,11 +62,11 @@ fn every_operation_has_a_page_that_says_what_it_does() {
 }
 
 #[test]
-fn every_parameter_error_and_header_is_on_its_page() {
+fn operation_pages_list_parameters_errors_and_headers() {
     for (page, _, _, operation) in operations() {
-        let (html, markdown) = both(&page);
+        let (html, markdown) = get_page(&page);
         let shown = |words: &str| {
-            assert!(html.contains(&drawn(words)), "{page} as HTML: {words}");
+            assert!(html.contains(&rendered(words)), "{page} as HTML: {words}");
             assert!(markdown.contains(words), "{page} as Markdown: {words}");
         };
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -101,28 +101,28 @@ fn every_parameter_error_and_header_is_on_its_page() {
 }
 
 /// Collects the names of the schemas that a value refers to, directly or indirectly.
-fn referred(value: &Value, found: &mut Vec<String>) {
+fn collect_references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             if let Some(name) = object.get("$ref").and_then(Value::as_str) {
                 let name = name.rsplit('/').next().unwrap().to_owned();
                 if !found.contains(&name) {
                     found.push(name.clone());
-                    referred(&DOCUMENT["components"]["schemas"][&name], found);
+                    collect_references(&DOCUMENT["components"]["schemas"][&name], found);
                 }
             }
-            object.values().for_each(|value| referred(value, found));
+            object.values().for_each(|value| collect_references(value, found));
         }
-        Value::Array(items) => items.iter().for_each(|value| referred(value, found)),
+        Value::Array(items) => items.iter().for_each(|value| collect_references(value, found)),
         _ => {}
     }
 }
 
 fn assert_fields_shown(page: &str, schema: &Value) {
     let mut names = Vec::new();
-    referred(schema, &mut names);
+    collect_references(schema, &mut names);
     assert!(!names.is_empty(), "{page}");
-    let (html, markdown) = both(page);
+    let (html, markdown) = get_page(page);
     for name in names {
         let none = Map::new();
         let schema = &DOCUMENT["components"]["schemas"][&name];
@@ -151,7 +151,7 @@ fn assert_fields_shown(page: &str, schema: &Value) {
 }
 
 #[test]
-fn every_field_of_every_schema_is_on_the_pages_that_need_it() {
+fn operation_pages_list_all_fields_of_their_schemas() {
     for (page, _, _, operation) in operations() {
         if let Some(body) = operation.get("requestBody") {
             assert_fields_shown(&page, body);
@@ -165,7 +165,7 @@ fn every_field_of_every_schema_is_on_the_pages_that_need_it() {
 }
 
 #[test]
-fn every_value_of_an_enum_means_something() {
+fn enum_values_have_descriptions() {
     let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
     for (name, schema) in schemas.iter().filter(|(_, schema)| schema["enum"].is_array()) {
         for value in schema["enum"].as_array().unwrap() {
@@ -173,9 +173,9 @@ fn every_value_of_an_enum_means_something() {
             assert!(meaning.is_some_and(|meaning| !meaning.is_empty()), "{name} {value}");
         }
     }
-    let (html, markdown) = both("/docs/errors");
+    let (html, markdown) = get_page("/docs/errors");
     for (code, meaning) in schemas["ErrorCode"]["x-enumDescriptions"].as_object().unwrap() {
-        assert!(html.contains(&drawn(meaning.as_str().unwrap())), "{code}");
+        assert!(html.contains(&rendered(meaning.as_str().unwrap())), "{code}");
         let status = &schemas["ErrorCode"]["x-enumHttpStatus"][code];
         let line = markdown.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
         assert!(line.is_some_and(|line| line.contains(&status.to_string())), "{code}: {line:?}");
@@ -183,9 +183,9 @@ fn every_value_of_an_enum_means_something() {
 }
 
 #[test]
-fn a_page_names_the_scope_that_a_missing_one_is_refused_for() {
+fn operation_pages_name_the_required_scope() {
     for (page, _, _, operation) in operations() {
-        let (_, markdown) = both(&page);
+        let (_, markdown) = get_page(&page);
         match operation["responses"]["403"]["description"].as_str() {
             Some(refused) => {
                 let scope = operation["security"][0]["apiKey"][0].as_str().unwrap();

@@ -31,7 +31,7 @@ fn of_language(language: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn python_reads_its_samples() {
+fn python_samples_parse() {
     let all: Vec<_> = of_language("python");
     let reader = "import ast, json, sys\nfor page, code in json.load(sys.stdin):\n  ast.parse(code, page)";
     let (is_ok, said) = run("python3", &["-c", reader], &serde_json::to_string(&all).unwrap());
@@ -39,7 +39,7 @@ fn python_reads_its_samples() {
 }
 
 #[test]
-fn node_reads_its_samples() {
+fn javascript_samples_parse() {
     let all = of_language("javascript");
     // `SourceTextModule` parses a module without running it.
     let reader = "const { SourceTextModule } = require('node:vm'); let text = '';\
@@ -51,7 +51,7 @@ fn node_reads_its_samples() {
 }
 
 #[test]
-fn the_shell_reads_its_samples() {
+fn shell_samples_parse() {
     for (page, code) in of_language("sh") {
         let (is_ok, said) = run("sh", &["-n"], code);
         assert!(is_ok, "{page}: {said}\n{code}");
@@ -59,7 +59,7 @@ fn the_shell_reads_its_samples() {
 }
 
 #[test]
-fn json_is_json() {
+fn json_samples_parse() {
     let all = codes().into_iter().filter(|(_, code)| code.language == "json");
     for (page, code) in all {
         assert!(serde_json::from_str::<serde_json::Value>(&code.text).is_ok(), "{page}: {}", code.text);

@@ -2,54 +2,54 @@
 
 use std::time::Duration;
 
-use reef_embedded::Delivery;
+use reef_embedded::UpdateSource;
 use reef_service::ports::WorkerHost;
 use reef_store::on_both_databases;
 use serde_json::{Value, json};
 
-use crate::rig::{TOKEN, push, run, spec, tell, update};
-use crate::world::{World, until};
+use crate::fake_server::{FakeServer, wait_until};
+use crate::setup::{TOKEN, message_update, run, send_text, send_update, spec};
 
 fn picture(update_id: i64, album: &str, caption: Option<&str>) -> Value {
     let mut fields = json!({"photo": [{"file_id": "f"}], "media_group_id": album});
     if let Some(caption) = caption {
         fields["caption"] = json!(caption);
     }
-    update(update_id, &json!({"id": 5, "type": "private"}), &fields)
+    message_update(update_id, &json!({"id": 5, "type": "private"}), &fields)
 }
 
 on_both_databases! {
-    async fn album_without_words_gets_one_answer_even_when_parts_come_late(db: TestStore) {
-        let world = World::start().await;
-        let running = run(&db.store, &world, Delivery::Webhook);
+    async fn album_without_caption_is_answered_once(db: TestStore) {
+        let world = FakeServer::start().await;
+        let running = run(&db.store, &world, UpdateSource::Webhook);
         running.host.start(&spec(1, TOKEN)).await.unwrap();
-        push(&running.host, &picture(1, "a", None)).await;
-        push(&running.host, &picture(2, "a", None)).await;
-        until("the answer", || world.texts(5).len() == 1).await;
+        send_update(&running.host, &picture(1, "a", None)).await;
+        send_update(&running.host, &picture(2, "a", None)).await;
+        wait_until("the answer", || world.texts(5).len() == 1).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        push(&running.host, &picture(3, "a", None)).await;
+        send_update(&running.host, &picture(3, "a", None)).await;
         // The answer to the next message shows that the picture has been processed.
-        tell(&running.host, 4, 5, "still there?").await;
-        until("the next answer", || world.texts(5).len() == 2).await;
+        send_text(&running.host, 4, 5, "still there?").await;
+        wait_until("the next answer", || world.texts(5).len() == 2).await;
         assert!(world.texts(5)[1].starts_with("still there?"), "{:?}", world.texts(5));
-        assert!(world.asked().len() == 1);
+        assert!(world.questions().len() == 1);
     }
 
-    async fn album_with_words_gets_one_answer_wherever_they_are(db: TestStore) {
-        let world = World::start().await;
-        let running = run(&db.store, &world, Delivery::Webhook);
+    async fn album_with_caption_is_answered_once(db: TestStore) {
+        let world = FakeServer::start().await;
+        let running = run(&db.store, &world, UpdateSource::Webhook);
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         for captioned in 0..3 {
             let first = captioned * 10 + 1;
             for part in 0..3 {
                 let caption = (part == captioned).then_some("what is this?");
-                push(&running.host, &picture(first + part, &format!("album {captioned}"), caption)).await;
+                send_update(&running.host, &picture(first + part, &format!("album {captioned}"), caption)).await;
             }
             let answers = usize::try_from(captioned).unwrap() + 1;
-            until("the answer", || world.texts(5).len() >= answers).await;
+            wait_until("the answer", || world.texts(5).len() >= answers).await;
             tokio::time::sleep(Duration::from_millis(1_800)).await;
             assert_eq!(world.texts(5).len(), answers, "{:?}", world.texts(5));
         }
-        assert_eq!(world.asked().len(), 3);
+        assert_eq!(world.questions().len(), 3);
     }
 }

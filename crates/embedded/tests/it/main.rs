@@ -4,14 +4,14 @@
 
 mod albums;
 mod blocked;
-mod cut_off;
+mod cancellation;
 mod fairness;
+mod fake_server;
 mod flood;
 mod host;
 mod migration;
 mod polling;
 mod restart;
-mod rig;
+mod setup;
 mod turns;
 mod webhook;
-mod world;

@@ -1,7 +1,7 @@
 //! Tests of the clients against stub servers on loopback.
 
 mod callbacks;
-mod models;
+mod model_providers;
 mod openrouter;
 mod polar;
 mod smtp;

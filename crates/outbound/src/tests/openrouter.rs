@@ -1,9 +1,9 @@
 use reef_domain::{Timestamp, Usd};
-use reef_service::ports::{KeyInfo, ManagedKeys};
+use reef_service::ports::{ManagedKeyInfo, ManagedKeys};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::stub::{Sent, Stub, answer};
+use super::stub::{RecordedRequest, Stub, answer};
 use crate::{Http, OpenRouterKeys};
 
 const FIVE: Usd = Usd::from_micros(5_000_000);
@@ -13,7 +13,7 @@ fn keys(url: &str) -> OpenRouterKeys {
 }
 
 #[tokio::test]
-async fn a_key_is_made_listed_changed_and_ended() {
+async fn key_is_created_listed_updated_and_deleted() {
     let listed = json!({
         "hash": "h2", "name": "reef-1", "label": "sk-or-v1-abc...xyz", "disabled": true, "limit": 7.5, "usage": 1.25,
         "created_at": "2026-02-13T12:03:21.456Z", "updated_at": null,
@@ -29,7 +29,7 @@ async fn a_key_is_made_listed_changed_and_ended() {
     let made = keys.create("reef-1", FIVE).await.unwrap();
     assert_eq!((made.hash.as_str(), made.key.expose_secret()), ("h2", "sk-or-v1-new"));
     assert!(!format!("{made:?}").contains("sk-or"));
-    let expected = KeyInfo {
+    let expected = ManagedKeyInfo {
         hash: "h2".to_owned(),
         name: "reef-1".to_owned(),
         disabled: true,
@@ -41,8 +41,8 @@ async fn a_key_is_made_listed_changed_and_ended() {
     assert_eq!((page.len(), &page[0], page[1].limit), (2, &expected, None));
     assert_eq!(keys.update("h/2", FIVE, true).await.unwrap(), Some(expected));
     keys.delete("h2").await.unwrap();
-    let sent = stub.sent();
-    let lines: Vec<_> = sent.iter().map(Sent::line).collect();
+    let sent = stub.take_requests();
+    let lines: Vec<_> = sent.iter().map(RecordedRequest::line).collect();
     assert_eq!(
         lines,
         [
@@ -58,7 +58,7 @@ async fn a_key_is_made_listed_changed_and_ended() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_gone_and_anything_else_is_said() {
+async fn unknown_key_is_none_and_other_status_is_error() {
     let stub = Stub::start([
         answer(404, "{}"),
         answer(404, "{}"),

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_service::payments::{CheckoutStanding, Standing};
+use reef_service::payments::{CheckoutStatus, SubscriptionStatus};
 use reef_service::ports::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };
 use serde_json::json;
 
-use super::stub::{Stub, answer, nobody};
+use super::stub::{Stub, answer, unused_url};
 use crate::{Http, Polar};
 
 const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -29,13 +29,13 @@ fn new_checkout() -> NewCheckout {
 }
 
 #[tokio::test]
-async fn a_checkout_is_made_with_everything_that_leads_back_to_the_slot() {
+async fn checkout_request_names_user_and_assistant() {
     let made = json!({"id": "co_1", "url": "https://polar.test/checkout/secret", "status": "open"});
     let stub = Stub::start([answer(201, made)]).await;
     let checkout = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap();
     let url = "https://polar.test/checkout/secret".to_owned();
     assert_eq!(checkout, Checkout { id: "co_1".to_owned(), url });
-    let sent = stub.sent().remove(0);
+    let sent = stub.take_requests().remove(0);
     assert_eq!(sent.line(), "POST /v1/checkouts/");
     assert_eq!(sent.header("authorization"), "Bearer polar_oat_secret");
     assert_eq!(sent.header("polar-version"), "2026-10");
@@ -51,7 +51,7 @@ async fn a_checkout_is_made_with_everything_that_leads_back_to_the_slot() {
 }
 
 #[tokio::test]
-async fn refusals_and_outages_are_told_apart() {
+async fn checkout_errors_are_classified() {
     for (status, is_final) in [
         (401, true),
         (403, true),
@@ -66,18 +66,18 @@ async fn refusals_and_outages_are_told_apart() {
             Stub::start([answer(status, json!({"error": "X", "detail": "customer@example.com"}))]).await;
         let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
         match &error {
-            PaymentError::CheckoutRefused { why, said } => {
-                assert!(is_final && *why == CheckoutRefusal::Other, "{status}");
-                assert_eq!(*said, format!("{status} X: …@example.com"));
+            PaymentError::CheckoutRefused { refusal, message } => {
+                assert!(is_final && *refusal == CheckoutRefusal::Other, "{status}");
+                assert_eq!(*message, format!("{status} X: …@example.com"));
             }
             PaymentError::Refused { .. } => panic!("{status}"),
-            PaymentError::TooMany { retry_after } => assert!(status == 429 && retry_after.is_none()),
+            PaymentError::RateLimited { retry_after } => assert!(status == 429 && retry_after.is_none()),
             PaymentError::Unavailable(_) => assert!(!is_final, "{status}"),
         }
         assert!(!format!("{error} {error:?}").contains("customer"), "{error:?}");
     }
     let odd = Stub::start([answer(201, "<html>")]).await;
-    for url in [odd.url, nobody().await] {
+    for url in [odd.url, unused_url().await] {
         let error = polar(&url).create_checkout(&new_checkout()).await.unwrap_err();
         assert!(matches!(error, PaymentError::Unavailable(_)), "{error:?}");
         assert!(!format!("{error:?}").contains(&url), "{error:?}");
@@ -85,7 +85,7 @@ async fn refusals_and_outages_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_refused_checkout_says_what_can_be_done() {
+async fn rejected_checkout_has_reason() {
     use CheckoutRefusal::{Email, NotReady, OneSubscriptionOnly, Other, OtherCustomer, Product};
     let named = |name: &str, detail: &str| json!({"error": name, "detail": detail});
     let about = |loc: serde_json::Value| {
@@ -145,8 +145,10 @@ async fn a_refused_checkout_says_what_can_be_done() {
     ] {
         let stub = Stub::start([answer(status, &body)]).await;
         let error = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap_err();
-        let PaymentError::CheckoutRefused { why, said: kept } = error else { panic!("{body}: {error:?}") };
-        assert_eq!((why, kept.as_str()), (expected, said), "{body}");
+        let PaymentError::CheckoutRefused { refusal, message: kept } = error else {
+            panic!("{body}: {error:?}")
+        };
+        assert_eq!((refusal, kept.as_str()), (expected, said), "{body}");
     }
     let long = named("X", &"ä".repeat(5_000));
     let stub = Stub::start([answer(422, long)]).await;
@@ -155,7 +157,7 @@ async fn a_refused_checkout_says_what_can_be_done() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_over_already_is_revoked() {
+async fn revoking_ended_subscription_succeeds() {
     let over = json!({"error": "AlreadyCanceledSubscription", "detail": "…"});
     let forbidden = json!({"error": "NotPermitted", "detail": "…"});
     let locked = json!({"error": "SubscriptionLocked", "detail": "…"});
@@ -169,12 +171,12 @@ async fn a_subscription_that_is_over_already_is_revoked() {
     ] {
         let stub = Stub::start([answer(status, body)]).await;
         assert_eq!(polar(&stub.url).revoke_subscription("s/1").await.is_ok(), is_done, "{status}");
-        assert_eq!(stub.sent()[0].line(), "DELETE /v1/subscriptions/s%2F1");
+        assert_eq!(stub.take_requests()[0].line(), "DELETE /v1/subscriptions/s%2F1");
     }
 }
 
 #[tokio::test]
-async fn a_subscription_is_looked_up() {
+async fn subscription_is_parsed() {
     let end = "2026-03-01T12:00:00.5+01:00";
     let active = json!({"id": "s", "status": "active", "current_period_end": end, "amount": 1, "canceled_at": null,
         "ended_at": null, "metadata": {"assistant_id": ASSISTANT}, "modified_at": null, "created_at": end});
@@ -189,20 +191,29 @@ async fn a_subscription_is_looked_up() {
     let polar = polar(&stub.url);
     let end = Timestamp::parse("2026-03-01T11:00:00.500Z");
     let active = polar.subscription("s").await.unwrap().unwrap();
-    assert_eq!((active.standing, active.slot), (Standing::Active, AssistantId::parse(ASSISTANT)));
+    assert_eq!(
+        (active.status, active.assistant_id),
+        (SubscriptionStatus::Active, AssistantId::parse(ASSISTANT))
+    );
     assert_eq!((active.current_period_end, active.as_of), (end, end));
     let over = polar.subscription("s").await.unwrap().unwrap();
-    assert_eq!((over.standing, over.slot, over.current_period_end), (Standing::Ended, None, None));
+    assert_eq!(
+        (over.status, over.assistant_id, over.current_period_end),
+        (SubscriptionStatus::Ended, None, None)
+    );
     assert!(matches!(polar.subscription("s").await, Err(PaymentError::Unavailable(_))));
     assert_eq!(polar.subscription("s").await.unwrap(), None);
-    let patience = polar.subscription("s").await.unwrap_err();
+    let rate_limited = polar.subscription("s").await.unwrap_err();
     let seven = Some(Duration::from_secs(7));
-    assert!(matches!(patience, PaymentError::TooMany { retry_after } if retry_after == seven), "{patience}");
-    assert_eq!(stub.sent()[0].line(), "GET /v1/subscriptions/s");
+    assert!(
+        matches!(rate_limited, PaymentError::RateLimited { retry_after } if retry_after == seven),
+        "{rate_limited}"
+    );
+    assert_eq!(stub.take_requests()[0].line(), "GET /v1/subscriptions/s");
 }
 
 #[tokio::test]
-async fn what_names_a_slot_is_listed() {
+async fn objects_of_assistant_are_listed() {
     let slot = AssistantId::parse(ASSISTANT).unwrap();
     let order = json!({"id": "o", "status": "refunded", "paid": true, "subscription_id": "s"});
     let endpoint =
@@ -216,13 +227,13 @@ async fn what_names_a_slot_is_listed() {
     ])
     .await;
     let polar = polar(&stub.url);
-    assert_eq!(polar.subscriptions_of(slot).await.unwrap()[0].standing, Standing::PastDue);
+    assert_eq!(polar.subscriptions_of(slot).await.unwrap()[0].status, SubscriptionStatus::PastDue);
     assert!(polar.orders_of(slot).await.unwrap()[0].is_refunded_in_full);
     let url = "https://reef.test/webhooks/polar".to_owned();
     assert_eq!(polar.webhook_endpoints().await.unwrap(), [WebhookEndpoint { url, enabled: false }]);
     assert!(matches!(polar.webhook_endpoints().await, Err(PaymentError::Refused { status: 403 })));
-    assert_eq!(polar.checkout("c/1").await.unwrap().unwrap().standing, CheckoutStanding::Closed);
-    let lines: Vec<_> = stub.sent().iter().map(super::stub::Sent::line).collect();
+    assert_eq!(polar.checkout("c/1").await.unwrap().unwrap().status, CheckoutStatus::Closed);
+    let lines: Vec<_> = stub.take_requests().iter().map(super::stub::RecordedRequest::line).collect();
     let filter = format!("metadata%5Bassistant_id%5D={ASSISTANT}&limit=100");
     assert_eq!(lines[0], format!("GET /v1/subscriptions/?{filter}"));
     assert_eq!(lines[1], format!("GET /v1/orders/?{filter}"));
@@ -233,12 +244,12 @@ async fn what_names_a_slot_is_listed() {
 }
 
 #[test]
-fn the_token_is_not_shown() {
+fn debug_hides_token() {
     assert!(!format!("{:?}", polar("http://h")).contains("secret"));
 }
 
 #[tokio::test]
-async fn only_a_fixed_price_is_a_price() {
+async fn only_fixed_price_is_returned() {
     let fixed = |amount: i64, currency: &str| json!({"amount_type": "fixed", "price_amount": amount, "price_currency": currency, "is_archived": false});
     let product = |prices: serde_json::Value| {
         json!({"id": "p", "recurring_interval": "month", "recurring_interval_count": 1, "is_archived": false,
@@ -268,14 +279,14 @@ async fn only_a_fixed_price_is_a_price() {
             interval_count: 1,
         });
         assert_eq!(price, expected);
-        assert_eq!(stub.sent()[0].line(), "GET /v1/products/p%2F1");
+        assert_eq!(stub.take_requests()[0].line(), "GET /v1/products/p%2F1");
     }
     let down = Stub::start([answer(503, json!({}))]).await;
     assert!(matches!(polar(&down.url).price("p").await, Err(PaymentError::Unavailable(_))));
 }
 
 #[tokio::test]
-async fn the_portal_is_opened_for_the_user_and_for_nobody_else() {
+async fn portal_of_unknown_customer_is_none() {
     let user = UserId::parse(USER).unwrap();
     let url = "https://polar.test/acme/portal?customer_session_token=polar_cst_x";
     let issue = |field: &str| {
@@ -293,7 +304,7 @@ async fn the_portal_is_opened_for_the_user_and_for_nobody_else() {
     assert_eq!(polar.open_portal(user, "https://reef.test/billing").await.unwrap(), None);
     let odd = polar.open_portal(user, "x").await.unwrap_err();
     assert!(matches!(odd, PaymentError::Refused { status: 422 }), "{odd:?}");
-    let sent = stub.sent();
+    let sent = stub.take_requests();
     assert_eq!(sent[0].line(), "POST /v1/customer-sessions/");
     let body = json!({"external_customer_id": USER, "return_url": "https://reef.test/billing"});
     assert_eq!(sent[0].json(), body);

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::{Sender, Smtp, SmtpServer};
+use crate::{MailSender, Smtp, SmtpServer};
 
 /// Starts a mail server for one connection, with scripted replies to `EHLO` and `RCPT`. Returns its URL and a task that
 /// ends with the lines it received.
@@ -44,7 +44,8 @@ async fn server(hello: &'static str, recipient: &'static str) -> (String, JoinHa
 }
 
 fn smtp(url: &str) -> Smtp {
-    Smtp::new(&SmtpServer::parse(url).unwrap(), Sender::parse("Reef <reef@reef.example>").unwrap()).unwrap()
+    Smtp::new(&SmtpServer::parse(url).unwrap(), MailSender::parse("Reef <reef@reef.example>").unwrap())
+        .unwrap()
 }
 
 fn mail(subject: &str) -> Mail {
@@ -53,12 +54,12 @@ fn mail(subject: &str) -> Mail {
         to: "ada@example.com".to_owned(),
         subject: subject.to_owned(),
         text: SecretString::from("Hello,\n\nhttps://reef.example/reset?token=t0ken\n.\nБот\n"),
-        at: Timestamp::from_unix_ms(1_770_984_000_000),
+        requested_at: Timestamp::from_unix_ms(1_770_984_000_000),
     }
 }
 
 #[tokio::test]
-async fn a_mail_has_its_headers_and_no_others() {
+async fn mail_has_expected_headers_only() {
     let (url, received) = server("250 hello", "250 fine").await;
     smtp(&url).send(&mail("Coral\r\nBcc: eve@example.com\r\n\r\nБот 🐚 has failed")).await.unwrap();
     let received = received.await.unwrap();
@@ -89,7 +90,7 @@ async fn a_mail_has_its_headers_and_no_others() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_decides_whether_it_is_tried_again() {
+async fn permanent_reply_is_final_and_temporary_is_not() {
     for (recipient, is_refused) in
         [("550 5.1.1 <ada@example.com> nobody", true), ("451 later", false), ("530 5.7.0 log in", false)]
     {
@@ -104,7 +105,7 @@ async fn what_the_server_says_decides_whether_it_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_is_asked_whether_it_is_there() {
+async fn check_connects_and_requires_secure_login() {
     let (url, _) = server("250 hello", "250 fine").await;
     smtp(&url).check().await.unwrap();
     let gone = smtp("smtp://127.0.0.1:1").check().await;
@@ -118,7 +119,7 @@ async fn a_server_is_asked_whether_it_is_there() {
 }
 
 #[test]
-fn a_server_is_read_strictly_and_never_shows_its_password() {
+fn server_url_is_validated_and_password_hidden() {
     for (url, address) in [
         ("smtp://mail.example", "mail.example:587"),
         ("smtps://ann%40example.com:p%3Ass@mail.example/", "mail.example:465"),
@@ -146,14 +147,14 @@ fn a_server_is_read_strictly_and_never_shows_its_password() {
 }
 
 #[test]
-fn who_mail_is_from_has_a_default() {
+fn sender_has_default() {
     for (url, from) in [
         ("https://reef.example", "Reef <reef@reef.example>"),
         ("http://127.0.0.1:3000", "Reef <reef@localhost>"),
         ("http://[::1]:3000", "Reef <reef@localhost>"),
     ] {
-        assert_eq!(Sender::default_for(url), Sender::parse(from));
+        assert_eq!(MailSender::default_for(url), MailSender::parse(from));
     }
-    assert!(Sender::parse("reef").is_err());
-    assert!(Sender::parse("Reef <reef@reef.example>\r\nBcc: x@y.example").is_err());
+    assert!(MailSender::parse("reef").is_err());
+    assert!(MailSender::parse("Reef <reef@reef.example>\r\nBcc: x@y.example").is_err());
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// A request that the stub has recorded.
-pub struct Sent {
+pub struct RecordedRequest {
     pub method: String,
     /// The path with the query.
     pub path: String,
@@ -21,7 +21,7 @@ pub struct Sent {
     pub body: Vec<u8>,
 }
 
-impl Sent {
+impl RecordedRequest {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -66,7 +66,7 @@ impl Answer {
 #[derive(Clone)]
 pub struct Stub {
     pub url: String,
-    inner: Arc<Mutex<(VecDeque<Answer>, Vec<Sent>)>>,
+    inner: Arc<Mutex<(VecDeque<Answer>, Vec<RecordedRequest>)>>,
 }
 
 impl Stub {
@@ -81,14 +81,14 @@ impl Stub {
     }
 
     /// Takes the requests that were recorded since the last call.
-    pub fn sent(&self) -> Vec<Sent> {
+    pub fn take_requests(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut self.inner.lock().unwrap().1)
     }
 }
 
 async fn handle(State(stub): State<Stub>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let sent = Sent {
+    let sent = RecordedRequest {
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
         headers: parts.headers,
@@ -108,7 +108,7 @@ async fn handle(State(stub): State<Stub>, request: Request) -> Response {
 }
 
 /// Returns a URL with a port on which no server listens.
-pub async fn nobody() -> String {
+pub async fn unused_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }

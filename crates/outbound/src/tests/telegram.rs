@@ -2,7 +2,7 @@ use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::stub::{Stub, answer, answer_bytes, nobody};
+use super::stub::{Stub, answer, answer_bytes, unused_url};
 use crate::{Http, TelegramApi};
 
 fn telegram(url: &str) -> TelegramApi {
@@ -14,7 +14,7 @@ fn token() -> SecretString {
 }
 
 #[tokio::test]
-async fn the_three_calls_of_a_deployment() {
+async fn deployment_calls_follow_bot_api() {
     let me = json!({"id": 123_456, "is_bot": true, "first_name": "Reefy", "username": "reefy_bot"});
     let stub = Stub::start([
         answer(200, json!({"ok": true, "result": me})),
@@ -27,8 +27,8 @@ async fn the_three_calls_of_a_deployment() {
     assert_eq!(telegram.get_me(&token()).await.unwrap(), bot);
     telegram.set_webhook(&token(), "https://reef.test/workers/w/telegram", "s3cret").await.unwrap();
     telegram.delete_webhook(&token()).await.unwrap();
-    let sent = stub.sent();
-    let paths: Vec<_> = sent.iter().map(super::stub::Sent::line).collect();
+    let sent = stub.take_requests();
+    let paths: Vec<_> = sent.iter().map(super::stub::RecordedRequest::line).collect();
     assert_eq!(
         paths,
         ["getMe", "setWebhook", "deleteWebhook"].map(|method| format!("POST /bot123456:AAsecret/{method}"))
@@ -39,7 +39,7 @@ async fn the_three_calls_of_a_deployment() {
 }
 
 #[tokio::test]
-async fn errors_say_what_to_do() {
+async fn errors_are_classified() {
     let body = |code: u16| json!({"ok": false, "error_code": code, "description": "x", "parameters": {"retry_after": 9}});
     for (status, expected) in [
         (401, "TokenRejected"),
@@ -55,7 +55,7 @@ async fn errors_say_what_to_do() {
         assert!(shown.starts_with(expected), "{status}: {shown}");
         assert!(!shown.contains("secret"), "{shown}");
     }
-    let url = nobody().await;
+    let url = unused_url().await;
     let error = telegram(&url).get_me(&token()).await.unwrap_err();
     assert!(
         matches!(&error, TelegramError::Unavailable(text) if text == "the connection failed"),
@@ -64,17 +64,17 @@ async fn errors_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_token_that_would_change_the_path_is_never_sent() {
+async fn token_that_changes_path_is_not_sent() {
     let stub = Stub::start([]).await;
     for token in ["1:a/../../x", "1:a?b", "1:a#b", "1:a%2F", "1:ключ", ""] {
         let error = telegram(&stub.url).get_me(&token.into()).await.unwrap_err();
         assert!(matches!(error, TelegramError::TokenRejected), "{token}");
     }
-    assert!(stub.sent().is_empty());
+    assert!(stub.take_requests().is_empty());
 }
 
 #[tokio::test]
-async fn the_smallest_picture_is_fetched_and_only_a_picture_is_one() {
+async fn smallest_picture_is_fetched_and_verified() {
     let png = [&b"\x89PNG\r\n\x1a\n"[..], &[7; 20]].concat();
     let photos = json!({"total_count": 1, "photos": [[
         {"file_id": "big", "width": 640}, {"file_id": "small", "width": 160},
@@ -84,7 +84,7 @@ async fn the_smallest_picture_is_fetched_and_only_a_picture_is_one() {
     let stub = Stub::start([photos(), file("photos/file_0.jpg"), answer_bytes(200, png.clone())]).await;
     let picture = telegram(&stub.url).picture(&token(), 123_456).await.unwrap();
     assert_eq!(picture, Some(Picture { media_type: "image/png", bytes: png }));
-    let sent = stub.sent();
+    let sent = stub.take_requests();
     assert_eq!((&sent[0].json()["user_id"], &sent[1].json()["file_id"]), (&json!(123_456), &json!("small")));
     assert_eq!(sent[2].line(), "GET /file/bot123456:AAsecret/photos/file_0.jpg");
 

@@ -11,7 +11,7 @@ pub(crate) use smtp::serve;
 
 use crate::{World, clock::now_ms};
 
-const KEPT_MAX: i64 = 1_000;
+const MAILS_MAX: i64 = 1_000;
 
 #[derive(FromRow)]
 struct Mail {
@@ -33,16 +33,16 @@ struct Envelope {
 }
 
 /// Returns the subject and the text of a message, or what is wrong with it.
-fn read(message: &[u8], is_8bit: bool) -> Result<(String, String), &'static str> {
+fn parse_message(message: &[u8], is_8bit: bool) -> Result<(String, String), &'static str> {
     if !is_8bit && !message.is_ascii() {
         return Err("message is not ASCII and was sent without BODY=8BITMIME");
     }
     let parsed = MessageParser::default().parse(message).ok_or("message could not be parsed")?;
-    let is_whole = parsed.from().is_some()
+    let has_all_headers = parsed.from().is_some()
         && parsed.to().is_some()
         && parsed.date().is_some()
         && parsed.message_id().is_some();
-    if !is_whole {
+    if !has_all_headers {
         return Err("From, To, Date or Message-ID is missing");
     }
     let subject = parsed.subject().ok_or("Subject is missing")?.to_owned();
@@ -51,7 +51,7 @@ fn read(message: &[u8], is_8bit: bool) -> Result<(String, String), &'static str>
 }
 
 /// Stores a message once for each recipient.
-async fn keep(world: &World, envelope: &Envelope, subject: &str, text: &str) -> sqlx::Result<()> {
+async fn insert(world: &World, envelope: &Envelope, subject: &str, text: &str) -> sqlx::Result<()> {
     let mut tx = world.db.begin().await?;
     for recipient in &envelope.recipients {
         sqlx::query("insert into mails (sender, recipient, subject, text, at) values ($1, $2, $3, $4, $5)")
@@ -64,7 +64,7 @@ async fn keep(world: &World, envelope: &Envelope, subject: &str, text: &str) -> 
             .await?;
     }
     sqlx::query("delete from mails where seq <= (select max(seq) from mails) - $1")
-        .bind(KEPT_MAX)
+        .bind(MAILS_MAX)
         .execute(&mut *tx)
         .await?;
     tx.commit().await

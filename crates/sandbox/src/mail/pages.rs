@@ -10,12 +10,12 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{KEPT_MAX, Mail};
+use super::{MAILS_MAX, Mail};
 use crate::{
     World,
     clock::rfc3339,
     page::page,
-    web::{Answer, refuse},
+    web::{HandlerResult, error_response},
 };
 
 const SHOWN_MAX: i64 = 200;
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router<World> {
 }
 
 /// `GET /sandbox/mail/`: the newest messages first.
-async fn list(State(world): State<World>) -> Answer {
+async fn list(State(world): State<World>) -> HandlerResult {
     let mails: Vec<Mail> = sqlx::query_as("select * from mails order by seq desc limit $1")
         .bind(SHOWN_MAX)
         .fetch_all(&world.db)
@@ -57,10 +57,10 @@ async fn list(State(world): State<World>) -> Answer {
 }
 
 /// `GET /sandbox/mail/{id}`: one message.
-async fn show(State(world): State<World>, Path(id): Path<i64>) -> Answer {
+async fn show(State(world): State<World>, Path(id): Path<i64>) -> HandlerResult {
     let mail: Option<Mail> =
         sqlx::query_as("select * from mails where seq = $1").bind(id).fetch_optional(&world.db).await?;
-    let mail = mail.ok_or_else(|| refuse(404, "This email does not exist or was pruned."))?;
+    let mail = mail.ok_or_else(|| error_response(404, "This email does not exist or was pruned."))?;
     let content = html! {
         p { "From " (mail.sender) " to " strong { (mail.recipient) } ", " (rfc3339(mail.at)) }
         pre.mail tabindex="0" { (with_links(&mail.text)) }
@@ -89,12 +89,12 @@ struct Filter {
 }
 
 /// `GET /sandbox/mail/messages?to=`: oldest first. Without `to` it lists the messages to all addresses.
-async fn messages(State(world): State<World>, Query(filter): Query<Filter>) -> Answer {
+async fn messages(State(world): State<World>, Query(filter): Query<Filter>) -> HandlerResult {
     let to = filter.to.filter(|to| !to.trim().is_empty());
     let mails: Vec<Mail> =
         sqlx::query_as("select * from mails where $1 is null or recipient = $1 order by seq limit $2")
             .bind(to)
-            .bind(KEPT_MAX)
+            .bind(MAILS_MAX)
             .fetch_all(&world.db)
             .await?;
     let data: Vec<Value> = mails

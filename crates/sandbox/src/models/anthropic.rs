@@ -10,13 +10,13 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    key::{KeyKind, is_unknown_model},
-    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn, seconds_to_midnight},
+    key_kind::{KeyKind, is_unknown_model},
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn, seconds_to_midnight},
     sse,
 };
 use crate::{
     clock::{now_ms, random_base62},
-    web::{Answer, Refusal, bearer, header_text, pairs},
+    web::{ErrorResponse, HandlerResult, bearer_token, header_text, parse_pairs},
 };
 
 const VERSIONS: [&str; 3] = ["2023-01-01", "2023-06-01", "2026-10-21"];
@@ -57,7 +57,7 @@ const MODELS: [(&str, &str); 7] = [
 ];
 
 /// Anthropic's error: `{"type": "error", "error": {"type", "message"}, "request_id"}`.
-pub(crate) fn error(status: u16, message: &str) -> Refusal {
+pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
     let kind = match status {
         401 => "authentication_error",
         403 => "permission_error",
@@ -69,24 +69,24 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
         500.. => "api_error",
         _ => "invalid_request_error",
     };
-    of_kind(status, kind, message)
+    error_of_kind(status, kind, message)
 }
 
-fn of_kind(status: u16, kind: &str, message: &str) -> Refusal {
+fn error_of_kind(status: u16, kind: &str, message: &str) -> ErrorResponse {
     let request_id = format!("req_{}", random_base62(24));
-    Refusal::new(
+    ErrorResponse::new(
         status,
         json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}),
     )
 }
 
 /// Verifies the key and the version and returns both.
-fn admit(headers: &HeaderMap) -> Answer<(KeyKind, &str)> {
-    let Some(key) = header_text(headers, "x-api-key").or_else(|| bearer(headers)) else {
+fn authenticate(headers: &HeaderMap) -> HandlerResult<(KeyKind, &str)> {
+    let Some(key) = header_text(headers, "x-api-key").or_else(|| bearer_token(headers)) else {
         return Err(error(401, "x-api-key header is required"));
     };
     let kind = KeyKind::of(key);
-    if kind == KeyKind::Refused {
+    if kind == KeyKind::Rejected {
         return Err(error(401, "invalid x-api-key"));
     }
     match header_text(headers, "anthropic-version") {
@@ -97,41 +97,41 @@ fn admit(headers: &HeaderMap) -> Answer<(KeyKind, &str)> {
 }
 
 /// `POST /v1/messages`.
-pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> Answer {
-    let (key, version) = admit(&headers)?;
+pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> HandlerResult {
+    let (key, version) = authenticate(&headers)?;
     let body: Map<String, Value> = serde_json::from_slice(&raw)
         .map_err(|_| error(400, "The request body is not valid JSON: expected an object"))?;
-    let conversation = check(&body, version)?;
+    let conversation = validate(&body, version)?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();
     if is_unknown_model(&model) {
         return Err(error(404, &format!("model: {model}")));
     }
-    if key == KeyKind::Broke {
-        return Err(of_kind(
+    if key == KeyKind::OutOfCredit {
+        return Err(error_of_kind(
             400,
             "billing_error",
             "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.",
         ));
     }
     let tokens_max = body["max_tokens"].as_i64();
-    let (text, is_thought) = match script::next(&conversation).await.within(tokens_max) {
-        Scripted::Says(text) => (text, false),
-        Scripted::Thinks(_) => (String::new(), true),
-        Scripted::LimitedForDay => {
+    let (text, is_thought) = match script::next_outcome(&conversation).await.within_limit(tokens_max) {
+        Outcome::Reply(text) => (text, false),
+        Outcome::Thinks(_) => (String::new(), true),
+        Outcome::DailyLimit => {
             return Err(error(429, "This request would exceed your account's daily rate limit.")
                 .retry_after(seconds_to_midnight(now_ms())));
         }
-        Scripted::Fails | Scripted::Breaks => return Err(error(500, "Internal server error")),
-        Scripted::Overloaded => return Err(error(529, "Overloaded")),
-        Scripted::Limited => {
+        Outcome::InternalError | Outcome::ProviderFailed => return Err(error(500, "Internal server error")),
+        Outcome::Overloaded => return Err(error(529, "Overloaded")),
+        Outcome::RateLimited => {
             return Err(error(
                 429,
                 "This request would exceed your account's rate limit. Please try again later.",
             )
-            .retry_after(LIMIT_RETRY_AFTER_S));
+            .retry_after(RATE_LIMIT_RETRY_AFTER_S));
         }
     };
-    let (text, was_cut) = script::cut(text, tokens_max);
+    let (text, was_cut) = script::truncate(text, tokens_max);
     let stop_reason = if was_cut || is_thought { "max_tokens" } else { "end_turn" };
     let content = if is_thought { json!([]) } else { json!([{"type": "text", "text": text}]) };
     let usage = json!({"input_tokens": script::prompt_tokens(&conversation), "output_tokens": script::tokens(&text),
@@ -141,12 +141,12 @@ pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> Answer {
         "content": content, "stop_reason": stop_reason, "stop_sequence": null, "usage": usage,
     });
     if body.get("stream") == Some(&json!(true)) {
-        return Ok(sse::respond(events(&message, &text)));
+        return Ok(sse::stream_response(stream_events(&message, &text)));
     }
     Ok(Json(message).into_response())
 }
 
-fn events(message: &Value, text: &str) -> Vec<String> {
+fn stream_events(message: &Value, text: &str) -> Vec<String> {
     let event =
         |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default());
     let mut start = message.clone();
@@ -160,7 +160,7 @@ fn events(message: &Value, text: &str) -> Vec<String> {
         ),
         event(json!({"type": "ping"})),
     ];
-    events.extend(script::pieces(text).into_iter().map(|piece| {
+    events.extend(script::chunks(text).into_iter().map(|piece| {
         event(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}))
     }));
     events.push(event(json!({"type": "content_block_stop", "index": 0})));
@@ -172,7 +172,7 @@ fn events(message: &Value, text: &str) -> Vec<String> {
 }
 
 /// Validates the body as strictly as Anthropic does, which reports the first problem only.
-fn check(body: &Map<String, Value>, version: &str) -> Answer<Vec<Turn>> {
+fn validate(body: &Map<String, Value>, version: &str) -> HandlerResult<Vec<Turn>> {
     let invalid = |message: String| Err(error(400, &message));
     for name in ["model", "max_tokens", "messages"] {
         if !body.contains_key(name) {
@@ -203,12 +203,12 @@ fn check(body: &Map<String, Value>, version: &str) -> Answer<Vec<Turn>> {
         return invalid("stream: Input should be a valid boolean".to_owned());
     }
     if let Some(system) = body.get("system") {
-        content(system).map_err(|problem| error(400, &format!("system: {problem}")))?;
+        parse_content(system).map_err(|problem| error(400, &format!("system: {problem}")))?;
     }
-    turns(&body["messages"])
+    parse_turns(&body["messages"])
 }
 
-fn turns(messages: &Value) -> Answer<Vec<Turn>> {
+fn parse_turns(messages: &Value) -> HandlerResult<Vec<Turn>> {
     let invalid = |message: String| Err(error(400, &message));
     let Some(messages) = messages.as_array() else {
         return invalid("messages: Input should be a valid array".to_owned());
@@ -235,7 +235,7 @@ fn turns(messages: &Value) -> Answer<Vec<Turn>> {
         if turns.last().is_some_and(|before| before.role == role) {
             return invalid("messages: roles must alternate between \"user\" and \"assistant\", but found multiple in a row".to_owned());
         }
-        let text = content(&message["content"])
+        let text = parse_content(&message["content"])
             .map_err(|problem| error(400, &format!("messages.{index}: {problem}")))?;
         turns.push(Turn { role, text });
     }
@@ -243,7 +243,7 @@ fn turns(messages: &Value) -> Answer<Vec<Turn>> {
 }
 
 /// Reads a text or a list of text blocks, which must not be empty.
-fn content(value: &Value) -> Result<String, &'static str> {
+fn parse_content(value: &Value) -> Result<String, &'static str> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
@@ -271,9 +271,9 @@ fn model_info(id: &str, name: &str) -> Value {
 }
 
 /// `GET /v1/models?limit=&after_id=`.
-pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    admit(&headers)?;
-    let query = pairs(query.unwrap_or_default().as_bytes());
+pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> HandlerResult {
+    authenticate(&headers)?;
+    let query = parse_pairs(query.unwrap_or_default().as_bytes());
     let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let limit = match asked("limit").map(str::parse::<usize>) {
         None => 20,
@@ -292,8 +292,8 @@ pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> Ans
 }
 
 /// `GET /v1/models/{id}`.
-pub(super) async fn model(headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    admit(&headers)?;
+pub(super) async fn model(headers: HeaderMap, Path(id): Path<String>) -> HandlerResult {
+    authenticate(&headers)?;
     if is_unknown_model(&id) {
         return Err(error(404, &format!("model: {id}")));
     }

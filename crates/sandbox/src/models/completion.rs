@@ -14,15 +14,15 @@ use crate::clock::{now_ms, random_base62};
 
 /// Why a successful response has no text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WhyNone {
+pub(super) enum EmptyReason {
     /// The token limit was spent on thinking.
-    Thought,
+    ThinkingOnly,
     /// OpenRouter's provider failed, which only `native_finish_reason` reveals.
-    Broken,
+    ProviderFailed,
 }
 
 /// Returns the token limit of a request.
-pub(super) fn limit(body: &Map<String, Value>) -> Option<i64> {
+pub(super) fn token_limit(body: &Map<String, Value>) -> Option<i64> {
     ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_i64())
 }
 
@@ -30,7 +30,7 @@ pub(super) fn limit(body: &Map<String, Value>) -> Option<i64> {
 pub(super) struct Completion {
     pub model: String,
     pub text: String,
-    pub why_none: Option<WhyNone>,
+    pub empty_reason: Option<EmptyReason>,
     pub usage: Value,
     /// An SSE comment at the beginning of a stream, which clients must skip. Only OpenRouter sends one.
     pub comment: Option<&'static str>,
@@ -42,46 +42,50 @@ pub(super) fn usage(conversation: &[Turn], text: &str) -> Value {
 }
 
 /// Renders a completion, whole or as a stream.
-pub(super) fn answer(body: &Map<String, Value>, said: Completion) -> Response {
-    let (text, was_cut) = script::cut(said.text, limit(body));
-    let is_cut = was_cut || said.why_none == Some(WhyNone::Thought);
+pub(super) fn respond(body: &Map<String, Value>, completion: Completion) -> Response {
+    let (text, was_cut) = script::truncate(completion.text, token_limit(body));
+    let is_cut = was_cut || completion.empty_reason == Some(EmptyReason::ThinkingOnly);
     let finish_reason = if is_cut { "length" } else { "stop" };
     let (id, created) = (format!("chatcmpl-{}", random_base62(24)), now_ms() / 1000);
     if body.get("stream") != Some(&json!(true)) {
-        let content = if said.why_none == Some(WhyNone::Thought) { Value::Null } else { json!(text) };
+        let content = if completion.empty_reason == Some(EmptyReason::ThinkingOnly) {
+            Value::Null
+        } else {
+            json!(text)
+        };
         let mut whole = json!({
-            "id": id, "object": "chat.completion", "created": created, "model": said.model,
+            "id": id, "object": "chat.completion", "created": created, "model": completion.model,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": content, "refusal": null},
                 "logprobs": null, "finish_reason": finish_reason}],
-            "usage": said.usage,
+            "usage": completion.usage,
         });
-        if said.comment.is_some() {
-            let is_broken = said.why_none == Some(WhyNone::Broken);
+        if completion.comment.is_some() {
+            let is_broken = completion.empty_reason == Some(EmptyReason::ProviderFailed);
             whole["choices"][0]["native_finish_reason"] =
                 json!(if is_broken { "network_error" } else { finish_reason });
         }
         return Json(whole).into_response();
     }
     let event = |choices: Value, usage: &Value| {
-        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": said.model,
+        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": completion.model,
             "choices": choices, "usage": usage});
         format!("data: {chunk}\n\n")
     };
     let delta =
         |delta: Value, finish: Option<&str>| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
     let mut events: Vec<String> =
-        said.comment.map(|comment| format!(": {comment}\n\n")).into_iter().collect();
+        completion.comment.map(|comment| format!(": {comment}\n\n")).into_iter().collect();
     events.push(event(delta(json!({"role": "assistant", "content": ""}), None), &Value::Null));
     events.extend(
-        script::pieces(&text)
+        script::chunks(&text)
             .into_iter()
             .map(|piece| event(delta(json!({"content": piece}), None), &Value::Null)),
     );
     events.push(event(delta(json!({}), Some(finish_reason)), &Value::Null));
     let wants_usage = body.get("stream_options").is_some_and(|options| options["include_usage"] == true);
-    if wants_usage || said.comment.is_some() {
-        events.push(event(json!([]), &said.usage));
+    if wants_usage || completion.comment.is_some() {
+        events.push(event(json!([]), &completion.usage));
     }
     events.push("data: [DONE]\n\n".to_owned());
-    sse::respond(events)
+    sse::stream_response(events)
 }

@@ -10,13 +10,13 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    key::{KeyKind, is_unknown_model},
-    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn},
+    key_kind::{KeyKind, is_unknown_model},
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn},
     sse,
 };
 use crate::{
     clock::random_base62,
-    web::{Answer, Refusal, header_text, pairs},
+    web::{ErrorResponse, HandlerResult, header_text, parse_pairs},
 };
 
 const KNOWN_FIELDS: [&str; 12] = [
@@ -36,7 +36,7 @@ const KNOWN_FIELDS: [&str; 12] = [
 const MODELS: [&str; 3] = ["gemini-3.5-flash", "gemini-3.5-pro", "gemini-2.5-flash"];
 
 /// Google's error: `{"error": {"code", "message", "status"}}`.
-pub(crate) fn error(status: u16, message: &str) -> Refusal {
+pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
     let name = match status {
         401 => "UNAUTHENTICATED",
         403 => "PERMISSION_DENIED",
@@ -47,11 +47,11 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
         500.. => "INTERNAL",
         _ => "INVALID_ARGUMENT",
     };
-    Refusal::new(status, json!({"error": {"code": status, "message": message, "status": name}}))
+    ErrorResponse::new(status, json!({"error": {"code": status, "message": message, "status": name}}))
 }
 
 /// Verifies the key, which is in a header or in the query parameter `key`.
-fn admit(headers: &HeaderMap, query: &[(String, String)]) -> Answer<KeyKind> {
+fn authenticate(headers: &HeaderMap, query: &[(String, String)]) -> HandlerResult<KeyKind> {
     let in_query = query.iter().find(|(name, value)| name == "key" && !value.is_empty());
     let key = header_text(headers, "x-goog-api-key").or(in_query.map(|(_, value)| value.as_str()));
     let Some(key) = key else {
@@ -61,7 +61,7 @@ fn admit(headers: &HeaderMap, query: &[(String, String)]) -> Answer<KeyKind> {
         ));
     };
     let kind = KeyKind::of(key);
-    if kind == KeyKind::Refused {
+    if kind == KeyKind::Rejected {
         let mut refusal = error(400, "API key not valid. Please pass a valid API key.");
         refusal.body["error"]["details"] = json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "reason": "API_KEY_INVALID", "domain": "googleapis.com",
@@ -71,14 +71,14 @@ fn admit(headers: &HeaderMap, query: &[(String, String)]) -> Answer<KeyKind> {
     Ok(kind)
 }
 
-fn no_such_model(id: &str) -> Refusal {
+fn model_not_found(id: &str) -> ErrorResponse {
     error(
         404,
         &format!("models/{id} is not found for API version v1beta, or is not supported for generateContent."),
     )
 }
 
-fn limited_for_day() -> Refusal {
+fn daily_limit_error() -> ErrorResponse {
     let mut refusal =
         error(429, "You exceeded your current quota, please check your plan and billing details.");
     refusal.body["error"]["details"] = json!([{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [
@@ -93,9 +93,9 @@ pub(super) async fn generate(
     Path(rest): Path<String>,
     RawQuery(query): RawQuery,
     raw: Bytes,
-) -> Answer {
-    let query = pairs(query.unwrap_or_default().as_bytes());
-    let key = admit(&headers, &query)?;
+) -> HandlerResult {
+    let query = parse_pairs(query.unwrap_or_default().as_bytes());
+    let key = authenticate(&headers, &query)?;
     let (model, verb) = rest.rsplit_once(':').ok_or_else(|| error(404, "Not Found"))?;
     let streams = match verb {
         "generateContent" => false,
@@ -104,11 +104,11 @@ pub(super) async fn generate(
     };
     let body: Map<String, Value> = serde_json::from_slice(&raw)
         .map_err(|_| error(400, "Invalid JSON payload received. Expected an object."))?;
-    let conversation = check(&body)?;
+    let conversation = validate(&body)?;
     if is_unknown_model(model) {
-        return Err(no_such_model(model));
+        return Err(model_not_found(model));
     }
-    if key == KeyKind::Broke {
+    if key == KeyKind::OutOfCredit {
         return Err(error(
             429,
             "You exceeded your current quota, please check your plan and billing details.",
@@ -118,23 +118,23 @@ pub(super) async fn generate(
     let limit = config.and_then(|config| {
         config.get("maxOutputTokens").or_else(|| config.get("max_output_tokens"))?.as_i64()
     });
-    let (text, why_none) = match script::next(&conversation).await.within(limit) {
-        Scripted::Says(text) => (text, None),
-        Scripted::Thinks(_) => (String::new(), Some("MAX_TOKENS")),
-        Scripted::Breaks => (String::new(), Some("OTHER")),
-        Scripted::LimitedForDay => return Err(limited_for_day()),
-        Scripted::Fails => return Err(error(500, "An internal error has occurred. Please retry.")),
-        Scripted::Overloaded => return Err(error(503, "The model is overloaded. Please try again later.")),
-        Scripted::Limited => {
+    let (text, empty_reason) = match script::next_outcome(&conversation).await.within_limit(limit) {
+        Outcome::Reply(text) => (text, None),
+        Outcome::Thinks(_) => (String::new(), Some("MAX_TOKENS")),
+        Outcome::ProviderFailed => (String::new(), Some("OTHER")),
+        Outcome::DailyLimit => return Err(daily_limit_error()),
+        Outcome::InternalError => return Err(error(500, "An internal error has occurred. Please retry.")),
+        Outcome::Overloaded => return Err(error(503, "The model is overloaded. Please try again later.")),
+        Outcome::RateLimited => {
             return Err(error(429, "Resource has been exhausted (e.g. check quota).")
-                .retry_after(LIMIT_RETRY_AFTER_S));
+                .retry_after(RATE_LIMIT_RETRY_AFTER_S));
         }
     };
-    let (text, was_cut) = script::cut(text, limit);
+    let (text, was_cut) = script::truncate(text, limit);
     let (prompt, said) = (script::prompt_tokens(&conversation), script::tokens(&text));
-    let finish = why_none.unwrap_or(if was_cut { "MAX_TOKENS" } else { "STOP" });
+    let finish = empty_reason.unwrap_or(if was_cut { "MAX_TOKENS" } else { "STOP" });
     let response_id = random_base62(22);
-    let shape = |text: &str, finish: Option<&str>| {
+    let render_response = |text: &str, finish: Option<&str>| {
         let mut candidate = json!({"content": {"role": "model"}, "index": 0});
         if !text.is_empty() {
             candidate["content"]["parts"] = json!([{"text": text}]);
@@ -146,9 +146,9 @@ pub(super) async fn generate(
             "usageMetadata": {"promptTokenCount": prompt, "candidatesTokenCount": said, "totalTokenCount": prompt + said}})
     };
     if !streams {
-        return Ok(Json(shape(&text, Some(finish))).into_response());
+        return Ok(Json(render_response(&text, Some(finish))).into_response());
     }
-    let mut pieces = script::pieces(&text);
+    let mut pieces = script::chunks(&text);
     if pieces.is_empty() {
         pieces.push(String::new());
     }
@@ -156,15 +156,15 @@ pub(super) async fn generate(
     let parts: Vec<Value> = pieces
         .iter()
         .enumerate()
-        .map(|(index, piece)| shape(piece, (index == last).then_some(finish)))
+        .map(|(index, piece)| render_response(piece, (index == last).then_some(finish)))
         .collect();
     if query.iter().any(|(name, value)| name == "alt" && value == "sse") {
-        return Ok(sse::respond(parts.iter().map(|part| format!("data: {part}\r\n\r\n")).collect()));
+        return Ok(sse::stream_response(parts.iter().map(|part| format!("data: {part}\r\n\r\n")).collect()));
     }
     Ok(Json(parts).into_response())
 }
 
-fn check(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
+fn validate(body: &Map<String, Value>) -> HandlerResult<Vec<Turn>> {
     let invalid = |message: String| error(400, &message);
     if let Some(name) = body.keys().find(|name| !KNOWN_FIELDS.contains(&name.as_str())) {
         return Err(invalid(format!(
@@ -202,9 +202,9 @@ fn model_info(id: &str) -> Value {
 }
 
 /// `GET /v1beta/models?pageSize=&pageToken=`.
-pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> Answer {
-    let query = pairs(query.unwrap_or_default().as_bytes());
-    admit(&headers, &query)?;
+pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> HandlerResult {
+    let query = parse_pairs(query.unwrap_or_default().as_bytes());
+    authenticate(&headers, &query)?;
     let number = |name: &str| {
         query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse::<usize>().ok())
     };
@@ -220,10 +220,14 @@ pub(super) async fn models(headers: HeaderMap, RawQuery(query): RawQuery) -> Ans
 }
 
 /// `GET /v1beta/models/{model}`.
-pub(super) async fn model(headers: HeaderMap, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    admit(&headers, &pairs(query.unwrap_or_default().as_bytes()))?;
+pub(super) async fn model(
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    authenticate(&headers, &parse_pairs(query.unwrap_or_default().as_bytes()))?;
     if is_unknown_model(&id) {
-        return Err(no_such_model(&id));
+        return Err(model_not_found(&id));
     }
     Ok(Json(model_info(&id)).into_response())
 }

@@ -3,10 +3,10 @@
 pub(crate) mod anthropic;
 mod completion;
 pub(crate) mod google;
-mod key;
-mod keys;
+mod key_kind;
 pub(crate) mod openai;
 pub(crate) mod openrouter;
+mod openrouter_keys;
 mod script;
 mod sse;
 

@@ -11,14 +11,14 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    completion::{Completion, WhyNone, answer, limit, usage},
-    key::{KeyKind, is_unknown_model},
-    script::{self, LIMIT_RETRY_AFTER_S, Role, Scripted, Turn, seconds_to_midnight},
+    completion::{Completion, EmptyReason, respond, token_limit, usage},
+    key_kind::{KeyKind, is_unknown_model},
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn, seconds_to_midnight},
 };
 use crate::{
     World,
     clock::now_ms,
-    web::{Answer, Refusal, bearer},
+    web::{ErrorResponse, HandlerResult, bearer_token},
 };
 
 const KNOWN_FIELDS: [&str; 31] = [
@@ -65,27 +65,36 @@ pub(super) fn routes(base: &str) -> Router<World> {
 }
 
 /// OpenAI's error: `{"error": {"message", "type", "param", "code"}}`.
-pub(crate) fn error(status: u16, message: &str) -> Refusal {
+pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
     let (kind, code) = match status {
         401 => ("invalid_request_error", Some("invalid_api_key")),
         429 => ("requests", Some("rate_limit_exceeded")),
         500.. => ("server_error", None),
         _ => ("invalid_request_error", None),
     };
-    coded(status, kind, message, None, code)
+    error_with_code(status, kind, message, None, code)
 }
 
-fn coded(status: u16, kind: &str, message: &str, param: Option<&str>, code: Option<&str>) -> Refusal {
-    Refusal::new(status, json!({"error": {"message": message, "type": kind, "param": param, "code": code}}))
+fn error_with_code(
+    status: u16,
+    kind: &str,
+    message: &str,
+    param: Option<&str>,
+    code: Option<&str>,
+) -> ErrorResponse {
+    ErrorResponse::new(
+        status,
+        json!({"error": {"message": message, "type": kind, "param": param, "code": code}}),
+    )
 }
 
-fn invalid(param: &str, message: &str, code: &str) -> Refusal {
-    coded(400, "invalid_request_error", message, Some(param), Some(code))
+fn invalid_parameter(param: &str, message: &str, code: &str) -> ErrorResponse {
+    error_with_code(400, "invalid_request_error", message, Some(param), Some(code))
 }
 
-fn admit(headers: &HeaderMap) -> Answer<KeyKind> {
-    let Some(key) = bearer(headers) else {
-        return Err(coded(
+fn authenticate(headers: &HeaderMap) -> HandlerResult<KeyKind> {
+    let Some(key) = bearer_token(headers) else {
+        return Err(error_with_code(
             401,
             "invalid_request_error",
             "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
@@ -94,7 +103,7 @@ fn admit(headers: &HeaderMap) -> Answer<KeyKind> {
         ));
     };
     match KeyKind::of(key) {
-        KeyKind::Refused => Err(error(
+        KeyKind::Rejected => Err(error(
             401,
             "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
         )),
@@ -102,8 +111,8 @@ fn admit(headers: &HeaderMap) -> Answer<KeyKind> {
     }
 }
 
-fn no_such_model(id: &str) -> Refusal {
-    coded(
+fn model_not_found(id: &str) -> ErrorResponse {
+    error_with_code(
         404,
         "invalid_request_error",
         &format!("The model `{id}` does not exist or you do not have access to it."),
@@ -113,21 +122,21 @@ fn no_such_model(id: &str) -> Refusal {
 }
 
 /// `POST /v1/chat/completions`.
-async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
-    let key = admit(&headers)?;
+async fn chat(headers: HeaderMap, raw: Bytes) -> HandlerResult {
+    let key = authenticate(&headers)?;
     let body: Map<String, Value> = serde_json::from_slice(&raw)
         .map_err(|_| error(400, "We could not parse the JSON body of your request."))?;
     if let Some(name) = body.keys().find(|name| !KNOWN_FIELDS.contains(&name.as_str())) {
-        return Err(invalid(name, &format!("Unknown parameter: '{name}'."), "unknown_parameter"));
+        return Err(invalid_parameter(name, &format!("Unknown parameter: '{name}'."), "unknown_parameter"));
     }
-    let conversation = turns(&body)?;
+    let conversation = parse_turns(&body)?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();
     if is_unknown_model(&model) {
-        return Err(no_such_model(&model));
+        return Err(model_not_found(&model));
     }
-    check_reasoning(&model, &body)?;
-    if key == KeyKind::Broke {
-        return Err(coded(
+    validate_reasoning(&model, &body)?;
+    if key == KeyKind::OutOfCredit {
+        return Err(error_with_code(
             429,
             "insufficient_quota",
             "You exceeded your current quota, please check your plan and billing details.",
@@ -135,10 +144,13 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
             Some("insufficient_quota"),
         ));
     }
-    let (text, why_none) = match script::next(&conversation).await.within(limit(&body)) {
-        Scripted::Says(text) => (text, None),
-        Scripted::Thinks(_) => (String::new(), Some(WhyNone::Thought)),
-        Scripted::LimitedForDay => {
+    let (text, empty_reason) = match script::next_outcome(&conversation)
+        .await
+        .within_limit(token_limit(&body))
+    {
+        Outcome::Reply(text) => (text, None),
+        Outcome::Thinks(_) => (String::new(), Some(EmptyReason::ThinkingOnly)),
+        Outcome::DailyLimit => {
             let hours = seconds_to_midnight(now_ms()) / 3600;
             return Err(error(
                 429,
@@ -147,31 +159,31 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> Answer {
                 ),
             ));
         }
-        Scripted::Fails | Scripted::Breaks => {
+        Outcome::InternalError | Outcome::ProviderFailed => {
             return Err(error(
                 500,
                 "The server had an error while processing your request. Sorry about that!",
             ));
         }
-        Scripted::Overloaded => {
+        Outcome::Overloaded => {
             return Err(error(503, "The engine is currently overloaded, please try again later"));
         }
-        Scripted::Limited => {
+        Outcome::RateLimited => {
             return Err(error(429, "Rate limit reached for requests. Please try again later.")
-                .retry_after(LIMIT_RETRY_AFTER_S));
+                .retry_after(RATE_LIMIT_RETRY_AFTER_S));
         }
     };
     let usage = usage(&conversation, &text);
-    Ok(answer(&body, Completion { model, text, why_none, usage, comment: None }))
+    Ok(respond(&body, Completion { model, text, empty_reason, usage, comment: None }))
 }
 
 /// Reasoning models reject `max_tokens` and sampling parameters.
-fn check_reasoning(model: &str, body: &Map<String, Value>) -> Answer<()> {
+fn validate_reasoning(model: &str, body: &Map<String, Value>) -> HandlerResult<()> {
     if !["gpt-5", "gpt-6", "o1", "o3", "o4"].iter().any(|family| model.starts_with(family)) {
         return Ok(());
     }
     if body.contains_key("max_tokens") {
-        return Err(invalid(
+        return Err(invalid_parameter(
             "max_tokens",
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
             "unsupported_parameter",
@@ -182,26 +194,36 @@ fn check_reasoning(model: &str, body: &Map<String, Value>) -> Answer<()> {
             let message = format!(
                 "Unsupported value: '{name}' does not support this value with this model. Only the default (1) value is supported."
             );
-            return Err(invalid(name, &message, "unsupported_value"));
+            return Err(invalid_parameter(name, &message, "unsupported_value"));
         }
     }
     Ok(())
 }
 
 /// Validates the messages of a chat and returns them.
-pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
+pub(super) fn parse_turns(body: &Map<String, Value>) -> HandlerResult<Vec<Turn>> {
     if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
-        return Err(coded(400, "invalid_request_error", "you must provide a model parameter", None, None));
+        return Err(error_with_code(
+            400,
+            "invalid_request_error",
+            "you must provide a model parameter",
+            None,
+            None,
+        ));
     }
     if body.get("stream").is_some_and(|stream| !stream.is_boolean() && !stream.is_null()) {
-        return Err(invalid("stream", "Invalid type for 'stream': expected a boolean.", "invalid_type"));
+        return Err(invalid_parameter(
+            "stream",
+            "Invalid type for 'stream': expected a boolean.",
+            "invalid_type",
+        ));
     }
     for name in ["max_completion_tokens", "max_tokens"] {
         if body
             .get(name)
             .is_some_and(|count| !count.is_null() && count.as_i64().is_none_or(|count| count < 1))
         {
-            return Err(invalid(
+            return Err(invalid_parameter(
                 name,
                 &format!("Invalid '{name}': integer below minimum value."),
                 "integer_below_min_value",
@@ -210,21 +232,21 @@ pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
     }
     let messages = match body.get("messages").map(Value::as_array) {
         None => {
-            return Err(invalid(
+            return Err(invalid_parameter(
                 "messages",
                 "Missing required parameter: 'messages'.",
                 "missing_required_parameter",
             ));
         }
         Some(None) => {
-            return Err(invalid(
+            return Err(invalid_parameter(
                 "messages",
                 "Invalid type for 'messages': expected an array of objects.",
                 "invalid_type",
             ));
         }
         Some(Some(messages)) if messages.is_empty() => {
-            return Err(invalid(
+            return Err(invalid_parameter(
                 "messages",
                 "Invalid 'messages': empty array. Expected an array with minimum length 1.",
                 "empty_array",
@@ -235,8 +257,8 @@ pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
     let mut turns = Vec::with_capacity(messages.len());
     for (index, message) in messages.iter().enumerate() {
         let param = format!("messages[{index}].content");
-        let text = content(&message["content"]).ok_or_else(|| {
-            invalid(
+        let text = parse_content(&message["content"]).ok_or_else(|| {
+            invalid_parameter(
                 &param,
                 &format!("Invalid value for '{param}': expected a non-empty string."),
                 "invalid_value",
@@ -248,7 +270,7 @@ pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
             Some("system" | "developer") => {}
             _ => {
                 let param = format!("messages[{index}].role");
-                return Err(invalid(
+                return Err(invalid_parameter(
                     &param,
                     &format!(
                         "Invalid value for '{param}'. Supported values are: 'system', 'assistant', 'user' and 'developer'."
@@ -261,7 +283,7 @@ pub(super) fn turns(body: &Map<String, Value>) -> Answer<Vec<Turn>> {
     Ok(turns)
 }
 
-fn content(value: &Value) -> Option<String> {
+fn parse_content(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
@@ -279,17 +301,17 @@ fn model_info(id: &str) -> Value {
 }
 
 /// `GET /v1/models`.
-async fn models(headers: HeaderMap) -> Answer {
-    admit(&headers)?;
+async fn models(headers: HeaderMap) -> HandlerResult {
+    authenticate(&headers)?;
     let data: Vec<Value> = MODELS.iter().map(|id| model_info(id)).collect();
     Ok(Json(json!({"object": "list", "data": data})).into_response())
 }
 
 /// `GET /v1/models/{id}`.
-async fn model(headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    admit(&headers)?;
+async fn model(headers: HeaderMap, Path(id): Path<String>) -> HandlerResult {
+    authenticate(&headers)?;
     if is_unknown_model(&id) {
-        return Err(no_such_model(&id));
+        return Err(model_not_found(&id));
     }
     Ok(Json(model_info(&id)).into_response())
 }

@@ -11,16 +11,16 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    completion::{self, Completion, WhyNone},
-    key::{KeyKind, is_unknown_model},
-    keys::{self, Key},
+    completion::{self, Completion, EmptyReason},
+    key_kind::{KeyKind, is_unknown_model},
     openai,
-    script::{self, LIMIT_RETRY_AFTER_S, Scripted, Turn, seconds_to_midnight},
+    openrouter_keys::{self, Key},
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Turn, seconds_to_midnight},
 };
 use crate::{
     World,
     clock::now_ms,
-    web::{Answer, Refusal, bearer, pairs},
+    web::{ErrorResponse, HandlerResult, bearer_token, parse_pairs},
 };
 
 /// USD per token of the prompt.
@@ -50,25 +50,28 @@ const MODELS: [(&str, &str); 17] = [
 ];
 
 pub(super) fn routes() -> Router<World> {
-    at("/sandbox/openrouter/api/v1")
+    routes_at("/sandbox/openrouter/api/v1")
         // A base URL without the version works too.
-        .merge(at("/sandbox/openrouter"))
+        .merge(routes_at("/sandbox/openrouter"))
         .route("/sandbox/openrouter/{*rest}", any(|| async { error(404, "Not Found") }))
 }
 
-fn at(base: &str) -> Router<World> {
+fn routes_at(base: &str) -> Router<World> {
     Router::new()
         .route(&format!("{base}/chat/completions"), post(chat))
         .route(&format!("{base}/models"), get(models))
         .route(&format!("{base}/models/{{author}}/{{slug}}/endpoints"), get(endpoints))
         .route(&format!("{base}/key"), get(key))
         .route(&format!("{base}/credits"), get(credits))
-        .route(&format!("{base}/keys"), get(keys::list).post(keys::create))
-        .route(&format!("{base}/keys/{{hash}}"), get(keys::read).patch(keys::update).delete(keys::delete))
+        .route(&format!("{base}/keys"), get(openrouter_keys::list).post(openrouter_keys::create))
+        .route(
+            &format!("{base}/keys/{{hash}}"),
+            get(openrouter_keys::get).patch(openrouter_keys::update).delete(openrouter_keys::delete),
+        )
 }
 
 /// OpenRouter's error: `{"error": {"code", "message", "metadata": {"error_type"}}}`.
-pub(crate) fn error(status: u16, message: &str) -> Refusal {
+pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
     let kind = match status {
         401 => "authentication",
         402 => "payment_required",
@@ -79,7 +82,7 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
         500.. => "provider_unavailable",
         _ => "invalid_request",
     };
-    Refusal::new(
+    ErrorResponse::new(
         status,
         json!({"error": {"code": status, "message": message, "metadata": {"error_type": kind}}}),
     )
@@ -88,34 +91,34 @@ pub(crate) fn error(status: u16, message: &str) -> Refusal {
 /// The key of a request. A key that was not created here is valid as well.
 pub(super) enum Caller {
     /// The key was created with `POST /keys`.
-    Made(Box<Key>),
+    Created(Box<Key>),
     /// The key was not created here.
-    Own(KeyKind),
+    External(KeyKind),
     /// The key may only call `/keys` and `/credits`.
     Management,
 }
 
-pub(super) async fn caller(world: &World, headers: &HeaderMap) -> Answer<Caller> {
-    let Some(secret) = bearer(headers) else { return Err(error(401, "No auth credentials found")) };
-    if KeyKind::of(secret) == KeyKind::Refused {
+pub(super) async fn get_caller(world: &World, headers: &HeaderMap) -> HandlerResult<Caller> {
+    let Some(secret) = bearer_token(headers) else { return Err(error(401, "No auth credentials found")) };
+    if KeyKind::of(secret) == KeyKind::Rejected {
         return Err(error(401, "User not found."));
     }
     if secret.contains("management") || secret.contains("mgmt") || secret.contains("provisioning") {
         return Ok(Caller::Management);
     }
-    match keys::by_secret(world, secret).await? {
-        None => Ok(Caller::Own(KeyKind::of(secret))),
-        Some(key) if key.is_live(now_ms()) => Ok(Caller::Made(Box::new(key))),
+    match openrouter_keys::find_by_secret(world, secret).await? {
+        None => Ok(Caller::External(KeyKind::of(secret))),
+        Some(key) if key.is_live(now_ms()) => Ok(Caller::Created(Box::new(key))),
         Some(_) => Err(error(401, "User not found.")),
     }
 }
 
 /// `POST /chat/completions`.
-async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Answer {
-    let caller = caller(&world, &headers).await?;
+async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> HandlerResult {
+    let caller = get_caller(&world, &headers).await?;
     let body: Map<String, Value> =
         serde_json::from_slice(&raw).map_err(|_| error(400, "The request body is not valid JSON"))?;
-    let conversation = openai::turns(&body).map_err(|refusal| {
+    let conversation = openai::parse_turns(&body).map_err(|refusal| {
         error(refusal.status, refusal.body["error"]["message"].as_str().unwrap_or("Invalid request"))
     })?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();
@@ -124,45 +127,48 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Ans
     }
     match &caller {
         Caller::Management => return Err(error(403, "Management keys cannot be used to call completions")),
-        Caller::Own(KeyKind::Broke) => return Err(out_of_credit("openrouter_credits")),
-        Caller::Made(key) => afford(key, &conversation, completion::limit(&body))?,
-        Caller::Own(_) => {}
+        Caller::External(KeyKind::OutOfCredit) => return Err(credit_error("openrouter_credits")),
+        Caller::Created(key) => check_credit(key, &conversation, completion::token_limit(&body))?,
+        Caller::External(_) => {}
     }
-    let (text, why_none) = match script::next(&conversation).await.within(completion::limit(&body)) {
-        Scripted::Says(text) => (text, None),
-        Scripted::Thinks(_) => (String::new(), Some(WhyNone::Thought)),
-        Scripted::Breaks => (String::new(), Some(WhyNone::Broken)),
-        Scripted::LimitedForDay => return Err(limited_for_day()),
-        Scripted::Fails => return Err(error(500, "Internal Server Error")),
-        Scripted::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
-        Scripted::Limited => return Err(error(429, "Rate limit exceeded").retry_after(LIMIT_RETRY_AFTER_S)),
-    };
+    let (text, empty_reason) =
+        match script::next_outcome(&conversation).await.within_limit(completion::token_limit(&body)) {
+            Outcome::Reply(text) => (text, None),
+            Outcome::Thinks(_) => (String::new(), Some(EmptyReason::ThinkingOnly)),
+            Outcome::ProviderFailed => (String::new(), Some(EmptyReason::ProviderFailed)),
+            Outcome::DailyLimit => return Err(daily_limit_error()),
+            Outcome::InternalError => return Err(error(500, "Internal Server Error")),
+            Outcome::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
+            Outcome::RateLimited => {
+                return Err(error(429, "Rate limit exceeded").retry_after(RATE_LIMIT_RETRY_AFTER_S));
+            }
+        };
     let mut usage = completion::usage(&conversation, &text);
     let cost = usage["prompt_tokens"].as_f64().unwrap_or(0.0) * PROMPT_USD
         + usage["completion_tokens"].as_f64().unwrap_or(0.0) * COMPLETION_USD;
     usage["cost"] = json!(cost);
     usage["is_byok"] = json!(false);
-    if let Caller::Made(key) = &caller {
-        keys::spend(&world, &key.hash, cost).await?;
+    if let Caller::Created(key) = &caller {
+        openrouter_keys::record_usage(&world, &key.hash, cost).await?;
     }
-    Ok(completion::answer(
+    Ok(completion::respond(
         &body,
-        Completion { model, text, why_none, usage, comment: Some("OPENROUTER PROCESSING") },
+        Completion { model, text, empty_reason, usage, comment: Some("OPENROUTER PROCESSING") },
     ))
 }
 
 /// Checks that a key's limit covers the request with the longest completion that it allows. If the request has no token
 /// limit, OpenRouter assumes the model's maximum; here any remaining credit is enough.
-fn afford(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> Answer<()> {
+fn check_credit(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> HandlerResult<()> {
     let Some(left) = key.limit_remaining() else { return Ok(()) };
     if left <= 0.0 {
-        return Err(out_of_credit("openrouter_key_limit"));
+        return Err(credit_error("openrouter_key_limit"));
     }
     let prompt_usd = script::prompt_tokens(conversation) as f64 * PROMPT_USD;
     let affordable = ((left - prompt_usd).max(0.0) / COMPLETION_USD).floor() as i64;
     match tokens_max {
         Some(asked) if asked > affordable => {
-            let mut refusal = out_of_credit("openrouter_key_limit");
+            let mut refusal = credit_error("openrouter_key_limit");
             refusal.body["error"]["message"] = json!(format!(
                 "This request requires more credits, or fewer max_tokens. You requested up to {asked} tokens, but can only \
                  afford {affordable}. To increase, visit https://openrouter.ai/settings/keys and create a key with a higher \
@@ -174,7 +180,7 @@ fn afford(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> Answer<(
     }
 }
 
-fn limited_for_day() -> Refusal {
+fn daily_limit_error() -> ErrorResponse {
     let mut refusal = error(
         429,
         "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
@@ -186,7 +192,7 @@ fn limited_for_day() -> Refusal {
     refusal
 }
 
-fn out_of_credit(source: &str) -> Refusal {
+fn credit_error(source: &str) -> ErrorResponse {
     let mut refusal = error(
         402,
         "This request requires more credits, or fewer max_tokens. To increase, visit https://openrouter.ai/settings/credits",
@@ -208,8 +214,8 @@ fn model_info(id: &str) -> Value {
 }
 
 /// `GET /models?limit=&offset=`: needs no key, and lists all models without parameters.
-async fn models(RawQuery(query): RawQuery) -> Answer {
-    let query = pairs(query.unwrap_or_default().as_bytes());
+async fn models(RawQuery(query): RawQuery) -> HandlerResult {
+    let query = parse_pairs(query.unwrap_or_default().as_bytes());
     let number = |name: &str, default: usize| {
         let given = query.iter().find(|(key, _)| key == name);
         given.map_or(Ok(default), |(_, value)| value.parse::<usize>())
@@ -222,7 +228,9 @@ async fn models(RawQuery(query): RawQuery) -> Answer {
 }
 
 /// `GET /models/{author}/{slug}/endpoints`: needs no key, like the list.
-async fn endpoints(axum::extract::Path((author, slug)): axum::extract::Path<(String, String)>) -> Answer {
+async fn endpoints(
+    axum::extract::Path((author, slug)): axum::extract::Path<(String, String)>,
+) -> HandlerResult {
     let id = format!("{author}/{slug}");
     if is_unknown_model(&id) {
         return Err(error(404, "Model not found"));
@@ -233,10 +241,10 @@ async fn endpoints(axum::extract::Path((author, slug)): axum::extract::Path<(Str
 }
 
 /// `GET /key`: the limits of the caller's key.
-async fn key(State(world): State<World>, headers: HeaderMap) -> Answer {
-    let data = match caller(&world, &headers).await? {
-        Caller::Made(key) => {
-            let mut data = key.json();
+async fn key(State(world): State<World>, headers: HeaderMap) -> HandlerResult {
+    let data = match get_caller(&world, &headers).await? {
+        Caller::Created(key) => {
+            let mut data = key.to_json();
             data["is_free_tier"] = json!(false);
             data["is_management_key"] = json!(false);
             data
@@ -251,8 +259,8 @@ async fn key(State(world): State<World>, headers: HeaderMap) -> Answer {
 }
 
 /// `GET /credits`.
-async fn credits(State(world): State<World>, headers: HeaderMap) -> Answer {
-    keys::admit(&world, &headers).await?;
+async fn credits(State(world): State<World>, headers: HeaderMap) -> HandlerResult {
+    openrouter_keys::authorize_management(&world, &headers).await?;
     let used: f64 = sqlx::query_scalar("select coalesce(sum(usd), 0.0) from openrouter_usage")
         .fetch_one(&world.db)
         .await?;

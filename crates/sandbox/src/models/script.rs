@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 /// The delay of the reply to `slow`.
-const SLOW: Duration = Duration::from_secs(5);
+const SLOW_DELAY: Duration = Duration::from_secs(5);
 /// The approximate length of the reply to `long`.
 const LONG_CHARS: usize = 9_000;
 /// The approximate number of characters per token.
 const TOKEN_CHARS: usize = 4;
 /// The characters of one streamed chunk.
-const PIECE_CHARS: usize = 40;
+const CHUNK_CHARS: usize = 40;
 
 /// The author of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,28 +27,28 @@ pub(super) struct Turn {
 
 /// The outcome of a completion.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Scripted {
-    Says(String),
+pub(super) enum Outcome {
+    Reply(String),
     /// The vendor fails with an internal error.
-    Fails,
+    InternalError,
     /// The vendor reports that the model is overloaded.
     Overloaded,
     /// The key is rate limited for [`RATE_LIMIT_RETRY_AFTER_S`].
-    Limited,
+    RateLimited,
     /// The key is rate limited until midnight UTC.
-    LimitedForDay,
+    DailyLimit,
     /// The vendor's own provider fails. Some vendors report that in a successful response.
-    Breaks,
+    ProviderFailed,
     /// The model spends [`THINKING_TOKENS`] on thinking and then replies with this text, if the limit leaves room for it.
     Thinks(String),
 }
 
-impl Scripted {
+impl Outcome {
     /// Turns [`Outcome::Thinks`] into a reply if the token limit is high enough.
-    pub fn within(self, tokens_max: Option<i64>) -> Self {
+    pub fn within_limit(self, tokens_max: Option<i64>) -> Self {
         match self {
-            Self::Thinks(text) if tokens_max.is_some_and(|tokens| tokens > THOUGHT_TOKENS) => {
-                Self::Says(text)
+            Self::Thinks(text) if tokens_max.is_some_and(|tokens| tokens > THINKING_TOKENS) => {
+                Self::Reply(text)
             }
             other => other,
         }
@@ -56,10 +56,10 @@ impl Scripted {
 }
 
 /// The tokens that the reply to `overthink` spends on thinking.
-const THOUGHT_TOKENS: i64 = 8_192;
+const THINKING_TOKENS: i64 = 8_192;
 
 /// The `Retry-After` of [`Outcome::RateLimited`], in seconds.
-pub(super) const LIMIT_RETRY_AFTER_S: u32 = 2;
+pub(super) const RATE_LIMIT_RETRY_AFTER_S: u32 = 2;
 
 /// Returns the seconds until midnight UTC, when [`Outcome::DailyLimit`] ends.
 pub(super) fn seconds_to_midnight(now_ms: i64) -> u32 {
@@ -68,24 +68,24 @@ pub(super) fn seconds_to_midnight(now_ms: i64) -> u32 {
 }
 
 /// Returns the reply to a conversation. The first word of the last message can select a special outcome.
-pub(super) async fn next(conversation: &[Turn]) -> Scripted {
+pub(super) async fn next_outcome(conversation: &[Turn]) -> Outcome {
     let last = conversation.iter().rfind(|turn| turn.role == Role::User).map_or("", |turn| turn.text.trim());
     let first_word =
         last.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_ascii_lowercase();
     match first_word.as_str() {
-        "fail" => Scripted::Fails,
-        "overloaded" => Scripted::Overloaded,
-        "limit" => Scripted::Limited,
-        "daily" => Scripted::LimitedForDay,
-        "network" => Scripted::Breaks,
-        "overthink" => Scripted::Thinks(format!("I thought about that for long. You said: {last}")),
-        "long" => Scripted::Says(long()),
-        "markdown" => Scripted::Says(BROKEN_MARKDOWN.to_owned()),
+        "fail" => Outcome::InternalError,
+        "overloaded" => Outcome::Overloaded,
+        "limit" => Outcome::RateLimited,
+        "daily" => Outcome::DailyLimit,
+        "network" => Outcome::ProviderFailed,
+        "overthink" => Outcome::Thinks(format!("I thought about that for long. You said: {last}")),
+        "long" => Outcome::Reply(long_reply()),
+        "markdown" => Outcome::Reply(BROKEN_MARKDOWN.to_owned()),
         "slow" => {
-            tokio::time::sleep(SLOW).await;
-            Scripted::Says(format!("That took a while. You said: {last}"))
+            tokio::time::sleep(SLOW_DELAY).await;
+            Outcome::Reply(format!("That took a while. You said: {last}"))
         }
-        _ => Scripted::Says(answer(conversation, last)),
+        _ => Outcome::Reply(reply(conversation, last)),
     }
 }
 
@@ -93,26 +93,26 @@ pub(super) async fn next(conversation: &[Turn]) -> Scripted {
 const BROKEN_MARKDOWN: &str = "Here is *bold without an end, a <b tag, snake_case_words, [a link](without an end and **half\n\n\
      ```rust\nlet x = \"<i>unclosed</i>\" & 1;\n\nThat is all.";
 
-fn answer(conversation: &[Turn], last: &str) -> String {
+fn reply(conversation: &[Turn], last: &str) -> String {
     let asked = last.to_lowercase();
     if asked.contains("what is my name") || asked.contains("what's my name") {
-        return match name_in(conversation) {
+        return match find_name(conversation) {
             Some(name) => format!("Your name is {name}."),
             None => "I don't know your name yet. Tell me: my name is …".to_owned(),
         };
     }
-    match name_said(last) {
+    match parse_name(last) {
         Some(name) => format!("Nice to meet you, {name}. You said: {last}"),
         None => format!("You said: {last}"),
     }
 }
 
 /// Returns the name that was given last.
-fn name_in(conversation: &[Turn]) -> Option<String> {
-    conversation.iter().rev().filter(|turn| turn.role == Role::User).find_map(|turn| name_said(&turn.text))
+fn find_name(conversation: &[Turn]) -> Option<String> {
+    conversation.iter().rev().filter(|turn| turn.role == Role::User).find_map(|turn| parse_name(&turn.text))
 }
 
-fn name_said(text: &str) -> Option<String> {
+fn parse_name(text: &str) -> Option<String> {
     const BEFORE: &str = "my name is ";
     // Lower-casing ASCII letters keeps the byte offsets of `text` valid.
     let at = text.to_ascii_lowercase().find(BEFORE)? + BEFORE.len();
@@ -124,7 +124,7 @@ fn name_said(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-fn long() -> String {
+fn long_reply() -> String {
     let mut text = String::with_capacity(LONG_CHARS + 400);
     let mut paragraph = 0;
     while text.len() < LONG_CHARS {
@@ -153,7 +153,7 @@ pub(super) fn prompt_tokens(conversation: &[Turn]) -> i64 {
 }
 
 /// Truncates a reply to the token limit. Returns whether anything was removed.
-pub(super) fn cut(text: String, tokens_max: Option<i64>) -> (String, bool) {
+pub(super) fn truncate(text: String, tokens_max: Option<i64>) -> (String, bool) {
     let Some(chars_max) =
         tokens_max.and_then(|max| usize::try_from(max).ok()).map(|max| max.saturating_mul(TOKEN_CHARS))
     else {
@@ -166,9 +166,9 @@ pub(super) fn cut(text: String, tokens_max: Option<i64>) -> (String, bool) {
 }
 
 /// Splits a reply into the chunks of a stream.
-pub(super) fn pieces(text: &str) -> Vec<String> {
+pub(super) fn chunks(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    characters.chunks(PIECE_CHARS).map(|piece| piece.iter().collect()).collect()
+    characters.chunks(CHUNK_CHARS).map(|piece| piece.iter().collect()).collect()
 }
 
 #[cfg(test)]
@@ -180,14 +180,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_remembers_what_it_is_sent() {
-        let says = |text: &str| Scripted::Says(text.to_owned());
+    async fn replies_depend_on_the_conversation() {
+        let says = |text: &str| Outcome::Reply(text.to_owned());
         let known = [user("Hi, My Name Is Zoë-Ann."), user("what is my name?")];
-        assert_eq!(next(&known).await, says("Your name is Zoë-Ann."));
-        assert!(matches!(next(&known[1..]).await, Scripted::Says(text) if text.contains("don't know")));
-        assert_eq!(next(&[user("hello")]).await, says("You said: hello"));
-        assert_eq!(next(&[user("Fail, please")]).await, Scripted::Fails);
-        let Scripted::Says(long) = next(&[user("long")]).await else { panic!("long answers") };
+        assert_eq!(next_outcome(&known).await, says("Your name is Zoë-Ann."));
+        assert!(
+            matches!(next_outcome(&known[1..]).await, Outcome::Reply(text) if text.contains("don't know"))
+        );
+        assert_eq!(next_outcome(&[user("hello")]).await, says("You said: hello"));
+        assert_eq!(next_outcome(&[user("Fail, please")]).await, Outcome::InternalError);
+        let Outcome::Reply(long) = next_outcome(&[user("long")]).await else { panic!("long answers") };
         assert!((9_000..10_000).contains(&long.len()) && long.contains("\n\n"));
     }
 }

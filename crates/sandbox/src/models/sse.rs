@@ -10,7 +10,7 @@ use axum::{
 use futures::stream;
 
 /// Streams rendered events, one per chunk of the body.
-pub(super) fn respond(events: Vec<String>) -> Response {
+pub(super) fn stream_response(events: Vec<String>) -> Response {
     let chunks = events.into_iter().map(|event| Ok::<_, Infallible>(Bytes::from(event)));
     ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(stream::iter(chunks)))
         .into_response()

@@ -12,16 +12,17 @@ use sqlx::SqliteConnection;
 use url::Url;
 
 use super::{
-    events::Stage,
-    lifecycle::{customer_of, set},
+    documents,
+    events::EventBatch,
+    lifecycle::{find_customer, update_fields},
     not_found,
     objects::{self, Filterable, Kind, Object},
-    shapes, validate,
+    validate,
 };
 use crate::{
     World,
     clock::{now_ms, parse_rfc3339},
-    web::Answer,
+    web::HandlerResult,
 };
 
 const FILTERS: [Filterable; 5] = [
@@ -34,22 +35,26 @@ const FILTERS: [Filterable; 5] = [
 const EXPIRE_MAX: i64 = 500;
 
 /// `POST /v1/checkouts/`: 201 with an open checkout.
-pub(super) async fn create(State(world): State<World>, raw: Bytes) -> Answer {
+pub(super) async fn create(State(world): State<World>, raw: Bytes) -> HandlerResult {
     let body = validate::object(&raw)?;
     validate::checkout(&body)?;
     let mut tx = world.db.begin().await?;
-    let customer = customer_of(&mut tx, &Value::Object(body.clone())).await?;
-    let doc =
-        shapes::checkout(&body, &world.public_url, customer.as_ref().map(|customer| &customer.doc), now_ms());
+    let customer = find_customer(&mut tx, &Value::Object(body.clone())).await?;
+    let doc = documents::checkout(
+        &body,
+        &world.public_url,
+        customer.as_ref().map(|customer| &customer.doc),
+        now_ms(),
+    );
     let checkout = Object {
         id: doc["id"].as_str().unwrap_or_default().to_owned(),
         webhook_url: webhook_url(&world, &body),
         doc,
     };
     objects::insert(&mut tx, Kind::Checkout, &checkout).await?;
-    let mut stage = Stage::new(&checkout.webhook_url);
-    stage.says("checkout.created", &checkout.doc);
-    stage.publish(&mut tx).await?;
+    let mut batch = EventBatch::new(&checkout.webhook_url);
+    batch.push("checkout.created", &checkout.doc);
+    batch.enqueue(&mut tx).await?;
     tx.commit().await?;
     world.polar_events.notify_one();
     Ok((StatusCode::CREATED, Json(checkout.doc)).into_response())
@@ -69,33 +74,33 @@ fn webhook_url(world: &World, body: &Map<String, Value>) -> String {
 }
 
 /// `GET /v1/checkouts/{id}`.
-pub(super) async fn read(State(world): State<World>, Path(id): Path<String>) -> Answer {
-    validate::id(&id)?;
+pub(super) async fn get(State(world): State<World>, Path(id): Path<String>) -> HandlerResult {
+    validate::uuid(&id)?;
     let mut conn = world.db.acquire().await?;
-    let checkout = objects::get(&mut conn, Kind::Checkout, &id).await?.ok_or_else(not_found)?;
+    let checkout = objects::find(&mut conn, Kind::Checkout, &id).await?.ok_or_else(not_found)?;
     Ok(Json(checkout.doc).into_response())
 }
 
 /// `GET /v1/checkouts/`.
-pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> Answer<Response> {
+pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> HandlerResult<Response> {
     let mut conn = world.db.acquire().await?;
-    let page = objects::page(&mut conn, Kind::Checkout, &FILTERS, query.as_deref()).await?;
+    let page = objects::list_page(&mut conn, Kind::Checkout, &FILTERS, query.as_deref()).await?;
     Ok(Json(page).into_response())
 }
 
 /// Whether a checkout is still open although its time is over.
-pub(super) fn is_over(checkout: &Object) -> bool {
+pub(super) fn is_expired(checkout: &Object) -> bool {
     checkout.text("status") == "open"
         && parse_rfc3339(checkout.text("expires_at")).is_none_or(|at| at <= now_ms())
 }
 
-pub(super) async fn expire(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
-    set(&mut checkout.doc, serde_json::json!({"status": "expired"}));
-    objects::save(conn, checkout).await?;
-    let mut stage = Stage::new(&checkout.webhook_url);
-    stage.says("checkout.updated", &checkout.doc);
-    stage.says("checkout.expired", &checkout.doc);
-    stage.publish(conn).await
+pub(super) async fn expire(conn: &mut SqliteConnection, checkout: &mut Object) -> HandlerResult<()> {
+    update_fields(&mut checkout.doc, serde_json::json!({"status": "expired"}));
+    objects::update(conn, checkout).await?;
+    let mut batch = EventBatch::new(&checkout.webhook_url);
+    batch.push("checkout.updated", &checkout.doc);
+    batch.push("checkout.expired", &checkout.doc);
+    batch.enqueue(conn).await
 }
 
 /// Expires the open checkouts whose time is over.

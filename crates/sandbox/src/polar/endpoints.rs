@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
+    documents::ORGANIZATION_ID,
     events::ENDPOINTS_MAX,
-    lifecycle::{id_of, set},
+    lifecycle::{id_of, update_fields},
     objects::{self, Kind, Object},
-    shapes::ORGANIZATION_ID,
     webhooks::EVENTS,
 };
 use crate::{
@@ -16,23 +16,23 @@ use crate::{
 };
 
 /// The name that identifies the default endpoint.
-const DEFAULT: &str = "The sandbox\u{2019}s default endpoint";
+const DEFAULT_NAME: &str = "The sandbox\u{2019}s default endpoint";
 /// Polar disables an endpoint after this many consecutive failed events.
 const FAILURES_MAX: usize = 10;
 
 /// Whether an endpoint is signed with the secret from the sandbox's options.
 pub(super) fn is_default(endpoint: &Object) -> bool {
-    endpoint.text("name") == DEFAULT
+    endpoint.text("name") == DEFAULT_NAME
 }
 
 /// Creates the default endpoint, unless an endpoint has this URL.
-pub(super) async fn ensure(conn: &mut SqliteConnection, url: &str) -> sqlx::Result<()> {
-    let known = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
+pub(super) async fn ensure_default(conn: &mut SqliteConnection, url: &str) -> sqlx::Result<()> {
+    let known = objects::list(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
     if known.iter().any(|endpoint| endpoint.text("url") == url) {
         return Ok(());
     }
     let doc = json!({
-        "created_at": rfc3339(now_ms()), "modified_at": null, "id": new_id(), "url": url, "name": DEFAULT,
+        "created_at": rfc3339(now_ms()), "modified_at": null, "id": new_id(), "url": url, "name": DEFAULT_NAME,
         "format": "raw", "secret": Value::Null, "organization_id": ORGANIZATION_ID, "events": EVENTS, "enabled": true,
         "api_version": "2026-10", "uses_standard_webhook_signature": false,
     });
@@ -41,13 +41,13 @@ pub(super) async fn ensure(conn: &mut SqliteConnection, url: &str) -> sqlx::Resu
 
 /// Moves the default endpoint and its pending deliveries to the configured URL, which may differ from that of the last
 /// start.
-pub(crate) async fn settle(world: &World) -> sqlx::Result<()> {
+pub(crate) async fn reconcile_default(world: &World) -> sqlx::Result<()> {
     let Some(url) = &world.polar_webhook_url else { return Ok(()) };
     let mut tx = world.db.begin().await?;
-    for mut endpoint in objects::find(&mut tx, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await? {
+    for mut endpoint in objects::list(&mut tx, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await? {
         if is_default(&endpoint) && endpoint.text("url") != url {
-            set(&mut endpoint.doc, json!({"url": url}));
-            objects::save(&mut tx, &endpoint).await?;
+            update_fields(&mut endpoint.doc, json!({"url": url}));
+            objects::update(&mut tx, &endpoint).await?;
             sqlx::query("update polar_deliveries set url = $2 where endpoint_id = $1 and state in ('pending', 'held')")
                 .bind(&endpoint.id)
                 .bind(url)
@@ -55,7 +55,7 @@ pub(crate) async fn settle(world: &World) -> sqlx::Result<()> {
                 .await?;
         }
     }
-    ensure(&mut tx, url).await?;
+    ensure_default(&mut tx, url).await?;
     tx.commit().await
 }
 
@@ -78,20 +78,20 @@ pub(super) async fn disable_after_failures(db: &SqlitePool, seq: i64) -> sqlx::R
     if last.len() < FAILURES_MAX || last.iter().any(|state| state == "delivered") {
         return Ok(());
     }
-    if let Some(mut endpoint) = objects::get(&mut tx, Kind::Endpoint, &id).await? {
-        set(&mut endpoint.doc, json!({"enabled": false}));
-        objects::save(&mut tx, &endpoint).await?;
-        skip(&mut tx, &id, "pending").await?;
+    if let Some(mut endpoint) = objects::find(&mut tx, Kind::Endpoint, &id).await? {
+        update_fields(&mut endpoint.doc, json!({"enabled": false}));
+        objects::update(&mut tx, &endpoint).await?;
+        skip_deliveries(&mut tx, &id, "pending").await?;
     }
     tx.commit().await
 }
 
 /// Resets the failures of an endpoint that is enabled again.
-pub(super) async fn forgive(conn: &mut SqliteConnection, id: &str) -> sqlx::Result<()> {
-    skip(conn, id, "failed").await
+pub(super) async fn reset_failures(conn: &mut SqliteConnection, id: &str) -> sqlx::Result<()> {
+    skip_deliveries(conn, id, "failed").await
 }
 
-async fn skip(conn: &mut SqliteConnection, id: &str, state: &str) -> sqlx::Result<()> {
+async fn skip_deliveries(conn: &mut SqliteConnection, id: &str, state: &str) -> sqlx::Result<()> {
     sqlx::query("update polar_deliveries set state = 'skipped' where endpoint_id = $1 and state = $2")
         .bind(id)
         .bind(state)

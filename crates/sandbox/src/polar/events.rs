@@ -20,59 +20,59 @@ use super::{
 use crate::{
     World,
     clock::{new_id, now_ms, rfc3339},
-    courier::{Outcome, Parcel, Queue},
-    faults::{self, Mishap},
-    web::Answer,
+    delivery_queue::{Delivery, DeliveryQueue, Outcome},
+    faults::{self, WebhookFault},
+    web::HandlerResult,
 };
 
 /// The attempts after which an event has failed.
 const ATTEMPTS_MAX: u32 = 10;
 /// The wait after the first failure, which doubles with each.
-const BACK_OFF_MS: i64 = 2_000;
+const BACKOFF_MS: i64 = 2_000;
 /// Polar waits up to 20 minutes. Here a person may be waiting for Reef to restart.
-const BACK_OFF_MS_MAX: i64 = 20_000;
+const BACKOFF_MS_MAX: i64 = 20_000;
 /// Finished deliveries that are kept for the page.
-const DONE_MAX: i64 = 20_000;
+const FINISHED_MAX: i64 = 20_000;
 pub(super) const ENDPOINTS_MAX: i64 = 100;
 
 /// The events of one change, in the order in which they are sent.
-pub(super) struct Stage {
+pub(super) struct EventBatch {
     webhook_url: String,
-    said: Vec<(String, Value)>,
+    events: Vec<(String, Value)>,
 }
 
-impl Stage {
+impl EventBatch {
     /// `webhook_url` is the URL of the default endpoint, which [`EventBatch::enqueue`] creates if it is missing.
     pub fn new(webhook_url: &str) -> Self {
-        Self { webhook_url: webhook_url.to_owned(), said: Vec::new() }
+        Self { webhook_url: webhook_url.to_owned(), events: Vec::new() }
     }
 
     /// Adds an event with a copy of `data`.
-    pub fn says(&mut self, event: &str, data: &Value) {
-        self.said.push((event.to_owned(), data.clone()));
+    pub fn push(&mut self, event: &str, data: &Value) {
+        self.events.push((event.to_owned(), data.clone()));
     }
 
     /// Enqueues the events for the endpoints that subscribe to them. After the commit the caller signals
     /// `world.polar_events`.
-    pub async fn publish(self, conn: &mut SqliteConnection) -> Answer<()> {
-        endpoints::ensure(conn, &self.webhook_url).await?;
-        let endpoints = objects::find(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
-        for (event, data) in &self.said {
+    pub async fn enqueue(self, conn: &mut SqliteConnection) -> HandlerResult<()> {
+        endpoints::ensure_default(conn, &self.webhook_url).await?;
+        let endpoints = objects::list(conn, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
+        for (event, data) in &self.events {
             let body = json!({"type": event, "timestamp": rfc3339(now_ms()), "data": data}).to_string();
-            for endpoint in endpoints.iter().filter(|endpoint| wants(endpoint, event)) {
-                queue(conn, &endpoint.id, endpoint.text("url"), event, &body).await?;
+            for endpoint in endpoints.iter().filter(|endpoint| is_subscribed(endpoint, event)) {
+                insert_delivery(conn, &endpoint.id, endpoint.text("url"), event, &body).await?;
             }
         }
         Ok(())
     }
 }
 
-fn wants(endpoint: &Object, event: &str) -> bool {
+fn is_subscribed(endpoint: &Object, event: &str) -> bool {
     endpoint.doc["enabled"] == true
         && endpoint.doc["events"].as_array().is_some_and(|events| events.iter().any(|wanted| wanted == event))
 }
 
-async fn queue(
+async fn insert_delivery(
     conn: &mut SqliteConnection,
     endpoint_id: &str,
     url: &str,
@@ -96,7 +96,7 @@ async fn queue(
 }
 
 /// After a start, resets the attempts of pending deliveries and schedules them no later than `due_at`.
-pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
+pub(crate) async fn expedite_deliveries(world: &World, due_at: i64) -> sqlx::Result<()> {
     sqlx::query(
         "update polar_deliveries set attempts = 0, next_at = min(next_at, $1) where state = 'pending'",
     )
@@ -107,12 +107,12 @@ pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
 }
 
 /// Prunes old finished deliveries and expired customer sessions.
-pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
+pub(crate) async fn prune(world: &World) -> sqlx::Result<()> {
     sqlx::query(
         "delete from polar_deliveries
          where state <> 'pending' and seq <= (select max(seq) from polar_deliveries) - $1",
     )
-    .bind(DONE_MAX)
+    .bind(FINISHED_MAX)
     .execute(&world.db)
     .await?;
     sqlx::query(
@@ -130,7 +130,7 @@ pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
 pub(crate) struct Webhooks(pub World);
 
 #[derive(FromRow)]
-struct Waiting {
+struct PendingDelivery {
     seq: i64,
     event_id: String,
     endpoint_id: Option<String>,
@@ -139,27 +139,27 @@ struct Waiting {
     next_at: i64,
 }
 
-impl Queue for Webhooks {
+impl DeliveryQueue for Webhooks {
     type Key = i64;
     const TIMEOUT: Duration = Duration::from_secs(10);
 
-    async fn heads(&self) -> Result<Vec<Parcel<i64>>, sqlx::Error> {
+    async fn list_next(&self) -> Result<Vec<Delivery<i64>>, sqlx::Error> {
         // A delayed event keeps its place before later ones, because the rows are ordered by `seq`.
         sqlx::query("update polar_deliveries set state = 'pending' where state = 'held' and next_at <= $1")
             .bind(now_ms())
             .execute(&self.0.db)
             .await?;
         // SQLite takes the other columns from the row that has the minimum.
-        let waiting: Vec<Waiting> = sqlx::query_as(
+        let waiting: Vec<PendingDelivery> = sqlx::query_as(
             "select min(seq) as seq, event_id, endpoint_id, url, body, next_at
              from polar_deliveries where state = 'pending' group by url order by next_at limit 1000",
         )
         .fetch_all(&self.0.db)
         .await?;
-        let mut parcels = Vec::with_capacity(waiting.len());
+        let mut deliveries = Vec::with_capacity(waiting.len());
         for event in waiting {
             let headers = self.headers(&event).await?;
-            parcels.push(Parcel {
+            deliveries.push(Delivery {
                 lane: event.url.clone(),
                 key: event.seq,
                 due_at: event.next_at,
@@ -168,25 +168,25 @@ impl Queue for Webhooks {
                 body: event.body,
             });
         }
-        Ok(parcels)
+        Ok(deliveries)
     }
 
-    async fn is_prevented(&self, parcel: &Parcel<i64>) -> Result<bool, sqlx::Error> {
-        let state = match faults::next_for_webhook(&self.0, &parcel.url).await? {
+    async fn apply_fault(&self, delivery: &Delivery<i64>) -> Result<bool, sqlx::Error> {
+        let state = match faults::consume_for_webhook(&self.0, &delivery.url).await? {
             None => return Ok(false),
-            Some(Mishap::Refused(status)) => {
+            Some(WebhookFault::Refused(status)) => {
                 self.record(
-                    parcel.key,
+                    delivery.key,
                     Outcome::Failed(Some(status), "Fault configured in the sandbox".to_owned()),
                 )
                 .await?;
                 return Ok(true);
             }
-            Some(Mishap::Lost) => ("lost", 0),
-            Some(Mishap::Held(delay_ms)) => ("held", delay_ms),
+            Some(WebhookFault::Lost) => ("lost", 0),
+            Some(WebhookFault::Delayed(delay_ms)) => ("held", delay_ms),
         };
         sqlx::query("update polar_deliveries set state = $2, next_at = $3 where seq = $1")
-            .bind(parcel.key)
+            .bind(delivery.key)
             .bind(state.0)
             .bind(now_ms() + state.1)
             .execute(&self.0.db)
@@ -210,8 +210,8 @@ impl Queue for Webhooks {
         .bind(error)
         .bind(ATTEMPTS_MAX)
         .bind(now_ms())
-        .bind(BACK_OFF_MS_MAX)
-        .bind(BACK_OFF_MS)
+        .bind(BACKOFF_MS_MAX)
+        .bind(BACKOFF_MS)
         .execute(&self.0.db)
         .await?;
         endpoints::disable_after_failures(&self.0.db, seq).await
@@ -228,17 +228,17 @@ impl Queue for Webhooks {
 
 impl Webhooks {
     /// Signs an attempt, whose timestamp is the current time.
-    async fn headers(&self, event: &Waiting) -> Result<HeaderMap, sqlx::Error> {
+    async fn headers(&self, event: &PendingDelivery) -> Result<HeaderMap, sqlx::Error> {
         let key = match &event.endpoint_id {
             None => self.0.polar_webhook_secret.clone().into_bytes(),
             Some(id) => {
                 let mut conn = self.0.db.acquire().await?;
-                match objects::get(&mut conn, Kind::Endpoint, id).await? {
+                match objects::find(&mut conn, Kind::Endpoint, id).await? {
                     // The default endpoint stores no secret, because each start may configure another one.
                     Some(endpoint) if endpoints::is_default(&endpoint) => {
                         self.0.polar_webhook_secret.clone().into_bytes()
                     }
-                    found => found.map(|endpoint| key_of(&endpoint)).unwrap_or_default(),
+                    found => found.map(|endpoint| signing_key(&endpoint)).unwrap_or_default(),
                 }
             }
         };
@@ -264,7 +264,7 @@ impl Webhooks {
 
 /// Returns the signing key of an endpoint. Polar's original scheme uses the bytes of the secret itself; the standard one
 /// decodes it, which must be lenient because Polar's secrets are not valid padded base64.
-fn key_of(endpoint: &Object) -> Vec<u8> {
+fn signing_key(endpoint: &Object) -> Vec<u8> {
     let secret = endpoint.text("secret");
     if endpoint.doc["uses_standard_webhook_signature"] != true {
         return secret.as_bytes().to_vec();
@@ -282,7 +282,7 @@ mod tests {
 
     /// Polar's own libraries produce these signatures for this event.
     #[test]
-    fn both_schemes_sign_as_polar_does() {
+    fn both_schemes_match_signatures_of_polar() {
         let body = br#"{"type":"order.paid","timestamp":"2026-01-01T00:00:00Z","data":{"id":"00000000-0000-4000-8000-000000000000"}}"#;
         for (standard, signature) in [
             (false, "v1,jBfrjn6H9N+5ow2pV1/Yb6SjRV7IafgN8QedbtZdC08="),
@@ -294,7 +294,7 @@ mod tests {
                 doc: json!({"secret": "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK",
                     "uses_standard_webhook_signature": standard}),
             };
-            let key = Webhook::from_bytes(key_of(&endpoint)).unwrap();
+            let key = Webhook::from_bytes(signing_key(&endpoint)).unwrap();
             assert_eq!(
                 key.sign("6f1d2c3b-0000-4000-8000-000000000001", 1_767_225_600, body).unwrap(),
                 signature

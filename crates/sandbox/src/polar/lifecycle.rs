@@ -4,19 +4,19 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
-    cards, error,
-    events::Stage,
+    cards, documents, error,
+    events::EventBatch,
     objects::{self, Kind, Object},
-    pauses, shapes,
+    pauses,
 };
 use crate::{
     clock::{month_after, now_ms, parse_rfc3339, rfc3339},
-    web::Answer,
+    web::HandlerResult,
 };
 
 /// An action on a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Happening {
+pub(super) enum SubscriptionAction {
     /// The payment of a renewal fails.
     PastDue,
     /// The payment of a renewal fails in an organization without a grace period, so benefits are revoked during the retries.
@@ -42,7 +42,7 @@ pub(super) enum Happening {
     Resume,
 }
 
-impl Happening {
+impl SubscriptionAction {
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "past_due" => Self::PastDue,
@@ -60,234 +60,249 @@ impl Happening {
 }
 
 /// Pays a checkout and creates its customer (if new), subscription and order.
-pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> Answer<()> {
+pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> HandlerResult<()> {
     let now = now_ms();
-    let mut stage = Stage::new(&checkout.webhook_url);
-    let customer = match customer_of(conn, &checkout.doc).await? {
+    let mut batch = EventBatch::new(&checkout.webhook_url);
+    let customer = match find_customer(conn, &checkout.doc).await? {
         Some(known) => known,
         None => {
-            let doc = shapes::customer(&checkout.doc, now);
+            let doc = documents::customer(&checkout.doc, now);
             let new = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
             objects::insert(conn, Kind::Customer, &new).await?;
-            stage.says("customer.created", &new.doc);
+            batch.push("customer.created", &new.doc);
             new
         }
     };
-    set(
+    update_fields(
         &mut checkout.doc,
         json!({"customer_id": customer.id, "customer_email": customer.doc["email"], "status": "confirmed"}),
     );
-    stage.says("checkout.updated", &checkout.doc);
-    set(&mut checkout.doc, json!({"status": "succeeded"}));
-    stage.says("checkout.updated", &checkout.doc);
-    objects::save(conn, checkout).await?;
+    batch.push("checkout.updated", &checkout.doc);
+    update_fields(&mut checkout.doc, json!({"status": "succeeded"}));
+    batch.push("checkout.updated", &checkout.doc);
+    objects::update(conn, checkout).await?;
 
-    let doc = shapes::subscription(&checkout.doc, &customer.doc, now);
+    let doc = documents::subscription(&checkout.doc, &customer.doc, now);
     let subscription = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
-    let doc = shapes::order(&subscription.doc, Some(&checkout.id), now);
+    let doc = documents::order(&subscription.doc, Some(&checkout.id), now);
     let mut order = Object { id: id_of(&doc), webhook_url: checkout.webhook_url.clone(), doc };
-    stage.says("order.created", &order.doc);
-    stage.says("subscription.created", &subscription.doc);
-    stage.says("subscription.updated", &subscription.doc);
-    stage.says("subscription.active", &subscription.doc);
-    collect(&mut order, &mut stage);
+    batch.push("order.created", &order.doc);
+    batch.push("subscription.created", &subscription.doc);
+    batch.push("subscription.updated", &subscription.doc);
+    batch.push("subscription.active", &subscription.doc);
+    record_payment(&mut order, &mut batch);
     objects::insert(conn, Kind::Subscription, &subscription).await?;
     objects::insert(conn, Kind::Order, &order).await?;
-    stage.publish(conn).await
+    batch.enqueue(conn).await
 }
 
 /// Applies an action to a subscription, or returns the error that Polar would.
-pub(super) async fn happen(
+pub(super) async fn apply(
     conn: &mut SqliteConnection,
     subscription: &mut Object,
-    happening: Happening,
-) -> Answer<()> {
-    if happening != Happening::Refund && !subscription.doc["ended_at"].is_null() {
+    action: SubscriptionAction,
+) -> HandlerResult<()> {
+    if action != SubscriptionAction::Refund && !subscription.doc["ended_at"].is_null() {
         return Err(error(
             403,
             "AlreadyCanceledSubscription",
             "This subscription is already canceled or will be at the end of the period.",
         ));
     }
-    let mut stage = Stage::new(&subscription.webhook_url);
+    let mut batch = EventBatch::new(&subscription.webhook_url);
     let scheduled_to_end = subscription.doc["cancel_at_period_end"] == true;
     let is_paused = subscription.text("status") == "paused";
-    match happening {
-        Happening::Renew | Happening::PastDue | Happening::Lapse if is_paused => {
+    match action {
+        SubscriptionAction::Renew | SubscriptionAction::PastDue | SubscriptionAction::Lapse if is_paused => {
             let detail = format!("Subscription {} is not billable.", subscription.id);
             return Err(error(403, "NotBillableSubscription", &detail));
         }
-        Happening::Pause => pauses::pause(subscription, &mut stage)?,
-        Happening::SchedulePause => pauses::schedule(subscription, &mut stage)?,
-        Happening::UnschedulePause => pauses::unschedule(subscription, &mut stage)?,
-        Happening::Resume => pauses::resume(conn, subscription, &mut stage).await?,
-        Happening::Revoke => end(
+        SubscriptionAction::Pause => pauses::pause(subscription, &mut batch)?,
+        SubscriptionAction::SchedulePause => pauses::schedule(subscription, &mut batch)?,
+        SubscriptionAction::UnschedulePause => pauses::unschedule(subscription, &mut batch)?,
+        SubscriptionAction::Resume => pauses::resume(conn, subscription, &mut batch).await?,
+        SubscriptionAction::Revoke => end_subscription(
             subscription,
-            &mut stage,
+            &mut batch,
             &["subscription.updated", "subscription.canceled", "subscription.revoked"],
         ),
-        Happening::Renew if scheduled_to_end => {
-            end(subscription, &mut stage, &["subscription.updated", "subscription.revoked"]);
+        SubscriptionAction::Renew if scheduled_to_end => {
+            end_subscription(subscription, &mut batch, &["subscription.updated", "subscription.revoked"]);
         }
-        Happening::Renew if subscription.doc["pause_at_period_end"] == true => {
-            pauses::pause(subscription, &mut stage)?;
+        SubscriptionAction::Renew if subscription.doc["pause_at_period_end"] == true => {
+            pauses::pause(subscription, &mut batch)?;
         }
-        Happening::Renew if cards::is_declined(conn, &subscription.doc).await? => {
-            past_due(conn, subscription, &mut stage).await?;
+        SubscriptionAction::Renew if cards::is_declined(conn, &subscription.doc).await? => {
+            fail_renewal(conn, subscription, &mut batch).await?;
         }
-        Happening::Renew => renew(conn, subscription, &mut stage).await?,
-        Happening::PastDue => past_due(conn, subscription, &mut stage).await?,
-        Happening::Lapse => {
-            past_due(conn, subscription, &mut stage).await?;
-            stage.says("subscription.revoked", &subscription.doc);
+        SubscriptionAction::Renew => renew(conn, subscription, &mut batch).await?,
+        SubscriptionAction::PastDue => fail_renewal(conn, subscription, &mut batch).await?,
+        SubscriptionAction::Lapse => {
+            fail_renewal(conn, subscription, &mut batch).await?;
+            batch.push("subscription.revoked", &subscription.doc);
         }
-        Happening::Refund => refund(conn, subscription, &mut stage).await?,
-        Happening::Cancel if scheduled_to_end || is_paused => {
+        SubscriptionAction::Refund => refund(conn, subscription, &mut batch).await?,
+        SubscriptionAction::Cancel if scheduled_to_end || is_paused => {
             return Err(error(
                 403,
                 "AlreadyCanceledSubscription",
                 "This subscription is already canceled or will be at the end of the period.",
             ));
         }
-        Happening::Cancel => {
+        SubscriptionAction::Cancel => {
             let ends_at = subscription.doc["current_period_end"].clone();
-            set(
+            update_fields(
                 &mut subscription.doc,
                 json!({"cancel_at_period_end": true, "canceled_at": rfc3339(now_ms()), "ends_at": ends_at,
                     "pause_at_period_end": false, "resumes_at": null}),
             );
-            stage.says("subscription.updated", &subscription.doc);
-            stage.says("subscription.canceled", &subscription.doc);
+            batch.push("subscription.updated", &subscription.doc);
+            batch.push("subscription.canceled", &subscription.doc);
         }
-        Happening::Uncancel if !scheduled_to_end => {
+        SubscriptionAction::Uncancel if !scheduled_to_end => {
             return Err(error(
                 400,
                 "BadRequest",
                 "This subscription is not set to cancel at the end of the period.",
             ));
         }
-        Happening::Uncancel => {
-            set(
+        SubscriptionAction::Uncancel => {
+            update_fields(
                 &mut subscription.doc,
                 json!({"cancel_at_period_end": false, "canceled_at": null, "ends_at": null,
                 "customer_cancellation_reason": null, "customer_cancellation_comment": null}),
             );
-            stage.says("subscription.updated", &subscription.doc);
-            stage.says("subscription.uncanceled", &subscription.doc);
+            batch.push("subscription.updated", &subscription.doc);
+            batch.push("subscription.uncanceled", &subscription.doc);
         }
     }
-    objects::save(conn, subscription).await?;
-    stage.publish(conn).await
+    objects::update(conn, subscription).await?;
+    batch.enqueue(conn).await
 }
 
-fn end(subscription: &mut Object, stage: &mut Stage, events: &[&str]) {
+fn end_subscription(subscription: &mut Object, batch: &mut EventBatch, events: &[&str]) {
     let now = rfc3339(now_ms());
     let canceled_at = if subscription.doc["canceled_at"].is_null() {
         json!(now)
     } else {
         subscription.doc["canceled_at"].clone()
     };
-    set(
+    update_fields(
         &mut subscription.doc,
         json!({"status": "canceled", "canceled_at": canceled_at, "ends_at": now, "ended_at": now,
             "pause_at_period_end": false, "resumes_at": null}),
     );
     for event in events {
-        stage.says(event, &subscription.doc);
+        batch.push(event, &subscription.doc);
     }
 }
 
-async fn renew(conn: &mut SqliteConnection, subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+async fn renew(
+    conn: &mut SqliteConnection,
+    subscription: &mut Object,
+    batch: &mut EventBatch,
+) -> HandlerResult<()> {
     // A past due subscription is in its new period already; only the payment is missing.
     if subscription.text("status") == "past_due" {
-        if let Some(mut order) = objects::last_order(conn, &subscription.id, "pending").await? {
-            collect(&mut order, stage);
-            objects::save(conn, &order).await?;
+        if let Some(mut order) = objects::find_last_order(conn, &subscription.id, "pending").await? {
+            record_payment(&mut order, batch);
+            objects::update(conn, &order).await?;
         }
-        set(&mut subscription.doc, json!({"status": "active", "past_due_at": null}));
-        stage.says("subscription.updated", &subscription.doc);
-        stage.says("subscription.active", &subscription.doc);
+        update_fields(&mut subscription.doc, json!({"status": "active", "past_due_at": null}));
+        batch.push("subscription.updated", &subscription.doc);
+        batch.push("subscription.active", &subscription.doc);
         return Ok(());
     }
-    let mut order = cycle(subscription, stage);
-    collect(&mut order, stage);
+    let mut order = start_next_period(subscription, batch);
+    record_payment(&mut order, batch);
     objects::insert(conn, Kind::Order, &order).await?;
     Ok(())
 }
 
-async fn past_due(conn: &mut SqliteConnection, subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+async fn fail_renewal(
+    conn: &mut SqliteConnection,
+    subscription: &mut Object,
+    batch: &mut EventBatch,
+) -> HandlerResult<()> {
     if subscription.text("status") != "past_due" {
-        let order = cycle(subscription, stage);
+        let order = start_next_period(subscription, batch);
         objects::insert(conn, Kind::Order, &order).await?;
     }
-    overdue(subscription, stage);
+    set_past_due(subscription, batch);
     Ok(())
 }
 
-pub(super) fn overdue(subscription: &mut Object, stage: &mut Stage) {
+pub(super) fn set_past_due(subscription: &mut Object, batch: &mut EventBatch) {
     if subscription.text("status") != "past_due" {
-        set(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
+        update_fields(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
     }
-    stage.says("subscription.updated", &subscription.doc);
-    stage.says("subscription.past_due", &subscription.doc);
+    batch.push("subscription.updated", &subscription.doc);
+    batch.push("subscription.past_due", &subscription.doc);
 }
 
 /// Starts the next period and returns its unpaid order.
-fn cycle(subscription: &mut Object, stage: &mut Stage) -> Object {
+fn start_next_period(subscription: &mut Object, batch: &mut EventBatch) -> Object {
     let now = now_ms();
     let start = parse_rfc3339(subscription.text("current_period_end")).unwrap_or(now);
-    set(
+    update_fields(
         &mut subscription.doc,
         json!({"current_period_start": rfc3339(start), "current_period_end": rfc3339(month_after(start))}),
     );
-    let doc = shapes::order(&subscription.doc, None, now);
-    stage.says("subscription.cycled", &subscription.doc);
-    stage.says("subscription.updated", &subscription.doc);
-    stage.says("order.created", &doc);
+    let doc = documents::order(&subscription.doc, None, now);
+    batch.push("subscription.cycled", &subscription.doc);
+    batch.push("subscription.updated", &subscription.doc);
+    batch.push("order.created", &doc);
     Object { id: id_of(&doc), webhook_url: subscription.webhook_url.clone(), doc }
 }
 
 /// Records the payment of an order.
-pub(super) fn collect(order: &mut Object, stage: &mut Stage) {
-    set(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
-    stage.says("order.updated", &order.doc);
-    stage.says("order.paid", &order.doc);
+pub(super) fn record_payment(order: &mut Object, batch: &mut EventBatch) {
+    update_fields(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
+    batch.push("order.updated", &order.doc);
+    batch.push("order.paid", &order.doc);
 }
 
-async fn refund(conn: &mut SqliteConnection, subscription: &Object, stage: &mut Stage) -> Answer<()> {
-    let Some(mut order) = objects::last_order(conn, &subscription.id, "paid").await? else {
+async fn refund(
+    conn: &mut SqliteConnection,
+    subscription: &Object,
+    batch: &mut EventBatch,
+) -> HandlerResult<()> {
+    let Some(mut order) = objects::find_last_order(conn, &subscription.id, "paid").await? else {
         return Err(error(403, "RefundedAlready", "Order is already fully refunded."));
     };
-    stage.says("refund.created", &shapes::refund(&order.doc, now_ms()));
+    batch.push("refund.created", &documents::refund(&order.doc, now_ms()));
     let amount = order.doc["total_amount"].clone();
-    set(&mut order.doc, json!({"status": "refunded", "refunded_amount": amount, "refundable_amount": 0}));
-    stage.says("order.updated", &order.doc);
-    stage.says("order.refunded", &order.doc);
-    objects::save(conn, &order).await?;
+    update_fields(
+        &mut order.doc,
+        json!({"status": "refunded", "refunded_amount": amount, "refundable_amount": 0}),
+    );
+    batch.push("order.updated", &order.doc);
+    batch.push("order.refunded", &order.doc);
+    objects::update(conn, &order).await?;
     Ok(())
 }
 
 /// Finds the customer of a checkout or of the body of one: by id, external id or email.
-pub(super) async fn customer_of(
+pub(super) async fn find_customer(
     conn: &mut SqliteConnection,
     checkout: &Value,
 ) -> sqlx::Result<Option<Object>> {
     if let Some(id) = checkout["customer_id"].as_str() {
-        return objects::get(conn, Kind::Customer, id).await;
+        return objects::find(conn, Kind::Customer, id).await;
     }
     if let Some(id) = checkout["external_customer_id"].as_str()
-        && let Some(customer) = objects::customer_by_external_id(conn, id).await?
+        && let Some(customer) = objects::find_customer_by_external_id(conn, id).await?
     {
         return Ok(Some(customer));
     }
     match checkout["customer_email"].as_str() {
-        Some(email) => objects::customer_by_email(conn, email).await,
+        Some(email) => objects::find_customer_by_email(conn, email).await,
         None => Ok(None),
     }
 }
 
 /// Sets fields and `modified_at`.
-pub(super) fn set(doc: &mut Value, changes: Value) {
+pub(super) fn update_fields(doc: &mut Value, changes: Value) {
     if let (Some(fields), Value::Object(changes)) = (doc.as_object_mut(), changes) {
         fields.extend(changes);
         fields.insert("modified_at".to_owned(), json!(rfc3339(now_ms())));

@@ -7,6 +7,7 @@
 mod cards;
 mod checkouts;
 mod customers;
+mod documents;
 mod endpoints;
 mod events;
 mod lifecycle;
@@ -15,14 +16,13 @@ mod pages;
 mod pauses;
 mod portal;
 mod products;
-mod shapes;
 mod subscriptions;
 mod validate;
 mod webhooks;
 
 pub(crate) use checkouts::expire_due as expire_checkouts;
-pub(crate) use endpoints::settle as reconcile_default_endpoint;
-pub(crate) use events::{Webhooks, forget_old, hurry};
+pub(crate) use endpoints::reconcile_default as reconcile_default_endpoint;
+pub(crate) use events::{Webhooks, expedite_deliveries, prune};
 pub(crate) use pauses::resume_due as resume_subscriptions;
 
 use axum::{
@@ -37,7 +37,7 @@ use serde_json::json;
 
 use crate::{
     World,
-    web::{Refusal, bearer, header_text},
+    web::{ErrorResponse, bearer_token, header_text},
 };
 
 /// The versions that the `Polar-Version` header may name.
@@ -49,23 +49,23 @@ const VERSION_HEADER: HeaderName = HeaderName::from_static("polar-version");
 pub(crate) fn api_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/polar/v1/checkouts/", get(checkouts::list).post(checkouts::create))
-        .route("/sandbox/polar/v1/checkouts/{id}", get(checkouts::read))
+        .route("/sandbox/polar/v1/checkouts/{id}", get(checkouts::get))
         .route("/sandbox/polar/v1/subscriptions/", get(subscriptions::list))
         .route(
             "/sandbox/polar/v1/subscriptions/{id}",
-            get(subscriptions::read).patch(subscriptions::update).delete(subscriptions::revoke),
+            get(subscriptions::get).patch(subscriptions::update).delete(subscriptions::revoke),
         )
         .route("/sandbox/polar/v1/orders/", get(subscriptions::list_orders))
-        .route("/sandbox/polar/v1/orders/{id}", get(subscriptions::read_order))
-        .route("/sandbox/polar/v1/products/{id}", get(products::read))
+        .route("/sandbox/polar/v1/orders/{id}", get(subscriptions::get_order))
+        .route("/sandbox/polar/v1/products/{id}", get(products::get))
         .route("/sandbox/polar/v1/customers/", get(customers::list))
-        .route("/sandbox/polar/v1/customers/{id}", get(customers::read))
-        .route("/sandbox/polar/v1/customers/external/{external_id}", get(customers::read_external))
-        .route("/sandbox/polar/v1/customer-sessions/", post(customers::open_session))
+        .route("/sandbox/polar/v1/customers/{id}", get(customers::get))
+        .route("/sandbox/polar/v1/customers/external/{external_id}", get(customers::get_external))
+        .route("/sandbox/polar/v1/customer-sessions/", post(customers::create_session))
         .route("/sandbox/polar/v1/webhooks/endpoints", get(webhooks::list).post(webhooks::create))
         .route(
             "/sandbox/polar/v1/webhooks/endpoints/{id}",
-            patch(webhooks::update).get(webhooks::read).delete(webhooks::delete),
+            patch(webhooks::update).get(webhooks::get).delete(webhooks::delete),
         )
         .route("/sandbox/polar/v1/{*rest}", any(unknown_path))
         .method_not_allowed_fallback(|| async { error(405, "MethodNotAllowed", "Method Not Allowed") })
@@ -80,19 +80,19 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/polar/checkout/{client_secret}/pay", post(pages::pay))
         .route("/sandbox/polar/checkout/{client_secret}/decline", post(pages::decline))
         .route("/sandbox/polar/checkout/{client_secret}/expire", post(pages::expire))
-        .route("/sandbox/polar/subscriptions/{id}/{action}", post(pages::happen))
+        .route("/sandbox/polar/subscriptions/{id}/{action}", post(pages::apply_action))
         .route("/sandbox/polar/portal", get(portal::overview))
         .route("/sandbox/polar/portal/orders/{id}", get(portal::invoice))
-        .route("/sandbox/polar/portal/subscriptions/{id}/{action}", post(portal::happen))
+        .route("/sandbox/polar/portal/subscriptions/{id}/{action}", post(portal::update_subscription))
         .route("/sandbox/polar/portal/card", post(portal::change_card))
 }
 
 /// Polar's error: `{"error": "<ClassName>", "detail": "<text>"}`.
-fn error(status: u16, class: &str, detail: &str) -> Refusal {
-    Refusal::new(status, json!({"error": class, "detail": detail}))
+fn error(status: u16, class: &str, detail: &str) -> ErrorResponse {
+    ErrorResponse::new(status, json!({"error": class, "detail": detail}))
 }
 
-fn not_found() -> Refusal {
+fn not_found() -> ErrorResponse {
     error(404, "ResourceNotFound", "Not found")
 }
 
@@ -102,10 +102,10 @@ async fn gate(request: Request, next: Next) -> Response {
         None => VERSION_DEFAULT,
         Some(asked) => match VERSIONS.iter().find(|version| **version == asked) {
             Some(version) => version,
-            None => return Refusal::new(404, json!({"detail": "Not Found"})).into_response(),
+            None => return ErrorResponse::new(404, json!({"detail": "Not Found"})).into_response(),
         },
     };
-    let mut response = match bearer(request.headers()) {
+    let mut response = match bearer_token(request.headers()) {
         Some(token) if !token.contains("refused") => next.run(request).await,
         _ => {
             let mut response = error(401, "Unauthorized", "Unauthorized").into_response();
@@ -124,7 +124,7 @@ async fn unknown_path(OriginalUri(uri): OriginalUri) -> Response {
     if COLLECTIONS.iter().any(|path| uri.path().strip_prefix("/sandbox/polar") == Some(*path)) {
         return Redirect::temporary(&with_slash(&uri)).into_response();
     }
-    Refusal::new(404, json!({"detail": "Not Found"})).into_response()
+    ErrorResponse::new(404, json!({"detail": "Not Found"})).into_response()
 }
 
 fn with_slash(uri: &Uri) -> String {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use sqlx::{FromRow, SqliteConnection, types::Json};
 
-use super::validate::{Issues, Place};
-use crate::web::{Answer, pairs};
+use super::validate::{Issues, Location};
+use crate::web::{HandlerResult, parse_pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -63,7 +63,7 @@ pub(super) async fn insert(conn: &mut SqliteConnection, kind: Kind, object: &Obj
     Ok(())
 }
 
-pub(super) async fn save(conn: &mut SqliteConnection, object: &Object) -> sqlx::Result<()> {
+pub(super) async fn update(conn: &mut SqliteConnection, object: &Object) -> sqlx::Result<()> {
     sqlx::query("update polar_objects set doc = $2 where id = $1")
         .bind(&object.id)
         .bind(Json(&object.doc))
@@ -81,7 +81,7 @@ pub(super) async fn delete(conn: &mut SqliteConnection, kind: Kind, id: &str) ->
     Ok(gone.rows_affected() == 1)
 }
 
-pub(super) async fn get(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sqlx::Result<Option<Object>> {
+pub(super) async fn find(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sqlx::Result<Option<Object>> {
     sqlx::query_as("select id, webhook_url, doc from polar_objects where kind = $1 and id = $2")
         .bind(kind.name())
         .bind(id)
@@ -90,7 +90,7 @@ pub(super) async fn get(conn: &mut SqliteConnection, kind: Kind, id: &str) -> sq
 }
 
 /// Finds a checkout by its client secret or a customer session by its token.
-pub(super) async fn by_secret(
+pub(super) async fn find_by_secret(
     conn: &mut SqliteConnection,
     kind: Kind,
     secret: &str,
@@ -103,7 +103,7 @@ pub(super) async fn by_secret(
 }
 
 /// Lists the objects of a customer, newest first.
-pub(super) async fn of_customer(
+pub(super) async fn list_by_customer(
     conn: &mut SqliteConnection,
     kind: Kind,
     customer_id: &str,
@@ -111,11 +111,11 @@ pub(super) async fn of_customer(
 ) -> sqlx::Result<Vec<Object>> {
     let mut filter = Map::new();
     filter.insert("$.customer_id".to_owned(), json!([customer_id]));
-    find(conn, kind, &filter, limit, 0).await
+    list(conn, kind, &filter, limit, 0).await
 }
 
 /// Finds a customer by the merchant's own id.
-pub(super) async fn customer_by_external_id(
+pub(super) async fn find_customer_by_external_id(
     conn: &mut SqliteConnection,
     id: &str,
 ) -> sqlx::Result<Option<Object>> {
@@ -128,7 +128,7 @@ pub(super) async fn customer_by_external_id(
     .await
 }
 
-pub(super) async fn customer_by_email(
+pub(super) async fn find_customer_by_email(
     conn: &mut SqliteConnection,
     email: &str,
 ) -> sqlx::Result<Option<Object>> {
@@ -142,7 +142,7 @@ pub(super) async fn customer_by_email(
 }
 
 /// Finds the newest order of a subscription with this status.
-pub(super) async fn last_order(
+pub(super) async fn find_last_order(
     conn: &mut SqliteConnection,
     subscription_id: &str,
     status: &str,
@@ -161,7 +161,7 @@ pub(super) async fn last_order(
 /// Lists the objects that match a filter, newest first.
 ///
 /// `filter` maps each JSON path to the list of accepted values.
-pub(super) async fn find(
+pub(super) async fn list(
     conn: &mut SqliteConnection,
     kind: Kind,
     filter: &Map<String, Value>,
@@ -200,23 +200,23 @@ async fn count(conn: &mut SqliteConnection, kind: Kind, filter: &Map<String, Val
 pub(super) type Filterable = (&'static str, &'static str);
 
 /// Renders a page of a list. The query may contain `page`, `limit`, the filters in `known`, and `metadata[key]=value`.
-pub(super) async fn page(
+pub(super) async fn list_page(
     conn: &mut SqliteConnection,
     kind: Kind,
     known: &[Filterable],
     query: Option<&str>,
-) -> Answer<Value> {
+) -> HandlerResult<Value> {
     let mut issues = Issues::default();
     let (mut page, mut limit) = (1, 10);
     let mut filter = Map::new();
-    for (key, value) in pairs(query.unwrap_or_default().as_bytes()) {
+    for (key, value) in parse_pairs(query.unwrap_or_default().as_bytes()) {
         let metadata = key.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']'));
         if key == "page" || key == "limit" {
             match value.parse::<i64>() {
                 Ok(number @ 1..=1_000_000) if key == "page" => page = number,
                 Ok(number @ 1..) if key == "limit" => limit = number.min(100),
                 _ => issues.add(
-                    Place::Query,
+                    Location::Query,
                     &[&key],
                     "Input should be a valid integer greater than 0",
                     "greater_than",
@@ -224,24 +224,24 @@ pub(super) async fn page(
             }
         } else if let Some(name) = metadata {
             if name.is_empty() || name.contains(['"', '\\']) {
-                issues.add(Place::Query, &[&key], "Invalid metadata filter", "value_error");
+                issues.add(Location::Query, &[&key], "Invalid metadata filter", "value_error");
             } else {
-                want(&mut filter, format!("$.metadata.\"{name}\""), value);
+                add_filter(&mut filter, format!("$.metadata.\"{name}\""), value);
             }
         } else if let Some((_, path)) = known.iter().find(|(name, _)| *name == key) {
-            want(&mut filter, (*path).to_owned(), value);
+            add_filter(&mut filter, (*path).to_owned(), value);
         }
     }
     issues.check()?;
     let total = count(conn, kind, &filter).await?;
-    let found = find(conn, kind, &filter, limit, (page - 1) * limit).await?;
+    let found = list(conn, kind, &filter, limit, (page - 1) * limit).await?;
     let items: Vec<Value> = found.into_iter().map(|object| object.doc).collect();
     let pages = (total + limit - 1) / limit;
     Ok(json!({"items": items, "pagination": {"total_count": total, "max_page": pages}}))
 }
 
 /// Adds an accepted value to a filter. Booleans are 0 and 1 in SQLite's JSON functions.
-fn want(filter: &mut Map<String, Value>, path: String, value: String) {
+fn add_filter(filter: &mut Map<String, Value>, path: String, value: String) {
     let value = match value.as_str() {
         "true" => "1".to_owned(),
         "false" => "0".to_owned(),

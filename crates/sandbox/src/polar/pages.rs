@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     checkouts,
-    lifecycle::{self, Happening},
+    lifecycle::{self, SubscriptionAction},
     objects::{self, Kind, Object},
     subscriptions,
 };
@@ -21,28 +21,28 @@ use crate::{
     World,
     clock::rfc3339,
     page::{button, page},
-    web::{Answer, header_text, refuse},
+    web::{HandlerResult, error_response, header_text},
 };
 
 /// The overview shows the newest rows of each table.
 const SHOWN_MAX: i64 = 50;
 
 /// `GET …/checkout/{client_secret}`: the checkout page.
-pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<String>) -> Answer {
+pub(super) async fn checkout(State(world): State<World>, Path(secret): Path<String>) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
-        None => no_such_checkout(),
+    Ok(match objects::find_by_secret(&mut conn, Kind::Checkout, &secret).await? {
+        None => checkout_not_found(),
         Some(checkout) => checkout_page(200, &checkout, None),
     })
 }
 
 /// `POST …/pay`: 303 to the `success_url`, 409 if the checkout is paid already, 410 if it has expired.
-pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) -> Answer {
+pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) -> HandlerResult {
     let mut tx = world.db.begin().await?;
-    let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
-        return Ok(no_such_checkout());
+    let Some(mut checkout) = objects::find_by_secret(&mut tx, Kind::Checkout, &secret).await? else {
+        return Ok(checkout_not_found());
     };
-    if checkouts::is_over(&checkout) {
+    if checkouts::is_expired(&checkout) {
         checkouts::expire(&mut tx, &mut checkout).await?;
     }
     let paid = checkout.text("status") == "open";
@@ -52,7 +52,7 @@ pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) 
     tx.commit().await?;
     world.polar_events.notify_one();
     if !paid {
-        return Ok(closed(&checkout));
+        return Ok(checkout_closed(&checkout));
     }
     // A header must be ASCII, which a parsed URL is.
     let location = Url::parse(checkout.text("success_url")).map_or_else(|_| "/".to_owned(), String::from);
@@ -60,11 +60,11 @@ pub(super) async fn pay(State(world): State<World>, Path(secret): Path<String>) 
 }
 
 /// `POST …/decline`: 402. The checkout stays open.
-pub(super) async fn decline(State(world): State<World>, Path(secret): Path<String>) -> Answer {
+pub(super) async fn decline(State(world): State<World>, Path(secret): Path<String>) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    Ok(match objects::by_secret(&mut conn, Kind::Checkout, &secret).await? {
-        None => no_such_checkout(),
-        Some(checkout) if checkout.text("status") != "open" => closed(&checkout),
+    Ok(match objects::find_by_secret(&mut conn, Kind::Checkout, &secret).await? {
+        None => checkout_not_found(),
+        Some(checkout) if checkout.text("status") != "open" => checkout_closed(&checkout),
         Some(checkout) => {
             checkout_page(402, &checkout, Some("The card was declined. You haven’t been charged. Try again."))
         }
@@ -72,13 +72,13 @@ pub(super) async fn decline(State(world): State<World>, Path(secret): Path<Strin
 }
 
 /// `POST …/expire`: expires the checkout before its 24 hours are over.
-pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String>) -> Answer {
+pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String>) -> HandlerResult {
     let mut tx = world.db.begin().await?;
-    let Some(mut checkout) = objects::by_secret(&mut tx, Kind::Checkout, &secret).await? else {
-        return Ok(no_such_checkout());
+    let Some(mut checkout) = objects::find_by_secret(&mut tx, Kind::Checkout, &secret).await? else {
+        return Ok(checkout_not_found());
     };
     if checkout.text("status") != "open" {
-        return Ok(closed(&checkout));
+        return Ok(checkout_closed(&checkout));
     }
     checkouts::expire(&mut tx, &mut checkout).await?;
     tx.commit().await?;
@@ -88,20 +88,20 @@ pub(super) async fn expire(State(world): State<World>, Path(secret): Path<String
 
 /// `POST /sandbox/polar/subscriptions/{id}/{action}`: `{"data": <the subscription>}`, or a redirect to the overview for a
 /// browser's form.
-pub(super) async fn happen(
+pub(super) async fn apply_action(
     State(world): State<World>,
     Path((id, name)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Answer {
-    let Some(happening) = Happening::parse(&name) else {
-        return Err(refuse(
+) -> HandlerResult {
+    let Some(action) = SubscriptionAction::parse(&name) else {
+        return Err(error_response(
             404,
             "Unknown action. Use past_due, lapse, revoke, renew, refund, cancel, uncancel, pause or resume.",
         ));
     };
     let subscription =
-        subscriptions::happen(&world, &id, happening, Map::new()).await.map_err(|refusal| {
-            if refusal.status == 404 { refuse(404, "Subscription not found.") } else { refusal }
+        subscriptions::apply_action(&world, &id, action, Map::new()).await.map_err(|refusal| {
+            if refusal.status == 404 { error_response(404, "Subscription not found.") } else { refusal }
         })?;
     if header_text(&headers, "accept").is_some_and(|kinds| kinds.contains("text/html")) {
         return Ok(Redirect::to("/sandbox/polar/").into_response());
@@ -109,12 +109,12 @@ pub(super) async fn happen(
     Ok(Json(json!({"data": subscription})).into_response())
 }
 
-fn no_such_checkout() -> Response {
+fn checkout_not_found() -> Response {
     page(404, "Checkout not found", &html! { p.error { "This checkout does not exist." } })
 }
 
 /// The response to an attempt to use a checkout that is no longer open.
-fn closed(checkout: &Object) -> Response {
+fn checkout_closed(checkout: &Object) -> Response {
     match checkout.text("status") {
         "expired" => checkout_page(410, checkout, None),
         _ => checkout_page(409, checkout, None),
@@ -153,7 +153,7 @@ pub(super) fn product_name(object: &Object) -> &str {
 
 /// Renders what distinguishes objects of the same product: the id of the assistant in the merchant's metadata, and its name
 /// if the metadata contains one.
-pub(super) fn reference(object: &Object) -> Markup {
+pub(super) fn assistant_reference(object: &Object) -> Markup {
     let metadata = &object.doc["metadata"];
     html! {
         @if let Some(name) = metadata["assistant_name"].as_str() { (name) " " }
@@ -178,10 +178,10 @@ struct Delivery {
 }
 
 /// `GET /sandbox/polar/`: the overview.
-pub(super) async fn overview(State(world): State<World>) -> Answer {
+pub(super) async fn overview(State(world): State<World>) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let checkouts = objects::find(&mut conn, Kind::Checkout, &Map::new(), SHOWN_MAX, 0).await?;
-    let subscriptions = objects::find(&mut conn, Kind::Subscription, &Map::new(), SHOWN_MAX, 0).await?;
+    let checkouts = objects::list(&mut conn, Kind::Checkout, &Map::new(), SHOWN_MAX, 0).await?;
+    let subscriptions = objects::list(&mut conn, Kind::Subscription, &Map::new(), SHOWN_MAX, 0).await?;
     let deliveries: Vec<Delivery> = sqlx::query_as(
         "select type, url, state, attempts, created_at, last_status, last_error
          from polar_deliveries order by seq desc limit $1",
@@ -197,7 +197,7 @@ pub(super) async fn overview(State(world): State<World>) -> Answer {
             (table(&["Created", "Product", "Assistant", "Status", "Page"], &checkouts, |checkout| html! {
                 td { (checkout.text("created_at")) }
                 td { (product_name(checkout)) }
-                td { (reference(checkout)) }
+                td { (assistant_reference(checkout)) }
                 td { (checkout.text("status")) }
                 td { a href={ "/sandbox/polar/checkout/" (checkout.text("client_secret")) } { "Checkout " (checkout.id) } }
             }))
@@ -226,7 +226,7 @@ fn subscription_row(subscription: &Object) -> Markup {
     html! {
         td { (subscription.id) }
         td { (product_name(subscription)) }
-        td { (reference(subscription)) }
+        td { (assistant_reference(subscription)) }
         td {
             (status)
             @if ending && !ended { ", cancels at period end" }

@@ -4,57 +4,56 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::{
-    cards, error,
-    events::Stage,
-    lifecycle::{self, Happening, collect, id_of, set},
+    cards, documents, error,
+    events::EventBatch,
+    lifecycle::{self, SubscriptionAction, id_of, record_payment, update_fields},
     objects::{self, Kind, Object},
-    shapes,
 };
 use crate::{
     World,
     clock::{month_after, now_ms, rfc3339},
-    web::Answer,
+    web::HandlerResult,
 };
 
-const RESUMED_MAX: i64 = 100;
+const RESUME_MAX: i64 = 100;
 
 fn can_pause(subscription: &Object) -> bool {
     subscription.text("status") == "active" && subscription.doc["cancel_at_period_end"] != true
 }
 
-fn refused() -> crate::web::Refusal {
+fn cannot_pause() -> crate::web::ErrorResponse {
     error(409, "CannotPauseSubscription", "This subscription cannot be paused.")
 }
 
 /// Schedules a pause for the end of the period. The subscription stays active until then.
-pub(super) fn schedule(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+pub(super) fn schedule(subscription: &mut Object, batch: &mut EventBatch) -> HandlerResult<()> {
     if !can_pause(subscription) || subscription.doc["pause_at_period_end"] == true {
-        return Err(refused());
+        return Err(cannot_pause());
     }
-    set(&mut subscription.doc, json!({"pause_at_period_end": true}));
-    stage.says("subscription.updated", &subscription.doc);
+    update_fields(&mut subscription.doc, json!({"pause_at_period_end": true}));
+    batch.push("subscription.updated", &subscription.doc);
     Ok(())
 }
 
-pub(super) fn unschedule(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+pub(super) fn unschedule(subscription: &mut Object, batch: &mut EventBatch) -> HandlerResult<()> {
     if subscription.doc["pause_at_period_end"] != true {
         return Err(error(409, "NoScheduledPause", "This subscription is not scheduled to be paused."));
     }
-    set(&mut subscription.doc, json!({"pause_at_period_end": false, "resumes_at": null}));
-    stage.says("subscription.updated", &subscription.doc);
+    update_fields(&mut subscription.doc, json!({"pause_at_period_end": false, "resumes_at": null}));
+    batch.push("subscription.updated", &subscription.doc);
     Ok(())
 }
 
-pub(super) fn pause(subscription: &mut Object, stage: &mut Stage) -> Answer<()> {
+pub(super) fn pause(subscription: &mut Object, batch: &mut EventBatch) -> HandlerResult<()> {
     if !can_pause(subscription) {
-        return Err(refused());
+        return Err(cannot_pause());
     }
-    set(
+    update_fields(
         &mut subscription.doc,
         json!({"status": "paused", "paused_at": rfc3339(now_ms()), "pause_at_period_end": false}),
     );
-    stage.says("subscription.updated", &subscription.doc);
-    stage.says("subscription.paused", &subscription.doc);
+    batch.push("subscription.updated", &subscription.doc);
+    batch.push("subscription.paused", &subscription.doc);
     Ok(())
 }
 
@@ -62,26 +61,26 @@ pub(super) fn pause(subscription: &mut Object, stage: &mut Stage) -> Answer<()> 
 pub(super) async fn resume(
     conn: &mut SqliteConnection,
     subscription: &mut Object,
-    stage: &mut Stage,
-) -> Answer<()> {
+    batch: &mut EventBatch,
+) -> HandlerResult<()> {
     if subscription.text("status") != "paused" {
         return Err(error(409, "NotPausedSubscription", "This subscription is not paused."));
     }
     let now = now_ms();
-    set(
+    update_fields(
         &mut subscription.doc,
         json!({"status": "active", "paused_at": null, "resumes_at": null, "current_period_start": rfc3339(now),
             "current_period_end": rfc3339(month_after(now))}),
     );
-    let doc = shapes::order(&subscription.doc, None, now);
+    let doc = documents::order(&subscription.doc, None, now);
     let mut order = Object { id: id_of(&doc), webhook_url: subscription.webhook_url.clone(), doc };
-    stage.says("subscription.updated", &subscription.doc);
-    stage.says("subscription.resumed", &subscription.doc);
-    stage.says("order.created", &order.doc);
+    batch.push("subscription.updated", &subscription.doc);
+    batch.push("subscription.resumed", &subscription.doc);
+    batch.push("order.created", &order.doc);
     if cards::is_declined(conn, &subscription.doc).await? {
-        lifecycle::overdue(subscription, stage);
+        lifecycle::set_past_due(subscription, batch);
     } else {
-        collect(&mut order, stage);
+        record_payment(&mut order, batch);
     }
     objects::insert(conn, Kind::Order, &order).await?;
     Ok(())
@@ -97,11 +96,11 @@ pub(crate) async fn resume_due(world: &World) -> anyhow::Result<()> {
          order by seq limit $2",
     )
     .bind(rfc3339(now_ms()))
-    .bind(RESUMED_MAX)
+    .bind(RESUME_MAX)
     .fetch_all(&mut *tx)
     .await?;
     for mut subscription in due {
-        let resumed = lifecycle::happen(&mut tx, &mut subscription, Happening::Resume).await;
+        let resumed = lifecycle::apply(&mut tx, &mut subscription, SubscriptionAction::Resume).await;
         resumed.map_err(|refusal| anyhow::anyhow!("{}", refusal.body))?;
     }
     tx.commit().await?;

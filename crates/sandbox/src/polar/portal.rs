@@ -11,40 +11,40 @@ use sqlx::SqliteConnection;
 
 use super::{
     cards,
-    lifecycle::{self, Happening},
+    lifecycle::{self, SubscriptionAction},
     objects::{self, Kind, Object},
-    pages::{money, product_name, reference, table},
+    pages::{assistant_reference, money, product_name, table},
 };
 use crate::{
     World,
-    clock::{date, date_time, now_ms, parse_rfc3339},
+    clock::{format_date, format_date_time, now_ms, parse_rfc3339},
     page::{button, page},
-    web::{Answer, refuse},
+    web::{HandlerResult, error_response},
 };
 
 /// The portal shows at most this many subscriptions and orders, the newest first.
 const SHOWN_MAX: i64 = 100;
 
 #[derive(Deserialize)]
-pub(super) struct Token {
+pub(super) struct SessionToken {
     #[serde(default)]
     customer_session_token: String,
 }
 
-impl Token {
+impl SessionToken {
     /// Finds the session and its customer, unless the session has expired.
-    async fn opens(&self, conn: &mut SqliteConnection) -> sqlx::Result<Option<(Object, Object)>> {
+    async fn find_session(&self, conn: &mut SqliteConnection) -> sqlx::Result<Option<(Object, Object)>> {
         let token = &self.customer_session_token;
-        let found = objects::by_secret(conn, Kind::CustomerSession, token).await?;
+        let found = objects::find_by_secret(conn, Kind::CustomerSession, token).await?;
         let is_live =
             |session: &Object| parse_rfc3339(session.text("expires_at")).is_some_and(|at| at > now_ms());
         let Some(session) = found.filter(is_live) else { return Ok(None) };
-        let customer = objects::get(conn, Kind::Customer, session.text("customer_id")).await?;
+        let customer = objects::find(conn, Kind::Customer, session.text("customer_id")).await?;
         Ok(customer.map(|customer| (session, customer)))
     }
 
     /// Returns the URL of a portal page, which carries the token.
-    fn on(&self, path: &str) -> String {
+    fn portal_url(&self, path: &str) -> String {
         let query: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("customer_session_token", &self.customer_session_token)
             .finish();
@@ -52,7 +52,7 @@ impl Token {
     }
 }
 
-fn no_session() -> Response {
+fn session_expired() -> Response {
     page(
         401,
         "Customer portal",
@@ -63,11 +63,14 @@ fn no_session() -> Response {
 }
 
 /// `GET …/portal?customer_session_token=…`: the overview.
-pub(super) async fn overview(State(world): State<World>, Query(token): Query<Token>) -> Answer {
+pub(super) async fn overview(State(world): State<World>, Query(token): Query<SessionToken>) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let Some((session, customer)) = token.opens(&mut conn).await? else { return Ok(no_session()) };
-    let subscriptions = objects::of_customer(&mut conn, Kind::Subscription, &customer.id, SHOWN_MAX).await?;
-    let orders = objects::of_customer(&mut conn, Kind::Order, &customer.id, SHOWN_MAX).await?;
+    let Some((session, customer)) = token.find_session(&mut conn).await? else {
+        return Ok(session_expired());
+    };
+    let subscriptions =
+        objects::list_by_customer(&mut conn, Kind::Subscription, &customer.id, SHOWN_MAX).await?;
+    let orders = objects::list_by_customer(&mut conn, Kind::Order, &customer.id, SHOWN_MAX).await?;
     let last4 = cards::last4(&mut conn, &customer).await?;
     Ok(page(
         200,
@@ -79,20 +82,20 @@ pub(super) async fn overview(State(world): State<World>, Query(token): Query<Tok
             (table(&["Product", "Assistant", "Started", "Price", "Status", "Actions"], &subscriptions, |found| subscription_row(&token, found)))
             h2 { "Invoices" }
             (table(&["Date", "Product", "Assistant", "Amount", "Status", "Invoice"], &orders, |order| html! {
-                td { (day(order, "created_at")) }
+                td { (format_day(order, "created_at")) }
                 td { (product_name(order)) }
-                td { (reference(order)) }
+                td { (assistant_reference(order)) }
                 td { (money(order.doc["total_amount"].as_i64().unwrap_or_default())) }
                 td { (status_text(order.text("status"))) }
-                td { a href=(token.on(&format!("/orders/{}", order.id))) { "Invoice " (order.text("invoice_number")) } }
+                td { a href=(token.portal_url(&format!("/orders/{}", order.id))) { "Invoice " (order.text("invoice_number")) } }
             }))
             h2 { "Payment method" }
             p { "Visa ending in " (last4) "." }
-            form method="post" action=(token.on("/card")) {
+            form method="post" action=(token.portal_url("/card")) {
                 fieldset {
                     legend { "Change card" }
-                    (card_choice(cards::WORKS, "4242 4242 4242 4242 (payments succeed)", last4 == cards::WORKS))
-                    (card_choice(cards::FAILS, "4000 0000 0000 0341 (payments are declined)", last4 == cards::FAILS))
+                    (card_choice(cards::VALID_LAST4, "4242 4242 4242 4242 (payments succeed)", last4 == cards::VALID_LAST4))
+                    (card_choice(cards::DECLINED_LAST4, "4000 0000 0000 0341 (payments are declined)", last4 == cards::DECLINED_LAST4))
                     button type="submit" { "Use this card" }
                 }
             }
@@ -107,8 +110,8 @@ fn card_choice(last4: &str, label: &str, is_chosen: bool) -> Markup {
 }
 
 /// Formats the date of a time field of an object.
-fn day(object: &Object, field: &str) -> String {
-    parse_rfc3339(object.text(field)).map(date).unwrap_or_default()
+fn format_day(object: &Object, field: &str) -> String {
+    parse_rfc3339(object.text(field)).map(format_date).unwrap_or_default()
 }
 
 /// Names the status of an order.
@@ -121,19 +124,19 @@ fn status_text(status: &str) -> &str {
     }
 }
 
-fn subscription_row(token: &Token, subscription: &Object) -> Markup {
+fn subscription_row(token: &SessionToken, subscription: &Object) -> Markup {
     let has_ended = !subscription.doc["ended_at"].is_null();
     let ends = subscription.doc["cancel_at_period_end"] == true;
     let pauses = subscription.doc["pause_at_period_end"] == true;
     let status = subscription.text("status");
-    let until = day(subscription, "current_period_end");
-    let started = parse_rfc3339(subscription.text("started_at")).map(date_time).unwrap_or_default();
+    let until = format_day(subscription, "current_period_end");
+    let started = parse_rfc3339(subscription.text("started_at")).map(format_date_time).unwrap_or_default();
     let act = |name: &str, label: &str| {
-        button(&token.on(&format!("/subscriptions/{}/{name}", subscription.id)), label, false)
+        button(&token.portal_url(&format!("/subscriptions/{}/{name}", subscription.id)), label, false)
     };
     html! {
         td { (product_name(subscription)) }
-        td { (reference(subscription)) }
+        td { (assistant_reference(subscription)) }
         td { (started) }
         td { (money(subscription.doc["amount"].as_i64().unwrap_or_default())) " / month" }
         td {
@@ -161,81 +164,86 @@ fn subscription_row(token: &Token, subscription: &Object) -> Markup {
 pub(super) async fn invoice(
     State(world): State<World>,
     Path(id): Path<String>,
-    Query(token): Query<Token>,
-) -> Answer {
+    Query(token): Query<SessionToken>,
+) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let Some((_, customer)) = token.opens(&mut conn).await? else { return Ok(no_session()) };
-    let order = objects::get(&mut conn, Kind::Order, &id).await?;
+    let Some((_, customer)) = token.find_session(&mut conn).await? else { return Ok(session_expired()) };
+    let order = objects::find(&mut conn, Kind::Order, &id).await?;
     let Some(order) = order.filter(|order| order.text("customer_id") == customer.id) else {
-        return Err(refuse(404, "Order not found."));
+        return Err(error_response(404, "Order not found."));
     };
     let amount = money(order.doc["total_amount"].as_i64().unwrap_or_default());
     Ok(page(
         200,
         &format!("Invoice {}", order.text("invoice_number")),
         &html! {
-            p { "Billed to " (customer.text("email")) " on " (day(&order, "created_at")) "." }
+            p { "Billed to " (customer.text("email")) " on " (format_day(&order, "created_at")) "." }
             p { (product_name(&order)) ", one month: " strong { (amount) } ". " (status_text(order.text("status"))) "." }
-            p { "Assistant: " (reference(&order)) }
-            p { a href=(token.on("")) { "Back to the customer portal" } }
+            p { "Assistant: " (assistant_reference(&order)) }
+            p { a href=(token.portal_url("")) { "Back to the customer portal" } }
         },
     ))
 }
 
 /// `POST …/portal/subscriptions/{id}/{cancel|uncancel|pause|unpause|resume}`.
-pub(super) async fn happen(
+pub(super) async fn update_subscription(
     State(world): State<World>,
     Path((id, name)): Path<(String, String)>,
-    Query(token): Query<Token>,
-) -> Answer {
-    let happening = match name.as_str() {
-        "cancel" => Happening::Cancel,
-        "uncancel" => Happening::Uncancel,
-        "pause" => Happening::SchedulePause,
-        "unpause" => Happening::UnschedulePause,
-        "resume" => Happening::Resume,
-        _ => return Err(refuse(404, "Unknown action. Use cancel, uncancel, pause, unpause or resume.")),
+    Query(token): Query<SessionToken>,
+) -> HandlerResult {
+    let action = match name.as_str() {
+        "cancel" => SubscriptionAction::Cancel,
+        "uncancel" => SubscriptionAction::Uncancel,
+        "pause" => SubscriptionAction::SchedulePause,
+        "unpause" => SubscriptionAction::UnschedulePause,
+        "resume" => SubscriptionAction::Resume,
+        _ => {
+            return Err(error_response(
+                404,
+                "Unknown action. Use cancel, uncancel, pause, unpause or resume.",
+            ));
+        }
     };
     let mut tx = world.db.begin().await?;
-    let Some((_, customer)) = token.opens(&mut tx).await? else { return Ok(no_session()) };
-    let found = objects::get(&mut tx, Kind::Subscription, &id).await?;
+    let Some((_, customer)) = token.find_session(&mut tx).await? else { return Ok(session_expired()) };
+    let found = objects::find(&mut tx, Kind::Subscription, &id).await?;
     let Some(mut subscription) = found.filter(|found| found.text("customer_id") == customer.id) else {
-        return Err(refuse(404, "Subscription not found."));
+        return Err(error_response(404, "Subscription not found."));
     };
     // A second press of a button succeeds without a change.
     let is = |flag: &str| subscription.doc[flag] == true;
-    let is_so = match happening {
-        Happening::SchedulePause => is("pause_at_period_end"),
-        Happening::UnschedulePause => !is("pause_at_period_end"),
-        Happening::Resume => subscription.text("status") != "paused",
-        _ => is("cancel_at_period_end") == (happening == Happening::Cancel),
+    let is_done = match action {
+        SubscriptionAction::SchedulePause => is("pause_at_period_end"),
+        SubscriptionAction::UnschedulePause => !is("pause_at_period_end"),
+        SubscriptionAction::Resume => subscription.text("status") != "paused",
+        _ => is("cancel_at_period_end") == (action == SubscriptionAction::Cancel),
     };
-    if !is_so {
-        lifecycle::happen(&mut tx, &mut subscription, happening).await?;
+    if !is_done {
+        lifecycle::apply(&mut tx, &mut subscription, action).await?;
     }
     tx.commit().await?;
     world.polar_events.notify_one();
-    Ok(Redirect::to(&token.on("")).into_response())
+    Ok(Redirect::to(&token.portal_url("")).into_response())
 }
 
 #[derive(Deserialize)]
-pub(super) struct Card {
+pub(super) struct CardForm {
     card: String,
 }
 
 /// `POST …/portal/card`: changes the payment method.
 pub(super) async fn change_card(
     State(world): State<World>,
-    Query(token): Query<Token>,
-    Form(Card { card }): Form<Card>,
-) -> Answer {
-    if card != cards::WORKS && card != cards::FAILS {
-        return Err(refuse(400, "card must be 4242 or 0341."));
+    Query(token): Query<SessionToken>,
+    Form(CardForm { card }): Form<CardForm>,
+) -> HandlerResult {
+    if card != cards::VALID_LAST4 && card != cards::DECLINED_LAST4 {
+        return Err(error_response(400, "card must be 4242 or 0341."));
     }
     let mut tx = world.db.begin().await?;
-    let Some((_, mut customer)) = token.opens(&mut tx).await? else { return Ok(no_session()) };
-    cards::change(&mut tx, &mut customer, &card).await?;
+    let Some((_, mut customer)) = token.find_session(&mut tx).await? else { return Ok(session_expired()) };
+    cards::replace(&mut tx, &mut customer, &card).await?;
     tx.commit().await?;
     world.polar_events.notify_one();
-    Ok(Redirect::to(&token.on("")).into_response())
+    Ok(Redirect::to(&token.portal_url("")).into_response())
 }

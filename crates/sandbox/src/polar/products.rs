@@ -3,22 +3,22 @@
 use axum::{Json, extract::Path, response::IntoResponse};
 use serde_json::json;
 
-use super::{not_found, shapes};
-use crate::web::Answer;
+use super::{documents, not_found};
+use crate::web::HandlerResult;
 
 /// The `created_at` of every product.
-const SINCE: &str = "2026-01-01T00:00:00.000Z";
+const CREATED_AT: &str = "2026-01-01T00:00:00.000Z";
 /// A product whose id contains this does not exist.
-pub(super) const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN_MARKER: &str = "unknown";
 /// A product whose id contains this is archived.
-pub(super) const ARCHIVED: &str = "archived";
+pub(super) const ARCHIVED_MARKER: &str = "archived";
 
 /// `GET /v1/products/{id}`.
-pub(super) async fn read(Path(id): Path<String>) -> Answer {
-    if id.contains(UNKNOWN) {
+pub(super) async fn get(Path(id): Path<String>) -> HandlerResult {
+    if id.contains(UNKNOWN_MARKER) {
         return Err(not_found());
     }
-    let mut product = shapes::product(&id, SINCE);
-    product["is_archived"] = json!(id.contains(ARCHIVED));
+    let mut product = documents::product(&id, CREATED_AT);
+    product["is_archived"] = json!(id.contains(ARCHIVED_MARKER));
     Ok(Json(product).into_response())
 }

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::products::{ARCHIVED, UNKNOWN};
+use super::products::{ARCHIVED_MARKER, UNKNOWN_MARKER};
 use crate::{
     clock::is_uuid,
-    web::{Answer, Refusal},
+    web::{ErrorResponse, HandlerResult},
 };
 
 /// The first element of an issue's `loc`.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum Location {
     Body,
     Query,
     Path,
@@ -23,11 +23,11 @@ pub(super) enum Place {
 pub(super) struct Issues(Vec<Value>);
 
 impl Issues {
-    pub fn add(&mut self, place: Place, path: &[&str], message: &str, kind: &str) {
+    pub fn add(&mut self, place: Location, path: &[&str], message: &str, kind: &str) {
         let place = match place {
-            Place::Body => "body",
-            Place::Query => "query",
-            Place::Path => "path",
+            Location::Body => "body",
+            Location::Query => "query",
+            Location::Path => "path",
         };
         let steps =
             path.iter().map(|step| step.parse::<usize>().map_or_else(|_| json!(step), |index| json!(index)));
@@ -36,20 +36,20 @@ impl Issues {
     }
 
     fn body(&mut self, path: &[&str], message: &str, kind: &str) {
-        self.add(Place::Body, path, message, kind);
+        self.add(Location::Body, path, message, kind);
     }
 
     /// Returns the 422 if there are issues.
-    pub fn check(self) -> Answer<()> {
+    pub fn check(self) -> HandlerResult<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        Err(Refusal::new(422, json!({"error": "RequestValidationError", "detail": self.0})))
+        Err(ErrorResponse::new(422, json!({"error": "RequestValidationError", "detail": self.0})))
     }
 }
 
 /// Parses a body that must be a JSON object.
-pub(super) fn object(raw: &[u8]) -> Answer<Map<String, Value>> {
+pub(super) fn object(raw: &[u8]) -> HandlerResult<Map<String, Value>> {
     let mut issues = Issues::default();
     match serde_json::from_slice(raw) {
         Ok(Value::Object(map)) => return Ok(map),
@@ -60,16 +60,16 @@ pub(super) fn object(raw: &[u8]) -> Answer<Map<String, Value>> {
 }
 
 /// Validates an id in the path.
-pub(super) fn id(id: &str) -> Answer<()> {
+pub(super) fn uuid(id: &str) -> HandlerResult<()> {
     let mut issues = Issues::default();
     if !is_uuid(id) {
-        issues.add(Place::Path, &["id"], "Input should be a valid UUID", "uuid_parsing");
+        issues.add(Location::Path, &["id"], "Input should be a valid UUID", "uuid_parsing");
     }
     issues.check()
 }
 
 /// Validates the body of `POST /v1/checkouts/`. Unknown keys are ignored, as Polar does.
-pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
+pub(super) fn checkout(body: &Map<String, Value>) -> HandlerResult<()> {
     let mut issues = Issues::default();
     products(body, &mut issues);
     metadata(body, "metadata", &mut issues);
@@ -93,13 +93,13 @@ pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
         web_url(body, name, &mut issues);
     }
     for name in ["customer_id", "subscription_id"] {
-        present(body, name, |value| {
+        if_present(body, name, |value| {
             if !value.as_str().is_some_and(is_uuid) {
                 issues.body(&[name], "Input should be a valid UUID", "uuid_parsing");
             }
         });
     }
-    present(body, "customer_ip_address", |value| {
+    if_present(body, "customer_ip_address", |value| {
         if value.as_str().is_none_or(|text| text.parse::<IpAddr>().is_err()) {
             issues.body(
                 &["customer_ip_address"],
@@ -108,12 +108,12 @@ pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
             );
         }
     });
-    present(body, "customer_email", |value| {
-        if !value.as_str().is_some_and(deliverable) {
+    if_present(body, "customer_email", |value| {
+        if !value.as_str().is_some_and(is_deliverable) {
             issues.body(&["customer_email"], "value is not a valid email address", "value_error");
         }
     });
-    present(body, "currency", |value| {
+    if_present(body, "currency", |value| {
         if value.as_str().is_none_or(|text| text.len() != 3 || !text.bytes().all(|c| c.is_ascii_lowercase()))
         {
             issues.body(&["currency"], "Input should be a supported currency", "enum");
@@ -123,7 +123,7 @@ pub(super) fn checkout(body: &Map<String, Value>) -> Answer<()> {
 }
 
 /// Calls `check` with the value of an optional field, unless it is absent or null.
-fn present(body: &Map<String, Value>, name: &str, check: impl FnOnce(&Value)) {
+fn if_present(body: &Map<String, Value>, name: &str, check: impl FnOnce(&Value)) {
     if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
         check(value);
     }
@@ -142,8 +142,8 @@ fn products(body: &Map<String, Value>, issues: &mut Issues) {
         Some(Value::Array(products)) => {
             for (index, product) in products.iter().enumerate() {
                 let problem = match product.as_str() {
-                    Some(id) if id.contains(ARCHIVED) => "Product is archived.",
-                    Some(id) if !id.contains(UNKNOWN) && !id.trim().is_empty() => continue,
+                    Some(id) if id.contains(ARCHIVED_MARKER) => "Product is archived.",
+                    Some(id) if !id.contains(UNKNOWN_MARKER) && !id.trim().is_empty() => continue,
                     _ => "Product does not exist.",
                 };
                 issues.body(&["products", &index.to_string()], problem, "value_error");
@@ -154,7 +154,7 @@ fn products(body: &Map<String, Value>, issues: &mut Issues) {
 }
 
 fn string(body: &Map<String, Value>, name: &str, length_max: usize, issues: &mut Issues) {
-    present(body, name, |value| match value.as_str() {
+    if_present(body, name, |value| match value.as_str() {
         None => issues.body(&[name], "Input should be a valid string", "string_type"),
         Some(text) if text.chars().count() > length_max => {
             issues.body(
@@ -194,7 +194,7 @@ pub(super) fn metadata(body: &Map<String, Value>, name: &str, issues: &mut Issue
 }
 
 pub(super) fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues) {
-    present(body, name, |value| {
+    if_present(body, name, |value| {
         let url = value.as_str().filter(|text| text.len() <= 2083).and_then(|text| Url::parse(text).ok());
         if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
             issues.body(&[name], "Input should be a valid URL", "url_parsing");
@@ -203,11 +203,11 @@ pub(super) fn web_url(body: &Map<String, Value>, name: &str, issues: &mut Issues
 }
 
 /// Polar looks up whether a domain can receive mail, so domains reserved for examples and tests are rejected.
-fn deliverable(address: &str) -> bool {
+fn is_deliverable(address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
     let domain = domain.to_ascii_lowercase();
     let labels: Vec<&str> = domain.split('.').collect();
-    let well_formed = labels.len() >= 2
+    let is_well_formed = labels.len() >= 2
         && labels
             .iter()
             .all(|label| !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-'));
@@ -215,7 +215,7 @@ fn deliverable(address: &str) -> bool {
         labels.last().copied(),
         Some("test" | "example" | "invalid" | "local" | "localhost" | "onion" | "arpa" | "internal")
     ) || ["example.com", "example.net", "example.org"].iter().any(|name| domain == *name);
-    let local_fine =
+    let is_local_valid =
         !local.is_empty() && local.len() <= 64 && !local.contains(|c: char| c.is_whitespace() || c == '@');
-    local_fine && well_formed && !reserved
+    is_local_valid && is_well_formed && !reserved
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::{FromRow, SqliteConnection};
 
 use super::error;
-use crate::{clock::now_ms, web::Answer};
+use crate::{clock::now_ms, web::HandlerResult};
 
 /// The stored state of a bot.
 #[derive(FromRow)]
@@ -23,7 +23,7 @@ pub(super) struct Bot {
 
 /// A failure that the secret part of a token selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Magic {
+pub(super) enum TokenFailure {
     None,
     /// Every call fails with 401.
     Revoked,
@@ -36,7 +36,7 @@ pub(super) enum Magic {
 }
 
 /// Parses `123456:secret` into the bot's id and its failure mode. Malformed tokens get Telegram's errors.
-pub(super) fn parse_token(token: &str) -> Answer<(i64, Magic)> {
+pub(super) fn parse_token(token: &str) -> HandlerResult<(i64, TokenFailure)> {
     let Some((digits, secret)) = token.split_once(':') else { return Err(error(404, "Not Found")) };
     let well_formed = (6..=16).contains(&digits.len())
         && digits.bytes().all(|c| c.is_ascii_digit())
@@ -47,20 +47,23 @@ pub(super) fn parse_token(token: &str) -> Answer<(i64, Magic)> {
     let (true, Some(id)) = (well_formed, id) else {
         return Err(error(401, "Unauthorized: invalid token specified"));
     };
-    let magic = [
-        ("revoked", Magic::Revoked),
-        ("conflict", Magic::Conflict),
-        ("stuck", Magic::Stuck),
-        ("stubborn", Magic::Stubborn),
+    let failures = [
+        ("revoked", TokenFailure::Revoked),
+        ("conflict", TokenFailure::Conflict),
+        ("stuck", TokenFailure::Stuck),
+        ("stubborn", TokenFailure::Stubborn),
     ];
     Ok((
         id,
-        magic.iter().find(|(prefix, _)| secret.starts_with(prefix)).map_or(Magic::None, |(_, magic)| *magic),
+        failures
+            .iter()
+            .find(|(prefix, _)| secret.starts_with(prefix))
+            .map_or(TokenFailure::None, |(_, magic)| *magic),
     ))
 }
 
 /// Returns the bot with this id, which is created on first use.
-pub(super) async fn appear(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<Bot> {
+pub(super) async fn get_or_create(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<Bot> {
     if let Some(bot) = find(conn, id).await? {
         return Ok(bot);
     }
@@ -84,7 +87,7 @@ pub(super) async fn find(conn: &mut SqliteConnection, id: i64) -> sqlx::Result<O
 }
 
 /// The names and profile pictures of bots.
-const LOOKS: [(&str, &[u8]); 8] = [
+const PROFILES: [(&str, &[u8]); 8] = [
     ("Coral", include_bytes!("pictures/coral.png")),
     ("Pearl", include_bytes!("pictures/pearl.png")),
     ("Kelp", include_bytes!("pictures/kelp.png")),
@@ -97,17 +100,17 @@ const LOOKS: [(&str, &[u8]); 8] = [
 
 impl Bot {
     /// The profile depends on the id only, so that it never changes.
-    fn look(&self) -> (&'static str, &'static [u8]) {
-        LOOKS[usize::try_from(self.id).unwrap_or(0) % LOOKS.len()]
+    fn profile(&self) -> (&'static str, &'static [u8]) {
+        PROFILES[usize::try_from(self.id).unwrap_or(0) % PROFILES.len()]
     }
 
     pub fn first_name(&self) -> String {
-        format!("{} {}", self.look().0, self.id % 1000)
+        format!("{} {}", self.profile().0, self.id % 1000)
     }
 
     /// Returns the profile picture, a square PNG.
     pub fn picture(&self) -> &'static [u8] {
-        self.look().1
+        self.profile().1
     }
 
     /// Telegram requires usernames of bots to end in `bot`.
@@ -116,7 +119,7 @@ impl Bot {
     }
 
     /// Renders the `User` object of `getMe`.
-    pub fn me(&self) -> Value {
+    pub fn full_user(&self) -> Value {
         json!({
             "id": self.id, "is_bot": true, "first_name": self.first_name(), "username": self.username(),
             "can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": false,
@@ -135,11 +138,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens() {
+    fn malformed_tokens_are_rejected() {
         let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let parse = |token: &str| parse_token(token).map_err(|refusal| refusal.status);
-        assert_eq!(parse(&format!("123456:ok{secret}")), Ok((123_456, Magic::None)));
-        assert_eq!(parse(&format!("123456:stuck{secret}")), Ok((123_456, Magic::Stuck)));
+        assert_eq!(parse(&format!("123456:ok{secret}")), Ok((123_456, TokenFailure::None)));
+        assert_eq!(parse(&format!("123456:stuck{secret}")), Ok((123_456, TokenFailure::Stuck)));
         assert_eq!(parse(&format!("123456{secret}")), Err(404));
         for bad in [
             format!("023456:{secret}"),

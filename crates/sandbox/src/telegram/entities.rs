@@ -17,12 +17,14 @@ impl Parsed {
     /// Trims white space. Entities are shifted, and those that become empty are removed.
     pub fn trimmed(self) -> Self {
         let start = self.text.len() - self.text.trim_start().len();
-        let cut = units(&self.text[..start]);
+        let cut = utf16_len(&self.text[..start]);
         let text = self.text.trim().to_owned();
-        let end = units(&text);
+        let end = utf16_len(&text);
         let entities = self.entities.into_iter().filter_map(|mut entity| {
-            let from = read(&entity, "offset").saturating_sub(cut);
-            let to = (read(&entity, "offset") + read(&entity, "length")).saturating_sub(cut).min(end);
+            let from = read_number(&entity, "offset").saturating_sub(cut);
+            let to = (read_number(&entity, "offset") + read_number(&entity, "length"))
+                .saturating_sub(cut)
+                .min(end);
             entity["offset"] = json!(from);
             entity["length"] = json!(to.saturating_sub(from));
             (to > from).then_some(entity)
@@ -31,18 +33,18 @@ impl Parsed {
     }
 }
 
-fn read(entity: &Value, field: &str) -> usize {
+fn read_number(entity: &Value, field: &str) -> usize {
     entity[field].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
 }
 
 /// Returns the length in UTF-16 units.
-pub(super) fn units(text: &str) -> usize {
+pub(super) fn utf16_len(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
 /// Renders an entity over `text[from..]`, or `None` if that is empty.
 pub(super) fn entity(kind: &str, text: &str, from: usize, extra: Option<(&str, String)>) -> Option<Value> {
-    let (offset, length) = (units(&text[..from]), units(&text[from..]));
+    let (offset, length) = (utf16_len(&text[..from]), utf16_len(&text[from..]));
     let mut entity = json!({"type": kind, "offset": offset, "length": length});
     if let Some((name, value)) = extra {
         entity[name] = json!(value);
@@ -50,7 +52,7 @@ pub(super) fn entity(kind: &str, text: &str, from: usize, extra: Option<(&str, S
     (length > 0).then_some(entity)
 }
 
-struct Open {
+struct OpenTag {
     tag: String,
     kind: &'static str,
     extra: Option<(&'static str, String)>,
@@ -58,16 +60,16 @@ struct Open {
 }
 
 /// Parses Telegram's HTML. The error completes Telegram's message `can't parse entities: …`.
-pub(super) fn html(source: &str) -> Result<Parsed, String> {
+pub(super) fn parse_html(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenTag> = Vec::new();
     let mut at = 0;
     while let Some(c) = source[at..].chars().next() {
         match c {
             '<' if source[at..].starts_with("</") => at = close_tag(source, at, &mut open, &mut parsed)?,
             '<' => at = open_tag(source, at, &mut open, parsed.text.len())?,
             '&' => {
-                let (decoded, length) = character(&source[at..]);
+                let (decoded, length) = decode_character(&source[at..]);
                 parsed.text.push(decoded);
                 at += length;
             }
@@ -83,7 +85,7 @@ pub(super) fn html(source: &str) -> Result<Parsed, String> {
     Ok(parsed)
 }
 
-fn open_tag(source: &str, at: usize, open: &mut Vec<Open>, from: usize) -> Result<usize, String> {
+fn open_tag(source: &str, at: usize, open: &mut Vec<OpenTag>, from: usize) -> Result<usize, String> {
     let Some(length) = source[at..].find('>') else {
         return Err(format!("Unclosed start tag at byte offset {at}"));
     };
@@ -111,11 +113,11 @@ fn open_tag(source: &str, at: usize, open: &mut Vec<Open>, from: usize) -> Resul
         "custom_emoji" => attribute(attributes, "emoji-id").map(|id| ("custom_emoji_id", id)),
         _ => None,
     };
-    open.push(Open { tag, kind, extra, from });
+    open.push(OpenTag { tag, kind, extra, from });
     Ok(at + length + 1)
 }
 
-fn close_tag(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> Result<usize, String> {
+fn close_tag(source: &str, at: usize, open: &mut Vec<OpenTag>, parsed: &mut Parsed) -> Result<usize, String> {
     let Some(length) = source[at..].find('>') else {
         return Err(format!("Unclosed end tag at byte offset {at}"));
     };
@@ -146,7 +148,7 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
     let mut decoded = String::new();
     let mut at = 0;
     while at < value.len() {
-        let (c, length) = character(&value[at..]);
+        let (c, length) = decode_character(&value[at..]);
         decoded.push(c);
         at += length;
     }
@@ -154,7 +156,7 @@ fn attribute(attributes: &str, name: &str) -> Option<String> {
 }
 
 /// Decodes the first character of a text, which may be a character reference. Returns the length of its source.
-fn character(source: &str) -> (char, usize) {
+fn decode_character(source: &str) -> (char, usize) {
     let first = source.chars().next().unwrap_or('&');
     let plain = (first, first.len_utf8());
     let Some(end) = source.find(';').filter(|end| first == '&' && *end <= 10) else { return plain };
@@ -178,9 +180,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn html_as_telegram_reads_it() {
+    fn html_is_parsed_as_telegram_does() {
         let parsed =
-            html("a &lt; <b>b<i>ü</i></b> <a href=\"https://x.y/?a=1&amp;b\">l</a>&#x1F600;&nope;").unwrap();
+            parse_html("a &lt; <b>b<i>ü</i></b> <a href=\"https://x.y/?a=1&amp;b\">l</a>&#x1F600;&nope;")
+                .unwrap();
         assert_eq!(parsed.text, "a < bü l😀&nope;");
         assert_eq!(
             parsed.entities,
@@ -191,13 +194,13 @@ mod tests {
             ]
         );
         for broken in ["<b", "<b>", "</b>", "<b><i></b></i>", "1 < 2", "<div>x</div>", "<span>x</span>"] {
-            assert!(html(broken).is_err(), "{broken}");
+            assert!(parse_html(broken).is_err(), "{broken}");
         }
     }
 
     #[test]
     fn trimming_moves_entities() {
-        let parsed = html("  <b> x </b>  ").unwrap().trimmed();
+        let parsed = parse_html("  <b> x </b>  ").unwrap().trimmed();
         assert_eq!(
             parsed,
             Parsed { text: "x".into(), entities: vec![json!({"type": "bold", "offset": 0, "length": 1})] }

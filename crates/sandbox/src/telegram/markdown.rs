@@ -5,7 +5,7 @@ use super::entities::{Parsed, entity};
 /// Telegram requires these characters to be escaped wherever they are not markup.
 const RESERVED: &str = "_*[]()~`>#+-=|{}.!";
 
-struct Open {
+struct OpenDelimiter {
     mark: &'static str,
     kind: &'static str,
     from: usize,
@@ -13,7 +13,7 @@ struct Open {
 }
 
 /// The delimiters of MarkdownV2. Longer ones come first, because they contain shorter ones.
-const MARKS: [(&str, &str); 6] = [
+const DELIMITERS: [(&str, &str); 6] = [
     ("__", "underline"),
     ("||", "spoiler"),
     ("*", "bold"),
@@ -23,9 +23,9 @@ const MARKS: [(&str, &str); 6] = [
 ];
 
 /// Parses MarkdownV2. The error completes Telegram's message `can't parse entities: …`.
-pub(super) fn version_2(source: &str) -> Result<Parsed, String> {
+pub(super) fn parse_v2(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenDelimiter> = Vec::new();
     let mut at = 0;
     while let Some(c) = source[at..].chars().next() {
         let rest = &source[at..];
@@ -36,16 +36,17 @@ pub(super) fn version_2(source: &str) -> Result<Parsed, String> {
             parsed.text.push_str(&rest[1..2]);
             at += 2;
         } else if c == '`' {
-            at = code(source, at, &mut parsed, true)?;
+            at = parse_code(source, at, &mut parsed, true)?;
         } else if c == '>' && line_start {
             at += 1;
         } else if c == ']' && open.last().is_some_and(|last| last.mark == "[") {
-            at = link(source, at, &mut open, &mut parsed)?;
-        } else if let Some((mark, kind)) = MARKS.iter().copied().find(|(mark, _)| rest.starts_with(mark)) {
+            at = parse_link(source, at, &mut open, &mut parsed)?;
+        } else if let Some((mark, kind)) = DELIMITERS.iter().copied().find(|(mark, _)| rest.starts_with(mark))
+        {
             let closes = mark != "[" && open.last().is_some_and(|last| last.mark == mark);
             match open.pop_if(|_| closes) {
                 Some(last) => parsed.entities.extend(entity(last.kind, &parsed.text, last.from, None)),
-                None => open.push(Open { mark, kind, from: parsed.text.len(), at }),
+                None => open.push(OpenDelimiter { mark, kind, from: parsed.text.len(), at }),
             }
             at += mark.len();
         } else if RESERVED.contains(c) {
@@ -56,12 +57,12 @@ pub(super) fn version_2(source: &str) -> Result<Parsed, String> {
         }
     }
     match open.last() {
-        Some(last) => Err(unclosed(last.kind, last.at)),
+        Some(last) => Err(unclosed_error(last.kind, last.at)),
         None => Ok(parsed),
     }
 }
 
-fn unclosed(kind: &str, at: usize) -> String {
+fn unclosed_error(kind: &str, at: usize) -> String {
     let name = match kind {
         "bold" => "Bold",
         "italic" => "Italic",
@@ -76,7 +77,7 @@ fn unclosed(kind: &str, at: usize) -> String {
 }
 
 /// Parses `` `code` `` or ```` ```language … ``` ````. Inside, a backslash only escapes `` ` `` and `\`.
-fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
+fn parse_code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
     let (mark, kind) = if source[at..].starts_with("```") { ("```", "pre") } else { ("`", "code") };
     let from = parsed.text.len();
     let mut here = at + mark.len();
@@ -91,7 +92,7 @@ fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<u
     }
     loop {
         let rest = &source[here..];
-        let Some(c) = rest.chars().next() else { return Err(unclosed(kind, at)) };
+        let Some(c) = rest.chars().next() else { return Err(unclosed_error(kind, at)) };
         if rest.starts_with(mark) {
             parsed.entities.extend(entity(kind, &parsed.text, from, language));
             return Ok(here + mark.len());
@@ -107,7 +108,12 @@ fn code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<u
 }
 
 /// Parses the rest of `[text](url)`, starting at the `]`.
-fn link(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> Result<usize, String> {
+fn parse_link(
+    source: &str,
+    at: usize,
+    open: &mut Vec<OpenDelimiter>,
+    parsed: &mut Parsed,
+) -> Result<usize, String> {
     let Some(last) = open.pop() else { return Err("Unexpected end of a link".to_owned()) };
     let Some(rest) = source[at + 1..].strip_prefix('(') else { return Ok(at + 1) };
     let mut url = String::new();
@@ -126,7 +132,7 @@ fn link(source: &str, at: usize, open: &mut Vec<Open>, parsed: &mut Parsed) -> R
 }
 
 /// Parses the legacy Markdown, which has `*bold*`, `_italic_`, code and links without nesting.
-pub(super) fn legacy(source: &str) -> Result<Parsed, String> {
+pub(super) fn parse_legacy(source: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { text: String::with_capacity(source.len()), entities: Vec::new() };
     let mut at = 0;
     while let Some(c) = source[at..].chars().next() {
@@ -135,7 +141,7 @@ pub(super) fn legacy(source: &str) -> Result<Parsed, String> {
                 parsed.text.push_str(&source[at + 1..at + 2]);
                 at += 2;
             }
-            '`' => at = code(source, at, &mut parsed, false)?,
+            '`' => at = parse_code(source, at, &mut parsed, false)?,
             '*' | '_' => {
                 let kind = if c == '*' { "bold" } else { "italic" };
                 let Some(length) = source[at + 1..].find(c) else {
@@ -150,9 +156,10 @@ pub(super) fn legacy(source: &str) -> Result<Parsed, String> {
                 let Some(length) = source[at..].find(']') else {
                     return Err(format!("Can't find end of the entity starting at byte offset {at}"));
                 };
-                let mut open = vec![Open { mark: "[", kind: "text_link", from: parsed.text.len(), at }];
+                let mut open =
+                    vec![OpenDelimiter { mark: "[", kind: "text_link", from: parsed.text.len(), at }];
                 parsed.text.push_str(&source[at + 1..at + length]);
-                at = link(source, at + length, &mut open, &mut parsed)?;
+                at = parse_link(source, at + length, &mut open, &mut parsed)?;
             }
             _ => {
                 parsed.text.push(c);
@@ -170,8 +177,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_2_as_telegram_reads_it() {
-        let parsed = version_2("*bold _both_* __u__ \\. `a*b` [l](https://x.y/\\)) ||s||\n>quoted").unwrap();
+    fn v2_is_parsed_as_telegram_does() {
+        let parsed = parse_v2("*bold _both_* __u__ \\. `a*b` [l](https://x.y/\\)) ||s||\n>quoted").unwrap();
         assert_eq!(parsed.text, "bold both u . a*b l s\nquoted");
         let kinds: Vec<&str> = parsed.entities.iter().filter_map(|e| e["type"].as_str()).collect();
         assert_eq!(kinds, ["italic", "bold", "underline", "code", "text_link", "spoiler"]);
@@ -180,18 +187,18 @@ mod tests {
             json!({"type": "text_link", "offset": 18, "length": 1, "url": "https://x.y/)"})
         );
         for broken in ["*b", "a.b", "1 - 2", "`c", "```rust\nx", "[l](x", "*a _b* c_", "!"] {
-            assert!(version_2(broken).is_err(), "{broken}");
+            assert!(parse_v2(broken).is_err(), "{broken}");
         }
-        let block = version_2("```rust\nlet x = 1.0;\n```").unwrap();
+        let block = parse_v2("```rust\nlet x = 1.0;\n```").unwrap();
         assert_eq!(block.text, "let x = 1.0;\n");
         assert_eq!(block.entities[0]["language"], "rust");
     }
 
     #[test]
-    fn legacy_as_telegram_reads_it() {
-        assert_eq!(legacy("*b* a.b \\_ [l](u)").unwrap().text, "b a.b _ l");
+    fn legacy_is_parsed_as_telegram_does() {
+        assert_eq!(parse_legacy("*b* a.b \\_ [l](u)").unwrap().text, "b a.b _ l");
         for broken in ["*b", "snake_case", "`c", "[l"] {
-            assert!(legacy(broken).is_err(), "{broken}");
+            assert!(parse_legacy(broken).is_err(), "{broken}");
         }
     }
 }

@@ -15,29 +15,29 @@ use url::{Host, Url};
 
 use super::{
     bad_request,
-    bots::{self, Bot, Magic, parse_token},
+    bots::{self, Bot, TokenFailure, parse_token},
     error, pictures, send, updates,
 };
 use crate::{
     World,
-    web::{Answer, is_json, pairs},
+    web::{HandlerResult, is_json, parse_pairs},
 };
 
 /// How long `setWebhook` of a `stuck` token blocks.
-const STUCK: Duration = Duration::from_secs(600);
+const STUCK_DELAY: Duration = Duration::from_secs(600);
 const COMMANDS_MAX: usize = 100;
 
 /// The parameters of a call, from its query and its body.
 pub(super) type Params = Map<String, Value>;
 
 /// The result of a method, and for some methods a description.
-pub(super) struct Done {
+pub(super) struct MethodResult {
     pub result: Value,
     pub description: Option<&'static str>,
 }
 
-impl Done {
-    pub fn plain(result: impl Into<Value>) -> Self {
+impl MethodResult {
+    pub fn from_result(result: impl Into<Value>) -> Self {
         Self { result: result.into(), description: None }
     }
 }
@@ -49,25 +49,25 @@ pub(super) async fn call(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer {
+) -> HandlerResult {
     let token = bot.strip_prefix("bot").ok_or_else(|| error(404, "Not Found"))?;
     let (id, magic) = parse_token(token)?;
-    if magic == Magic::Revoked {
+    if magic == TokenFailure::Revoked {
         return Err(error(401, "Unauthorized"));
     }
-    let params = params(query.as_deref(), &headers, &body)?;
-    let done = run(&world, id, magic, &method, &params).await?;
-    let mut answer = json!({"ok": true, "result": done.result});
-    if let Some(description) = done.description {
+    let params = parse_params(query.as_deref(), &headers, &body)?;
+    let outcome = dispatch(&world, id, magic, &method, &params).await?;
+    let mut answer = json!({"ok": true, "result": outcome.result});
+    if let Some(description) = outcome.description {
         answer["description"] = json!(description);
     }
     Ok(Json(answer).into_response())
 }
 
-fn params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Answer<Params> {
+fn parse_params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> HandlerResult<Params> {
     let text =
         |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
-    let mut params: Params = text(pairs(query.unwrap_or_default().as_bytes())).collect();
+    let mut params: Params = text(parse_pairs(query.unwrap_or_default().as_bytes())).collect();
     if body.is_empty() {
         return Ok(params);
     }
@@ -77,58 +77,64 @@ fn params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Answer<Param
             _ => return Err(bad_request("object expected as a JSON body")),
         }
     } else {
-        params.extend(text(pairs(body)));
+        params.extend(text(parse_pairs(body)));
     }
     Ok(params)
 }
 
-async fn run(world: &World, id: i64, magic: Magic, method: &str, params: &Params) -> Answer<Done> {
+async fn dispatch(
+    world: &World,
+    id: i64,
+    magic: TokenFailure,
+    method: &str,
+    params: &Params,
+) -> HandlerResult<MethodResult> {
     let mut conn = world.db.acquire().await?;
-    let bot = bots::appear(&mut conn, id).await?;
+    let bot = bots::get_or_create(&mut conn, id).await?;
     drop(conn);
     match method.to_ascii_lowercase().as_str() {
-        "getme" => Ok(Done::plain(bot.me())),
+        "getme" => Ok(MethodResult::from_result(bot.full_user())),
         "setwebhook" => match magic {
-            Magic::Conflict => Err(error(409, "Conflict: terminated by other setWebhook")),
-            Magic::Stuck => {
-                let _ = tokio::time::timeout(STUCK, world.stop.cancelled()).await;
+            TokenFailure::Conflict => Err(error(409, "Conflict: terminated by other setWebhook")),
+            TokenFailure::Stuck => {
+                let _ = tokio::time::timeout(STUCK_DELAY, world.stop.cancelled()).await;
                 Err(error(500, "Internal Server Error: request timed out"))
             }
             _ => set_webhook(world, &bot, params).await,
         },
-        "deletewebhook" if magic == Magic::Stubborn => Err(error(500, "Internal Server Error")),
+        "deletewebhook" if magic == TokenFailure::Stubborn => Err(error(500, "Internal Server Error")),
         "deletewebhook" => delete_webhook(world, &bot, params).await,
         "getwebhookinfo" => webhook_info(world, &bot).await,
         "getupdates" => updates::get_updates(world, &bot, params).await,
         "sendmessage" => send::send_message(world, &bot, params).await,
         "sendchataction" => send::send_chat_action(world, &bot, params).await,
         "setmycommands" => set_my_commands(world, &bot, params).await,
-        "getmycommands" => Ok(Done::plain(bot.commands)),
-        "getuserprofilephotos" => pictures::photos(&bot, params),
-        "getfile" => pictures::file(&bot, params),
+        "getmycommands" => Ok(MethodResult::from_result(bot.commands)),
+        "getuserprofilephotos" => pictures::get_user_profile_photos(&bot, params),
+        "getfile" => pictures::get_file(&bot, params),
         _ => Err(error(404, "Not Found: method not found")),
     }
 }
 
 /// Runs the method call that the response to a webhook may contain. Its result is dropped, as Telegram does.
-pub(super) async fn run_reply(world: &World, id: i64, mut params: Params) {
+pub(super) async fn run_webhook_reply(world: &World, id: i64, mut params: Params) {
     let Some(Value::String(method)) = params.shift_remove("method") else { return };
     let lower = method.to_ascii_lowercase();
     if lower.starts_with("get") || lower.ends_with("webhook") {
         return;
     }
-    if let Err(refusal) = Box::pin(run(world, id, Magic::None, &method, &params)).await {
+    if let Err(refusal) = Box::pin(dispatch(world, id, TokenFailure::None, &method, &params)).await {
         tracing::info!(bot = id, method, status = refusal.status, "method call in a webhook response failed");
     }
 }
 
-async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
-    let url = text(params, "url").unwrap_or_default();
+async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
+    let url = text_param(params, "url").unwrap_or_default();
     if url.is_empty() {
         return delete_webhook(world, bot, params).await;
     }
     check_webhook_url(&url)?;
-    let secret = text(params, "secret_token").filter(|secret| !secret.is_empty());
+    let secret = text_param(params, "secret_token").filter(|secret| !secret.is_empty());
     if let Some(secret) = &secret {
         let fine = secret.len() <= 256
             && secret.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
@@ -138,14 +144,16 @@ async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> 
     }
     let connections = match params.get("max_connections") {
         None => bot.max_connections,
-        Some(_) => integer(params, "max_connections")
+        Some(_) => integer_param(params, "max_connections")
             .filter(|count| (1..=100).contains(count))
             .ok_or_else(|| bad_request("max_connections must be between 1 and 100"))?,
     };
     // Telegram keeps the previous list if the parameter is absent.
     let allowed = match params.get("allowed_updates") {
         None => bot.allowed_updates.clone(),
-        Some(list) => strings(list).ok_or_else(|| bad_request("can't parse allowed updates JSON object"))?,
+        Some(list) => {
+            parse_strings(list).ok_or_else(|| bad_request("can't parse allowed updates JSON object"))?
+        }
     };
     let unchanged = bot.webhook_url.as_ref() == Some(&url)
         && bot.secret_token == secret
@@ -163,17 +171,17 @@ async fn set_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> 
     .bind(connections)
     .execute(&mut *tx)
     .await?;
-    updates::webhook_changed(&mut tx, bot.id, flag(params, "drop_pending_updates")).await?;
+    updates::handle_webhook_change(&mut tx, bot.id, flag_param(params, "drop_pending_updates")).await?;
     tx.commit().await?;
     world.telegram_updates.notify_one();
     world.telegram_polls.wake(bot.id);
     let description = if unchanged { "Webhook is already set" } else { "Webhook was set" };
-    Ok(Done { result: json!(true), description: Some(description) })
+    Ok(MethodResult { result: json!(true), description: Some(description) })
 }
 
 /// Telegram requires HTTPS on one of four ports. The sandbox also accepts HTTP to loopback addresses, because Reef runs on
 /// the same machine.
-fn check_webhook_url(url: &str) -> Answer<()> {
+fn check_webhook_url(url: &str) -> HandlerResult<()> {
     let refuse = |why: &str| Err(bad_request(&format!("bad webhook: {why}")));
     let Ok(url) = Url::parse(url) else { return refuse("invalid webhook URL specified") };
     let loopback = match url.host() {
@@ -191,7 +199,7 @@ fn check_webhook_url(url: &str) -> Answer<()> {
     }
 }
 
-async fn delete_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+async fn delete_webhook(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
     let mut tx = world.db.begin().await?;
     sqlx::query(
         "update telegram_bots set webhook_url = null, secret_token = null, last_error_at = null, last_error = null
@@ -200,15 +208,15 @@ async fn delete_webhook(world: &World, bot: &Bot, params: &Params) -> Answer<Don
     .bind(bot.id)
     .execute(&mut *tx)
     .await?;
-    updates::webhook_changed(&mut tx, bot.id, flag(params, "drop_pending_updates")).await?;
+    updates::handle_webhook_change(&mut tx, bot.id, flag_param(params, "drop_pending_updates")).await?;
     tx.commit().await?;
     world.telegram_polls.wake(bot.id);
     let description =
         if bot.webhook_url.is_some() { "Webhook was deleted" } else { "Webhook is already deleted" };
-    Ok(Done { result: json!(true), description: Some(description) })
+    Ok(MethodResult { result: json!(true), description: Some(description) })
 }
 
-async fn webhook_info(world: &World, bot: &Bot) -> Answer<Done> {
+async fn webhook_info(world: &World, bot: &Bot) -> HandlerResult<MethodResult> {
     let pending: i64 = sqlx::query_scalar("select count(*) from telegram_updates where bot_id = $1")
         .bind(bot.id)
         .fetch_one(&world.db)
@@ -228,10 +236,10 @@ async fn webhook_info(world: &World, bot: &Bot) -> Answer<Done> {
     if bot.allowed_updates.as_array().is_some_and(|list| !list.is_empty()) {
         info["allowed_updates"] = bot.allowed_updates.clone();
     }
-    Ok(Done::plain(info))
+    Ok(MethodResult::from_result(info))
 }
 
-async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
+async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
     let list = match params.get("commands") {
         Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
         Some(list) => list.clone(),
@@ -259,11 +267,11 @@ async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> Answer<Do
         .bind(SqlJson(commands))
         .execute(&world.db)
         .await?;
-    Ok(Done::plain(true))
+    Ok(MethodResult::from_result(true))
 }
 
 /// Returns a parameter as text. JSON may contain a number where a form has text.
-pub(super) fn text(params: &Params, name: &str) -> Option<String> {
+pub(super) fn text_param(params: &Params, name: &str) -> Option<String> {
     match params.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -272,7 +280,7 @@ pub(super) fn text(params: &Params, name: &str) -> Option<String> {
 }
 
 /// Returns an integer parameter, which may be a string.
-pub(super) fn integer(params: &Params, name: &str) -> Option<i64> {
+pub(super) fn integer_param(params: &Params, name: &str) -> Option<i64> {
     match params.get(name)? {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -280,7 +288,7 @@ pub(super) fn integer(params: &Params, name: &str) -> Option<i64> {
     }
 }
 
-fn flag(params: &Params, name: &str) -> bool {
+fn flag_param(params: &Params, name: &str) -> bool {
     match params.get(name) {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1"),
@@ -290,7 +298,7 @@ fn flag(params: &Params, name: &str) -> bool {
 }
 
 /// Returns a list of strings, which may be JSON within a string.
-pub(super) fn strings(value: &Value) -> Option<Value> {
+pub(super) fn parse_strings(value: &Value) -> Option<Value> {
     let list = match value {
         Value::String(text) => serde_json::from_str(text).ok()?,
         other => other.clone(),

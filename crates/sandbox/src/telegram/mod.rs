@@ -4,9 +4,9 @@
 //! API server and its published types.
 
 mod bots;
+mod detected_entities;
 mod entities;
 mod markdown;
-mod marks;
 mod methods;
 mod pages;
 mod pictures;
@@ -15,7 +15,7 @@ mod send;
 mod updates;
 
 pub(crate) use polls::Polls;
-pub(crate) use updates::{Updates, forget_old, hurry};
+pub(crate) use updates::{Updates, expedite_updates, prune};
 
 use axum::{
     Router,
@@ -23,7 +23,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{World, web::Refusal};
+use crate::{World, web::ErrorResponse};
 
 /// The routes of the Bot API.
 pub(crate) fn api_routes() -> Router<World> {
@@ -39,19 +39,19 @@ pub(crate) fn page_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/telegram/", get(pages::list))
         .route("/sandbox/telegram/bots/{bot_id}", get(pages::chat))
-        .route("/sandbox/telegram/bots/{bot_id}/messages", post(pages::say).get(pages::messages))
+        .route("/sandbox/telegram/bots/{bot_id}/messages", post(pages::post_message).get(pages::messages))
 }
 
 /// Telegram's error: `{"ok": false, "error_code": …, "description": …}`.
-pub(crate) fn error(status: u16, description: &str) -> Refusal {
+pub(crate) fn error(status: u16, description: &str) -> ErrorResponse {
     if status == 429 {
         let body = json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 1",
             "parameters": {"retry_after": 1}});
-        return Refusal::new(429, body).retry_after(1);
+        return ErrorResponse::new(429, body).retry_after(1);
     }
-    Refusal::new(status, json!({"ok": false, "error_code": status, "description": description}))
+    ErrorResponse::new(status, json!({"ok": false, "error_code": status, "description": description}))
 }
 
-fn bad_request(what: &str) -> Refusal {
+fn bad_request(what: &str) -> ErrorResponse {
     error(400, &format!("Bad Request: {what}"))
 }

@@ -14,15 +14,15 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::{
     bots::{self, Bot},
-    entities::units,
+    entities::utf16_len,
     send::TEXT_UNITS_MAX,
-    updates::{self, Said},
+    updates::{self, IncomingMessage},
 };
 use crate::{
     World,
     clock::{now_ms, rfc3339},
-    page::{inner_page, page},
-    web::{Answer, field, is_json, refuse},
+    page::{embedded_page, page},
+    web::{HandlerResult, error_response, form_field, is_json},
 };
 
 const SHOWN_MAX: i64 = 1_000;
@@ -56,7 +56,7 @@ setTimeout(refresh, 1000);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Chat {
+pub(super) struct ChatQuery {
     chat_id: Option<i64>,
     /// Whether the page is shown in an iframe.
     #[serde(default)]
@@ -75,7 +75,7 @@ struct Message {
 }
 
 /// `GET /sandbox/telegram/`: the list of bots.
-pub(super) async fn list(State(world): State<World>) -> Answer {
+pub(super) async fn list(State(world): State<World>) -> HandlerResult {
     let bots: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
         "select id, webhook_url, (select count(*) from telegram_updates where bot_id = telegram_bots.id)
          from telegram_bots order by rowid desc limit $1",
@@ -103,13 +103,13 @@ pub(super) async fn list(State(world): State<World>) -> Answer {
     ))
 }
 
-async fn known(conn: &mut SqliteConnection, bot_id: &str) -> Answer<Bot> {
-    let unknown = || refuse(404, "Bot not found. A bot appears when its token is first used.");
+async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot> {
+    let unknown = || error_response(404, "Bot not found. A bot appears when its token is first used.");
     let id: i64 = bot_id.parse().map_err(|_| unknown())?;
     bots::find(conn, id).await?.ok_or_else(unknown)
 }
 
-async fn conversation(
+async fn list_messages(
     conn: &mut SqliteConnection,
     bot: &Bot,
     chat_id: i64,
@@ -139,12 +139,12 @@ async fn conversation(
 pub(super) async fn messages(
     State(world): State<World>,
     Path(bot_id): Path<String>,
-    Query(chat): Query<Chat>,
-) -> Answer {
+    Query(chat): Query<ChatQuery>,
+) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let bot = known(&mut conn, &bot_id).await?;
+    let bot = get_bot(&mut conn, &bot_id).await?;
     let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = conversation(&mut conn, &bot, chat_id).await?;
+    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
     let data: Vec<Value> = messages
         .into_iter()
         .map(|message| {
@@ -158,7 +158,7 @@ pub(super) async fn messages(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Say {
+struct NewMessage {
     chat_id: i64,
     text: Option<String>,
     caption: Option<String>,
@@ -166,38 +166,43 @@ struct Say {
 
 /// `POST …/bots/{botId}/messages`: sends a message to the bot, from JSON `{"chatId": 1, "text": "hello"}` or the page's
 /// form. With `caption` instead of `text` the message is a photo.
-pub(super) async fn say(
+pub(super) async fn post_message(
     State(world): State<World>,
     Path(bot_id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer {
+) -> HandlerResult {
     // `curl -d` sends JSON with the content type of a form.
     let by_program = is_json(&headers) || body.trim_ascii_start().starts_with(b"{");
-    let said = if by_program {
-        serde_json::from_slice(&body).map_err(|error| refuse(400, &format!("Not a message: {error}")))?
+    let message = if by_program {
+        serde_json::from_slice(&body)
+            .map_err(|error| error_response(400, &format!("Not a message: {error}")))?
     } else {
-        let chat_id = field(&body, "chatId").and_then(|id| id.trim().parse().ok());
-        let (Some(chat_id), Some(text)) = (chat_id, field(&body, "text")) else {
-            return Err(refuse(400, "A message needs chatId, an integer, and text."));
+        let chat_id = form_field(&body, "chatId").and_then(|id| id.trim().parse().ok());
+        let (Some(chat_id), Some(text)) = (chat_id, form_field(&body, "text")) else {
+            return Err(error_response(400, "A message needs chatId, an integer, and text."));
         };
-        Say { chat_id, text: Some(text), caption: None }
+        NewMessage { chat_id, text: Some(text), caption: None }
     };
-    let (text, units_max, is_caption) = match (&said.text, &said.caption) {
+    let (text, units_max, is_caption) = match (&message.text, &message.caption) {
         (Some(text), None) => (text.trim(), TEXT_UNITS_MAX, false),
         (None, Some(caption)) => (caption.trim(), CAPTION_UNITS_MAX, true),
-        _ => return Err(refuse(400, "A message needs either text or, for a photo, caption.")),
+        _ => return Err(error_response(400, "A message needs either text or, for a photo, caption.")),
     };
-    if said.chat_id == 0 || said.chat_id.unsigned_abs() >= 1 << 52 {
-        return Err(refuse(400, "chatId must be positive for a person or negative for a group."));
+    if message.chat_id == 0 || message.chat_id.unsigned_abs() >= 1 << 52 {
+        return Err(error_response(400, "chatId must be positive for a person or negative for a group."));
     }
-    if text.is_empty() || units(text) > units_max {
-        return Err(refuse(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
+    if text.is_empty() || utf16_len(text) > units_max {
+        return Err(error_response(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
     }
     let mut tx = world.db.begin().await?;
-    let bot = known(&mut tx, &bot_id).await?;
-    let message_id =
-        updates::say(&mut tx, &bot, Said { chat_id: said.chat_id, words: text, is_caption }).await?;
+    let bot = get_bot(&mut tx, &bot_id).await?;
+    let message_id = updates::receive_message(
+        &mut tx,
+        &bot,
+        IncomingMessage { chat_id: message.chat_id, text, is_caption },
+    )
+    .await?;
     tx.commit().await?;
     world.telegram_updates.notify_one();
     world.telegram_polls.wake(bot.id);
@@ -205,8 +210,9 @@ pub(super) async fn say(
         return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
     }
     // The anchor scrolls to the text field, which follows the newest message.
-    let inner = if field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
-    let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, said.chat_id);
+    let inner =
+        if form_field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
+    let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, message.chat_id);
     Ok(Redirect::to(&chat).into_response())
 }
 
@@ -223,10 +229,10 @@ fn conversation_list(bot: &Bot, here: &str, chat_id: i64, messages: &[Message], 
 pub(super) async fn chat(
     State(world): State<World>,
     Path(bot_id): Path<String>,
-    Query(chat): Query<Chat>,
-) -> Answer {
+    Query(chat): Query<ChatQuery>,
+) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
-    let Ok(bot) = known(&mut conn, &bot_id).await else {
+    let Ok(bot) = get_bot(&mut conn, &bot_id).await else {
         return Ok(page(
             404,
             "Bot not found",
@@ -236,10 +242,10 @@ pub(super) async fn chat(
         ));
     };
     let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = conversation(&mut conn, &bot, chat_id).await?;
+    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
     let here = format!("/sandbox/telegram/bots/{}", bot.id);
     if chat.inner {
-        return Ok(inner_page(
+        return Ok(embedded_page(
             &format!("Chat with @{}", bot.username()),
             &html! {
                 (conversation_list(&bot, &here, chat_id, &messages, typing))

@@ -27,7 +27,7 @@ impl Polls {
     }
 
     /// Starts a poll, which terminates the previous one. Returns its number and a receiver of signals.
-    pub(super) fn begin(&self, bot_id: i64) -> (u64, watch::Receiver<Signal>) {
+    pub(super) fn start(&self, bot_id: i64) -> (u64, watch::Receiver<Signal>) {
         let sender = self.sender(bot_id);
         sender.send_modify(|signal| signal.polls += 1);
         let signals = sender.subscribe();

@@ -8,9 +8,9 @@ use super::{
     bots::Bot,
     entities::{self, Parsed},
     markdown,
-    methods::{Done, Params, integer, text},
+    methods::{MethodResult, Params, integer_param, text_param},
 };
-use crate::{World, clock::now_ms, web::Answer};
+use crate::{World, clock::now_ms, web::HandlerResult};
 
 /// Telegram's limit in UTF-16 units, which applies to the text without markup.
 pub(super) const TEXT_UNITS_MAX: usize = 4096;
@@ -31,9 +31,9 @@ const ACTIONS: [&str; 11] = [
 ];
 
 /// Validates the text before the chat, in the order of the Bot API server.
-pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
-    let Some(raw) = text(params, "text") else { return Err(bad_request("message text is empty")) };
-    let parsed = parse(&raw, params)?.trimmed();
+pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
+    let Some(raw) = text_param(params, "text") else { return Err(bad_request("message text is empty")) };
+    let parsed = parse_text(&raw, params)?.trimmed();
     if parsed.text.is_empty() {
         return Err(bad_request("message text is empty"));
     }
@@ -41,10 +41,10 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
         return Err(bad_request("message is too long"));
     }
     let mut tx = world.db.begin().await?;
-    let chat_id = chat_of(&mut tx, bot, params).await?;
-    let reply_to = replied(&mut tx, bot, chat_id, params).await?;
+    let chat_id = get_chat_id(&mut tx, bot, params).await?;
+    let reply_to = find_replied_message(&mut tx, bot, chat_id, params).await?;
     let now = now_ms();
-    let message_id = next_message_id(&mut tx, bot.id).await?;
+    let message_id = reserve_message_id(&mut tx, bot.id).await?;
     sqlx::query(
         "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at, reply_to)
          values ($1, $2, $3, 'bot', $4, $5, $6, $7)",
@@ -65,24 +65,24 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> A
         .await?;
     tx.commit().await?;
     let mut message = json!({
-        "message_id": message_id, "from": bot.user(), "chat": chat(chat_id), "date": now / 1000, "text": parsed.text,
+        "message_id": message_id, "from": bot.user(), "chat": chat_object(chat_id), "date": now / 1000, "text": parsed.text,
     });
     if !parsed.entities.is_empty() {
         message["entities"] = Value::Array(parsed.entities);
     }
     if let Some(reply_to) = reply_to {
-        message["reply_to_message"] = json!({"message_id": reply_to, "chat": chat(chat_id)});
+        message["reply_to_message"] = json!({"message_id": reply_to, "chat": chat_object(chat_id)});
     }
-    Ok(Done::plain(message))
+    Ok(MethodResult::from_result(message))
 }
 
 /// Returns the message that is replied to. A missing one is an error unless `allow_sending_without_reply` is set.
-async fn replied(
+async fn find_replied_message(
     conn: &mut SqliteConnection,
     bot: &Bot,
     chat_id: i64,
     params: &Params,
-) -> Answer<Option<i64>> {
+) -> HandlerResult<Option<i64>> {
     let reply = match params.get("reply_parameters") {
         Some(Value::String(json)) => serde_json::from_str(json).unwrap_or(Value::Null),
         Some(value) => value.clone(),
@@ -106,25 +106,29 @@ async fn replied(
     }
 }
 
-fn parse(raw: &str, params: &Params) -> Answer<Parsed> {
-    let mode = text(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
+fn parse_text(raw: &str, params: &Params) -> HandlerResult<Parsed> {
+    let mode = text_param(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
     let parsed = match mode.as_str() {
         "" => Ok(Parsed::plain(raw)),
-        "html" => entities::html(raw),
-        "markdownv2" => markdown::version_2(raw),
-        "markdown" => markdown::legacy(raw),
+        "html" => entities::parse_html(raw),
+        "markdownv2" => markdown::parse_v2(raw),
+        "markdown" => markdown::parse_legacy(raw),
         _ => return Err(bad_request("unsupported parse_mode")),
     };
     parsed.map_err(|why| bad_request(&format!("can't parse entities: {why}")))
 }
 
-pub(super) async fn send_chat_action(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
-    let action = text(params, "action").unwrap_or_default();
+pub(super) async fn send_chat_action(
+    world: &World,
+    bot: &Bot,
+    params: &Params,
+) -> HandlerResult<MethodResult> {
+    let action = text_param(params, "action").unwrap_or_default();
     if !ACTIONS.contains(&action.as_str()) {
         return Err(bad_request("wrong parameter action in request"));
     }
     let mut tx = world.db.begin().await?;
-    let chat_id = chat_of(&mut tx, bot, params).await?;
+    let chat_id = get_chat_id(&mut tx, bot, params).await?;
     sqlx::query(
         "insert into telegram_typing (bot_id, chat_id, until) values ($1, $2, $3)
          on conflict (bot_id, chat_id) do update set until = excluded.until",
@@ -135,15 +139,15 @@ pub(super) async fn send_chat_action(world: &World, bot: &Bot, params: &Params) 
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(Done::plain(true))
+    Ok(MethodResult::from_result(true))
 }
 
 /// Returns the chat of a call. A bot can only write to chats that have written to it.
-async fn chat_of(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> Answer<i64> {
-    if text(params, "chat_id").is_none_or(|id| id.trim().is_empty()) {
+async fn get_chat_id(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> HandlerResult<i64> {
+    if text_param(params, "chat_id").is_none_or(|id| id.trim().is_empty()) {
         return Err(bad_request("chat_id is empty"));
     }
-    let chat_id = integer(params, "chat_id").ok_or_else(|| bad_request("chat not found"))?;
+    let chat_id = integer_param(params, "chat_id").ok_or_else(|| bad_request("chat not found"))?;
     let known: bool = sqlx::query_scalar(
         "select exists (select 1 from telegram_messages where bot_id = $1 and chat_id = $2)",
     )
@@ -155,7 +159,7 @@ async fn chat_of(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> Ans
 }
 
 /// Reserves the next message id of a bot.
-pub(super) async fn next_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
+pub(super) async fn reserve_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "update telegram_bots set next_message = next_message + 1 where id = $1 returning next_message - 1",
     )
@@ -165,7 +169,7 @@ pub(super) async fn next_message_id(conn: &mut SqliteConnection, bot_id: i64) ->
 }
 
 /// Renders the `Chat` object. A positive id is a person, a negative one a group.
-pub(super) fn chat(chat_id: i64) -> Value {
+pub(super) fn chat_object(chat_id: i64) -> Value {
     if chat_id > 0 {
         json!({"id": chat_id, "first_name": format!("Person {chat_id}"), "type": "private"})
     } else {

@@ -9,20 +9,20 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     bots::{self, Bot},
-    error, marks,
-    methods::{self, Done, Params, integer, strings},
-    send::{chat, next_message_id},
+    detected_entities, error,
+    methods::{self, MethodResult, Params, integer_param, parse_strings},
+    send::{chat_object, reserve_message_id},
 };
 use crate::{
     World,
     clock::now_ms,
-    courier::{Outcome, Parcel, Queue},
-    web::Answer,
+    delivery_queue::{Delivery, DeliveryQueue, Outcome},
+    web::HandlerResult,
 };
 
 /// The wait after the first failure, which doubles up to [`BACKOFF_MS_MAX`]. Telegram itself waits up to a minute or two.
-const BACK_OFF_MS: i64 = 1_000;
-const BACK_OFF_MS_MAX: i64 = 10_000;
+const BACKOFF_MS: i64 = 1_000;
+const BACKOFF_MS_MAX: i64 = 10_000;
 /// Telegram drops an update after a day.
 const UPDATE_TTL_MS: i64 = 24 * 60 * 60 * 1000;
 /// Messages of all chats together that are kept.
@@ -30,19 +30,23 @@ const MESSAGES_MAX: i64 = 200_000;
 const POLL_S_MAX: i64 = 50;
 
 /// A message from a person to a bot.
-pub(super) struct Said<'a> {
+pub(super) struct IncomingMessage<'a> {
     pub chat_id: i64,
     /// The text, or the caption if the message is a photo.
-    pub words: &'a str,
+    pub text: &'a str,
     pub is_caption: bool,
 }
 
 /// Stores a message, and an update if the bot subscribes to messages. Returns the message's id.
-pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) -> sqlx::Result<i64> {
+pub(super) async fn receive_message(
+    conn: &mut SqliteConnection,
+    bot: &Bot,
+    message: IncomingMessage<'_>,
+) -> sqlx::Result<i64> {
     let now = now_ms();
-    let Said { chat_id, words, is_caption } = said;
-    let message_id = next_message_id(conn, bot.id).await?;
-    let entities = marks::find(words);
+    let IncomingMessage { chat_id, text: words, is_caption } = message;
+    let message_id = reserve_message_id(conn, bot.id).await?;
+    let entities = detected_entities::detect(words);
     sqlx::query(
         "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
          values ($1, $2, $3, 'user', $4, $5, $6)",
@@ -55,7 +59,7 @@ pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) 
     .bind(now)
     .execute(&mut *conn)
     .await?;
-    if !wants_messages(&bot.allowed_updates) {
+    if !accepts_messages(&bot.allowed_updates) {
         return Ok(message_id);
     }
     let update_id: i64 = sqlx::query_scalar(
@@ -68,13 +72,13 @@ pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) 
     let mut message = json!({
         "message_id": message_id,
         "from": {"id": person, "is_bot": false, "first_name": format!("Person {person}"), "language_code": "en"},
-        "chat": chat(chat_id), "date": now / 1000,
+        "chat": chat_object(chat_id), "date": now / 1000,
     });
     let (words_field, entities_field) =
         if is_caption { ("caption", "caption_entities") } else { ("text", "entities") };
     message[words_field] = json!(words);
     if is_caption {
-        message["photo"] = photo(bot.id, message_id);
+        message["photo"] = photo_sizes(bot.id, message_id);
     }
     if !entities.is_empty() {
         message[entities_field] = Value::Array(entities);
@@ -94,7 +98,7 @@ pub(super) async fn say(conn: &mut SqliteConnection, bot: &Bot, said: Said<'_>) 
 }
 
 /// Renders the sizes of a photo, whose files cannot be downloaded.
-fn photo(bot_id: i64, message_id: i64) -> Value {
+fn photo_sizes(bot_id: i64, message_id: i64) -> Value {
     let size = |letter: char, width: u32| {
         json!({"file_id": format!("photo-{bot_id}-{message_id}-{letter}"),
             "file_unique_id": format!("{bot_id}-{message_id}-{letter}"),
@@ -104,12 +108,12 @@ fn photo(bot_id: i64, message_id: i64) -> Value {
 }
 
 /// An empty list of `allowed_updates` means the default kinds, which include messages.
-fn wants_messages(allowed: &Value) -> bool {
+fn accepts_messages(allowed: &Value) -> bool {
     allowed.as_array().is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|kind| kind == "message"))
 }
 
 /// After a change of the webhook, sends pending updates at once or drops them.
-pub(super) async fn webhook_changed(
+pub(super) async fn handle_webhook_change(
     conn: &mut SqliteConnection,
     bot_id: i64,
     drop_pending: bool,
@@ -127,7 +131,7 @@ pub(super) async fn webhook_changed(
 }
 
 /// After a start, resets the attempts of pending updates and schedules them no later than `due_at`.
-pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
+pub(crate) async fn expedite_updates(world: &World, due_at: i64) -> sqlx::Result<()> {
     sqlx::query("update telegram_updates set attempts = 0, next_at = min(next_at, $1)")
         .bind(due_at)
         .execute(&world.db)
@@ -136,7 +140,7 @@ pub(crate) async fn hurry(world: &World, due_at: i64) -> sqlx::Result<()> {
 }
 
 /// Prunes old messages and updates that were not delivered within a day.
-pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
+pub(crate) async fn prune(world: &World) -> sqlx::Result<()> {
     sqlx::query("delete from telegram_messages where seq <= (select max(seq) from telegram_messages) - $1")
         .bind(MESSAGES_MAX)
         .execute(&world.db)
@@ -149,19 +153,19 @@ pub(crate) async fn forget_old(world: &World) -> sqlx::Result<()> {
 }
 
 /// `getUpdates`: confirms the updates before `offset` and waits up to `timeout` seconds for new ones.
-pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> Answer<Done> {
-    let limit = integer(params, "limit").filter(|limit| (1..=100).contains(limit)).unwrap_or(100);
-    let timeout = integer(params, "timeout").unwrap_or(0).clamp(0, POLL_S_MAX);
+pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
+    let limit = integer_param(params, "limit").filter(|limit| (1..=100).contains(limit)).unwrap_or(100);
+    let timeout = integer_param(params, "timeout").unwrap_or(0).clamp(0, POLL_S_MAX);
     let deadline = Instant::now() + Duration::from_secs(timeout.unsigned_abs());
-    if let Some(allowed) = params.get("allowed_updates").and_then(strings) {
+    if let Some(allowed) = params.get("allowed_updates").and_then(parse_strings) {
         sqlx::query("update telegram_bots set allowed_updates = $2 where id = $1")
             .bind(bot.id)
             .bind(SqlJson(allowed))
             .execute(&world.db)
             .await?;
     }
-    let (number, mut signals) = world.telegram_polls.begin(bot.id);
-    let mut offset = integer(params, "offset").unwrap_or(0);
+    let (number, mut signals) = world.telegram_polls.start(bot.id);
+    let mut offset = integer_param(params, "offset").unwrap_or(0);
     loop {
         if signals.borrow_and_update().polls != number {
             return Err(error(
@@ -169,10 +173,10 @@ pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> An
                 "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
             ));
         }
-        let found = fetch(world, bot.id, &mut offset, limit).await?;
+        let found = list_updates(world, bot.id, &mut offset, limit).await?;
         let over = Instant::now() >= deadline || world.stop.is_cancelled();
         if !found.is_empty() || over {
-            return Ok(Done::plain(found));
+            return Ok(MethodResult::from_result(found));
         }
         // The loop checks the reason after a signal and after the timeout alike.
         tokio::select! {
@@ -182,9 +186,9 @@ pub(super) async fn get_updates(world: &World, bot: &Bot, params: &Params) -> An
     }
 }
 
-async fn fetch(world: &World, bot_id: i64, offset: &mut i64, limit: i64) -> Answer<Vec<Value>> {
+async fn list_updates(world: &World, bot_id: i64, offset: &mut i64, limit: i64) -> HandlerResult<Vec<Value>> {
     let mut tx = world.db.begin().await?;
-    let bot = bots::appear(&mut tx, bot_id).await?;
+    let bot = bots::get_or_create(&mut tx, bot_id).await?;
     if bot.webhook_url.is_some() {
         return Err(error(
             409,
@@ -228,7 +232,7 @@ pub(crate) struct UpdateKey {
 }
 
 #[derive(FromRow)]
-struct Waiting {
+struct PendingUpdate {
     bot_id: i64,
     chat_id: i64,
     update_id: i64,
@@ -238,20 +242,20 @@ struct Waiting {
     secret_token: Option<String>,
 }
 
-impl Queue for Updates {
+impl DeliveryQueue for Updates {
     type Key = UpdateKey;
     const TIMEOUT: Duration = Duration::from_secs(60);
 
-    async fn heads(&self) -> Result<Vec<Parcel<UpdateKey>>, sqlx::Error> {
+    async fn list_next(&self) -> Result<Vec<Delivery<UpdateKey>>, sqlx::Error> {
         // SQLite takes the other columns from the row that has the minimum.
-        let waiting: Vec<Waiting> = sqlx::query_as(
+        let waiting: Vec<PendingUpdate> = sqlx::query_as(
             "select u.bot_id, u.chat_id, min(u.update_id) as update_id, u.body, u.next_at, b.webhook_url, b.secret_token
              from telegram_updates u join telegram_bots b on b.id = u.bot_id
              where b.webhook_url is not null group by u.bot_id, u.chat_id order by u.next_at limit 1000",
         )
         .fetch_all(&self.0.db)
         .await?;
-        Ok(waiting.into_iter().map(parcel).collect())
+        Ok(waiting.into_iter().map(to_delivery).collect())
     }
 
     async fn record(&self, key: UpdateKey, outcome: Outcome) -> Result<(), sqlx::Error> {
@@ -263,10 +267,10 @@ impl Queue for Updates {
                     .execute(&self.0.db)
                     .await?;
                 if let Ok(Value::Object(params)) = serde_json::from_slice(&answer) {
-                    methods::run_reply(&self.0, key.bot_id, params).await;
+                    methods::run_webhook_reply(&self.0, key.bot_id, params).await;
                 }
             }
-            Outcome::Failed(_, why) => self.failed(key, &why).await?,
+            Outcome::Failed(_, why) => self.record_failure(key, &why).await?,
         }
         Ok(())
     }
@@ -281,7 +285,7 @@ impl Queue for Updates {
 }
 
 impl Updates {
-    async fn failed(&self, key: UpdateKey, why: &str) -> Result<(), sqlx::Error> {
+    async fn record_failure(&self, key: UpdateKey, why: &str) -> Result<(), sqlx::Error> {
         let now = now_ms();
         let mut tx = self.0.db.begin().await?;
         sqlx::query(
@@ -291,8 +295,8 @@ impl Updates {
         .bind(key.bot_id)
         .bind(key.update_id)
         .bind(now)
-        .bind(BACK_OFF_MS_MAX)
-        .bind(BACK_OFF_MS)
+        .bind(BACKOFF_MS_MAX)
+        .bind(BACKOFF_MS)
         .execute(&mut *tx)
         .await?;
         sqlx::query("update telegram_bots set last_error_at = $2, last_error = $3 where id = $1")
@@ -305,13 +309,13 @@ impl Updates {
     }
 }
 
-fn parcel(update: Waiting) -> Parcel<UpdateKey> {
+fn to_delivery(update: PendingUpdate) -> Delivery<UpdateKey> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(Ok(secret)) = update.secret_token.as_deref().map(HeaderValue::from_str) {
         headers.insert(HeaderName::from_static("x-telegram-bot-api-secret-token"), secret);
     }
-    Parcel {
+    Delivery {
         lane: format!("{}:{}", update.bot_id, update.chat_id),
         key: UpdateKey { bot_id: update.bot_id, update_id: update.update_id },
         due_at: update.next_at,

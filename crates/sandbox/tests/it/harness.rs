@@ -107,18 +107,18 @@ pub async fn send(request: RequestBuilder) -> Response {
 
 /// A request that the receiver got.
 #[derive(Clone, Debug)]
-pub struct Hit {
+pub struct ReceivedRequest {
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Hit {
+impl ReceivedRequest {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-type Shared = Arc<Mutex<(Vec<Hit>, VecDeque<(u16, String)>)>>;
+type Shared = Arc<Mutex<(Vec<ReceivedRequest>, VecDeque<(u16, String)>)>>;
 
 /// Accepts every POST request. It responds from a list of responses first, and then with 200.
 #[derive(Clone)]
@@ -137,18 +137,18 @@ impl Receiver {
         Self { url, shared }
     }
 
-    pub fn answers(&self, status: u16, body: &str) {
+    pub fn respond_with(&self, status: u16, body: &str) {
         self.shared.lock().unwrap().1.push_back((status, body.to_owned()));
     }
 
-    pub fn hits(&self) -> Vec<Hit> {
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.shared.lock().unwrap().0.clone()
     }
 
     /// Waits until `count` requests have arrived.
-    pub async fn wait_for(&self, count: usize) -> Vec<Hit> {
+    pub async fn wait_for(&self, count: usize) -> Vec<ReceivedRequest> {
         until(|| async {
-            let hits = self.hits();
+            let hits = self.requests();
             (hits.len() >= count).then_some(hits)
         })
         .await
@@ -161,7 +161,7 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         .and_then(|body| body["message"]["text"].as_str().map(|text| text.starts_with("wait")));
     let answer = {
         let mut shared = shared.lock().unwrap();
-        shared.0.push(Hit { headers, body });
+        shared.0.push(ReceivedRequest { headers, body });
         shared.1.pop_front()
     };
     if delay == Some(true) {
@@ -172,9 +172,9 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
 }
 
 /// Polls until there is a value, for at most 15 seconds.
-pub async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(mut check: impl FnMut() -> F) -> T {
     for _ in 0..750 {
-        if let Some(found) = look().await {
+        if let Some(found) = check().await {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -19,12 +19,12 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     async fn connect(world: &World) -> Self {
         let mut client = Self(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
-        assert_eq!(client.answer().await, 220);
+        assert_eq!(client.read_reply().await, 220);
         client
     }
 
     /// Returns the code of the next reply, which may have several lines.
-    async fn answer(&mut self) -> u16 {
+    async fn read_reply(&mut self) -> u16 {
         loop {
             let mut line = String::new();
             self.0.read_line(&mut line).await.unwrap();
@@ -39,21 +39,21 @@ impl Client {
         self.0.get_mut().write_all(text.as_bytes()).await.unwrap();
     }
 
-    async fn says(&mut self, line: &str, expected: u16) {
+    async fn send(&mut self, line: &str, expected: u16) {
         self.write(&format!("{line}\r\n")).await;
-        assert_eq!(self.answer().await, expected, "{line}");
+        assert_eq!(self.read_reply().await, expected, "{line}");
     }
 
-    async fn hand_in(&mut self, to: &[&str], message: &str, expected: u16) {
-        self.says("MAIL FROM:<reef@reef.example>", 250).await;
+    async fn submit(&mut self, to: &[&str], message: &str, expected: u16) {
+        self.send("MAIL FROM:<reef@reef.example>", 250).await;
         for to in to {
-            self.says(&format!("RCPT TO:<{to}>"), 250).await;
+            self.send(&format!("RCPT TO:<{to}>"), 250).await;
         }
-        self.says("DATA", 354).await;
-        self.says(&format!("{message}."), expected).await;
+        self.send("DATA", 354).await;
+        self.send(&format!("{message}."), expected).await;
     }
 
-    async fn is_over(&mut self) {
+    async fn assert_closed(&mut self) {
         let mut rest = Vec::new();
         // The connection may be reset, because the server has not read everything.
         let _ = self.0.read_to_end(&mut rest).await;
@@ -62,15 +62,15 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_mail_is_taken_kept_and_shown() {
+async fn submitted_mail_is_stored_and_shown() {
     let world = World::start().await;
     let empty = send(world.get("/sandbox/mail/")).await.text().await.unwrap();
     assert!(empty.contains("No email yet"), "{empty}");
     let mut client = Client::connect(&world).await;
-    client.says("EHLO [127.0.0.1]", 250).await;
-    client.hand_in(&["ada@example.com", "bob@example.com"], MESSAGE, 250).await;
-    client.says("QUIT", 221).await;
-    client.is_over().await;
+    client.send("EHLO [127.0.0.1]", 250).await;
+    client.submit(&["ada@example.com", "bob@example.com"], MESSAGE, 250).await;
+    client.send("QUIT", 221).await;
+    client.assert_closed().await;
     let world = world.restart().await;
     let kept = expect(200, world.get("/sandbox/mail/messages?to=ada@example.com")).await;
     let text = "Open https://reef.example/confirm?token=abc.\n.dot <b>\n";
@@ -96,70 +96,70 @@ async fn a_mail_is_taken_kept_and_shown() {
 }
 
 #[tokio::test]
-async fn what_is_out_of_order_or_malformed_is_refused() {
+async fn malformed_and_misplaced_commands_are_rejected() {
     let world = World::start().await;
     let mut client = Client::connect(&world).await;
-    client.says("MAIL FROM:<reef@reef.example>", 503).await;
-    client.says("EHLO ", 501).await;
-    client.says("EHLO reef.example", 250).await;
-    client.says("STARTTLS", 502).await;
-    client.says("RCPT TO:<ada@example.com>", 503).await;
-    client.says("DATA", 503).await;
+    client.send("MAIL FROM:<reef@reef.example>", 503).await;
+    client.send("EHLO ", 501).await;
+    client.send("EHLO reef.example", 250).await;
+    client.send("STARTTLS", 502).await;
+    client.send("RCPT TO:<ada@example.com>", 503).await;
+    client.send("DATA", 503).await;
     for wrong in
         ["FROM:reef@reef.example", "FROM:<reef>", "FROM:<a@b@c>", "FROM:<>", "FROM:<é@b>", "TO:<a@b>"]
     {
-        client.says(&format!("MAIL {wrong}"), 501).await;
+        client.send(&format!("MAIL {wrong}"), 501).await;
     }
-    client.says("MAIL FROM:<reef@reef.example> SIZE=262145", 552).await;
-    client.says("MAIL FROM:<reef@reef.example> SMTPUTF8", 555).await;
-    client.says("MAIL FROM:<reef@reef.example> SIZE=262144 BODY=8BITMIME", 250).await;
-    client.says("MAIL FROM:<reef@reef.example>", 503).await;
-    client.says("RCPT TO:<ada@example.com> NOTIFY=NEVER", 501).await;
-    client.says("RCPT TO:<refused@example.com>", 550).await;
-    client.says("RCPT TO:<later@example.com>", 451).await;
+    client.send("MAIL FROM:<reef@reef.example> SIZE=262145", 552).await;
+    client.send("MAIL FROM:<reef@reef.example> SMTPUTF8", 555).await;
+    client.send("MAIL FROM:<reef@reef.example> SIZE=262144 BODY=8BITMIME", 250).await;
+    client.send("MAIL FROM:<reef@reef.example>", 503).await;
+    client.send("RCPT TO:<ada@example.com> NOTIFY=NEVER", 501).await;
+    client.send("RCPT TO:<refused@example.com>", 550).await;
+    client.send("RCPT TO:<later@example.com>", 451).await;
     for number in 0..10 {
-        client.says(&format!("RCPT TO:<user{number}@example.com>"), 250).await;
+        client.send(&format!("RCPT TO:<user{number}@example.com>"), 250).await;
     }
-    client.says("RCPT TO:<user10@example.com>", 452).await;
-    client.says("RSET", 250).await;
-    client.says("DATA", 503).await;
-    client.hand_in(&["ada@example.com"], &MESSAGE.replace("Date", "Data"), 554).await;
-    client.hand_in(&["ada@example.com"], &MESSAGE.replace("dot", "døt"), 554).await;
-    client.hand_in(&["ada@example.com"], MESSAGE, 250).await;
+    client.send("RCPT TO:<user10@example.com>", 452).await;
+    client.send("RSET", 250).await;
+    client.send("DATA", 503).await;
+    client.submit(&["ada@example.com"], &MESSAGE.replace("Date", "Data"), 554).await;
+    client.submit(&["ada@example.com"], &MESSAGE.replace("dot", "døt"), 554).await;
+    client.submit(&["ada@example.com"], MESSAGE, 250).await;
     assert_eq!(expect(200, world.get("/sandbox/mail/messages")).await["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn everything_has_a_limit() {
+async fn lines_messages_commands_and_sessions_are_limited() {
     let world = World::start().await;
     let mut client = Client::connect(&world).await;
     client.write("EHLO reef.example\n").await;
-    assert_eq!(client.answer().await, 500);
-    client.is_over().await;
+    assert_eq!(client.read_reply().await, 500);
+    client.assert_closed().await;
     let mut client = Client::connect(&world).await;
     client.write(&"x".repeat(1001)).await;
-    assert_eq!(client.answer().await, 500);
-    client.is_over().await;
+    assert_eq!(client.read_reply().await, 500);
+    client.assert_closed().await;
     let mut client = Client::connect(&world).await;
-    client.says("EHLO reef.example", 250).await;
-    client.hand_in(&["ada@example.com"], &format!("{}\r\n", "y".repeat(998)).repeat(263), 552).await;
+    client.send("EHLO reef.example", 250).await;
+    client.submit(&["ada@example.com"], &format!("{}\r\n", "y".repeat(998)).repeat(263), 552).await;
     let mut client = Client::connect(&world).await;
     for _ in 0..200 {
-        client.says("NOOP", 250).await;
+        client.send("NOOP", 250).await;
     }
-    assert_eq!(client.answer().await, 421);
-    client.is_over().await;
+    assert_eq!(client.read_reply().await, 421);
+    client.assert_closed().await;
     let mut idle = Vec::new();
     for _ in 0..16 {
         idle.push(Client::connect(&world).await);
     }
     let mut refused = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
-    assert_eq!(refused.answer().await, 421);
+    assert_eq!(refused.read_reply().await, 421);
     idle.pop();
     // The permit is released once the server has noticed the end of the connection.
     crate::harness::until(|| async {
         let mut client = Client(BufReader::new(TcpStream::connect(world.smtp()).await.unwrap()));
-        (client.answer().await == 220).then_some(())
+        (client.read_reply().await == 220).then_some(())
     })
     .await;
     assert_eq!(expect(200, world.get("/sandbox/mail/messages")).await, json!({"data": []}));

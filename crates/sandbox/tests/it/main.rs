@@ -6,6 +6,6 @@ mod mail;
 mod models;
 mod polar;
 mod portal;
-mod switches;
 mod telegram;
+mod tools;
 mod webhooks;

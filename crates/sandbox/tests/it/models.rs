@@ -41,7 +41,7 @@ fn contents(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_vendor_answers_in_its_own_shape() {
+async fn completions_have_the_format_of_each_vendor() {
     let world = World::start().await;
     let answer = expect(200, anthropic(&world, "sk-ant-1", &says("hello"))).await;
     assert_eq!(
@@ -57,7 +57,7 @@ async fn every_vendor_answers_in_its_own_shape() {
 }
 
 #[tokio::test]
-async fn the_model_remembers_what_it_is_sent() {
+async fn model_remembers_the_conversation() {
     let world = World::start().await;
     let messages = json!([
         {"role": "user", "content": "my name is Ada"}, {"role": "assistant", "content": "Hello!"},
@@ -72,7 +72,7 @@ async fn the_model_remembers_what_it_is_sent() {
 }
 
 #[tokio::test]
-async fn vendors_fail_in_their_own_words() {
+async fn errors_have_the_format_of_each_vendor() {
     let world = World::start().await;
     for (text, status, kind) in [
         ("fail", 500, "api_error"),
@@ -121,7 +121,7 @@ async fn vendors_fail_in_their_own_words() {
 }
 
 #[tokio::test]
-async fn bodies_are_judged_as_strictly_as_the_vendors_do() {
+async fn malformed_bodies_are_rejected_as_vendors_do() {
     let world = World::start().await;
     let with = |name: &str, value: Value| {
         let mut body = says("hello");
@@ -184,7 +184,7 @@ async fn bodies_are_judged_as_strictly_as_the_vendors_do() {
 }
 
 #[tokio::test]
-async fn streams_carry_the_same_answer() {
+async fn streams_contain_the_same_reply() {
     let world = World::start().await;
     let text = "a sentence that is longer than a single piece of a stream";
     let whole = format!("You said: {text}");
@@ -216,7 +216,7 @@ fn joined(stream: &str, pointer: &str) -> String {
 }
 
 #[tokio::test]
-async fn openrouter_keys_count_what_they_spend() {
+async fn openrouter_keys_count_their_usage() {
     let world = World::start().await;
     let (keys, manager) = ("/sandbox/openrouter/api/v1/keys", "sk-or-v1-management");
     expect(400, world.post(keys).bearer_auth(manager).json(&json!({"limit": 1}))).await;
@@ -245,7 +245,7 @@ async fn openrouter_keys_count_what_they_spend() {
 }
 
 #[tokio::test]
-async fn model_lists_are_as_the_vendors_have_them() {
+async fn model_lists_have_the_format_of_each_vendor() {
     let world = World::start().await;
     let list = expect(200, world.get("/sandbox/openrouter/api/v1/models")).await;
     let all = list["data"].as_array().unwrap();
@@ -266,7 +266,7 @@ async fn model_lists_are_as_the_vendors_have_them() {
 }
 
 #[tokio::test]
-async fn key_that_cannot_pay_for_the_longest_answer_is_told_what_it_can_afford() {
+async fn completion_over_the_limit_of_a_key_returns_402_with_what_it_can_afford() {
     let world = World::start().await;
     let keys = "/sandbox/openrouter/api/v1/keys";
     let order = json!({"name": "slot", "limit": 0.01});
@@ -286,7 +286,7 @@ async fn key_that_cannot_pay_for_the_longest_answer_is_told_what_it_can_afford()
 }
 
 #[tokio::test]
-async fn limits_for_the_day_and_failed_successes_look_as_the_vendors_have_them() {
+async fn daily_limits_and_failed_successes_have_the_format_of_each_vendor() {
     let world = World::start().await;
     let limited = expect(429, openrouter(&world, "k", &chat("daily"))).await;
     let reset = &limited["error"]["metadata"]["headers"]["X-RateLimit-Reset"];

@@ -5,7 +5,7 @@ use reef_sandbox::DEFAULT_POLAR_WEBHOOK_SECRET;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use crate::harness::{Hit, Receiver, World, expect, send, until};
+use crate::harness::{ReceivedRequest, Receiver, World, expect, send, until};
 
 const TOKEN: &str = "polar_oat_test";
 
@@ -28,16 +28,16 @@ async fn paid(world: &World, receiver: &Receiver, slot: &str) -> Value {
     list["items"][0].clone()
 }
 
-fn types(hits: &[Hit]) -> Vec<String> {
+fn types(hits: &[ReceivedRequest]) -> Vec<String> {
     hits.iter().map(|hit| hit.json()["type"].as_str().unwrap().to_owned()).collect()
 }
 
-fn verify(hit: &Hit, key: Vec<u8>) {
+fn verify(hit: &ReceivedRequest, key: Vec<u8>) {
     Webhook::from_bytes(key).unwrap().verify(&hit.body, &hit.headers).unwrap();
 }
 
 #[tokio::test]
-async fn a_paid_checkout_tells_the_whole_story_signed_and_in_order() {
+async fn paid_checkout_sends_all_events_signed_and_in_order() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let checkout = checkout(&world, &receiver, "slot-1").await;
     let id = checkout["id"].as_str().unwrap();
@@ -97,7 +97,7 @@ async fn a_paid_checkout_tells_the_whole_story_signed_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_declined_card_leaves_the_checkout_open_and_an_expired_one_cannot_be_paid() {
+async fn declined_checkout_stays_open_and_expired_checkout_cannot_be_paid() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let checkout = checkout(&world, &receiver, "slot-1").await;
     let url = checkout["url"].as_str().unwrap();
@@ -118,7 +118,7 @@ async fn a_declined_card_leaves_the_checkout_open_and_an_expired_one_cannot_be_p
 }
 
 #[tokio::test]
-async fn what_happens_to_a_subscription_comes_in_polars_order() {
+async fn subscription_actions_send_events_in_polars_order() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let subscription = paid(&world, &receiver, "slot-1").await;
     let path = format!("/sandbox/polar/subscriptions/{}", subscription["id"].as_str().unwrap());
@@ -172,7 +172,7 @@ async fn what_happens_to_a_subscription_comes_in_polars_order() {
 }
 
 #[tokio::test]
-async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
+async fn paused_subscription_is_not_charged_until_resumed() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let bought = paid(&world, &receiver, "slot-1").await;
     let id = bought["id"].as_str().unwrap();
@@ -230,7 +230,7 @@ async fn a_paused_subscription_is_charged_for_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn the_api_revokes_once_and_cancels_with_a_reason() {
+async fn api_revokes_once_and_cancels_with_a_reason() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let subscription = paid(&world, &receiver, "slot-1").await;
     let path = format!("/sandbox/polar/v1/subscriptions/{}", subscription["id"].as_str().unwrap());
@@ -254,7 +254,7 @@ async fn the_api_revokes_once_and_cancels_with_a_reason() {
 }
 
 #[tokio::test]
-async fn requests_are_judged_as_strictly_as_polar_does() {
+async fn malformed_requests_are_rejected_as_polar_does() {
     let world = World::start().await;
     let path = "/sandbox/polar/v1/checkouts/";
     let unauthorized = send(world.post(path).json(&json!({"products": ["p"]}))).await;
@@ -293,7 +293,7 @@ async fn requests_are_judged_as_strictly_as_polar_does() {
 }
 
 #[tokio::test]
-async fn endpoints_get_what_they_asked_for_in_either_signature() {
+async fn endpoints_receive_subscribed_events_in_either_signature_scheme() {
     let (world, receiver, other) = (World::start().await, Receiver::start().await, Receiver::start().await);
     let path = "/sandbox/polar/v1/webhooks/endpoints";
     expect(
@@ -323,15 +323,15 @@ async fn endpoints_get_what_they_asked_for_in_either_signature() {
 }
 
 #[tokio::test]
-async fn a_failed_webhook_is_sent_again_with_the_same_id_even_after_a_restart() {
+async fn failed_webhook_is_retried_with_the_same_id_after_a_restart() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
-    receiver.answers(500, "");
+    receiver.respond_with(500, "");
     checkout(&world, &receiver, "slot-1").await;
     let first = receiver.wait_for(1).await[0].clone();
     let second = receiver.wait_for(2).await[1].clone();
     assert_eq!(first.headers["webhook-id"], second.headers["webhook-id"]);
 
-    receiver.answers(503, "");
+    receiver.respond_with(503, "");
     checkout(&world, &receiver, "slot-2").await;
     let failed = receiver.wait_for(3).await[2].clone();
     let world = world.restart().await;

@@ -30,7 +30,7 @@ async fn text(request: reqwest::RequestBuilder) -> (u16, String) {
 /// Waits for the events after the first `after` ones and asserts their types.
 async fn events(receiver: &Receiver, after: usize, types: &[&str]) {
     let found = until(|| async {
-        let hits = receiver.hits();
+        let hits = receiver.requests();
         let arrived: Vec<_> =
             hits.iter().skip(after).map(|hit| hit.json()["type"].as_str().unwrap().to_owned()).collect();
         (arrived.len() >= types.len()).then_some(arrived)
@@ -40,7 +40,7 @@ async fn events(receiver: &Receiver, after: usize, types: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_product_has_its_price_and_an_unknown_one_is_not_there() {
+async fn product_has_a_price_and_unknown_product_returns_404() {
     let world = World::start().await;
     let product = |id: &str| world.get(&format!("/sandbox/polar/v1/products/{id}")).bearer_auth(TOKEN);
     let managed = expect(200, product("sandbox-managed")).await;
@@ -51,7 +51,7 @@ async fn a_product_has_its_price_and_an_unknown_one_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_customer_cancels_takes_it_back_and_changes_the_card() {
+async fn customer_cancels_uncancels_pauses_and_changes_the_card() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let open = |body: Value| world.post(SESSIONS).bearer_auth(TOKEN).json(&body);
     let unknown = expect(422, open(json!({"external_customer_id": "user-1"}))).await;
@@ -143,7 +143,7 @@ async fn portal_names_product_and_assistant_of_every_subscription() {
 }
 
 #[tokio::test]
-async fn a_portal_is_its_customers_alone() {
+async fn portal_session_cannot_reach_another_customer() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let bought = paid(&world, &receiver).await;
     let id = bought["id"].as_str().unwrap();

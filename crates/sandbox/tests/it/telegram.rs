@@ -31,7 +31,7 @@ async fn conversation(world: &World, bot: i64, chat: i64) -> Vec<(String, String
 }
 
 #[tokio::test]
-async fn a_message_reaches_the_webhook_with_its_secret_and_is_answered() {
+async fn message_reaches_the_webhook_with_its_secret_and_is_answered() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     expect(
         404,
@@ -72,7 +72,7 @@ async fn a_message_reaches_the_webhook_with_its_secret_and_is_answered() {
 }
 
 #[tokio::test]
-async fn a_chat_is_delivered_in_order_and_holds_up_no_other() {
+async fn updates_of_a_chat_arrive_in_order_and_delay_no_other_chat() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     set_webhook_after_first_use(&world, &receiver).await;
     say(&world, 222_222, 1, "wait, I am slow").await;
@@ -92,10 +92,10 @@ async fn set_webhook_after_first_use(world: &World, receiver: &Receiver) {
 }
 
 #[tokio::test]
-async fn a_failed_update_is_delivered_again_over_a_restart_and_an_answer_may_be_a_call() {
+async fn failed_update_is_retried_after_a_restart_and_its_response_may_call_a_method() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     set_webhook(&world, 333_333, &receiver).await;
-    receiver.answers(502, "");
+    receiver.respond_with(502, "");
     say(&world, 333_333, 5, "hello").await;
     receiver.wait_for(1).await;
     until(|| async {
@@ -103,7 +103,7 @@ async fn a_failed_update_is_delivered_again_over_a_restart_and_an_answer_may_be_
         info["result"]["last_error_message"].as_str().map(str::to_owned)
     })
     .await;
-    receiver.answers(200, r#"{"method": "sendMessage", "chat_id": 5, "text": "by return"}"#);
+    receiver.respond_with(200, r#"{"method": "sendMessage", "chat_id": 5, "text": "by return"}"#);
     let world = world.restart().await;
     let hits = receiver.wait_for(2).await;
     assert_eq!(hits[0].body, hits[1].body);
@@ -116,7 +116,7 @@ async fn a_failed_update_is_delivered_again_over_a_restart_and_an_answer_may_be_
 }
 
 #[tokio::test]
-async fn polls_wait_confirm_and_push_out_older_ones() {
+async fn polls_wait_confirm_updates_and_terminate_older_polls() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let poll = call(444_444, "ok", "getUpdates");
     assert_eq!(expect(200, world.post(&poll)).await["result"], json!([]));
@@ -144,7 +144,7 @@ async fn polls_wait_confirm_and_push_out_older_ones() {
 }
 
 #[tokio::test]
-async fn magic_tokens_behave_as_told() {
+async fn magic_tokens_fail_as_documented() {
     let world = World::start().await;
     let hook = json!({"url": "https://example.com/hook"});
     let revoked = expect(401, world.get(&call(555_555, "revoked", "getMe"))).await;
@@ -164,7 +164,7 @@ async fn magic_tokens_behave_as_told() {
 }
 
 #[tokio::test]
-async fn calls_are_judged_as_strictly_as_telegram_does() {
+async fn malformed_calls_are_rejected_as_telegram_does() {
     let world = World::start().await;
     expect(200, world.get(&call(666_666, "ok", "getMe"))).await;
     say(&world, 666_666, 1, "hello").await;
@@ -220,7 +220,7 @@ async fn calls_are_judged_as_strictly_as_telegram_does() {
 }
 
 #[tokio::test]
-async fn the_chat_page_works_without_javascript_and_escapes_what_is_said() {
+async fn chat_page_works_without_javascript_and_escapes_messages() {
     let world = World::start().await;
     expect(200, world.get(&call(777_777, "ok", "getMe"))).await;
     let form = [("chatId", "3"), ("text", "<script>alert(1)</script>")];
@@ -235,7 +235,7 @@ async fn the_chat_page_works_without_javascript_and_escapes_what_is_said() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_polls_and_calls_that_never_answer() {
+async fn drain_ends_polls_and_stuck_calls() {
     let world = World::start().await;
     let poll = tokio::spawn(expect(
         200,
@@ -253,7 +253,7 @@ async fn a_stop_ends_polls_and_calls_that_never_answer() {
 }
 
 #[tokio::test]
-async fn a_bot_has_a_picture() {
+async fn bot_has_a_profile_picture() {
     let world = World::start().await;
     let asked = |method: &str, body: Value| world.post(&call(123_457, "ok", method)).json(&body);
     let photos = expect(200, asked("getUserProfilePhotos", json!({"user_id": 123_457, "limit": 1}))).await;
@@ -271,7 +271,7 @@ async fn a_bot_has_a_picture() {
 }
 
 #[tokio::test]
-async fn the_chat_is_shown_inside_another_page_and_stays_there() {
+async fn embedded_chat_page_stays_embedded_after_a_message() {
     let world = World::start().await;
     expect(200, world.post(&call(123_458, "ok", "getMe"))).await;
     let chat = "/sandbox/telegram/bots/123458";
@@ -286,7 +286,7 @@ async fn the_chat_is_shown_inside_another_page_and_stays_there() {
 }
 
 #[tokio::test]
-async fn captioned_photo_arrives_as_one_with_what_telegram_marks() {
+async fn captioned_photo_arrives_with_detected_entities() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     set_webhook(&world, 999_999, &receiver).await;
     let path = "/sandbox/telegram/bots/999999/messages";
@@ -312,7 +312,7 @@ async fn captioned_photo_arrives_as_one_with_what_telegram_marks() {
 }
 
 #[tokio::test]
-async fn reply_names_the_message_it_answers_and_a_missing_one_is_refused_unless_it_may_be_left_out() {
+async fn reply_to_missing_message_is_rejected_unless_allowed() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     set_webhook(&world, 555_555, &receiver).await;
     say(&world, 555_555, -9, "hello").await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use crate::harness::{Hit, Receiver, World, expect, until};
+use crate::harness::{ReceivedRequest, Receiver, World, expect, until};
 
 const TOKEN: &str = "polar_oat_test";
 const ENDPOINTS: &str = "/sandbox/polar/v1/webhooks/endpoints";
@@ -16,12 +16,12 @@ async fn checkout(world: &World, receiver: &Receiver) {
     expect(201, world.post("/sandbox/polar/v1/checkouts/").bearer_auth(TOKEN).json(&body)).await;
 }
 
-fn checkouts(hits: &[Hit]) -> Vec<String> {
+fn checkouts(hits: &[ReceivedRequest]) -> Vec<String> {
     hits.iter().map(|hit| hit.json()["data"]["created_at"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn webhooks_are_lost_held_up_and_doubled_as_ordered() {
+async fn webhooks_are_lost_delayed_and_duplicated_by_faults() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let faults = json!([
         {"path": "/webhooks/polar", "drop": true},
@@ -45,7 +45,7 @@ async fn webhooks_are_lost_held_up_and_doubled_as_ordered() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_takes_nothing_is_disabled_after_ten_events_and_can_be_enabled_again() {
+async fn endpoint_is_disabled_after_ten_failed_events_and_can_be_enabled_again() {
     let (world, receiver) = (World::start().await, Receiver::start().await);
     let endpoint = async || {
         let list = expect(200, world.get(ENDPOINTS).bearer_auth(TOKEN)).await;

@@ -4,14 +4,14 @@ use reef_domain::Timestamp;
 use reef_domain::wire::Status;
 use secrecy::SecretString;
 
-use crate::api_keys::only_people;
+use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 
 /// How often the deletion restarts because an assistant was ordered meanwhile.
-const ROUNDS: usize = 5;
+const ATTEMPTS_MAX: usize = 5;
 
 /// What an account has before it is deleted, and loses with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct DeletionPreview {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountDeletion {
     /// The account is deleted.
-    Done,
+    Deleted,
     /// The worker of this assistant may still exist, so the assistant and the account were not deleted. Assistants
     /// deleted before it stay deleted, and the call can be repeated.
     WorkerRemains {
@@ -59,27 +59,27 @@ impl Services {
         from: impl Into<Client>,
     ) -> Result<AccountDeletion, Error> {
         let client = from.into();
-        let user = self.prove_password(caller, password, "password", &client).await?;
-        if self.confirmed_totp(user.id).await?.is_some() {
+        let user = self.verify_caller_password(caller, password, "password", &client).await?;
+        if self.find_confirmed_totp(user.id).await?.is_some() {
             let message = "Enter the code from your authenticator app, or a recovery code.";
             let code = code.ok_or_else(|| Error::invalid_field("code", "required", message))?;
-            self.prove_code(&user, code, &client).await?;
+            self.verify_code(&user, code, &client).await?;
         }
-        for _ in 0..ROUNDS {
+        for _ in 0..ATTEMPTS_MAX {
             if let Some(name) = self.delete_assistants_of(caller).await? {
                 tracing::warn!(user_id = %user.id, "account not deleted: worker could not be removed");
                 return Ok(AccountDeletion::WorkerRemains { name });
             }
-            let mut work = self.work().await?;
+            let mut work = self.unit_of_work().await?;
             if work.tx.delete_user(user.id).await? {
-                work.mail_farewell(&user).await?;
-                work.commit_end_of_access(user.id).await?;
+                work.enqueue_deletion_notice(&user).await?;
+                work.commit_access_revoked(user.id).await?;
                 tracing::info!(user_id = %user.id, "account deleted");
-                return Ok(AccountDeletion::Done);
+                return Ok(AccountDeletion::Deleted);
             }
-            if work.tx.user(user.id).await?.is_none() {
+            if work.tx.find_user(user.id).await?.is_none() {
                 // Another request has deleted the account meanwhile.
-                return Ok(AccountDeletion::Done);
+                return Ok(AccountDeletion::Deleted);
             }
         }
         let message = "An assistant is being ordered for this account";
@@ -88,7 +88,7 @@ impl Services {
 
     /// Deletes the caller's assistants one by one. Returns the name of the first that cannot be deleted.
     async fn delete_assistants_of(&self, caller: &Caller) -> Result<Option<String>, Error> {
-        let all = self.store().read().await?.assistants_of(caller.user_id, EVER).await?;
+        let all = self.store().read().await?.list_assistants(caller.user_id, NO_CUTOFF).await?;
         for assistant in all {
             match self.delete(caller, &assistant.id.to_string(), Ok(())).await {
                 Ok(()) | Err(Error::NotFound) => {}
@@ -104,9 +104,9 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
     pub async fn account_deletion_preview(&self, caller: &Caller) -> Result<DeletionPreview, Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         let mut tx = self.store().read().await?;
-        let all = tx.assistants_of(caller.user_id, EVER).await?;
+        let all = tx.list_assistants(caller.user_id, NO_CUTOFF).await?;
         let mut preview = DeletionPreview {
             keys: tx.count_live_api_keys(caller.user_id, self.now()).await?,
             ..DeletionPreview::default()
@@ -121,4 +121,4 @@ impl Services {
 }
 
 /// Also finds orders that are too old to be listed, because their checkouts may still be paid.
-const EVER: Timestamp = Timestamp::from_unix_ms(0);
+const NO_CUTOFF: Timestamp = Timestamp::from_unix_ms(0);

@@ -1,14 +1,14 @@
 //! What only an operator may do with an account: let somebody in who is locked out.
 
-use reef_domain::text;
+use reef_domain::validation;
 use reef_store::MailKind;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Account, void_links};
+use super::{Account, revoke_links};
 use crate::error::Error;
 use crate::hashing::Lane;
 use crate::services::Services;
-use crate::tries::forget_tries_at_password;
+use crate::throttle::reset_password_throttle;
 
 impl Services {
     /// Replaces an account's password, ends its sessions and their streams, and revokes its links. With
@@ -22,26 +22,26 @@ impl Services {
         &self,
         email: &str,
         password: &SecretString,
-        end_two_step: bool,
+        disable_two_factor: bool,
     ) -> Result<Account, Error> {
-        let account = self.account_by_email(email).await?.ok_or(Error::NotFound)?;
-        text::password("password", password.expose_secret())
+        let account = self.find_account_by_email(email).await?.ok_or(Error::NotFound)?;
+        validation::password("password", password.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
         let password_hash = self.hash_password(Lane::Known(account.id), password).await?;
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         let tx = &mut work.tx;
-        if !tx.set_password_hash(account.id, &password_hash).await? {
+        if !tx.update_password_hash(account.id, &password_hash).await? {
             return Err(Error::NotFound);
         }
-        if end_two_step {
+        if disable_two_factor {
             tx.delete_totp(account.id).await?;
         }
-        void_links(tx, account.id).await?;
-        forget_tries_at_password(tx, account.id, &account.email).await?;
-        tx.end_sessions_of(account.id).await?;
-        work.security_notice(account.id, MailKind::PasswordChanged, "").await?;
-        work.commit_end_of_access(account.id).await?;
-        tracing::info!(user_id = %account.id, end_two_step, "password replaced by an operator");
+        revoke_links(tx, account.id).await?;
+        reset_password_throttle(tx, account.id, &account.email).await?;
+        tx.delete_sessions(account.id).await?;
+        work.enqueue_security_notice(account.id, MailKind::PasswordChanged, "").await?;
+        work.commit_access_revoked(account.id).await?;
+        tracing::info!(user_id = %account.id, disable_two_factor, "password replaced by an operator");
         Ok(account)
     }
 }

@@ -1,18 +1,18 @@
 //! Changing the password, and proving identity with the current one.
 
-use reef_domain::text;
+use reef_domain::validation;
 use reef_store::{MailKind, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::totp::takes_code;
-use super::void_links;
-use crate::api_keys::only_people;
+use super::revoke_links;
+use super::totp::requires_code;
+use crate::api_keys::require_session;
 use crate::caller::{Caller, PasswordStamp, password_required};
 use crate::client::Client;
 use crate::error::Error;
 use crate::hashing::Lane;
 use crate::services::Services;
-use crate::tries::{TryOf, forget_tries_at_password};
+use crate::throttle::{ThrottleKey, reset_password_throttle};
 
 /// What the session that has changed a password continues with.
 #[derive(Clone, Debug)]
@@ -29,18 +29,18 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] about `password`; [`Error::RateLimited`] after too
     /// many wrong ones.
-    pub async fn give_password(
+    pub async fn reauthenticate(
         &self,
         caller: &Caller,
         password: &SecretString,
         from: impl Into<Client>,
     ) -> Result<Caller, Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         if password.expose_secret().is_empty() {
             return Err(password_required());
         }
-        let user = self.prove_password(caller, password, "password", &from.into()).await?;
-        Ok(Caller::with_password(user.id, PasswordStamp::of(&user)))
+        let user = self.verify_caller_password(caller, password, "password", &from.into()).await?;
+        Ok(Caller::with_proven_password(user.id, PasswordStamp::of(&user)))
     }
 
     /// Changes the caller's password. All other sessions and their streams end, and so do sign-ins that wait for a
@@ -57,44 +57,44 @@ impl Services {
         new: &SecretString,
         from: impl Into<Client>,
     ) -> Result<PasswordChange, Error> {
-        let user = self.own_account(caller).await?;
-        text::password("newPassword", new.expose_secret())
+        let user = self.get_own_account(caller).await?;
+        validation::password("newPassword", new.expose_secret())
             .map_err(|issue| Error::InvalidRequest(vec![issue]))?;
-        caller.require_password_of(&user)?;
+        caller.require_current_password(&user)?;
         let client = from.into();
         let password_hash = self.hash_password(Lane::Known(user.id), new).await?;
-        let mut work = self.work().await?;
-        if !work.tx.change_password_hash(user.id, &user.password_hash, &password_hash).await? {
+        let mut work = self.unit_of_work().await?;
+        if !work.tx.update_password_hash_if_unchanged(user.id, &user.password_hash, &password_hash).await? {
             return Err(wrong_password("password"));
         }
-        void_links(&mut work.tx, user.id).await?;
-        forget_tries_at_password(&mut work.tx, user.id, &user.email).await?;
-        let takes_code = takes_code(&mut work.tx, user.id).await?;
-        work.tx.end_other_sessions(user.id, current_row).await?;
-        work.security_notice(user.id, MailKind::PasswordChanged, "").await?;
-        work.commit_end_of_access(user.id).await?;
+        revoke_links(&mut work.tx, user.id).await?;
+        reset_password_throttle(&mut work.tx, user.id, &user.email).await?;
+        let takes_code = requires_code(&mut work.tx, user.id).await?;
+        work.tx.delete_other_sessions(user.id, current_row).await?;
+        work.enqueue_security_notice(user.id, MailKind::PasswordChanged, "").await?;
+        work.commit_access_revoked(user.id).await?;
         tracing::info!(user_id = %user.id, "password changed");
         let after = UserRow { password_hash, ..user.clone() };
-        let caller = Caller::with_password(user.id, PasswordStamp::of(&after));
+        let caller = Caller::with_proven_password(user.id, PasswordStamp::of(&after));
         let devices = self.devices_after_new_password(&client, &user, &after.into(), takes_code);
         Ok(PasswordChange { caller, devices })
     }
 
     /// Verifies the password of the caller's account. Errors are about `field`.
-    pub(super) async fn prove_password(
+    pub(super) async fn verify_caller_password(
         &self,
         caller: &Caller,
         password: &SecretString,
         field: &str,
         client: &Client,
     ) -> Result<UserRow, Error> {
-        let user = self.own_account(caller).await?;
-        self.prove_password_of(&user, password, field, client).await?;
+        let user = self.get_own_account(caller).await?;
+        self.verify_password_of(&user, password, field, client).await?;
         Ok(user)
     }
 
     /// Verifies the password of an account, for a request that came by its session or its mail.
-    pub(super) async fn prove_password_of(
+    pub(super) async fn verify_password_of(
         &self,
         user: &UserRow,
         password: &SecretString,
@@ -102,27 +102,27 @@ impl Services {
         client: &Client,
     ) -> Result<(), Error> {
         let device = self.known_device(client, Some(user));
-        let what = TryOf::proving(user.id, device.as_ref());
-        let permit = self.hashing().admit(Lane::Known(user.id))?;
-        self.begin_try(&what, "Too many incorrect passwords").await?;
-        if !self.verify_password(permit, password, user.password_hash.clone()).await? {
+        let key = ThrottleKey::password_proof(user.id, device.as_ref());
+        let permit = self.hashing().reserve(Lane::Known(user.id))?;
+        self.admit_attempt(&key, "Too many incorrect passwords").await?;
+        if !self.verify_password_hash(permit, password, user.password_hash.clone()).await? {
             return Err(wrong_password(field));
         }
-        self.try_succeeded(&what).await
+        self.record_successful_attempt(&key).await
     }
 
     /// Gets the account of a session.
-    pub(super) async fn own_account(&self, caller: &Caller) -> Result<UserRow, Error> {
-        only_people(caller)?;
-        self.store().read().await?.user(caller.user_id).await?.ok_or(Error::Unauthorized)
+    pub(super) async fn get_own_account(&self, caller: &Caller) -> Result<UserRow, Error> {
+        require_session(caller)?;
+        self.store().read().await?.find_user(caller.user_id).await?.ok_or(Error::Unauthorized)
     }
 }
 
 /// Locks an account whose password was verified, and fails if the password was changed meanwhile.
-pub(super) async fn lock_proven(tx: &mut Tx, proven: &UserRow) -> Result<(), Error> {
-    tx.lock_user(proven.id).await?;
-    let now = tx.user(proven.id).await?.ok_or(Error::Unauthorized)?;
-    if now.password_hash == proven.password_hash { Ok(()) } else { Err(wrong_password("password")) }
+pub(super) async fn lock_if_password_unchanged(tx: &mut Tx, verified: &UserRow) -> Result<(), Error> {
+    tx.lock_user(verified.id).await?;
+    let now = tx.find_user(verified.id).await?.ok_or(Error::Unauthorized)?;
+    if now.password_hash == verified.password_hash { Ok(()) } else { Err(wrong_password("password")) }
 }
 
 pub(super) fn wrong_password(field: &str) -> Error {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use reef_domain::{Chain, Timestamp};
+use reef_domain::{ErrorChain, Timestamp};
 use reef_store::SessionRow;
 
-use super::agent::plain_words;
-use crate::api_keys::only_people;
+use super::user_agent::describe_user_agent;
+use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -15,9 +15,9 @@ use crate::vault::{fingerprint, hex};
 /// How old the recorded last use of a session may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(5 * 60);
 /// Sessions in a list, the most recently used first.
-const LISTED: i64 = 100;
+const LIST_MAX: i64 = 100;
 /// The length of a handle in characters, for 128 bits.
-const HANDLE: usize = 32;
+const HANDLE_LENGTH: usize = 32;
 
 /// A session as its owner sees it in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct SessionView {
 
 fn handle_of(row: &SessionRow) -> String {
     let mut handle = hex(&fingerprint("reef session handle", &row.id));
-    handle.truncate(HANDLE);
+    handle.truncate(HANDLE_LENGTH);
     handle
 }
 
@@ -47,8 +47,8 @@ impl SessionView {
         Self {
             handle: handle_of(&row),
             is_current: row.id == current_row,
-            agent: plain_words(row.agent.as_deref().unwrap_or_default()),
-            address: row.address,
+            agent: describe_user_agent(row.user_agent.as_deref().unwrap_or_default()),
+            address: row.ip_address,
             created_at: row.created_at,
             last_used_at: row.last_used_at.unwrap_or(row.created_at),
         }
@@ -61,10 +61,10 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
-    pub async fn sessions(&self, caller: &Caller, current_row: &str) -> Result<Vec<SessionView>, Error> {
-        only_people(caller)?;
+    pub async fn list_sessions(&self, caller: &Caller, current_row: &str) -> Result<Vec<SessionView>, Error> {
+        require_session(caller)?;
         let mut tx = self.store().read().await?;
-        let rows = tx.sessions_of(caller.user_id, self.now(), LISTED).await?;
+        let rows = tx.list_sessions(caller.user_id, self.now(), LIST_MAX).await?;
         Ok(rows.into_iter().map(|row| SessionView::of(row, current_row)).collect())
     }
 
@@ -73,12 +73,12 @@ impl Services {
     /// # Errors
     /// [`Error::NotFound`] when the caller has no such session; [`Error::Forbidden`] for API keys.
     pub async fn revoke_session(&self, caller: &Caller, handle: &str) -> Result<(), Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         let mut tx = self.store().begin().await?;
-        let rows = tx.sessions_of(caller.user_id, self.now(), LISTED).await?;
+        let rows = tx.list_sessions(caller.user_id, self.now(), LIST_MAX).await?;
         let row = rows.iter().find(|row| handle_of(row) == handle).ok_or(Error::NotFound)?;
         tx.delete_session(&row.id).await?;
-        Ok(self.commit_end_of_access(tx, caller.user_id).await?)
+        Ok(self.commit_access_revoked(tx, caller.user_id).await?)
     }
 
     /// Ends all of the caller's sessions and their streams except the one stored as `current_row`. Returns how many.
@@ -86,16 +86,16 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
     pub async fn revoke_other_sessions(&self, caller: &Caller, current_row: &str) -> Result<u64, Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         let mut tx = self.store().begin().await?;
-        let ended = tx.end_other_sessions(caller.user_id, current_row).await?;
-        self.commit_end_of_access(tx, caller.user_id).await?;
+        let ended = tx.delete_other_sessions(caller.user_id, current_row).await?;
+        self.commit_access_revoked(tx, caller.user_id).await?;
         Ok(ended)
     }
 
     /// Records that a session is used, at most every five minutes. A failure is only logged, so that no page fails
     /// because of it.
-    pub async fn note_session_use(&self, row: &SessionRow) {
+    pub async fn record_session_use(&self, row: &SessionRow) {
         let now = self.now();
         let is_noted = row.last_used_at.is_some_and(|last| now.since(last) < TOUCH_AFTER);
         if row.user_id.is_none() || is_noted {
@@ -103,11 +103,11 @@ impl Services {
         }
         let noted = async {
             let mut tx = self.store().begin().await?;
-            tx.touch_session(&row.id, now).await?;
+            tx.record_session_use(&row.id, now).await?;
             tx.commit().await
         };
         if let Err(error) = noted.await {
-            let error = tracing::field::display(Chain(&error));
+            let error = tracing::field::display(ErrorChain(&error));
             tracing::warn!(error, "session use could not be recorded");
         }
     }

@@ -7,23 +7,23 @@ use reef_domain::ids::UserId;
 use reef_store::{MailKind, StoreError, TotpRow, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::one_time::{base32, from_base32, step_of};
-use super::password::lock_proven;
-use super::recovery;
-use crate::api_keys::only_people;
+use super::one_time_code::{decode_base32, encode_base32, find_step};
+use super::password::lock_if_password_unchanged;
+use super::recovery_codes;
+use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
-use crate::tries::TryOf;
-use crate::vault::{Place, VaultError};
+use crate::throttle::ThrottleKey;
+use crate::vault::{SecretLocation, VaultError};
 
 /// Table and column; the row is the account's id.
 pub(crate) const COLUMN: &str = "totp.secret";
 /// As long as the output of SHA-1, which RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
 /// How long a new secret can be confirmed.
-pub(crate) const CONFIRM_WITHIN: Duration = Duration::from_secs(3600);
+pub(crate) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A secret for an authenticator app that is not confirmed yet.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct NewTotp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotpStatus {
     /// Whether signing in requires a code.
-    pub on: bool,
+    pub is_on: bool,
     /// Recovery codes that were not used yet.
     pub recovery_codes_left: i64,
 }
@@ -60,17 +60,17 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] (`totp_is_on`) when two-factor authentication is
     /// on, or about `password` when it was not given recently.
-    pub async fn begin_totp(&self, caller: &Caller) -> Result<NewTotp, Error> {
+    pub async fn create_totp_secret(&self, caller: &Caller) -> Result<NewTotp, Error> {
         caller.require_password()?;
-        let user = self.own_account(caller).await?;
+        let user = self.get_own_account(caller).await?;
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
-        let secret = base32(&bytes);
-        let place = Place { column: COLUMN, row: &user.id };
+        let secret = encode_base32(&bytes);
+        let place = SecretLocation { column: COLUMN, row: &user.id };
         let sealed = self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)?;
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         work.require_password(caller).await?;
-        if !work.tx.begin_totp(user.id, &sealed, work.now).await? {
+        if !work.tx.insert_totp(user.id, &sealed, work.now).await? {
             let message = "Two-factor authentication is on. Turn it off first to use another app.";
             return Err(Error::invalid_field("", "totp_is_on", message));
         }
@@ -82,9 +82,9 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
-    pub async fn pending_totp(&self, caller: &Caller) -> Result<Option<NewTotp>, Error> {
-        let user = self.own_account(caller).await?;
-        let Some(row) = self.pending(user.id).await? else { return Ok(None) };
+    pub async fn find_pending_totp(&self, caller: &Caller) -> Result<Option<NewTotp>, Error> {
+        let user = self.get_own_account(caller).await?;
+        let Some(row) = self.find_pending(user.id).await? else { return Ok(None) };
         let secret = self.open_totp(user.id, &row)?;
         Ok(Some(NewTotp::of(secret.expose_secret(), &user.email)))
     }
@@ -103,25 +103,25 @@ impl Services {
         from: impl Into<Client>,
     ) -> Result<Vec<SecretString>, Error> {
         caller.require_password()?;
-        let account = self.own_account(caller).await?;
+        let account = self.get_own_account(caller).await?;
         let (user, client) = (account.id, from.into());
-        let Some(row) = self.pending(user).await? else { return Err(nothing_pending()) };
+        let Some(row) = self.find_pending(user).await? else { return Err(nothing_pending()) };
         let device = self.known_device(&client, Some(&account));
-        let what = TryOf::giving_a_code(user, client.address, device.as_ref());
-        self.begin_try(&what, TOO_MANY).await?;
-        let typed = without_gaps(code);
-        let step = step_of(&self.totp_key(user, &row)?, typed.expose_secret(), self.now(), 0);
+        let key = ThrottleKey::two_factor_code(user, client.address, device.as_ref());
+        self.admit_attempt(&key, TOO_MANY_CODES).await?;
+        let typed = normalize_code(code);
+        let step = find_step(&self.totp_key(user, &row)?, typed.expose_secret(), self.now(), 0);
         let step = step.ok_or_else(wrong_code)?;
-        let (codes, hashes) = self.new_codes();
-        let mut work = self.work().await?;
+        let (codes, hashes) = self.generate_recovery_codes();
+        let mut work = self.unit_of_work().await?;
         work.require_password(caller).await?;
-        if !work.tx.confirm_totp(user, row.begun_at, step, work.now).await? {
+        if !work.tx.confirm_totp(user, row.created_at, step, work.now).await? {
             return Err(nothing_pending());
         }
         work.tx.replace_recovery_codes(user, &hashes).await?;
-        work.security_notice(user, MailKind::TwoStepOn, "").await?;
+        work.enqueue_security_notice(user, MailKind::TwoFactorEnabled, "").await?;
         work.commit().await?;
-        self.try_succeeded(&what).await?;
+        self.record_successful_attempt(&key).await?;
         tracing::info!(user_id = %user, "two-factor authentication turned on");
         Ok(codes)
     }
@@ -139,13 +139,13 @@ impl Services {
         from: impl Into<Client>,
     ) -> Result<(), Error> {
         let client = from.into();
-        let user = self.prove_password(caller, password, "password", &client).await?;
+        let user = self.verify_caller_password(caller, password, "password", &client).await?;
         self.require_totp(user.id).await?;
-        self.prove_code(&user, code, &client).await?;
-        let mut work = self.work().await?;
-        lock_proven(&mut work.tx, &user).await?;
+        self.verify_code(&user, code, &client).await?;
+        let mut work = self.unit_of_work().await?;
+        lock_if_password_unchanged(&mut work.tx, &user).await?;
         work.tx.delete_totp(user.id).await?;
-        work.security_notice(user.id, MailKind::TwoStepOff, "").await?;
+        work.enqueue_security_notice(user.id, MailKind::TwoFactorDisabled, "").await?;
         work.commit().await?;
         tracing::info!(user_id = %user.id, "two-factor authentication turned off");
         Ok(())
@@ -156,26 +156,26 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] for a wrong `code`, or `totp_is_off`;
     /// [`Error::RateLimited`] after too many wrong codes.
-    pub async fn new_recovery_codes(
+    pub async fn replace_recovery_codes(
         &self,
         caller: &Caller,
         code: &SecretString,
         from: impl Into<Client>,
     ) -> Result<Vec<SecretString>, Error> {
-        let user = self.own_account(caller).await?;
+        let user = self.get_own_account(caller).await?;
         self.require_totp(user.id).await?;
-        self.prove_code(&user, code, &from.into()).await?;
-        let (codes, hashes) = self.new_codes();
-        let mut work = self.work().await?;
+        self.verify_code(&user, code, &from.into()).await?;
+        let (codes, hashes) = self.generate_recovery_codes();
+        let mut work = self.unit_of_work().await?;
         let tx = &mut work.tx;
         tx.lock_user(caller.user_id).await?;
         // Without two-factor authentication, which may have been turned off meanwhile, recovery codes would be left
         // over.
-        if !takes_code(tx, caller.user_id).await? {
+        if !requires_code(tx, caller.user_id).await? {
             return Err(totp_is_off());
         }
         tx.replace_recovery_codes(caller.user_id, &hashes).await?;
-        work.security_notice(caller.user_id, MailKind::RecoveryCodesReplaced, "").await?;
+        work.enqueue_security_notice(caller.user_id, MailKind::RecoveryCodesReplaced, "").await?;
         work.commit().await?;
         Ok(codes)
     }
@@ -184,74 +184,74 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
-    pub async fn totp_status(&self, caller: &Caller) -> Result<TotpStatus, Error> {
-        only_people(caller)?;
-        let on = self.confirmed_totp(caller.user_id).await?.is_some();
+    pub async fn get_totp_status(&self, caller: &Caller) -> Result<TotpStatus, Error> {
+        require_session(caller)?;
+        let on = self.find_confirmed_totp(caller.user_id).await?.is_some();
         let mut tx = self.store().read().await?;
-        Ok(TotpStatus { on, recovery_codes_left: tx.count_recovery_codes(caller.user_id).await? })
+        Ok(TotpStatus { is_on: on, recovery_codes_left: tx.count_recovery_codes(caller.user_id).await? })
     }
 
     /// Verifies a code of the account's authenticator app or a recovery code. Each works once.
-    pub(super) async fn prove_code(
+    pub(super) async fn verify_code(
         &self,
         user: &UserRow,
         code: &SecretString,
         client: &Client,
     ) -> Result<(), Error> {
         let device = self.known_device(client, Some(user));
-        let what = TryOf::giving_a_code(user.id, client.address, device.as_ref());
-        self.begin_try(&what, TOO_MANY).await?;
-        let typed = without_gaps(code);
-        let is_right = match recovery::hash_of(&typed) {
+        let key = ThrottleKey::two_factor_code(user.id, client.address, device.as_ref());
+        self.admit_attempt(&key, TOO_MANY_CODES).await?;
+        let typed = normalize_code(code);
+        let is_right = match recovery_codes::hash_typed(&typed) {
             Some(hash) => self.use_recovery_code(user.id, &hash).await?,
             None => self.use_totp_code(user.id, &typed).await?,
         };
         if !is_right {
             return Err(wrong_code());
         }
-        self.try_succeeded(&what).await
+        self.record_successful_attempt(&key).await
     }
 
     /// Finds the secret that the account's codes are generated from, if signing in requires a code.
-    pub(super) async fn confirmed_totp(&self, user: UserId) -> Result<Option<TotpRow>, StoreError> {
-        let row = self.store().read().await?.totp(user).await?;
+    pub(super) async fn find_confirmed_totp(&self, user: UserId) -> Result<Option<TotpRow>, StoreError> {
+        let row = self.store().read().await?.find_totp(user).await?;
         Ok(row.filter(|row| row.confirmed_at.is_some()))
     }
 
     async fn require_totp(&self, user: UserId) -> Result<(), Error> {
-        self.confirmed_totp(user).await?.map(drop).ok_or_else(totp_is_off)
+        self.find_confirmed_totp(user).await?.map(drop).ok_or_else(totp_is_off)
     }
 
-    async fn pending(&self, user: UserId) -> Result<Option<TotpRow>, Error> {
-        let since = self.now().minus(CONFIRM_WITHIN);
-        let row = self.store().read().await?.totp(user).await?;
-        Ok(row.filter(|row| row.confirmed_at.is_none() && row.begun_at > since))
+    async fn find_pending(&self, user: UserId) -> Result<Option<TotpRow>, Error> {
+        let since = self.now().minus(CONFIRM_TIMEOUT);
+        let row = self.store().read().await?.find_totp(user).await?;
+        Ok(row.filter(|row| row.confirmed_at.is_none() && row.created_at > since))
     }
 
     fn open_totp(&self, user: UserId, row: &TotpRow) -> Result<SecretString, Error> {
-        self.vault().open(&row.secret, Place { column: COLUMN, row: &user }).map_err(Error::internal)
+        self.vault().open(&row.secret, SecretLocation { column: COLUMN, row: &user }).map_err(Error::internal)
     }
 
     fn totp_key(&self, user: UserId, row: &TotpRow) -> Result<Vec<u8>, Error> {
         let secret = self.open_totp(user, row)?;
-        from_base32(secret.expose_secret()).ok_or_else(|| Error::internal(VaultError::CannotOpen))
+        decode_base32(secret.expose_secret()).ok_or_else(|| Error::internal(VaultError::CannotOpen))
     }
 
     async fn use_totp_code(&self, user: UserId, typed: &SecretString) -> Result<bool, Error> {
-        let Some(row) = self.confirmed_totp(user).await? else { return Ok(false) };
+        let Some(row) = self.find_confirmed_totp(user).await? else { return Ok(false) };
         let key = self.totp_key(user, &row)?;
-        let Some(step) = step_of(&key, typed.expose_secret(), self.now(), row.last_step) else {
+        let Some(step) = find_step(&key, typed.expose_secret(), self.now(), row.last_used_step) else {
             return Ok(false);
         };
         let mut tx = self.store().begin().await?;
-        let is_first = tx.use_totp_step(user, row.begun_at, step).await?;
+        let is_first = tx.consume_totp_step(user, row.created_at, step).await?;
         tx.commit().await?;
         Ok(is_first)
     }
 
     async fn use_recovery_code(&self, user: UserId, hash: &[u8]) -> Result<bool, Error> {
         let mut tx = self.store().begin().await?;
-        let is_right = tx.use_recovery_code(user, hash).await?;
+        let is_right = tx.consume_recovery_code(user, hash).await?;
         tx.commit().await?;
         if is_right {
             tracing::info!(user_id = %user, "recovery code used");
@@ -260,15 +260,15 @@ impl Services {
     }
 
     /// New recovery codes, and their hashes.
-    fn new_codes(&self) -> (Vec<SecretString>, Vec<Vec<u8>>) {
-        (0..recovery::CODES).map(|_| recovery::new(&*self.ports().entropy)).unzip()
+    fn generate_recovery_codes(&self) -> (Vec<SecretString>, Vec<Vec<u8>>) {
+        (0..recovery_codes::CODE_COUNT).map(|_| recovery_codes::generate(&*self.ports().entropy)).unzip()
     }
 }
 
-const TOO_MANY: &str = "Too many incorrect codes";
+const TOO_MANY_CODES: &str = "Too many incorrect codes";
 
 /// Removes spaces and dashes, because people type codes in groups.
-fn without_gaps(code: &SecretString) -> SecretString {
+fn normalize_code(code: &SecretString) -> SecretString {
     let typed = code.expose_secret().chars().filter(|c| !c.is_whitespace() && *c != '-');
     typed.collect::<String>().into()
 }
@@ -286,6 +286,6 @@ fn totp_is_off() -> Error {
 }
 
 /// Whether signing in requires a code in addition to the password.
-pub(super) async fn takes_code(tx: &mut Tx, user: UserId) -> Result<bool, StoreError> {
-    Ok(tx.totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
+pub(super) async fn requires_code(tx: &mut Tx, user: UserId) -> Result<bool, StoreError> {
+    Ok(tx.find_totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
 }

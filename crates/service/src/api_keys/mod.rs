@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use reef_domain::ids::{ApiKeyId, UserId};
 use reef_domain::wire::Scope;
-use reef_domain::{Issue, Timestamp, text};
+use reef_domain::{Issue, Timestamp, validation};
 use reef_store::{ApiKeyRow, MailKind, Tx};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::caller::{Caller, Via};
+use crate::caller::{Caller, Credential};
 use crate::error::Error;
 use crate::services::Services;
 
@@ -31,7 +31,7 @@ pub const KEYS_MAX: i64 = 50;
 const RANDOM_HEX: usize = 40;
 const CHECKSUM_HEX: usize = 8;
 /// How much of a key lists show: the prefix and 4 characters.
-const SHOWN: usize = PREFIX.len() + 4;
+const SHOWN_LENGTH: usize = PREFIX.len() + 4;
 /// How old the recorded last use of a key may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 /// The longest lifetime of a key.
@@ -94,7 +94,7 @@ pub enum KeyState {
 }
 
 impl ApiKey {
-    fn of(row: ApiKeyRow, granted: &Granted) -> Self {
+    fn from_row(row: ApiKeyRow, granted: &Granted) -> Self {
         Self {
             id: row.id,
             name: row.name,
@@ -105,7 +105,7 @@ impl ApiKey {
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,
-            assistants: row.grant_id.map(|grant| granted.of(grant)),
+            assistants: row.grant_id.map(|grant| granted.assistants_of(grant)),
             replaced_by: row.replaced_by,
         }
     }
@@ -160,9 +160,10 @@ impl Services {
         caller: &Caller,
         new: &NewApiKey,
     ) -> Result<(ApiKey, SecretString), Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         let mut issues = Vec::new();
-        let name = text::name("name", &new.name).map_err(|issue| issues.push(issue)).unwrap_or_default();
+        let name =
+            validation::name("name", &new.name).map_err(|issue| issues.push(issue)).unwrap_or_default();
         if !new.read && !new.write {
             issues.push(Issue::new("scopes", "required", "A key needs at least one scope."));
         }
@@ -185,15 +186,15 @@ impl Services {
         row.can_read = new.read;
         row.can_write = new.write;
         row.expires_at = new.expires_in.map(|life| now.plus(life));
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         work.require_password(caller).await?;
-        row.grant_id = self.new_grant(&mut work.tx, caller, &assistants).await?;
-        leave_room(&mut work.tx, caller.user_id, now, 0).await?;
+        row.grant_id = self.create_grant(&mut work.tx, caller, &assistants).await?;
+        require_room_for_key(&mut work.tx, caller.user_id, now, 0).await?;
         work.tx.insert_api_key(&row).await?;
-        let granted = Granted::to(&mut work.tx, caller.user_id).await?;
-        work.security_notice(caller.user_id, MailKind::KeyCreated, &row.name).await?;
+        let granted = Granted::load(&mut work.tx, caller.user_id).await?;
+        work.enqueue_security_notice(caller.user_id, MailKind::KeyCreated, &row.name).await?;
         work.commit().await?;
-        Ok((ApiKey::of(row, &granted), key))
+        Ok((ApiKey::from_row(row, &granted), key))
     }
 
     /// A new key and its row, without any scope.
@@ -205,7 +206,7 @@ impl Services {
             user_id,
             name: String::new(),
             hash: hash(&key),
-            prefix: key[..SHOWN].to_owned(),
+            prefix: key[..SHOWN_LENGTH].to_owned(),
             can_read: false,
             can_write: false,
             created_at: now,
@@ -222,25 +223,25 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys.
-    pub async fn api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Error> {
-        only_people(caller)?;
+    pub async fn list_api_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, Error> {
+        require_session(caller)?;
         let mut tx = self.store().read().await?;
-        let keys = tx.api_keys_of(caller.user_id).await?;
-        let granted = Granted::to(&mut tx, caller.user_id).await?;
-        Ok(keys.into_iter().map(|row| ApiKey::of(row, &granted)).collect())
+        let keys = tx.list_api_keys(caller.user_id).await?;
+        let granted = Granted::load(&mut tx, caller.user_id).await?;
+        Ok(keys.into_iter().map(|row| ApiKey::from_row(row, &granted)).collect())
     }
 
     /// Gets one of the caller's keys, including revoked ones.
     ///
     /// # Errors
     /// [`Error::NotFound`] when the caller has no such key; [`Error::Forbidden`] for API keys.
-    pub async fn api_key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
-        only_people(caller)?;
+    pub async fn get_api_key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
+        require_session(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().read().await?;
-        let row = tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
-        let granted = Granted::to(&mut tx, caller.user_id).await?;
-        Ok(ApiKey::of(row, &granted))
+        let row = tx.find_api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
+        let granted = Granted::load(&mut tx, caller.user_id).await?;
+        Ok(ApiKey::from_row(row, &granted))
     }
 
     /// Revokes one of the caller's keys at once, and ends the streams it has open.
@@ -248,22 +249,22 @@ impl Services {
     /// # Errors
     /// [`Error::NotFound`] when the caller has no such valid key; [`Error::Forbidden`] for API keys.
     pub async fn revoke_api_key(&self, caller: &Caller, id: &str) -> Result<(), Error> {
-        only_people(caller)?;
+        require_session(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().begin().await?;
         if !tx.revoke_api_key(caller.user_id, id, self.now()).await? {
             return Err(Error::NotFound);
         }
-        Ok(self.commit_end_of_access(tx, caller.user_id).await?)
+        Ok(self.commit_access_revoked(tx, caller.user_id).await?)
     }
 
     /// Revokes a key by the key itself, for the operator's command line.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not a valid key.
-    pub async fn revoke_api_key_itself(&self, key: &SecretString) -> Result<(), Error> {
-        let Some(row) = self.look_up(key).await? else { return Err(Error::NotFound) };
-        self.revoke_api_key(&Caller::session(row.user_id), &row.id.to_string()).await
+    pub async fn revoke_api_key_by_secret(&self, key: &SecretString) -> Result<(), Error> {
+        let Some(row) = self.find_live_key(key).await? else { return Err(Error::NotFound) };
+        self.revoke_api_key(&Caller::operator(row.user_id), &row.id.to_string()).await
     }
 
     /// Gets the caller that a key belongs to, and records the key's use.
@@ -271,16 +272,21 @@ impl Services {
     /// # Errors
     /// [`Error::Unauthorized`] for anything that is not a valid key.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Caller, Error> {
-        let row = self.look_up(key).await?.ok_or(Error::Unauthorized)?;
+        let row = self.find_live_key(key).await?.ok_or(Error::Unauthorized)?;
         let now = self.now();
         if row.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
             let mut tx = self.store().begin().await?;
-            tx.touch_api_key(row.id, now).await?;
+            tx.record_api_key_use(row.id, now).await?;
             tx.commit().await?;
         }
         Ok(Caller {
             user_id: row.user_id,
-            via: Via::Key { id: row.id, read: row.can_read, write: row.can_write, grant: row.grant_id },
+            credential: Credential::ApiKey {
+                id: row.id,
+                read: row.can_read,
+                write: row.can_write,
+                grant: row.grant_id,
+            },
         })
     }
 
@@ -289,9 +295,9 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn is_still_live(&self, caller: &Caller) -> Result<bool, Error> {
-        let Via::Key { id, .. } = caller.via else { return Ok(true) };
+        let Credential::ApiKey { id, .. } = caller.credential else { return Ok(true) };
         let now = self.now();
-        let key = self.store().read().await?.api_key(caller.user_id, id).await?;
+        let key = self.store().read().await?.find_api_key(caller.user_id, id).await?;
         Ok(key.is_some_and(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now)))
     }
 
@@ -299,33 +305,33 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Unauthorized`] without a key, or when it was revoked meanwhile.
-    pub async fn own_api_key(&self, caller: &Caller) -> Result<ApiKey, Error> {
-        let Via::Key { id, .. } = caller.via else { return Err(Error::Unauthorized) };
+    pub async fn get_own_api_key(&self, caller: &Caller) -> Result<ApiKey, Error> {
+        let Credential::ApiKey { id, .. } = caller.credential else { return Err(Error::Unauthorized) };
         let mut tx = self.store().read().await?;
-        let row = tx.api_key(caller.user_id, id).await?.filter(|row| row.revoked_at.is_none());
+        let row = tx.find_api_key(caller.user_id, id).await?.filter(|row| row.revoked_at.is_none());
         let row = row.ok_or(Error::Unauthorized)?;
-        let granted = Granted::to(&mut tx, caller.user_id).await?;
-        Ok(ApiKey::of(row, &granted))
+        let granted = Granted::load(&mut tx, caller.user_id).await?;
+        Ok(ApiKey::from_row(row, &granted))
     }
 
-    async fn look_up(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
+    async fn find_live_key(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
         let key = key.expose_secret();
         if !is_well_formed(key) {
             return Ok(None);
         }
         let mut tx = self.store().read().await?;
-        Ok(tx.live_api_key(&hash(key), self.now()).await?)
+        Ok(tx.find_live_api_key(&hash(key), self.now()).await?)
     }
 
     /// A caller for an account that the operator acts for.
     #[must_use]
     pub const fn on_behalf_of(user: UserId) -> Caller {
-        Caller::session(user)
+        Caller::operator(user)
     }
 }
 
 /// Requires that the account may have another key. `ending` keys end in the same transaction.
-async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> Result<(), Error> {
+async fn require_room_for_key(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> Result<(), Error> {
     if tx.count_live_api_keys(user, now).await? - ending >= KEYS_MAX {
         return Err(Error::invalid_field(
             "",
@@ -336,10 +342,10 @@ async fn leave_room(tx: &mut Tx, user: UserId, now: Timestamp, ending: i64) -> R
     Ok(())
 }
 
-pub(crate) const fn only_people(caller: &Caller) -> Result<(), Error> {
-    match caller.via {
-        Via::Session { .. } => Ok(()),
-        Via::Key { .. } => Err(Error::Forbidden { needed: Scope::Write }),
+pub(crate) const fn require_session(caller: &Caller) -> Result<(), Error> {
+    match caller.credential {
+        Credential::Session { .. } => Ok(()),
+        Credential::ApiKey { .. } => Err(Error::Forbidden { needed: Scope::Write }),
     }
 }
 
@@ -348,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_typo_is_known_without_a_look_up() {
+    fn malformed_key_is_rejected_without_lookup() {
         let random = "0123456789abcdef0123456789abcdef01234567";
         let key = format!("{PREFIX}{random}{}", checksum(random));
         assert!(is_well_formed(&key));

@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reef_domain::ids::ApiKeyId;
-use reef_domain::{Chain, Timestamp};
-use reef_store::KeyRequestRow;
+use reef_domain::{ErrorChain, Timestamp};
+use reef_store::ApiKeyRequestRow;
 use tokio_util::sync::CancellationToken;
 
-use super::only_people;
-use crate::caller::{Caller, Via};
+use super::require_session;
+use crate::caller::{Caller, Credential};
 use crate::error::Error;
 use crate::services::Services;
 
@@ -23,7 +23,7 @@ pub const REQUESTS_KEPT: usize = 100;
 /// How often the log is written.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 /// Requests that may wait to be written, over all keys.
-const WAITING_MAX: usize = 10_000;
+const PENDING_MAX: usize = 10_000;
 /// Requests that are written in one transaction.
 const BATCH: usize = 500;
 
@@ -37,7 +37,7 @@ pub struct NewKeyRequest {
     /// The HTTP status of the response.
     pub status: u16,
     /// How long the response took.
-    pub took: Duration,
+    pub duration: Duration,
     /// The `X-Request-Id` of the response.
     pub request_id: String,
 }
@@ -59,8 +59,8 @@ pub struct KeyRequest {
     pub answered_at: Timestamp,
 }
 
-impl From<KeyRequestRow> for KeyRequest {
-    fn from(row: KeyRequestRow) -> Self {
+impl From<ApiKeyRequestRow> for KeyRequest {
+    fn from(row: ApiKeyRequestRow) -> Self {
         Self {
             method: row.method,
             path: row.path,
@@ -74,30 +74,30 @@ impl From<KeyRequestRow> for KeyRequest {
 
 /// Requests that are not written yet.
 #[derive(Debug, Default)]
-pub(crate) struct RequestLog(Mutex<Waiting>);
+pub(crate) struct RequestLog(Mutex<PendingRequests>);
 
 #[derive(Debug, Default)]
-struct Waiting {
-    of_keys: HashMap<ApiKeyId, VecDeque<KeyRequestRow>>,
+struct PendingRequests {
+    by_key: HashMap<ApiKeyId, VecDeque<ApiKeyRequestRow>>,
     count: usize,
     lost: u64,
 }
 
-impl Waiting {
+impl PendingRequests {
     /// Adds the latest request of a key.
-    fn push(&mut self, row: KeyRequestRow) {
-        if self.count >= WAITING_MAX && !self.of_keys.contains_key(&row.key_id) {
+    fn push(&mut self, row: ApiKeyRequestRow) {
+        if self.count >= PENDING_MAX && !self.by_key.contains_key(&row.key_id) {
             self.lost += 1;
             return;
         }
-        let rows = self.of_keys.entry(row.key_id).or_default();
+        let rows = self.by_key.entry(row.key_id).or_default();
         rows.push_back(row);
         self.count += 1;
         // The older ones would be pruned as soon as they are written.
         if rows.len() > REQUESTS_KEPT {
             rows.pop_front();
             self.count -= 1;
-        } else if self.count > WAITING_MAX {
+        } else if self.count > PENDING_MAX {
             rows.pop_front();
             self.count -= 1;
             self.lost += 1;
@@ -105,49 +105,49 @@ impl Waiting {
     }
 
     /// Removes and returns the requests of whole keys, until they fill a batch.
-    fn take(&mut self) -> Vec<KeyRequestRow> {
+    fn take_batch(&mut self) -> Vec<ApiKeyRequestRow> {
         let mut batch = Vec::new();
         while batch.len() < BATCH
-            && let Some(key) = self.of_keys.keys().next().copied()
+            && let Some(key) = self.by_key.keys().next().copied()
         {
-            batch.extend(self.of_keys.remove(&key).unwrap_or_default());
+            batch.extend(self.by_key.remove(&key).unwrap_or_default());
         }
         self.count -= batch.len();
         batch
     }
 
     /// Returns a batch that could not be written. Its requests are older than those that arrived since.
-    fn put_back(&mut self, batch: Vec<KeyRequestRow>) {
+    fn requeue(&mut self, batch: Vec<ApiKeyRequestRow>) {
         for row in batch.into_iter().rev() {
-            let rows = self.of_keys.entry(row.key_id).or_default();
-            if rows.len() < REQUESTS_KEPT && self.count < WAITING_MAX {
+            let rows = self.by_key.entry(row.key_id).or_default();
+            if rows.len() < REQUESTS_KEPT && self.count < PENDING_MAX {
                 rows.push_front(row);
                 self.count += 1;
             } else {
                 self.lost += 1;
             }
         }
-        self.of_keys.retain(|_, rows| !rows.is_empty());
+        self.by_key.retain(|_, rows| !rows.is_empty());
     }
 }
 
 impl RequestLog {
-    fn with<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut PendingRequests) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Services {
     /// Records a request of the caller's key, to be written later. Does nothing for sessions.
-    pub fn note_key_request(&self, caller: &Caller, request: NewKeyRequest) {
-        let Via::Key { id: key_id, .. } = caller.via else { return };
-        let row = KeyRequestRow {
+    pub fn record_key_request(&self, caller: &Caller, request: NewKeyRequest) {
+        let Credential::ApiKey { id: key_id, .. } = caller.credential else { return };
+        let row = ApiKeyRequestRow {
             key_id,
             id: self.new_uuid(),
             method: request.method,
             path: request.path,
             status: i64::from(request.status),
-            duration_ms: i64::try_from(request.took.as_millis()).unwrap_or(i64::MAX),
+            duration_ms: i64::try_from(request.duration.as_millis()).unwrap_or(i64::MAX),
             request_id: request.request_id,
             answered_at: self.now(),
         };
@@ -158,27 +158,27 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`] when the caller has no such key; [`Error::Forbidden`] for API keys.
-    pub async fn requests_of_api_key(&self, caller: &Caller, id: &str) -> Result<Vec<KeyRequest>, Error> {
-        only_people(caller)?;
+    pub async fn list_api_key_requests(&self, caller: &Caller, id: &str) -> Result<Vec<KeyRequest>, Error> {
+        require_session(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().read().await?;
-        tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
+        tx.find_api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
         let limit = i64::try_from(REQUESTS_KEPT).map_err(Error::internal)?;
-        Ok(tx.key_requests(id, limit).await?.into_iter().map(KeyRequest::from).collect())
+        Ok(tx.list_api_key_requests(id, limit).await?.into_iter().map(KeyRequest::from).collect())
     }
 
     /// Writes the request log until `stop` is canceled.
-    pub async fn write_key_requests(&self, stop: CancellationToken) {
-        let mut is_cut_off = false;
+    pub async fn run_request_log_writer(&self, stop: CancellationToken) {
+        let mut has_failed = false;
         while tokio::time::timeout(WRITE_EVERY, stop.cancelled()).await.is_err() {
-            match self.write_key_requests_once().await {
-                Ok(()) => is_cut_off = false,
-                Err(error) if is_cut_off => {
-                    tracing::debug!(error = %Chain(&error), "request log could not be written");
+            match self.write_request_log().await {
+                Ok(()) => has_failed = false,
+                Err(error) if has_failed => {
+                    tracing::debug!(error = %ErrorChain(&error), "request log could not be written");
                 }
                 Err(error) => {
-                    is_cut_off = true;
-                    let error = tracing::field::display(Chain(&error));
+                    has_failed = true;
+                    let error = tracing::field::display(ErrorChain(&error));
                     tracing::warn!(error, "request log could not be written");
                 }
             }
@@ -189,32 +189,32 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails. The requests wait for the next attempt, within limits.
-    pub async fn write_key_requests_once(&self) -> Result<(), Error> {
+    pub async fn write_request_log(&self) -> Result<(), Error> {
         let lost = self.key_requests().with(|waiting| std::mem::take(&mut waiting.lost));
         if lost > 0 {
             tracing::warn!(lost, "requests missing from the request log");
         }
         // At most as many batches as may wait, so that this ends under constant load.
-        for _ in 0..=WAITING_MAX / BATCH {
-            let batch = self.key_requests().with(Waiting::take);
+        for _ in 0..=PENDING_MAX / BATCH {
+            let batch = self.key_requests().with(PendingRequests::take_batch);
             if batch.is_empty() {
                 break;
             }
             if let Err(error) = self.write_batch(&batch).await {
-                self.key_requests().with(|waiting| waiting.put_back(batch));
+                self.key_requests().with(|waiting| waiting.requeue(batch));
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    async fn write_batch(&self, batch: &[KeyRequestRow]) -> Result<(), Error> {
+    async fn write_batch(&self, batch: &[ApiKeyRequestRow]) -> Result<(), Error> {
         let kept = i64::try_from(REQUESTS_KEPT).map_err(Error::internal)?;
         let mut tx = self.store().begin().await?;
-        tx.add_key_requests(batch).await?;
+        tx.record_api_key_requests(batch).await?;
         // Requests of one key are consecutive in a batch.
         for of_key in batch.chunk_by(|one, next| one.key_id == next.key_id) {
-            tx.trim_key_requests(of_key[0].key_id, kept).await?;
+            tx.trim_api_key_requests(of_key[0].key_id, kept).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -226,8 +226,8 @@ mod tests {
 
     use super::*;
 
-    fn row(key: u128, number: u128) -> KeyRequestRow {
-        KeyRequestRow {
+    fn row(key: u128, number: u128) -> ApiKeyRequestRow {
+        ApiKeyRequestRow {
             key_id: ApiKeyId::new(Uuid::from_u128(key)),
             id: Uuid::from_u128(number),
             method: "GET".to_owned(),
@@ -239,46 +239,46 @@ mod tests {
         }
     }
 
-    fn numbers(rows: &[KeyRequestRow]) -> Vec<u128> {
+    fn numbers(rows: &[ApiKeyRequestRow]) -> Vec<u128> {
         rows.iter().map(|row| row.id.as_u128()).collect()
     }
 
     #[test]
-    fn of_each_key_the_newest_hundred_wait() {
-        let mut waiting = Waiting::default();
+    fn latest_hundred_requests_per_key_wait() {
+        let mut waiting = PendingRequests::default();
         (0..250).for_each(|number| waiting.push(row(1, number)));
         assert_eq!(waiting.count, 100);
-        assert_eq!(numbers(&waiting.take()), (150..250).collect::<Vec<_>>());
-        assert_eq!((waiting.count, waiting.lost, waiting.of_keys.len()), (0, 0, 0));
+        assert_eq!(numbers(&waiting.take_batch()), (150..250).collect::<Vec<_>>());
+        assert_eq!((waiting.count, waiting.lost, waiting.by_key.len()), (0, 0, 0));
     }
 
     #[test]
-    fn what_could_not_be_written_goes_before_what_came_since() {
-        let mut waiting = Waiting::default();
+    fn requeued_batch_comes_before_newer_requests() {
+        let mut waiting = PendingRequests::default();
         (0..60).for_each(|number| waiting.push(row(1, number)));
-        let batch = waiting.take();
+        let batch = waiting.take_batch();
         (60..120).for_each(|number| waiting.push(row(1, number)));
-        waiting.put_back(batch);
+        waiting.requeue(batch);
         assert_eq!(waiting.count, 100);
-        assert_eq!(numbers(&waiting.take()), (20..120).collect::<Vec<_>>());
+        assert_eq!(numbers(&waiting.take_batch()), (20..120).collect::<Vec<_>>());
     }
 
     #[test]
-    fn memory_is_bounded_and_what_is_lost_is_counted() {
-        let mut waiting = Waiting::default();
-        for number in 0..WAITING_MAX as u128 + 3 {
+    fn memory_is_bounded_and_lost_requests_are_counted() {
+        let mut waiting = PendingRequests::default();
+        for number in 0..PENDING_MAX as u128 + 3 {
             waiting.push(row(number, number));
         }
         // A key that waits already loses its oldest request instead.
         waiting.push(row(7, u128::MAX));
-        assert_eq!((waiting.count, waiting.lost), (WAITING_MAX, 4));
-        let of_seven = &waiting.of_keys[&ApiKeyId::new(Uuid::from_u128(7))];
+        assert_eq!((waiting.count, waiting.lost), (PENDING_MAX, 4));
+        let of_seven = &waiting.by_key[&ApiKeyId::new(Uuid::from_u128(7))];
         assert_eq!(of_seven.back().map(|row| row.id.as_u128()), Some(u128::MAX));
-        let mut batch = waiting.take();
+        let mut batch = waiting.take_batch();
         assert_eq!(batch.len(), BATCH);
         (0..BATCH as u128).for_each(|number| waiting.push(row(100_000 + number, number)));
         batch.truncate(5);
-        waiting.put_back(batch);
-        assert_eq!((waiting.count, waiting.lost), (WAITING_MAX, 9));
+        waiting.requeue(batch);
+        assert_eq!((waiting.count, waiting.lost), (PENDING_MAX, 9));
     }
 }

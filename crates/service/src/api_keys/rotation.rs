@@ -7,7 +7,7 @@ use reef_store::MailKind;
 use secrecy::SecretString;
 
 use super::grants::Granted;
-use super::{ApiKey, KeyState, leave_room};
+use super::{ApiKey, KeyState, require_room_for_key};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -75,12 +75,12 @@ impl Services {
         caller.require_password()?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
         let now = self.now();
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         work.require_password(caller).await?;
         let tx = &mut work.tx;
-        let old = tx.api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
-        let granted = Granted::to(tx, caller.user_id).await?;
-        match ApiKey::of(old.clone(), &granted).state(now) {
+        let old = tx.find_api_key(caller.user_id, id).await?.ok_or(Error::NotFound)?;
+        let granted = Granted::load(tx, caller.user_id).await?;
+        match ApiKey::from_row(old.clone(), &granted).state(now) {
             KeyState::Live => {}
             KeyState::Revoked => return Err(Error::NotFound),
             KeyState::Expired => {
@@ -92,7 +92,7 @@ impl Services {
             }
         }
         let ends_at = overlap.length().map(|length| now.plus(length));
-        leave_room(tx, caller.user_id, now, i64::from(ends_at.is_none())).await?;
+        require_room_for_key(tx, caller.user_id, now, i64::from(ends_at.is_none())).await?;
         let (key, mut row) = self.new_key(caller.user_id, now);
         row.name = old.name;
         row.can_read = old.can_read;
@@ -101,12 +101,12 @@ impl Services {
         row.expires_at = old.expires_at.map(|end| now.plus(end.since(old.created_at)));
         tx.insert_api_key(&row).await?;
         tx.replace_api_key(old.id, row.id, ends_at, now).await?;
-        work.security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
+        work.enqueue_security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
         if ends_at.is_none() {
-            work.commit_end_of_access(caller.user_id).await?;
+            work.commit_access_revoked(caller.user_id).await?;
         } else {
             work.commit().await?;
         }
-        Ok((ApiKey::of(row, &granted), key))
+        Ok((ApiKey::from_row(row, &granted), key))
     }
 }

@@ -1,24 +1,24 @@
 //! Activating a paid assistant: by the API with a whole body, by the dashboard with secrets that may be stored already.
 
-use reef_domain::actions::{Action, refusal_of};
-use reef_domain::choice;
+use reef_domain::actions::{Action, disabled_reason};
 use reef_domain::input::{self, ActivateInput, Parsed, UpdateInput};
+use reef_domain::model_choice;
 use reef_domain::state::Event;
 use reef_domain::wire::{ApiMode, AssistantRecord, Provider, Scope};
-use reef_domain::{Assistant, Issue, callback_url, text};
+use reef_domain::{Assistant, Issue, callback_url, validation};
 use reef_store::Secrets;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
-use super::change::bot_in_use;
-use super::preflight::{FOUND_WRONG, Silence, Try};
+use super::change::bot_in_use_error;
+use super::preflight::{CheckTarget, NoAnswerPolicy, REJECTED};
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Done;
+use crate::idempotency::Outcome;
 use crate::jobs::Job;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 const INCONSISTENT: &str = "Some settings don't fit this assistant. See the issues in details.";
 const NOT_PURCHASED: &str = "Only a paid assistant that hasn't been activated yet can be activated.";
@@ -29,7 +29,7 @@ const MODEL_ID: &str = "modelId";
 const MODEL_KEY: &str = "modelApiKey";
 
 /// Random worker names tried before the activation fails.
-const NAME_TRIES: usize = 16;
+const NAME_ATTEMPTS: usize = 16;
 
 impl Services {
     /// Configures a paid assistant and starts its first deployment. Ownership is checked before the body, so that a stranger
@@ -45,24 +45,26 @@ impl Services {
         id: &str,
         input: Parsed<ActivateInput>,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let input = input.map_err(Error::InvalidRequest)?;
         let invalid = |issues| Error::InvalidInput { message: INCONSISTENT, issues };
         let catalog = self.catalog().await?;
-        let choice = choice::of_activation(&catalog, found.mode, &input).map_err(invalid)?;
+        let choice = model_choice::for_activation(&catalog, found.mode, &input).map_err(invalid)?;
 
-        let mut work = self.work().await?;
-        let before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-        self.free_bot(&mut work, &before, &input.telegram_bot_token).await.map_err(|error| match error {
-            Error::InvalidInput { issues, .. } => invalid(issues),
-            other => other,
+        let mut work = self.unit_of_work().await?;
+        let before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        self.require_unused_bot(&mut work, &before, &input.telegram_bot_token).await.map_err(|error| {
+            match error {
+                Error::InvalidInput { issues, .. } => invalid(issues),
+                other => other,
+            }
         })?;
         let mut after = before.clone();
         let event = Event::Activate {
-            worker_name: self.free_worker_name(&mut work).await?,
+            worker_name: self.unused_worker_name(&mut work).await?,
             deadline: work.now.plus(self.config().deploy_timeout),
         };
-        after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_PURCHASED))?;
+        after.apply(event).map_err(|refusal| Error::action_rejected(refusal, NOT_PURCHASED))?;
         after.config.name = Some(input.name);
         after.config.provider = choice.provider;
         after.config.model_id = choice.model_id;
@@ -70,9 +72,9 @@ impl Services {
         let secrets =
             self.seal_secrets(before.id, Some(&input.telegram_bot_token), choice.model_api_key.as_deref())?;
         let after = work.save(&before, after).await?;
-        work.tx.set_secrets(after.id, &secrets).await?;
-        self.start_run(&mut work, &after).await?;
-        work.done(Done::Record(&after.record())).await?;
+        work.tx.update_secrets(after.id, &secrets).await?;
+        self.enqueue_run(&mut work, &after).await?;
+        work.record_outcome(Outcome::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }
@@ -83,16 +85,16 @@ impl Services {
     ///
     /// # Errors
     /// As [`Self::activate`]; [`Error::InvalidInput`] also with what the vendors refuse, [`Error::RateLimited`].
-    pub async fn activate_with_kept(
+    pub async fn activate_with_stored_secrets(
         &self,
         caller: &Caller,
         id: &str,
         mut body: Map<String, Value>,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let typed_token = body.get(BOT_TOKEN).and_then(Value::as_str);
-        let misshapen = typed_token.and_then(|token| text::bot_token_shape(BOT_TOKEN, token).err());
-        let secrets = self.store().read().await?.secrets(found.id).await?;
+        let misshapen = typed_token.and_then(|token| validation::complete_bot_token(BOT_TOKEN, token).err());
+        let secrets = self.store().read().await?.get_secrets(found.id).await?;
         let provider = found.config.provider.map(Provider::as_str);
         let is_same = body.get(MODEL_PROVIDER).and_then(Value::as_str) == provider;
         let key = match found.mode {
@@ -107,8 +109,8 @@ impl Services {
                 body.insert(field.to_owned(), secret.expose_secret().into());
             }
         }
-        let input = input::activate(body.clone(), callback_url::check);
-        if refusal_of(&found.record(), Action::Activate).is_none() {
+        let input = input::parse_activation(body.clone(), callback_url::validate);
+        if disabled_reason(&found.record(), Action::Activate).is_none() {
             let malformed = input.as_ref().err().cloned().unwrap_or_default();
             self.check_activation(&found, &secrets, &body, malformed, misshapen).await?;
         }
@@ -137,7 +139,7 @@ impl Services {
             model_api_key: string(MODEL_KEY),
             callback_url: None,
         };
-        let unfit = choice::of_activation(&catalog, a.mode, &model).err().unwrap_or_default();
+        let unfit = model_choice::for_activation(&catalog, a.mode, &model).err().unwrap_or_default();
         for issue in misshapen.into_iter().chain(unfit) {
             if !issues.iter().any(|known| known.path == issue.path) {
                 issues.push(issue);
@@ -145,9 +147,9 @@ impl Services {
         }
         let is_sound = |fields: &[&str]| !issues.iter().any(|issue| fields.contains(&&*issue.path));
         let what = match (is_sound(&[BOT_TOKEN]), is_sound(&[MODEL_PROVIDER, MODEL_ID, MODEL_KEY])) {
-            (true, true) => Some(Try::All),
-            (true, false) => Some(Try::Bot),
-            (false, true) => Some(Try::Model),
+            (true, true) => Some(CheckTarget::All),
+            (true, false) => Some(CheckTarget::Bot),
+            (false, true) => Some(CheckTarget::Model),
             (false, false) => None,
         };
         if let Some(what) = what {
@@ -159,7 +161,7 @@ impl Services {
                 model_api_key: model.model_api_key.filter(|_| is_byok),
                 ..UpdateInput::default()
             };
-            match self.refused_by_vendors(a, secrets, &given, what, Silence::Accepted).await {
+            match self.refused_by_vendors(a, secrets, &given, what, NoAnswerPolicy::Accept).await {
                 Ok(refused) => issues.extend(refused),
                 // Too many checks in a minute hide no mistake that needs none.
                 Err(Error::RateLimited { .. }) if !issues.is_empty() => {}
@@ -169,15 +171,15 @@ impl Services {
         match (issues.is_empty(), is_malformed) {
             (true, _) => Ok(()),
             (false, true) => Err(Error::InvalidRequest(issues)),
-            (false, false) => Err(Error::InvalidInput { message: FOUND_WRONG, issues }),
+            (false, false) => Err(Error::InvalidInput { message: REJECTED, issues }),
         }
     }
 
     /// A name has 32 random bits, so two assistants could get the same one by chance.
-    async fn free_worker_name(&self, work: &mut Work<'_>) -> Result<String, Error> {
-        for _ in 0..NAME_TRIES {
+    async fn unused_worker_name(&self, work: &mut UnitOfWork<'_>) -> Result<String, Error> {
+        for _ in 0..NAME_ATTEMPTS {
             let name = format!("openclaw-{}", self.random_hex::<4>());
-            if !work.tx.worker_name_is_taken(&name).await? {
+            if !work.tx.is_worker_name_taken(&name).await? {
                 return Ok(name);
             }
         }
@@ -185,22 +187,22 @@ impl Services {
     }
 
     /// Fails when another assistant of the same owner that is not stopped uses this bot.
-    pub(super) async fn free_bot(
+    pub(super) async fn require_unused_bot(
         &self,
-        work: &mut Work<'_>,
+        work: &mut UnitOfWork<'_>,
         a: &Assistant,
         token: &str,
     ) -> Result<(), Error> {
         // The lock serializes two assistants of one owner that are given the same bot at once: the second sees the first.
         work.tx.lock_user(a.user_id).await?;
-        if work.tx.bot_is_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
-            return Err(bot_in_use());
+        if work.tx.is_bot_taken(&bot_fingerprint(token), a.id, Some(a.user_id)).await? {
+            return Err(bot_in_use_error());
         }
         Ok(())
     }
 
     /// Enqueues the job of the deployment run that the state waits for, if it waits for one.
-    pub(crate) async fn start_run(&self, work: &mut Work<'_>, a: &Assistant) -> Result<(), Error> {
+    pub(crate) async fn enqueue_run(&self, work: &mut UnitOfWork<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
         let worker_name = run.worker_name.clone();
         work.enqueue(Job::Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await

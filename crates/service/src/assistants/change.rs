@@ -4,23 +4,23 @@
 //! first, while the old worker keeps answering; then the configuration and the run change in one transaction. If the run fails
 //! all the same, the change is undone: see `undo.rs`.
 
-use reef_domain::actions::{Action, refusal_of};
-use reef_domain::assistant::{Config, NotNow};
-use reef_domain::choice;
+use reef_domain::actions::{Action, disabled_reason};
+use reef_domain::assistant::{ActionRejected, Config};
 use reef_domain::input::{CallbackChange, Parsed, UpdateInput};
+use reef_domain::model_choice;
 use reef_domain::state::{Event, InvalidTransition};
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, Issue};
 use reef_store::Secrets;
 use tracing::Instrument as _;
 
-use super::preflight::Silence;
+use super::preflight::NoAnswerPolicy;
 use super::secrets::bot_fingerprint;
 use super::update::{INVALID, NOT_EDITABLE};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 const NOT_CHANGEABLE: &str = "An assistant can be changed only while it is active, failed or stopped.";
 
@@ -58,7 +58,7 @@ impl Services {
         id: &str,
         change: Parsed<Change>,
     ) -> Result<AssistantRecord, Error> {
-        self.carry_out(caller, id, change, Deploy::AsNeeded).await
+        self.apply_change(caller, id, change, Deploy::AsNeeded).await
     }
 
     /// Saves a change without a deployment: any field of an assistant that does not run, name and callback URL of one that
@@ -73,25 +73,25 @@ impl Services {
         id: &str,
         change: Parsed<Change>,
     ) -> Result<AssistantRecord, Error> {
-        self.carry_out(caller, id, change, Deploy::Never).await
+        self.apply_change(caller, id, change, Deploy::Never).await
     }
 
-    async fn carry_out(
+    async fn apply_change(
         &self,
         caller: &Caller,
         id: &str,
         change: Parsed<Change>,
         deploy: Deploy,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let change = change.map_err(Error::InvalidRequest)?;
         let (services, caller) = (self.clone(), *caller);
-        let whole = async move {
+        let task = async move {
             let change = services.check_change(&found, change, deploy).await?;
             services.commit_change(&caller, &found, change, deploy).await
         };
         // In a task of its own, because a closed page drops this future.
-        tokio::spawn(whole.in_current_span()).await.map_err(Error::internal)?
+        tokio::spawn(task.in_current_span()).await.map_err(Error::internal)?
     }
 
     /// Refuses early what the transaction or a vendor would refuse. Returns the change without a bot token that is in use
@@ -100,32 +100,33 @@ impl Services {
         let mut update = change.update.unwrap_or_default();
         let catalog = self.catalog().await?;
         let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
-        let choice = choice::of_update(&catalog, a.mode, &a.config, &update).map_err(invalid)?;
-        let kept = self.store().read().await?.secrets(a.id).await?;
+        let choice = model_choice::for_update(&catalog, a.mode, &a.config, &update).map_err(invalid)?;
+        let stored = self.store().read().await?.get_secrets(a.id).await?;
         if let Some(token) = &update.telegram_bot_token {
             let fingerprint = bot_fingerprint(token);
             let mut tx = self.store().read().await?;
-            if tx.bot_is_taken(&fingerprint, a.id, Some(a.user_id)).await? {
-                return Err(bot_in_use());
+            if tx.is_bot_taken(&fingerprint, a.id, Some(a.user_id)).await? {
+                return Err(bot_in_use_error());
             }
-            update.telegram_bot_token.take_if(|_| kept.bot_fingerprint.as_ref() == Some(&fingerprint));
+            update.telegram_bot_token.take_if(|_| stored.bot_token_hash.as_ref() == Some(&fingerprint));
         }
         let config = Config { provider: choice.provider, model_id: choice.model_id, ..a.config.clone() };
-        let takes_run = !is_same_model(&a.config, &config) || brings_secrets(&update);
+        let needs_run = !is_same_model(&a.config, &config) || has_new_secrets(&update);
         match (deploy, a.state.status()) {
-            (Deploy::AsNeeded, Status::Active) if !takes_run => {}
+            (Deploy::AsNeeded, Status::Active) if !needs_run => {}
             (Deploy::AsNeeded, status) => {
-                refuse_unless_changeable(a)?;
-                let silence = if status == Status::Active { Silence::Refused } else { Silence::Accepted };
-                self.require_good(a, &kept, &update, silence).await?;
+                require_changeable(a)?;
+                let silence =
+                    if status == Status::Active { NoAnswerPolicy::Refuse } else { NoAnswerPolicy::Accept };
+                self.require_accepted_by_vendors(a, &stored, &update, silence).await?;
             }
-            (Deploy::Never, Status::Active) if takes_run => {
-                return Err(needs_deployment(a, &config, &update));
+            (Deploy::Never, Status::Active) if needs_run => {
+                return Err(needs_deployment_error(a, &config, &update));
             }
             (Deploy::Never, _) => {}
         }
         if let (Some(token), Status::Failed) = (&update.telegram_bot_token, a.state.status()) {
-            self.release_old_bot(a, token).await?;
+            self.disconnect_old_bot(a, token).await?;
         }
         Ok(Change { update: Some(update), callback: change.callback })
     }
@@ -137,30 +138,32 @@ impl Services {
         change: Change,
         deploy: Deploy,
     ) -> Result<AssistantRecord, Error> {
-        let mut work = self.work().await?;
-        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut work = self.unit_of_work().await?;
+        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         // The checks were made for the status they saw, and another request has changed it since.
         if before.state.status() != found.state.status() {
             let current = before.state.status();
             return Err(Error::InvalidState { message: NOT_CHANGEABLE, current, allowed: &[] });
         }
         let update = change.update.unwrap_or_default();
-        let takes_secrets = brings_secrets(&update);
-        let (mut config, new) = self.updated(&mut work, &before, update).await?;
+        let has_secrets = has_new_secrets(&update);
+        let (mut config, new) = self.resolve_update(&mut work, &before, update).await?;
         match change.callback {
             CallbackChange::Keep => {}
             CallbackChange::Replace(url) => config.callback_url = Some(url),
             CallbackChange::Clear => config.callback_url = None,
         }
-        let runs = before.state.status() == Status::Active;
-        let takes_run = takes_secrets || !is_same_model(&before.config, &config);
+        let is_running = before.state.status() == Status::Active;
+        let needs_run = has_secrets || !is_same_model(&before.config, &config);
         let mut after = before.clone();
-        if deploy == Deploy::AsNeeded && (takes_run || !runs) {
+        if deploy == Deploy::AsNeeded && (needs_run || !is_running) {
             let deadline = work.now.plus(self.config().deploy_timeout);
-            after.apply(Event::Redeploy { deadline }).map_err(|no| Error::not_now(no, NOT_CHANGEABLE))?;
-        } else if !runs {
-            after.apply(Event::Patch).map_err(|no| Error::not_now(no, NOT_EDITABLE))?;
-        } else if takes_run {
+            after
+                .apply(Event::Redeploy { deadline })
+                .map_err(|no| Error::action_rejected(no, NOT_CHANGEABLE))?;
+        } else if !is_running {
+            after.apply(Event::Update).map_err(|no| Error::action_rejected(no, NOT_EDITABLE))?;
+        } else if needs_run {
             // Another request has changed the model since the checks, so that this change needs a run after all.
             return Err(Error::InvalidState {
                 message: NOT_EDITABLE,
@@ -182,21 +185,21 @@ impl Services {
     /// deployment has succeeded.
     async fn replace_secrets(
         &self,
-        work: &mut Work<'_>,
+        work: &mut UnitOfWork<'_>,
         before: &Assistant,
         after: &Assistant,
         new: &Secrets,
     ) -> Result<(), Error> {
         let is_deployed = after.state.status() == Status::Deploying;
         if is_deployed && before.state.is_running() {
-            let kept = work.tx.secrets(before.id).await?;
-            work.keep_replaced(before, kept, new).await?;
+            let replaced = work.tx.get_secrets(before.id).await?;
+            work.save_replaced(before, replaced, new).await?;
         } else {
-            work.drop_fallback(after).await?;
+            work.discard_fallback(after).await?;
         }
-        work.tx.set_secrets(after.id, new).await?;
+        work.tx.update_secrets(after.id, new).await?;
         if is_deployed {
-            self.start_run(work, after).await?;
+            self.enqueue_run(work, after).await?;
         }
         Ok(())
     }
@@ -206,28 +209,28 @@ fn is_same_model(before: &Config, after: &Config) -> bool {
     (before.provider, &before.model_id) == (after.provider, &after.model_id)
 }
 
-const fn brings_secrets(update: &UpdateInput) -> bool {
+const fn has_new_secrets(update: &UpdateInput) -> bool {
     update.telegram_bot_token.is_some() || update.model_api_key.is_some()
 }
 
 /// Fails as a redeployment would.
-fn refuse_unless_changeable(a: &Assistant) -> Result<(), Error> {
-    if refusal_of(&a.record(), Action::Change).is_none() {
+fn require_changeable(a: &Assistant) -> Result<(), Error> {
+    if disabled_reason(&a.record(), Action::EditAndRedeploy).is_none() {
         return Ok(());
     }
     let (payment, from) = (a.payment.status, a.state.status());
     let redeploy = Event::Redeploy { deadline: a.updated_at };
-    let (event, allowed) = (redeploy.name(), redeploy.allowed());
-    let refusal = if payment.entitles() {
-        NotNow::State(InvalidTransition { from, event, allowed })
+    let (event, allowed) = (redeploy.name(), redeploy.allowed_statuses());
+    let refusal = if payment.can_run() {
+        ActionRejected::State(InvalidTransition { from, event, allowed })
     } else {
-        NotNow::Unpaid { payment, from, allowed }
+        ActionRejected::SubscriptionInactive { payment, from, allowed }
     };
-    Err(Error::not_now(refusal, NOT_CHANGEABLE))
+    Err(Error::action_rejected(refusal, NOT_CHANGEABLE))
 }
 
 /// The error for fields of a running assistant that need a deployment.
-fn needs_deployment(a: &Assistant, config: &Config, update: &UpdateInput) -> Error {
+fn needs_deployment_error(a: &Assistant, config: &Config, update: &UpdateInput) -> Error {
     let fields = [
         ("modelId", !is_same_model(&a.config, config)),
         ("modelApiKey", update.model_api_key.is_some()),
@@ -239,7 +242,7 @@ fn needs_deployment(a: &Assistant, config: &Config, update: &UpdateInput) -> Err
     )
 }
 
-pub(super) fn bot_in_use() -> Error {
+pub(super) fn bot_in_use_error() -> Error {
     let issue = Issue::new(
         "telegramBotToken",
         "in_use",

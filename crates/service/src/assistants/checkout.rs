@@ -8,32 +8,32 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Scope};
 use reef_domain::{Assistant, State};
 use tokio::time::timeout;
 
-use super::purchase::{Purchased, no_checkout};
+use super::purchase::{Purchased, checkout_error};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::forms::form_key;
-use crate::idempotency::{Claimed, Done};
-use crate::payments::{CheckoutStanding, FIRST_ASK_AFTER};
+use crate::forms::form_idempotency_key;
+use crate::idempotency::{ClaimResult, Outcome};
+use crate::payments::{CheckoutStatus, FIRST_CHECK_AFTER};
 use crate::services::Services;
 
 /// How long an unpaid order is offered on the page for new assistants.
-const UNPAID_KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const UNPAID_OFFERED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 const UNPAID_MAX: i64 = 10;
 /// How long a page waits for Polar to report the status of a checkout.
-const STANDING_TIMEOUT: Duration = Duration::from_secs(3);
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where to send a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GoOn {
+pub enum CheckoutRedirect {
     /// The checkout with this URL.
     Checkout(String),
     /// The assistant's page, because nothing has to be paid.
-    Slot(AssistantId),
+    Assistant(AssistantId),
 }
 
 /// The state of the payment of an unpaid assistant, as Polar reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentStanding {
+pub enum CheckoutProgress {
     /// The checkout is open and nothing was paid.
     Open,
     /// The checkout is paid or being paid, and its webhook is on the way.
@@ -55,20 +55,21 @@ impl Services {
         caller: &Caller,
         mode: Parsed<ApiMode>,
         token: &str,
-    ) -> Result<GoOn, Error> {
-        caller.require(Scope::Write)?;
+    ) -> Result<CheckoutRedirect, Error> {
+        caller.require_scope(Scope::Write)?;
         let mode = mode.map_err(Error::InvalidRequest)?;
-        let key = form_key(mode.as_str(), token)?;
-        match self.claim_patiently(caller, &key).await? {
-            Claimed::First(claim) => {
-                let bought = self.under_claim(&claim, kept, self.purchase(caller, Ok(mode))).await;
+        let key = form_idempotency_key(mode.as_str(), token)?;
+        match self.claim_or_wait(caller, &key).await? {
+            ClaimResult::New(claim) => {
+                let bought =
+                    self.run_with_claim(&claim, render_saved_checkout, self.purchase(caller, Ok(mode))).await;
                 if bought.is_err() {
                     self.settle_request(&claim, None).await?;
                 }
-                Ok(GoOn::Checkout(bought?.checkout_url))
+                Ok(CheckoutRedirect::Checkout(bought?.checkout_url))
             }
-            Claimed::Before { body, .. } => {
-                let (id, _) = read_kept(&body)?;
+            ClaimResult::Replay { body, .. } => {
+                let (id, _) = parse_saved_checkout(&body)?;
                 self.resume_checkout(caller, id).await
             }
         }
@@ -81,46 +82,58 @@ impl Services {
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::RateLimited`] after too many requests within a minute,
     /// [`Error::PaymentNotConfigured`], and [`Error::CheckoutRefused`] or [`Error::PaymentProviderUnavailable`] when a new
     /// checkout is needed and cannot be created.
-    pub async fn resume_checkout(&self, caller: &Caller, id: &str) -> Result<GoOn, Error> {
-        let slot = self.find(caller, Scope::Write, id).await?;
-        if slot.state != State::PendingPayment {
-            return Ok(GoOn::Slot(slot.id));
+    pub async fn resume_checkout(&self, caller: &Caller, id: &str) -> Result<CheckoutRedirect, Error> {
+        let order = self.authorize_assistant(caller, Scope::Write, id).await?;
+        if order.state != State::PendingPayment {
+            return Ok(CheckoutRedirect::Assistant(order.id));
         }
-        self.may_check(caller.user_id).await?;
-        let known = self.store().read().await?.checkout_of(slot.id).await?;
-        let Some((checkout, url)) = known else { return self.renew_checkout(caller, &slot, "none").await };
+        self.require_check_quota(caller.user_id).await?;
+        let known = self.store().read().await?.find_checkout(order.id).await?;
+        let Some((checkout, url)) = known else { return self.renew_checkout(caller, &order, "none").await };
         match self.ports().payments.checkout(&checkout).await {
-            Ok(Some(facts)) => match facts.standing {
-                CheckoutStanding::Open => Ok(GoOn::Checkout(url)),
-                CheckoutStanding::Used => {
-                    self.hurry_ask(slot.id).await?;
-                    Ok(GoOn::Slot(slot.id))
+            Ok(Some(facts)) => match facts.status {
+                CheckoutStatus::Open => Ok(CheckoutRedirect::Checkout(url)),
+                CheckoutStatus::Paying => {
+                    self.expedite_payment_check(order.id).await?;
+                    Ok(CheckoutRedirect::Assistant(order.id))
                 }
-                CheckoutStanding::Closed => self.renew_checkout(caller, &slot, &checkout).await,
+                CheckoutStatus::Closed => self.renew_checkout(caller, &order, &checkout).await,
             },
-            Ok(None) => self.renew_checkout(caller, &slot, &checkout).await,
+            Ok(None) => self.renew_checkout(caller, &order, &checkout).await,
             Err(error) => {
                 // The checkout's own page shows its status and cannot be paid twice.
-                tracing::warn!(assistant_id = %slot.id, %error, "checkout status unavailable");
-                Ok(GoOn::Checkout(url))
+                tracing::warn!(assistant_id = %order.id, %error, "checkout status unavailable");
+                Ok(CheckoutRedirect::Checkout(url))
             }
         }
     }
 
     /// Replaces a checkout that can no longer be paid. The idempotency key makes sure that concurrent requests create one.
-    async fn renew_checkout(&self, caller: &Caller, slot: &Assistant, old: &str) -> Result<GoOn, Error> {
-        let product = self.config().product(slot.mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
-        let key = format!("checkout {} after {old}", slot.id);
-        match self.claim_patiently(caller, &key).await? {
-            Claimed::First(claim) => {
-                let made =
-                    self.under_claim(&claim, kept, self.replace_checkout(caller, slot.id, product)).await;
-                if !matches!(made, Ok(GoOn::Checkout(_))) {
+    async fn renew_checkout(
+        &self,
+        caller: &Caller,
+        order: &Assistant,
+        old: &str,
+    ) -> Result<CheckoutRedirect, Error> {
+        let product = self.config().product(order.mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
+        let key = format!("checkout {} after {old}", order.id);
+        match self.claim_or_wait(caller, &key).await? {
+            ClaimResult::New(claim) => {
+                let redirect = self
+                    .run_with_claim(
+                        &claim,
+                        render_saved_checkout,
+                        self.replace_checkout(caller, order.id, product),
+                    )
+                    .await;
+                if !matches!(redirect, Ok(CheckoutRedirect::Checkout(_))) {
                     self.settle_request(&claim, None).await?;
                 }
-                made
+                redirect
             }
-            Claimed::Before { body, .. } => Ok(GoOn::Checkout(read_kept(&body)?.1.to_owned())),
+            ClaimResult::Replay { body, .. } => {
+                Ok(CheckoutRedirect::Checkout(parse_saved_checkout(&body)?.1.to_owned()))
+            }
         }
     }
 
@@ -129,33 +142,34 @@ impl Services {
         caller: &Caller,
         id: AssistantId,
         product: String,
-    ) -> Result<GoOn, Error> {
-        let made = self.make_checkout(caller, id, product).await.map_err(|error| {
+    ) -> Result<CheckoutRedirect, Error> {
+        let checkout = self.create_checkout(caller, id, product).await.map_err(|error| {
             tracing::warn!(assistant_id = %id, %error, "checkout creation failed");
-            no_checkout(&error)
+            checkout_error(&error)
         })?;
-        let mut work = self.work().await?;
-        let slot = self.owned_locked(&mut work.tx, caller, id).await?;
+        let mut work = self.unit_of_work().await?;
+        let order = self.lock_owned_assistant(&mut work.tx, caller, id).await?;
         // The order was paid meanwhile, so the new checkout is not used.
-        if slot.state != State::PendingPayment {
-            return Ok(GoOn::Slot(id));
+        if order.state != State::PendingPayment {
+            return Ok(CheckoutRedirect::Assistant(id));
         }
-        work.tx.set_checkout(id, &made.id, &made.url).await?;
-        work.tx.ask_anew(id, &made.id, work.now.plus(FIRST_ASK_AFTER), work.now).await?;
-        work.done(Done::Purchased(&Purchased { id, checkout_url: made.url.clone() })).await?;
+        work.tx.update_checkout(id, &checkout.id, &checkout.url).await?;
+        work.tx.reset_payment_checks(id, &checkout.id, work.now.plus(FIRST_CHECK_AFTER), work.now).await?;
+        work.record_outcome(Outcome::Purchased(&Purchased { id, checkout_url: checkout.url.clone() }))
+            .await?;
         work.commit().await?;
-        Ok(GoOn::Checkout(made.url))
+        Ok(CheckoutRedirect::Checkout(checkout.url))
     }
 
     /// The caller's unpaid orders of the last seven days, newest first, at most ten.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope.
-    pub async fn unpaid(&self, caller: &Caller) -> Result<Vec<AssistantRecord>, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn list_unpaid(&self, caller: &Caller) -> Result<Vec<AssistantRecord>, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let since = self.now().minus(UNPAID_KEPT_FOR);
-        let found = tx.unpaid_of(caller.user_id, since, UNPAID_MAX).await?;
+        let since = self.now().minus(UNPAID_OFFERED_FOR);
+        let found = tx.list_unpaid_assistants(caller.user_id, since, UNPAID_MAX).await?;
         Ok(found.iter().map(Assistant::record).collect())
     }
 
@@ -164,42 +178,42 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn payment_standing(
+    pub async fn check_checkout_progress(
         &self,
         caller: &Caller,
         id: &str,
-    ) -> Result<Option<PaymentStanding>, Error> {
-        let slot = self.find(caller, Scope::Read, id).await?;
+    ) -> Result<Option<CheckoutProgress>, Error> {
+        let slot = self.authorize_assistant(caller, Scope::Read, id).await?;
         if slot.state != State::PendingPayment {
             return Ok(None);
         }
-        let known = self.store().read().await?.checkout_of(slot.id).await?;
-        let Some((checkout, _)) = known else { return Ok(Some(PaymentStanding::Closed)) };
-        if self.count_check(caller.user_id).await?.is_over {
-            return Ok(Some(PaymentStanding::Unknown));
+        let known = self.store().read().await?.find_checkout(slot.id).await?;
+        let Some((checkout, _)) = known else { return Ok(Some(CheckoutProgress::Closed)) };
+        if self.count_check(caller.user_id).await?.is_exceeded {
+            return Ok(Some(CheckoutProgress::Unknown));
         }
-        let asked = timeout(STANDING_TIMEOUT, self.ports().payments.checkout(&checkout)).await;
-        Ok(Some(match asked {
-            Ok(Ok(facts)) => match facts.map(|facts| facts.standing) {
-                Some(CheckoutStanding::Open) => PaymentStanding::Open,
-                Some(CheckoutStanding::Used) => PaymentStanding::Confirming,
-                Some(CheckoutStanding::Closed) | None => PaymentStanding::Closed,
+        let answer = timeout(CHECKOUT_TIMEOUT, self.ports().payments.checkout(&checkout)).await;
+        Ok(Some(match answer {
+            Ok(Ok(facts)) => match facts.map(|facts| facts.status) {
+                Some(CheckoutStatus::Open) => CheckoutProgress::Open,
+                Some(CheckoutStatus::Paying) => CheckoutProgress::Confirming,
+                Some(CheckoutStatus::Closed) | None => CheckoutProgress::Closed,
             },
-            Ok(Err(_)) | Err(_) => PaymentStanding::Unknown,
+            Ok(Err(_)) | Err(_) => CheckoutProgress::Unknown,
         }))
     }
 }
 
 /// The saved response of a checkout: the assistant's id and the URL.
-fn kept(done: Done<'_>) -> Result<(u16, String), Error> {
+fn render_saved_checkout(done: Outcome<'_>) -> Result<(u16, String), Error> {
     match done {
-        Done::Purchased(bought) => Ok((201, format!("{} {}", bought.id, bought.checkout_url))),
-        Done::Record(_) | Done::Deleted => {
+        Outcome::Purchased(bought) => Ok((201, format!("{} {}", bought.id, bought.checkout_url))),
+        Outcome::Record(_) | Outcome::Deleted => {
             Err(Error::internal("the saved response of a checkout has another type"))
         }
     }
 }
 
-fn read_kept(body: &str) -> Result<(&str, &str), Error> {
+fn parse_saved_checkout(body: &str) -> Result<(&str, &str), Error> {
     body.split_once(' ').ok_or_else(|| Error::internal("the saved response of a checkout is malformed"))
 }

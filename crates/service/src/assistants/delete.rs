@@ -6,16 +6,16 @@ use reef_store::EventKind;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Done;
+use crate::idempotency::Outcome;
 use crate::jobs::Job;
-use crate::payments::DELETED_ASK_AFTER;
+use crate::payments::DELETED_CHECK_AFTER;
 use crate::services::Services;
 
 use super::receipt::receipt_of;
 
-const NOT_REMOVED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
+const NOT_DELETED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
 /// How often a deletion starts over because of concurrent changes.
-const TRIES: usize = 20;
+const ATTEMPTS: usize = 20;
 
 impl Services {
     /// Deletes an assistant in any status. Its secrets are destroyed at once, its subscription is revoked by a job that retries
@@ -26,42 +26,42 @@ impl Services {
     /// the worker may still be running.
     #[tracing::instrument(name = "delete", skip_all)]
     pub async fn delete(&self, caller: &Caller, id: &str, body: Parsed<()>) -> Result<(), Error> {
-        let mut found = self.find(caller, Scope::Write, id).await?;
+        let mut found = self.authorize_assistant(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
         let mut checks = Vec::new();
-        for _ in 0..TRIES {
-            checks.extend(self.begin_removal(&found).await?);
+        for _ in 0..ATTEMPTS {
+            checks.extend(self.enqueue_removal_check(&found).await?);
             // The bot's token is destroyed below, so jobs that use it have to end first.
-            checks.extend(self.overtake_run(&mut found).await?);
+            checks.extend(self.supersede_run(&mut found).await?);
             if !self.wait_for_bot_jobs(found.id).await? {
                 tracing::warn!(assistant_id = %found.id, "deletion refused: a job of the bot did not end in time");
-                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+                return Err(Error::WorkerDeleteFailed { message: NOT_DELETED });
             }
-            if let Err(error) = self.remove_worker_of(&found).await? {
+            if let Err(error) = self.remove_worker(&found).await? {
                 tracing::warn!(assistant_id = %found.id, error = %error, "deletion refused: worker removal failed");
-                return Err(Error::WorkerDeleteFailed { message: NOT_REMOVED });
+                return Err(Error::WorkerDeleteFailed { message: NOT_DELETED });
             }
-            let mut work = self.work().await?;
-            let mut last = self.owned_locked(&mut work.tx, caller, found.id).await?;
+            let mut work = self.unit_of_work().await?;
+            let mut last = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
             // A concurrent redeployment, or this very run, may have started a worker since.
             if last.state != found.state {
                 found = last;
                 continue;
             }
-            let secrets = work.tx.secrets(last.id).await?;
+            let secrets = work.tx.get_secrets(last.id).await?;
             work.tx.insert_receipt(&receipt_of(&last, &secrets, work.now)).await?;
             last.sequence += 1;
             let status = last.state.status();
-            work.tell(&last, EventKind::Deleted, Some(status)).await?;
+            work.record_event(&last, EventKind::Deleted, Some(status)).await?;
             work.tx.delete_assistant(last.id, last.user_id, work.now).await?;
             match &last.payment.subscription_id {
                 Some(_) if last.payment.status == PaymentStatus::Canceled => {
-                    work.tx.stop_asking(last.id).await?;
+                    work.tx.stop_payment_checks(last.id).await?;
                 }
-                Some(subscription) => drop(work.revoke(last.id, subscription, "deleted").await?),
+                Some(subscription) => drop(work.enqueue_revocation(last.id, subscription, "deleted").await?),
                 // A checkout may still be open, so Polar is checked now and then until it can no longer be paid.
                 None => {
-                    work.tx.put_asking_off(last.id, work.now.plus(DELETED_ASK_AFTER)).await?;
+                    work.tx.postpone_payment_check(last.id, work.now.plus(DELETED_CHECK_AFTER)).await?;
                 }
             }
             if let Some(hash) = secrets.managed_key_hash {
@@ -72,14 +72,14 @@ impl Services {
                 work.enqueue(Job::ManagedKey { assistant_id: last.id }).await?;
             }
             work.enqueue(Job::Forget { assistant_id: last.id }).await?;
-            work.cancel_checks(&checks).await?;
-            work.changed(&last);
-            work.done(Done::Deleted).await?;
+            work.cancel_bot_checks(&checks).await?;
+            work.record_change(&last);
+            work.record_outcome(Outcome::Deleted).await?;
             work.commit().await?;
             tracing::info!(assistant_id = %last.id, "assistant deleted");
             return Ok(());
         }
         tracing::warn!(assistant_id = %found.id, "deletion refused: concurrent changes in every attempt");
-        Err(Error::WorkerDeleteFailed { message: NOT_REMOVED })
+        Err(Error::WorkerDeleteFailed { message: NOT_DELETED })
     }
 }

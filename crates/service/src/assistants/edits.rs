@@ -4,12 +4,12 @@
 use reef_domain::Assistant;
 use reef_domain::assistant::Config;
 use reef_domain::ids::EventId;
-use reef_store::{EventKind, EventRow, Replaced, Secrets};
+use reef_store::{EventKind, EventRow, ReplacedConfiguration, Secrets};
 
 use crate::error::Error;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
-impl Work<'_> {
+impl UnitOfWork<'_> {
     /// Records which fields `config` and `new` change, and updates `before` to the new sequence and version. Before activation
     /// there is only a draft of the form, which is not recorded.
     pub(super) async fn record_edit(
@@ -21,12 +21,12 @@ impl Work<'_> {
         if before.state.run().is_none() {
             return Ok(());
         }
-        let current = self.tx.secrets(before.id).await?;
+        let current = self.tx.get_secrets(before.id).await?;
         let fields = edited_fields(&before.config, config, &current, new);
         if fields.is_empty() {
             return Ok(());
         }
-        let message = format!("Settings changed: {}.", list(&fields));
+        let message = format!("Settings changed: {}.", join_names(&fields));
         self.record_entry(before, EventKind::ConfigurationChanged, message).await
     }
 
@@ -34,7 +34,7 @@ impl Work<'_> {
     pub(super) async fn record_undo(
         &mut self,
         failed: &mut Assistant,
-        replaced: &Replaced,
+        replaced: &ReplacedConfiguration,
     ) -> Result<(), Error> {
         let is_another_model =
             failed.config.provider != replaced.provider || failed.config.model_id != replaced.model_id;
@@ -48,7 +48,7 @@ impl Work<'_> {
         .collect();
         let message = format!(
             "Change undone. Restored: {}. The name and the webhook URL stay as you saved them.",
-            list(&restored)
+            join_names(&restored)
         );
         self.record_entry(failed, EventKind::ChangeUndone, message).await
     }
@@ -76,7 +76,7 @@ impl Work<'_> {
             created_at: self.now,
         };
         self.tx.insert_event(&event).await?;
-        self.changed(a);
+        self.record_change(a);
         Ok(())
     }
 }
@@ -84,8 +84,9 @@ impl Work<'_> {
 /// The names of the fields that differ, as pages call them. A secret that was entered again unchanged is no difference.
 fn edited_fields(before: &Config, after: &Config, current: &Secrets, new: &Secrets) -> Vec<&'static str> {
     let is_another_model = before.provider != after.provider || before.model_id != after.model_id;
-    let is_another_key = new.model_key.is_some() && new.model_key_mark != current.model_key_mark;
-    let is_another_bot = new.bot_token.is_some() && new.bot_fingerprint != current.bot_fingerprint;
+    let is_another_key =
+        new.model_key.is_some() && new.model_key_fingerprint != current.model_key_fingerprint;
+    let is_another_bot = new.bot_token.is_some() && new.bot_token_hash != current.bot_token_hash;
     [
         ("name", before.name != after.name),
         ("model", is_another_model),
@@ -99,7 +100,7 @@ fn edited_fields(before: &Config, after: &Config, current: &Secrets, new: &Secre
 }
 
 /// `a`, `a and b`, `a, b and c`.
-fn list(fields: &[&str]) -> String {
+fn join_names(fields: &[&str]) -> String {
     match fields {
         [] => String::new(),
         [one] => (*one).to_owned(),
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn edited_fields_name_what_differs() {
         let before = Config { name: Some("Pearl".to_owned()), ..Config::default() };
-        let kept = Secrets { model_key_mark: Some("1".to_owned()), ..Secrets::default() };
+        let kept = Secrets { model_key_fingerprint: Some("1".to_owned()), ..Secrets::default() };
         let same_key = Secrets { model_key: Some(vec![1]), ..kept.clone() };
         assert!(edited_fields(&before, &before, &kept, &same_key).is_empty());
         let after = Config {
@@ -126,11 +127,11 @@ mod tests {
         let new = Secrets {
             model_key: Some(vec![1]),
             bot_token: Some(vec![2]),
-            bot_fingerprint: Some(vec![3]),
+            bot_token_hash: Some(vec![3]),
             ..Secrets::default()
         };
         let all = edited_fields(&before, &after, &kept, &new);
-        assert_eq!(list(&all), "name, model, API key, bot token and webhook URL");
-        assert_eq!((list(&all[..1]), list(&[])), ("name".to_owned(), String::new()));
+        assert_eq!(join_names(&all), "name, model, API key, bot token and webhook URL");
+        assert_eq!((join_names(&all[..1]), join_names(&[])), ("name".to_owned(), String::new()));
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::wire::{ApiMode, Provider, Scope};
-use reef_domain::{Assistant, Issue, State, choice};
+use reef_domain::{Assistant, Issue, State, model_choice};
 use reef_store::Secrets;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
@@ -18,8 +18,8 @@ use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use crate::services::Services;
 
 const INVALID: &str = "Some settings don't fit this assistant. See the issues in details.";
-pub(super) const FOUND_WRONG: &str = "The bot or the model can't be used. See the issues in details.";
-const UNPAID: &str = "Bots and models can be tested once the assistant is paid.";
+pub(super) const REJECTED: &str = "The bot or the model can't be used. See the issues in details.";
+const NOT_PAID: &str = "Bots and models can be tested once the assistant is paid.";
 
 /// How long Telegram may take to identify a token.
 const BOT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -32,7 +32,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What is checked. A value that the request leaves out is taken from the stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Try {
+pub enum CheckTarget {
     /// Only the bot token is checked.
     Bot,
     /// The model together with its key.
@@ -45,18 +45,18 @@ pub enum Try {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preflight {
     /// `None` when the bot was not checked.
-    pub bot: Option<BotFinding>,
+    pub bot: Option<BotCheck>,
     /// `None` when the model was not checked.
-    pub model: Option<ModelFinding>,
+    pub model: Option<ModelCheck>,
 }
 
 /// The result of checking a bot token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BotFinding {
+pub enum BotCheck {
     /// No token was given and none is stored.
     Missing,
     /// Telegram accepts the token.
-    Good {
+    Accepted {
         /// The bot that the token belongs to.
         bot: BotIdentity,
         /// The bot's picture as a `data:` URL, if it was asked for and the bot has one.
@@ -75,13 +75,13 @@ pub enum BotFinding {
 
 /// The result of checking a model with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModelFinding {
+pub enum ModelCheck {
     /// No model or no key was given, and none is stored.
     Missing,
     /// The model is available to managed assistants, whose key Reef creates.
     Managed,
     /// The provider accepts the key for the model.
-    Good {
+    Accepted {
         /// What the model said, if it was asked and answered in time.
         answer: Option<String>,
     },
@@ -97,19 +97,19 @@ pub enum ModelFinding {
 
 /// What it means when a vendor does not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Silence {
+pub(super) enum NoAnswerPolicy {
     /// It is no problem, because the deployment checks again.
-    Accepted,
+    Accept,
     /// It is a problem, because a running assistant would be stopped for a deployment that gets no answer either.
-    Refused,
+    Refuse,
 }
 
-impl BotFinding {
+impl BotCheck {
     /// Why this bot cannot be deployed and what to do, for the page; `None` when it can be.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         Some(match self {
-            Self::Good { .. } => return None,
+            Self::Accepted { .. } => return None,
             Self::Missing => "Add a bot token. @BotFather on Telegram gives you one.".to_owned(),
             Self::InUse { bot } => format!(
                 "Another assistant is using @{}. Stop that assistant, or create a new bot with @BotFather.",
@@ -125,7 +125,7 @@ impl BotFinding {
 
     const fn code(&self) -> &'static str {
         match self {
-            Self::Good { .. } => "good",
+            Self::Accepted { .. } => "good",
             Self::Missing => "required",
             Self::InUse { .. } => "in_use",
             Self::Rejected => "rejected",
@@ -134,12 +134,12 @@ impl BotFinding {
     }
 }
 
-impl ModelFinding {
+impl ModelCheck {
     /// Why this model cannot be deployed and what to do, for the page; `None` when it can be.
     #[must_use]
     pub const fn problem(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Good { .. } | Self::Managed => return None,
+            Self::Accepted { .. } | Self::Managed => return None,
             Self::Missing => "Choose a model and add an API key from its provider.",
             Self::KeyRejected => {
                 "The provider rejected this key. Copy it again, or create a new one on the provider's site."
@@ -151,9 +151,9 @@ impl ModelFinding {
     }
 
     /// The path and the code of the issue.
-    const fn about(&self) -> (&'static str, &'static str) {
+    const fn path_and_code(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Good { .. } | Self::Managed => ("modelApiKey", "good"),
+            Self::Accepted { .. } | Self::Managed => ("modelApiKey", "good"),
             Self::Missing => ("modelApiKey", "required"),
             Self::KeyRejected => ("modelApiKey", "rejected"),
             Self::Unavailable => ("modelId", "unavailable"),
@@ -164,32 +164,32 @@ impl ModelFinding {
 }
 
 impl Preflight {
-    fn issues(&self, silence: Silence) -> Vec<Issue> {
-        let is_passed_over = |code: &str| silence == Silence::Accepted && code == "no_answer";
+    fn issues(&self, no_answer: NoAnswerPolicy) -> Vec<Issue> {
+        let is_ignored = |code: &str| no_answer == NoAnswerPolicy::Accept && code == "no_answer";
         let of_bot = self
             .bot
             .as_ref()
             .and_then(|bot| Some(Issue::new("telegramBotToken", bot.code(), bot.problem()?)));
         let of_model = self.model.as_ref().and_then(|model| {
-            let (path, code) = model.about();
+            let (path, code) = model.path_and_code();
             Some(Issue::new(path, code, model.problem()?))
         });
-        of_bot.into_iter().chain(of_model).filter(|issue| !is_passed_over(&issue.code)).collect()
+        of_bot.into_iter().chain(of_model).filter(|issue| !is_ignored(&issue.code)).collect()
     }
 }
 
 impl Services {
     /// Fails when a vendor refuses what a deployment would check: the given values, else the stored ones. A new model or key
     /// also has to answer a greeting.
-    pub(super) async fn require_good(
+    pub(super) async fn require_accepted_by_vendors(
         &self,
         a: &Assistant,
         secrets: &Secrets,
         input: &UpdateInput,
-        silence: Silence,
+        no_answer: NoAnswerPolicy,
     ) -> Result<(), Error> {
-        let issues = self.refused_by_vendors(a, secrets, input, Try::All, silence).await?;
-        if issues.is_empty() { Ok(()) } else { Err(Error::InvalidInput { message: FOUND_WRONG, issues }) }
+        let issues = self.refused_by_vendors(a, secrets, input, CheckTarget::All, no_answer).await?;
+        if issues.is_empty() { Ok(()) } else { Err(Error::InvalidInput { message: REJECTED, issues }) }
     }
 
     /// The issues that [`Self::require_accepted_by_vendors`] would fail with, for the part that is asked for.
@@ -198,25 +198,25 @@ impl Services {
         a: &Assistant,
         secrets: &Secrets,
         input: &UpdateInput,
-        what: Try,
-        silence: Silence,
+        target: CheckTarget,
+        no_answer: NoAnswerPolicy,
     ) -> Result<Vec<Issue>, Error> {
-        self.may_check(a.user_id).await?;
+        self.require_check_quota(a.user_id).await?;
         let bot = async {
-            if what == Try::Model {
+            if target == CheckTarget::Model {
                 return Ok(None);
             }
-            self.try_bot(a, secrets, input.telegram_bot_token.clone(), false).await.map(Some)
+            self.check_bot_token(a, secrets, input.telegram_bot_token.clone(), false).await.map(Some)
         };
         let model = async {
-            if what == Try::Bot {
+            if target == CheckTarget::Bot {
                 return Ok(None);
             }
             let is_new = input.model_api_key.is_some() || input.model_id.is_some();
-            self.try_model(a, secrets, input, is_new).await.map(Some)
+            self.check_model_key(a, secrets, input, is_new).await.map(Some)
         };
         let (bot, model) = tokio::join!(bot, model);
-        Ok(Preflight { bot: bot?, model: model? }.issues(silence))
+        Ok(Preflight { bot: bot?, model: model? }.issues(no_answer))
     }
 
     /// Checks the given values, else the stored ones, with both vendors at the same time, for at most 20 s.
@@ -230,118 +230,118 @@ impl Services {
         caller: &Caller,
         id: &str,
         input: Parsed<UpdateInput>,
-        what: Try,
+        target: CheckTarget,
     ) -> Result<Preflight, Error> {
-        let assistant = self.find(caller, Scope::Write, id).await?;
+        let assistant = self.authorize_assistant(caller, Scope::Write, id).await?;
         let input = input.map_err(Error::InvalidRequest)?;
         if assistant.state == State::PendingPayment {
             let current = assistant.state.status();
-            return Err(Error::InvalidState { message: UNPAID, current, allowed: &[] });
+            return Err(Error::InvalidState { message: NOT_PAID, current, allowed: &[] });
         }
-        self.may_check(caller.user_id).await?;
-        let secrets = self.store().read().await?.secrets(assistant.id).await?;
+        self.require_check_quota(caller.user_id).await?;
+        let secrets = self.store().read().await?.get_secrets(assistant.id).await?;
         let bot = async {
-            if what == Try::Model {
+            if target == CheckTarget::Model {
                 return Ok(None);
             }
-            self.try_bot(&assistant, &secrets, input.telegram_bot_token.clone(), true).await.map(Some)
+            self.check_bot_token(&assistant, &secrets, input.telegram_bot_token.clone(), true).await.map(Some)
         };
         let model = async {
-            if what == Try::Bot {
+            if target == CheckTarget::Bot {
                 return Ok(None);
             }
-            self.try_model(&assistant, &secrets, &input, true).await.map(Some)
+            self.check_model_key(&assistant, &secrets, &input, true).await.map(Some)
         };
         let (bot, model) = tokio::join!(bot, model);
         Ok(Preflight { bot: bot?, model: model? })
     }
 
-    async fn try_bot(
+    async fn check_bot_token(
         &self,
         a: &Assistant,
         secrets: &Secrets,
         given: Option<String>,
         with_picture: bool,
-    ) -> Result<BotFinding, Error> {
+    ) -> Result<BotCheck, Error> {
         let token = match given {
             Some(token) => SecretString::from(token),
             None => match self.open_bot_token(a.id, secrets)? {
                 Some(token) => token,
-                None => return Ok(BotFinding::Missing),
+                None => return Ok(BotCheck::Missing),
             },
         };
         let telegram = &self.ports().telegram;
         let bot = match timeout(BOT_TIMEOUT, telegram.get_me(&token)).await {
             Ok(Ok(bot)) => bot,
-            Ok(Err(TelegramError::TokenRejected)) => return Ok(BotFinding::Rejected),
-            Ok(Err(_)) | Err(_) => return Ok(BotFinding::NoAnswer),
+            Ok(Err(TelegramError::TokenRejected)) => return Ok(BotCheck::Rejected),
+            Ok(Err(_)) | Err(_) => return Ok(BotCheck::NoAnswer),
         };
         let fingerprint = bot_fingerprint(token.expose_secret());
         let mut tx = self.store().read().await?;
-        let is_taken = tx.bot_is_taken(&fingerprint, a.id, Some(a.user_id)).await?
-            || tx.bot_runs_elsewhere(&fingerprint, a.id).await?;
+        let is_taken = tx.is_bot_taken(&fingerprint, a.id, Some(a.user_id)).await?
+            || tx.is_bot_running_elsewhere(&fingerprint, a.id).await?;
         drop(tx);
         if is_taken {
-            return Ok(BotFinding::InUse { bot });
+            return Ok(BotCheck::InUse { bot });
         }
         if !with_picture {
-            return Ok(BotFinding::Good { bot, picture: None });
+            return Ok(BotCheck::Accepted { bot, picture: None });
         }
         let picture = timeout(PICTURE_TIMEOUT, telegram.picture(&token, bot.id)).await;
         let picture = picture.ok().and_then(Result::ok).flatten();
         let picture = picture.map(|picture| {
             format!("data:{};base64,{}", picture.media_type, BASE64_STANDARD.encode(picture.bytes))
         });
-        Ok(BotFinding::Good { bot, picture })
+        Ok(BotCheck::Accepted { bot, picture })
     }
 
-    async fn try_model(
+    async fn check_model_key(
         &self,
         a: &Assistant,
         secrets: &Secrets,
         input: &UpdateInput,
         must_answer: bool,
-    ) -> Result<ModelFinding, Error> {
+    ) -> Result<ModelCheck, Error> {
         let catalog = self.catalog().await?;
-        let choice = choice::of_update(&catalog, a.mode, &a.config, input)
+        let choice = model_choice::for_update(&catalog, a.mode, &a.config, input)
             .map_err(|issues| Error::InvalidInput { message: INVALID, issues })?;
         let (Some(provider), Some(model)) = (choice.provider, choice.model_id) else {
-            return Ok(ModelFinding::Missing);
+            return Ok(ModelCheck::Missing);
         };
         if a.mode == ApiMode::Managed {
-            return Ok(ModelFinding::Managed);
+            return Ok(ModelCheck::Managed);
         }
-        let kept = || self.open_model_key(a.id, secrets);
-        let key = choice.model_api_key.map(SecretString::from).map_or_else(kept, |key| Ok(Some(key)))?;
-        let Some(key) = key else { return Ok(ModelFinding::Missing) };
-        Ok(self.ask_model(provider, &model, &key, must_answer).await)
+        let stored = || self.open_model_key(a.id, secrets);
+        let key = choice.model_api_key.map(SecretString::from).map_or_else(stored, |key| Ok(Some(key)))?;
+        let Some(key) = key else { return Ok(ModelCheck::Missing) };
+        Ok(self.check_model_answer(provider, &model, &key, must_answer).await)
     }
 
     /// Makes the check of a deployment, then greets the model if it has to answer.
-    async fn ask_model(
+    async fn check_model_answer(
         &self,
         provider: Provider,
         model: &str,
         key: &SecretString,
         must_answer: bool,
-    ) -> ModelFinding {
+    ) -> ModelCheck {
         let models = &self.ports().models;
         match timeout(MODEL_TIMEOUT, models.check(provider, model, key)).await {
             Ok(Ok(())) => {}
-            Ok(Err(ModelCheckError::KeyRejected)) => return ModelFinding::KeyRejected,
-            Ok(Err(ModelCheckError::ModelUnavailable)) => return ModelFinding::Unavailable,
-            Ok(Err(ModelCheckError::Unavailable(_))) | Err(_) => return ModelFinding::NoAnswer,
+            Ok(Err(ModelCheckError::KeyRejected)) => return ModelCheck::KeyRejected,
+            Ok(Err(ModelCheckError::ModelUnavailable)) => return ModelCheck::Unavailable,
+            Ok(Err(ModelCheckError::Unavailable(_))) | Err(_) => return ModelCheck::NoAnswer,
         }
         if !must_answer {
-            return ModelFinding::Good { answer: None };
+            return ModelCheck::Accepted { answer: None };
         }
         match timeout(GREETING_TIMEOUT, models.greet(provider, model, key)).await {
-            Ok(Ok(answer)) => ModelFinding::Good { answer: Some(answer) },
-            Ok(Err(GreetError::KeyRejected)) => ModelFinding::KeyRejected,
-            Ok(Err(GreetError::ModelUnavailable)) => ModelFinding::Unavailable,
-            Ok(Err(GreetError::OutOfCredit)) => ModelFinding::OutOfCredit,
+            Ok(Ok(answer)) => ModelCheck::Accepted { answer: Some(answer) },
+            Ok(Err(GreetError::KeyRejected)) => ModelCheck::KeyRejected,
+            Ok(Err(GreetError::ModelUnavailable)) => ModelCheck::Unavailable,
+            Ok(Err(GreetError::OutOfCredit)) => ModelCheck::OutOfCredit,
             // The key was accepted, and a deployment does not need an answer of the model.
-            Ok(Err(GreetError::NoAnswer(_))) | Err(_) => ModelFinding::Good { answer: None },
+            Ok(Err(GreetError::NoAnswer(_))) | Err(_) => ModelCheck::Accepted { answer: None },
         }
     }
 }

@@ -10,11 +10,11 @@ use reef_store::Tx;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Done;
-use crate::payments::FIRST_ASK_AFTER;
+use crate::idempotency::Outcome;
+use crate::payments::FIRST_CHECK_AFTER;
 use crate::ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 /// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleted ones count, because their checkouts stay open.
 const UNPAID_MAX: i64 = 10;
@@ -46,30 +46,30 @@ impl Services {
     /// [`Error::PaymentProviderUnavailable`] when no checkout could be created; the order is voided then.
     #[tracing::instrument(name = "purchase", skip_all)]
     pub async fn purchase(&self, caller: &Caller, mode: Parsed<ApiMode>) -> Result<Purchased, Error> {
-        caller.require(Scope::Write)?;
+        caller.require_scope(Scope::Write)?;
         if caller.grant().is_some() {
             return Err(Error::KeyIsLimited);
         }
         let mode = mode.map_err(Error::InvalidRequest)?;
         let product = self.config().product(mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
-        let id = self.order_slot(caller, mode).await?;
-        match self.make_checkout(caller, id, product).await {
+        let id = self.create_order(caller, mode).await?;
+        match self.create_checkout(caller, id, product).await {
             Ok(Checkout { id: checkout, url }) => {
-                let mut work = self.work().await?;
-                work.tx.set_checkout(id, &checkout, &url).await?;
+                let mut work = self.unit_of_work().await?;
+                work.tx.update_checkout(id, &checkout, &url).await?;
                 let purchased = Purchased { id, checkout_url: url };
-                work.done(Done::Purchased(&purchased)).await?;
+                work.record_outcome(Outcome::Purchased(&purchased)).await?;
                 work.commit().await?;
                 Ok(purchased)
             }
             Err(error) => {
-                self.void_slot(caller, id, &error).await?;
-                Err(no_checkout(&error))
+                self.void_order(caller, id, &error).await?;
+                Err(checkout_error(&error))
             }
         }
     }
 
-    pub(super) async fn make_checkout(
+    pub(super) async fn create_checkout(
         &self,
         caller: &Caller,
         id: AssistantId,
@@ -86,25 +86,26 @@ impl Services {
         self.ports().payments.create_checkout(&new).await
     }
 
-    async fn order_slot(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
+    async fn create_order(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
         let id = AssistantId::new(self.new_uuid());
-        let Work { mut tx, now, .. } = self.work().await?;
+        let UnitOfWork { mut tx, now, .. } = self.unit_of_work().await?;
         // The lock serializes the orders of one user, or two at once could both be the tenth.
         tx.lock_user(caller.user_id).await?;
-        self.check_unpaid(&mut tx, caller, now).await?;
-        tx.insert_assistant(&Assistant::ordered(id, caller.user_id, mode, now)).await?;
-        tx.begin_asking(id, caller.user_id, now.plus(FIRST_ASK_AFTER), now).await?;
+        self.check_order_limits(&mut tx, caller, now).await?;
+        tx.insert_assistant(&Assistant::new(id, caller.user_id, mode, now)).await?;
+        tx.insert_payment_check(id, caller.user_id, now.plus(FIRST_CHECK_AFTER), now).await?;
         tx.commit().await?;
         Ok(id)
     }
 
-    async fn check_unpaid(&self, tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
-        for (void_too, max, window, message) in [
+    async fn check_order_limits(&self, tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
+        for (with_voided, max, window, message) in [
             (false, UNPAID_MAX, UNPAID_WINDOW, TOO_MANY_UNPAID),
             (true, ATTEMPTS_MAX, ATTEMPTS_WINDOW, TOO_MANY_ATTEMPTS),
         ] {
             // The limit is reached until the oldest of these leaves the window.
-            let oldest = tx.nth_newest_unpaid(caller.user_id, now.minus(window), max, void_too).await?;
+            let oldest =
+                tx.find_nth_newest_unpaid_order(caller.user_id, now.minus(window), max, with_voided).await?;
             if let Some(oldest) = oldest {
                 let wait = oldest.plus(window).since(now);
                 let retry_after_seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
@@ -116,24 +117,24 @@ impl Services {
 
     /// Deletes an order whose checkout could not be created. Its id stays known: if the checkout exists all the same and is
     /// paid, its subscription is revoked.
-    async fn void_slot(&self, caller: &Caller, id: AssistantId, error: &PaymentError) -> Result<(), Error> {
+    async fn void_order(&self, caller: &Caller, id: AssistantId, error: &PaymentError) -> Result<(), Error> {
         tracing::warn!(assistant_id = %id, error = %error, "checkout creation failed, order voided");
         let mut tx = self.store().begin().await?;
         tx.delete_assistant(id, caller.user_id, self.now()).await?;
-        tx.set_void(id).await?;
+        tx.record_checkout_failure(id).await?;
         // After a refusal there is certainly no checkout.
         if !matches!(error, PaymentError::Unavailable(_)) {
-            tx.stop_asking(id).await?;
+            tx.stop_payment_checks(id).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 }
 
-pub(super) fn no_checkout(error: &PaymentError) -> Error {
+pub(super) fn checkout_error(error: &PaymentError) -> Error {
     match error {
-        PaymentError::CheckoutRefused { why, .. } => Error::CheckoutRefused(*why),
+        PaymentError::CheckoutRefused { refusal: why, .. } => Error::CheckoutRefused(*why),
         PaymentError::Refused { .. } => Error::CheckoutRefused(CheckoutRefusal::Other),
-        PaymentError::TooMany { .. } | PaymentError::Unavailable(_) => Error::PaymentProviderUnavailable,
+        PaymentError::RateLimited { .. } | PaymentError::Unavailable(_) => Error::PaymentProviderUnavailable,
     }
 }

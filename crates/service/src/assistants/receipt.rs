@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
-use reef_domain::page::Cursor;
+use reef_domain::query::Cursor;
 use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{ReceiptRow, RevocationRow, Secrets, Tx};
@@ -15,9 +15,9 @@ use crate::jobs::Job;
 use crate::services::Services;
 
 /// How long a receipt can be read.
-pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+pub const RECEIPT_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The size of a page of receipts.
-pub const RECEIPTS_LISTED: usize = 50;
+pub const RECEIPTS_PER_PAGE: usize = 50;
 /// Revocations read for one receipt; an assistant has one, rarely two.
 const REVOCATIONS: i64 = 20;
 
@@ -25,7 +25,7 @@ const REVOCATIONS: i64 = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Requested, and retried until the vendor confirms it.
-    UnderWay,
+    Pending,
     /// Confirmed, at this time if it is known.
     Confirmed(Option<Timestamp>),
 }
@@ -34,9 +34,9 @@ pub enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubscriptionEnd {
     /// The assistant was never paid.
-    NeverWas,
+    NeverPaid,
     /// The subscription had ended before the deletion.
-    HadEnded,
+    AlreadyEnded,
     /// The deletion revokes the subscription.
     Revoked(End),
 }
@@ -63,11 +63,11 @@ pub struct Receipt {
     /// The end of the last paid billing period.
     pub current_period_end: Option<Timestamp>,
     /// The ends of further subscriptions that were paid for it: a duplicate, or one paid after the deletion.
-    pub besides: Vec<End>,
+    pub other_subscriptions: Vec<End>,
     /// When the assistant was deleted.
     pub deleted_at: Timestamp,
     /// When the receipt expires, 90 days later.
-    pub kept_until: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// The row to store when an assistant is deleted.
@@ -76,7 +76,7 @@ pub(super) fn receipt_of(a: &Assistant, secrets: &Secrets, now: Timestamp) -> Re
         assistant_id: a.id,
         user_id: a.user_id,
         name: a.name().to_owned(),
-        mode: a.mode,
+        plan: a.mode,
         status: a.state.status(),
         worker_name: a.state.run().map(|run| run.worker_name.clone()),
         had_bot_token: secrets.bot_token.is_some(),
@@ -90,45 +90,45 @@ pub(super) fn receipt_of(a: &Assistant, secrets: &Secrets, now: Timestamp) -> Re
 }
 
 fn end_of(row: &RevocationRow) -> End {
-    row.confirmed_at.map_or(End::UnderWay, |at| End::Confirmed(Some(at)))
+    row.confirmed_at.map_or(End::Pending, |at| End::Confirmed(Some(at)))
 }
 
 fn subscription_end(row: &ReceiptRow, revocations: &[RevocationRow]) -> SubscriptionEnd {
-    let Some(id) = &row.subscription_id else { return SubscriptionEnd::NeverWas };
+    let Some(id) = &row.subscription_id else { return SubscriptionEnd::NeverPaid };
     let revocation = revocations.iter().find(|revocation| revocation.subscription_id == *id);
     match revocation {
-        _ if row.payment_status == PaymentStatus::Canceled => SubscriptionEnd::HadEnded,
+        _ if row.payment_status == PaymentStatus::Canceled => SubscriptionEnd::AlreadyEnded,
         // It was refunded and ended before the deletion.
         Some(RevocationRow { confirmed_at: Some(at), .. }) if *at < row.deleted_at => {
-            SubscriptionEnd::HadEnded
+            SubscriptionEnd::AlreadyEnded
         }
         Some(revocation) => SubscriptionEnd::Revoked(end_of(revocation)),
         // The row of a confirmed revocation is pruned after a while.
-        None => SubscriptionEnd::HadEnded,
+        None => SubscriptionEnd::AlreadyEnded,
     }
 }
 
-async fn read(tx: &mut Tx, row: ReceiptRow) -> Result<Receipt, Error> {
-    let revocations = tx.revocations_of(row.assistant_id, REVOCATIONS).await?;
+async fn read_receipt(tx: &mut Tx, row: ReceiptRow) -> Result<Receipt, Error> {
+    let revocations = tx.list_revocations(row.assistant_id, REVOCATIONS).await?;
     let managed_key = match &row.managed_key_hash {
         Some(hash) => {
-            let open = tx.job_due(&Job::DeleteManagedKey { hash: hash.clone() }.dedup_key()).await?;
-            Some(open.map_or(End::Confirmed(None), |_| End::UnderWay))
+            let open = tx.find_job_run_at(&Job::DeleteManagedKey { hash: hash.clone() }.dedup_key()).await?;
+            Some(open.map_or(End::Confirmed(None), |_| End::Pending))
         }
         None => None,
     };
-    let is_another = |other: &&RevocationRow| row.subscription_id.as_deref() != Some(&other.subscription_id);
+    let is_other = |other: &&RevocationRow| row.subscription_id.as_deref() != Some(&other.subscription_id);
     Ok(Receipt {
         subscription: subscription_end(&row, &revocations),
-        besides: revocations.iter().filter(is_another).map(end_of).collect(),
+        other_subscriptions: revocations.iter().filter(is_other).map(end_of).collect(),
         managed_key,
         id: row.assistant_id.to_string(),
-        mode: row.mode,
+        mode: row.plan,
         had_bot_token: row.had_bot_token,
         had_model_key: row.had_model_key,
         current_period_end: row.current_period_end,
         deleted_at: row.deleted_at,
-        kept_until: row.deleted_at.plus(KEPT_FOR),
+        expires_at: row.deleted_at.plus(RECEIPT_RETENTION),
         name: row.name,
         worker_name: row.worker_name,
     })
@@ -139,14 +139,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants, [`Error::NotFound`].
-    pub async fn receipt(&self, caller: &Caller, id: &str) -> Result<Receipt, Error> {
-        caller.require_for_all(Scope::Read)?;
+    pub async fn get_receipt(&self, caller: &Caller, id: &str) -> Result<Receipt, Error> {
+        caller.require_scope_for_all(Scope::Read)?;
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().read().await?;
-        let oldest = self.now().minus(KEPT_FOR);
-        let row = tx.receipt(id).await?;
+        let oldest = self.now().minus(RECEIPT_RETENTION);
+        let row = tx.find_receipt(id).await?;
         let row = row.filter(|row| row.user_id == caller.user_id && row.deleted_at >= oldest);
-        read(&mut tx, row.ok_or(Error::NotFound)?).await
+        read_receipt(&mut tx, row.ok_or(Error::NotFound)?).await
     }
 
     /// The caller's receipts, newest first: at most [`RECEIPTS_PER_PAGE`] from the cursor on, and the cursor of the
@@ -154,24 +154,24 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants.
-    pub async fn receipts(
+    pub async fn list_receipts(
         &self,
         caller: &Caller,
         from: Option<Cursor>,
     ) -> Result<(Vec<Receipt>, Option<Cursor>), Error> {
-        caller.require_for_all(Scope::Read)?;
+        caller.require_scope_for_all(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let oldest = self.now().minus(KEPT_FOR);
+        let oldest = self.now().minus(RECEIPT_RETENTION);
         let from =
             from.map_or((self.now(), AssistantId::new(Uuid::max())), |from| (from.created_at, from.id));
-        let one_more = i64::try_from(RECEIPTS_LISTED + 1).map_err(Error::internal)?;
-        let mut rows = tx.receipts_of(caller.user_id, from, one_more).await?;
+        let one_more = i64::try_from(RECEIPTS_PER_PAGE + 1).map_err(Error::internal)?;
+        let mut rows = tx.list_receipts(caller.user_id, from, one_more).await?;
         rows.retain(|row| row.deleted_at >= oldest);
-        let next = rows.split_off(rows.len().min(RECEIPTS_LISTED)).pop();
+        let next = rows.split_off(rows.len().min(RECEIPTS_PER_PAGE)).pop();
         let next = next.map(|row| Cursor { created_at: row.deleted_at, id: row.assistant_id });
         let mut receipts = Vec::with_capacity(rows.len());
         for row in rows {
-            receipts.push(read(&mut tx, row).await?);
+            receipts.push(read_receipt(&mut tx, row).await?);
         }
         Ok((receipts, next))
     }

@@ -8,7 +8,7 @@ use reef_store::Secrets;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Done;
+use crate::idempotency::Outcome;
 use crate::services::Services;
 
 const NOT_REDEPLOYABLE: &str = "An assistant can be redeployed only while it is active, failed or stopped.";
@@ -26,14 +26,14 @@ impl Services {
         id: &str,
         callback: Parsed<CallbackChange>,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let callback = callback.map_err(Error::InvalidRequest)?;
 
-        let mut work = self.work().await?;
-        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        let mut work = self.unit_of_work().await?;
+        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         let mut after = before.clone();
         let event = Event::Redeploy { deadline: work.now.plus(self.config().deploy_timeout) };
-        after.apply(event).map_err(|refusal| Error::not_now(refusal, NOT_REDEPLOYABLE))?;
+        after.apply(event).map_err(|refusal| Error::action_rejected(refusal, NOT_REDEPLOYABLE))?;
         let mut config = after.config.clone();
         match callback {
             CallbackChange::Keep => {}
@@ -43,9 +43,9 @@ impl Services {
         work.record_edit(&mut before, &config, &Secrets::default()).await?;
         after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         let after = work.save(&before, after).await?;
-        work.drop_fallback(&after).await?;
-        self.start_run(&mut work, &after).await?;
-        work.done(Done::Record(&after.record())).await?;
+        work.discard_fallback(&after).await?;
+        self.enqueue_run(&mut work, &after).await?;
+        work.record_outcome(Outcome::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }

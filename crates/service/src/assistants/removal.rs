@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::jobs::{CHECK_AFTER, Job};
-use crate::ports::{HostError, TelegramError, WorkerRef};
+use crate::ports::{TelegramError, WorkerHostError, WorkerRef};
 use crate::services::Services;
 
 /// How long the worker host and Telegram may take to confirm.
@@ -26,7 +26,7 @@ pub(crate) enum RemovalError {
     Telegram(#[from] TelegramError),
     /// The worker host did not confirm the removal.
     #[error(transparent)]
-    Host(#[from] HostError),
+    Host(#[from] WorkerHostError),
     #[error("no confirmation within 12 s")]
     Timeout,
 }
@@ -43,12 +43,12 @@ async fn within_time(removal: impl Future<Output = Result<(), RemovalError>>) ->
 impl Services {
     /// Enqueues a job that repairs the bot if the removal that follows is interrupted. `None` when nothing runs, so that
     /// there is nothing to interrupt.
-    pub(crate) async fn begin_removal(&self, a: &Assistant) -> Result<Option<JobId>, Error> {
+    pub(crate) async fn enqueue_removal_check(&self, a: &Assistant) -> Result<Option<JobId>, Error> {
         if !a.state.is_running() {
             return Ok(None);
         }
-        let mut work = self.work().await?;
-        let check = work.check_bot_later(a.id).await?;
+        let mut work = self.unit_of_work().await?;
+        let check = work.schedule_bot_check(a.id).await?;
         work.commit().await?;
         Ok(Some(check))
     }
@@ -56,8 +56,8 @@ impl Services {
     /// Ends a deployment in progress without changing the status: its run gets the next generation, and the returned job
     /// continues with that after a while unless it is canceled. If another request has done so already, its job is
     /// rescheduled instead, because two deletions at once would supersede each other forever.
-    pub(crate) async fn overtake_run(&self, found: &mut Assistant) -> Result<Option<JobId>, Error> {
-        let mut work = self.work().await?;
+    pub(crate) async fn supersede_run(&self, found: &mut Assistant) -> Result<Option<JobId>, Error> {
+        let mut work = self.unit_of_work().await?;
         let Some(before) = work.tx.lock_assistant(found.id).await? else { return Err(Error::NotFound) };
         let Some(run) = before.state.run().filter(|_| matches!(before.state, State::Deploying { .. })) else {
             *found = before;
@@ -69,31 +69,33 @@ impl Services {
             generation,
         };
         let later = work.now.plus(CHECK_AFTER);
-        if let Some(job) = work.tx.put_job_off(&deploy(run.generation).dedup_key(), later, work.now).await? {
+        if let Some(job) =
+            work.tx.reschedule_job(&deploy(run.generation).dedup_key(), later, work.now).await?
+        {
             *found = before;
             work.commit().await?;
             return Ok(Some(job));
         }
         let next = deploy(run.generation + 1);
-        let after = Assistant { state: before.state.clone().begun_anew(), ..before.clone() };
+        let after = Assistant { state: before.state.clone().with_next_generation(), ..before.clone() };
         *found = work.save(&before, after).await?;
-        work.changed(found);
+        work.record_change(found);
         let job = work.enqueue_at(next, later).await?;
         work.commit().await?;
         Ok(Some(job))
     }
 
     /// Removes the worker of an assistant's last run and its webhooks. One that is gone, or never existed, is a success.
-    pub(crate) async fn remove_worker_of(&self, a: &Assistant) -> Result<Result<(), RemovalError>, Error> {
+    pub(crate) async fn remove_worker(&self, a: &Assistant) -> Result<Result<(), RemovalError>, Error> {
         let Some(run) = a.state.run() else { return Ok(Ok(())) };
         let secrets = {
             let mut tx = self.store().read().await?;
-            tx.secrets(a.id).await?
+            tx.get_secrets(a.id).await?
         };
-        let bots = self.bots_to_release(a.id, &secrets).await?;
+        let bots = self.bots_to_disconnect(a.id, &secrets).await?;
         let removal = async {
             // The webhook goes first: if that fails, the assistant still answers, as its status says.
-            self.release_bots(&bots).await?;
+            self.disconnect_bots(&bots).await?;
             Ok(self.ports().workers.remove(&worker_ref(a, run)).await?)
         };
         Ok(within_time(removal).await)
@@ -101,26 +103,26 @@ impl Services {
 
     /// Removes a worker that must not answer any more, then the webhooks of its bots, even if the worker could not be
     /// removed.
-    pub(crate) async fn take_down(
+    pub(crate) async fn tear_down(
         &self,
         worker: &WorkerRef,
         bots: &[SecretString],
     ) -> Result<(), RemovalError> {
         let removed = within_time(async { Ok(self.ports().workers.remove(worker).await?) }).await;
-        let released = within_time(async { Ok(self.release_bots(bots).await?) }).await;
+        let released = within_time(async { Ok(self.disconnect_bots(bots).await?) }).await;
         removed.and(released)
     }
 
     /// The bot whose webhook belongs to the assistant. `None` when another assistant runs as the same bot and owns the
     /// webhook.
-    pub(crate) async fn bot_to_release(
+    pub(crate) async fn bot_to_disconnect(
         &self,
         id: AssistantId,
         secrets: &Secrets,
     ) -> Result<Option<SecretString>, Error> {
-        let Some(fingerprint) = &secrets.bot_fingerprint else { return Ok(None) };
+        let Some(fingerprint) = &secrets.bot_token_hash else { return Ok(None) };
         let mut tx = self.store().read().await?;
-        if tx.bot_runs_elsewhere(fingerprint, id).await? {
+        if tx.is_bot_running_elsewhere(fingerprint, id).await? {
             return Ok(None);
         }
         drop(tx);
@@ -128,12 +130,12 @@ impl Services {
     }
 
     /// The bots of an assistant that does not run: the configured one, and one that a change has replaced or tried.
-    pub(crate) async fn bots_to_release(
+    pub(crate) async fn bots_to_disconnect(
         &self,
         id: AssistantId,
         secrets: &Secrets,
     ) -> Result<Vec<SecretString>, Error> {
-        let configured = self.bot_to_release(id, secrets).await?;
+        let configured = self.bot_to_disconnect(id, secrets).await?;
         let replaced = self.replaced_bot(id, secrets).await?;
         Ok(configured.into_iter().chain(replaced).collect())
     }
@@ -141,18 +143,18 @@ impl Services {
     /// The secret that Telegram sends with every update. It is the same for all runs with this bot, so that a late
     /// `setWebhook` of an older run changes nothing.
     pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
-        let bot = crate::vault::hex(secrets.bot_fingerprint.as_deref().unwrap_or_default());
+        let bot = crate::vault::hex(secrets.bot_token_hash.as_deref().unwrap_or_default());
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 
-    async fn release_bots(&self, bots: &[SecretString]) -> Result<(), TelegramError> {
+    async fn disconnect_bots(&self, bots: &[SecretString]) -> Result<(), TelegramError> {
         for token in bots {
-            self.release_bot(token).await?;
+            self.disconnect_bot(token).await?;
         }
         Ok(())
     }
 
-    pub(crate) async fn release_bot(&self, token: &SecretString) -> Result<(), TelegramError> {
+    pub(crate) async fn disconnect_bot(&self, token: &SecretString) -> Result<(), TelegramError> {
         match self.ports().telegram.delete_webhook(token).await {
             // A token that Telegram no longer knows cannot have a webhook.
             Ok(()) | Err(TelegramError::TokenRejected) => Ok(()),

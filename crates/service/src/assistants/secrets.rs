@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::{Place, fingerprint};
+use crate::vault::{SecretLocation, fingerprint};
 
 /// The column that a sealed bot token is bound to.
 pub(crate) const BOT_TOKEN: &str = "assistants.bot_token";
@@ -16,9 +16,9 @@ pub(crate) const MODEL_KEY: &str = "assistants.model_key";
 const BOT_TOKEN_PURPOSE: &str = "reef bot token";
 
 /// The purpose of the fingerprints that pages show.
-const MARK_PURPOSE: &str = "reef secret mark";
+const FINGERPRINT_PURPOSE: &str = "reef secret mark";
 /// The length of a shown fingerprint in hexadecimal digits.
-const MARK_LENGTH: usize = 8;
+const FINGERPRINT_LENGTH: usize = 8;
 
 /// An unkeyed hash, so that equal tokens are found with any secret key.
 pub(crate) fn bot_fingerprint(token: &str) -> Vec<u8> {
@@ -34,19 +34,20 @@ impl Services {
         model_key: Option<&str>,
     ) -> Result<Secrets, Error> {
         let seal = |column, secret: Option<&str>| {
-            let place = Place { column, row: &id };
+            let place = SecretLocation { column, row: &id };
             secret.map(|secret| self.vault().seal(secret, place, &*self.ports().entropy)).transpose()
         };
-        let mark =
-            |secret: &str| self.vault().derive(MARK_PURPOSE, secret).chars().take(MARK_LENGTH).collect();
+        let fingerprint = |secret: &str| {
+            self.vault().derive(FINGERPRINT_PURPOSE, secret).chars().take(FINGERPRINT_LENGTH).collect()
+        };
         Ok(Secrets {
             bot_token: seal(BOT_TOKEN, bot_token).map_err(Error::internal)?,
-            bot_fingerprint: bot_token.map(bot_fingerprint),
+            bot_token_hash: bot_token.map(bot_fingerprint),
             model_key: seal(MODEL_KEY, model_key).map_err(Error::internal)?,
             managed_key_hash: None,
-            bot_token_mark: bot_token.map(mark),
+            bot_token_fingerprint: bot_token.map(fingerprint),
             bot_token_set_at: bot_token.map(|_| self.now()),
-            model_key_mark: model_key.map(mark),
+            model_key_fingerprint: model_key.map(fingerprint),
             model_key_set_at: model_key.map(|_| self.now()),
         })
     }
@@ -74,7 +75,7 @@ impl Services {
         sealed: Option<&[u8]>,
     ) -> Result<Option<SecretString>, Error> {
         sealed
-            .map(|sealed| self.vault().open(sealed, Place { column, row: &id }))
+            .map(|sealed| self.vault().open(sealed, SecretLocation { column, row: &id }))
             .transpose()
             .map_err(Error::internal)
     }

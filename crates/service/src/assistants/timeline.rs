@@ -14,7 +14,7 @@ use crate::jobs::Job;
 use crate::services::Services;
 
 /// The most entries or deliveries in one answer.
-pub const SHOWN_MAX: i64 = 100;
+pub const TIMELINE_MAX: i64 = 100;
 
 /// An event of an assistant's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct TimelineEntry {
     /// Grows by one per event of an assistant.
     pub sequence: i64,
     /// The event type, such as `assistant.status_changed`.
-    pub kind: &'static str,
+    pub event_type: &'static str,
     /// The status after the event.
     pub status: Status,
     /// The status before the event; `None` for the first one.
@@ -42,7 +42,7 @@ impl From<EventRow> for TimelineEntry {
         Self {
             id: row.id.to_string(),
             sequence: row.sequence,
-            kind: row.kind.as_str(),
+            event_type: row.kind.as_str(),
             status: row.status,
             previous_status: row.previous_status,
             status_message: row.status_message,
@@ -57,27 +57,27 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn timeline(&self, caller: &Caller, id: &str) -> Result<Vec<TimelineEntry>, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn list_events(&self, caller: &Caller, id: &str) -> Result<Vec<TimelineEntry>, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
-        Ok(tx.events_of(assistant.id, SHOWN_MAX).await?.into_iter().map(TimelineEntry::from).collect())
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        Ok(tx.list_events(assistant.id, TIMELINE_MAX).await?.into_iter().map(TimelineEntry::from).collect())
     }
 
     /// The events after this sequence, oldest first, at most [`TIMELINE_MAX`].
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn timeline_after(
+    pub async fn list_events_after(
         &self,
         caller: &Caller,
         id: &str,
         sequence: i64,
     ) -> Result<Vec<TimelineEntry>, Error> {
-        caller.require(Scope::Read)?;
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
-        entries_after(&mut tx, assistant.id, sequence).await
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        read_entries_after(&mut tx, assistant.id, sequence).await
     }
 
     /// As [`Self::list_events_after`], for a stream: it also works once the assistant is deleted, so that its last event
@@ -85,21 +85,21 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn timeline_to_its_end(
+    pub async fn list_events_until_deleted(
         &self,
         caller: &Caller,
         id: &str,
         sequence: i64,
     ) -> Result<Vec<TimelineEntry>, Error> {
-        match self.timeline_after(caller, id, sequence).await {
+        match self.list_events_after(caller, id, sequence).await {
             Err(Error::NotFound) => {}
             other => return other,
         }
         let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
         let mut tx = self.store().read().await?;
-        let is_theirs_and_gone =
+        let is_own_deletion =
             |last: &EventRow| last.user_id == caller.user_id && last.kind == EventKind::Deleted;
-        if !tx.events_of(id, 1).await?.first().is_some_and(is_theirs_and_gone) {
+        if !tx.list_events(id, 1).await?.first().is_some_and(is_own_deletion) {
             return Err(Error::NotFound);
         }
         if let Some(grant) = caller.grant()
@@ -107,18 +107,18 @@ impl Services {
         {
             return Err(Error::NotFound);
         }
-        entries_after(&mut tx, id, sequence).await
+        read_entries_after(&mut tx, id, sequence).await
     }
 
     /// The newest [`TIMELINE_MAX`] deliveries of an assistant, newest first.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn callbacks(&self, caller: &Caller, id: &str) -> Result<Vec<DeliveryRow>, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn list_deliveries(&self, caller: &Caller, id: &str) -> Result<Vec<DeliveryRow>, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
-        Ok(tx.deliveries_of(assistant.id, SHOWN_MAX).await?)
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        Ok(tx.list_deliveries(assistant.id, TIMELINE_MAX).await?)
     }
 
     /// Sends a callback again now, with the same `webhook-id` and body. Its retry schedule starts over.
@@ -133,17 +133,17 @@ impl Services {
         delivery: &str,
         body: Parsed<()>,
     ) -> Result<DeliveryRow, Error> {
-        let assistant = self.find(caller, Scope::Write, id).await?;
+        let assistant = self.authorize_assistant(caller, Scope::Write, id).await?;
         let delivery_id = DeliveryId::parse(delivery).ok_or(Error::NotFound)?;
         body.map_err(Error::InvalidRequest)?;
-        self.may_resend(assistant.user_id).await?;
-        let mut work = self.work().await?;
-        let found = work.tx.delivery(delivery_id).await?;
+        self.require_resend_quota(assistant.user_id).await?;
+        let mut work = self.unit_of_work().await?;
+        let found = work.tx.find_delivery(delivery_id).await?;
         found.filter(|row| row.assistant_id == assistant.id).ok_or(Error::NotFound)?;
         work.tx.reopen_delivery(delivery_id).await?;
         work.enqueue_for(assistant.user_id, Job::Callback { delivery_id }).await?;
-        work.changed(&assistant);
-        let row = work.tx.delivery(delivery_id).await?.ok_or(Error::NotFound)?;
+        work.record_change(&assistant);
+        let row = work.tx.find_delivery(delivery_id).await?.ok_or(Error::NotFound)?;
         work.commit().await?;
         Ok(row)
     }
@@ -153,17 +153,17 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] without the write scope, [`Error::NotFound`], [`Error::RateLimited`] as for
     /// [`Self::redeliver`], [`Error::InvalidState`] when the assistant has no callback URL.
-    pub async fn test_callback(
+    pub async fn send_test_callback(
         &self,
         caller: &Caller,
         id: &str,
         body: Parsed<()>,
     ) -> Result<DeliveryRow, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
-        self.may_resend(found.user_id).await?;
-        let mut work = self.work().await?;
-        let a = self.owned_locked(&mut work.tx, caller, found.id).await?;
+        self.require_resend_quota(found.user_id).await?;
+        let mut work = self.unit_of_work().await?;
+        let a = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         let Some(url) = a.config.callback_url.clone() else {
             return Err(Error::InvalidState {
                 message: "This assistant has no callback URL. Redeploy it with one to send a test.",
@@ -188,14 +188,18 @@ impl Services {
         };
         work.tx.insert_delivery(&row).await?;
         work.enqueue_for(a.user_id, Job::Callback { delivery_id }).await?;
-        work.changed(&a);
+        work.record_change(&a);
         work.commit().await?;
         Ok(row)
     }
 }
 
-async fn entries_after(tx: &mut Tx, id: AssistantId, sequence: i64) -> Result<Vec<TimelineEntry>, Error> {
-    let events = tx.events_after(id, sequence, SHOWN_MAX).await?;
+async fn read_entries_after(
+    tx: &mut Tx,
+    id: AssistantId,
+    sequence: i64,
+) -> Result<Vec<TimelineEntry>, Error> {
+    let events = tx.list_events_after(id, sequence, TIMELINE_MAX).await?;
     Ok(events.into_iter().map(TimelineEntry::from).collect())
 }
 
@@ -217,7 +221,7 @@ fn test_payload(a: &Assistant, now: Timestamp) -> String {
 
 /// The event type in the body of a delivery.
 #[must_use]
-pub fn callback_type(row: &DeliveryRow) -> String {
+pub fn event_type_of(row: &DeliveryRow) -> String {
     let body: serde_json::Value = serde_json::from_str(&row.payload).unwrap_or_default();
     body["type"].as_str().unwrap_or(EventKind::StatusChanged.as_str()).to_owned()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reef_domain::Assistant;
 use reef_domain::assistant::Config;
-use reef_domain::choice;
 use reef_domain::input::{Parsed, UpdateInput};
+use reef_domain::model_choice;
 use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_store::Secrets;
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Done;
+use crate::idempotency::Outcome;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 use super::secrets::bot_fingerprint;
 
 /// How long Telegram may take to delete an old bot's webhook.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) const INVALID: &str = "Some settings don't fit this assistant. See the issues in details.";
 pub(super) const NOT_EDITABLE: &str =
@@ -39,39 +39,40 @@ impl Services {
         id: &str,
         input: Parsed<UpdateInput>,
     ) -> Result<AssistantRecord, Error> {
-        let found = self.find(caller, Scope::Write, id).await?;
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let input = input.map_err(Error::InvalidRequest)?;
 
         if let (Some(token), Status::Failed) = (&input.telegram_bot_token, found.state.status()) {
-            self.release_old_bot(&found, token).await?;
+            self.disconnect_old_bot(&found, token).await?;
         }
-        let mut work = self.work().await?;
-        let mut before = self.owned_locked(&mut work.tx, caller, found.id).await?;
-        let (config, secrets) = self.updated(&mut work, &before, input).await?;
+        let mut work = self.unit_of_work().await?;
+        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        let (config, secrets) = self.resolve_update(&mut work, &before, input).await?;
         let mut after = before.clone();
-        after.apply(Event::Patch).map_err(|refusal| Error::not_now(refusal, NOT_EDITABLE))?;
+        after.apply(Event::Update).map_err(|refusal| Error::action_rejected(refusal, NOT_EDITABLE))?;
         work.record_edit(&mut before, &config, &secrets).await?;
         after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         let after = work.save(&before, after).await?;
-        work.drop_fallback(&after).await?;
-        work.tx.set_secrets(after.id, &secrets).await?;
-        work.done(Done::Record(&after.record())).await?;
+        work.discard_fallback(&after).await?;
+        work.tx.update_secrets(after.id, &secrets).await?;
+        work.record_outcome(Outcome::Record(&after.record())).await?;
         work.commit().await?;
         Ok(after.record())
     }
 
     /// The configuration of a locked assistant after an update, and the new secrets, sealed.
-    pub(super) async fn updated(
+    pub(super) async fn resolve_update(
         &self,
-        work: &mut Work<'_>,
+        work: &mut UnitOfWork<'_>,
         before: &Assistant,
         input: UpdateInput,
     ) -> Result<(Config, Secrets), Error> {
         let catalog = self.catalog().await?;
         let invalid = |issues| Error::InvalidInput { message: INVALID, issues };
-        let choice = choice::of_update(&catalog, before.mode, &before.config, &input).map_err(invalid)?;
+        let choice =
+            model_choice::for_update(&catalog, before.mode, &before.config, &input).map_err(invalid)?;
         if let Some(token) = &input.telegram_bot_token {
-            self.free_bot(work, before, token).await?;
+            self.require_unused_bot(work, before, token).await?;
         }
         let secrets = self.seal_secrets(
             before.id,
@@ -89,17 +90,17 @@ impl Services {
 
     /// Deletes the webhook that a vanished worker has left, while the old bot's token is still known. It is not worth failing
     /// for, so it is tried once.
-    pub(super) async fn release_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
+    pub(super) async fn disconnect_old_bot(&self, a: &Assistant, new_token: &str) -> Result<(), Error> {
         let secrets = {
             let mut tx = self.store().read().await?;
-            tx.secrets(a.id).await?
+            tx.get_secrets(a.id).await?
         };
-        if secrets.bot_fingerprint.as_deref() == Some(&*bot_fingerprint(new_token)) {
+        if secrets.bot_token_hash.as_deref() == Some(&*bot_fingerprint(new_token)) {
             return Ok(());
         }
-        let Some(token) = self.bot_to_release(a.id, &secrets).await? else { return Ok(()) };
-        let released = timeout(RELEASE_TIMEOUT, self.release_bot(&token)).await;
-        if !matches!(released, Ok(Ok(()))) {
+        let Some(token) = self.bot_to_disconnect(a.id, &secrets).await? else { return Ok(()) };
+        let disconnected = timeout(DISCONNECT_TIMEOUT, self.disconnect_bot(&token)).await;
+        if !matches!(disconnected, Ok(Ok(()))) {
             tracing::warn!(assistant_id = %a.id, "webhook of a replaced bot may remain");
         }
         Ok(())

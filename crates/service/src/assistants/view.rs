@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
 use reef_domain::input::Parsed;
-use reef_domain::page::{Cursor, Page};
+use reef_domain::query::{Cursor, Page};
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
 use reef_store::{BotRow, EventRow, Tx};
 
-use super::callbacks::{CALLBACKS_SHOWN, Callback, callbacks_in};
-use super::timeline::SHOWN_MAX;
+use super::deliveries::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
+use super::timeline::TIMELINE_MAX;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::hub::change_of;
-use crate::managed::{CREDIT_CODE, Credit, credit_in};
+use crate::event_bus::wait_for_change;
+use crate::managed::{CREDIT_CODE, Credit, find_credit};
 use crate::services::Services;
 
 /// How long an unpaid assistant is listed after it was ordered.
-pub const UNPAID_SHOWN_FOR: Duration = Duration::from_secs(3600);
+pub const UNPAID_LISTED_FOR: Duration = Duration::from_secs(3600);
 /// How many of the newest events an assistant's page shows.
-pub const TIMELINE_SHOWN: i64 = 20;
+pub const TIMELINE_PREVIEW: i64 = 20;
 
 /// An assistant with everything its page shows.
 #[derive(Clone, Debug)]
@@ -33,23 +33,23 @@ pub struct Details {
     /// The URL of its checkout, while it is unpaid.
     pub checkout_url: Option<String>,
     /// The newest events, newest first.
-    pub timeline: Vec<Happened>,
+    pub timeline: Vec<TimelineItem>,
     /// Its model credit, in managed mode once it was paid.
     pub credit: Option<Credit>,
     /// The steps of the run that its status is about; empty while it is stopped.
     pub steps: Vec<StepRecord>,
     /// The stored bot token, without its value.
-    pub bot_token: Option<KeptSecret>,
+    pub bot_token: Option<StoredSecret>,
     /// The stored model key, without its value.
-    pub model_key: Option<KeptSecret>,
+    pub model_key: Option<StoredSecret>,
     /// Whether the run in progress deploys a change, which is undone if the run fails.
     pub is_changing: bool,
     /// The newest deliveries, newest first.
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<LoggedDelivery>,
 }
 
 /// An event as pages show it: its time, the status after it, and its message.
-pub type Happened = (Timestamp, Status, Option<String>);
+pub type TimelineItem = (Timestamp, Status, Option<String>);
 
 /// An assistant's events and deliveries, as many as the API lists.
 #[derive(Clone, Debug)]
@@ -57,13 +57,13 @@ pub struct History {
     /// The record as the API returns it.
     pub record: AssistantRecord,
     /// The newest events, newest first.
-    pub timeline: Vec<Happened>,
+    pub timeline: Vec<TimelineItem>,
     /// The newest deliveries, newest first.
-    pub callbacks: Vec<Callback>,
+    pub callbacks: Vec<LoggedDelivery>,
 }
 
-async fn timeline_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Happened>, Error> {
-    let events = tx.events_of(id, shown).await?;
+async fn list_timeline(tx: &mut Tx, id: AssistantId, limit: i64) -> Result<Vec<TimelineItem>, Error> {
+    let events = tx.list_events(id, limit).await?;
     // Pages never show a code, and this one is not a failure code, which they remove themselves.
     let words = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
     let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(words));
@@ -72,24 +72,24 @@ async fn timeline_in(tx: &mut Tx, id: AssistantId, shown: i64) -> Result<Vec<Hap
 
 /// The part of a stored secret that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptSecret {
+pub struct StoredSecret {
     /// The beginning of a keyed hash, which is equal for equal secrets. `None` if the secret was stored without one.
-    pub mark: Option<String>,
+    pub fingerprint: Option<String>,
     /// When the secret was stored, if that is known.
-    pub since: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
 }
 
-impl KeptSecret {
+impl StoredSecret {
     fn of(is_kept: bool, mark: Option<String>, since: Option<Timestamp>) -> Option<Self> {
-        is_kept.then_some(Self { mark, since })
+        is_kept.then_some(Self { fingerprint: mark, updated_at: since })
     }
 }
 
 /// The steps of the run that the status is about. A stopped assistant has none to show.
-async fn steps_in(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error> {
+async fn list_steps(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error> {
     match &a.state {
         State::Deploying { run, .. } | State::Active { run, .. } | State::Failed { run, .. } => {
-            Ok(tx.steps_of(a.id, run.generation).await?)
+            Ok(tx.list_deployment_steps(a.id, run.generation).await?)
         }
         State::PendingPayment | State::Purchased | State::Stopped { .. } => Ok(Vec::new()),
     }
@@ -101,12 +101,12 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] without the read scope.
     pub async fn list_assistants(&self, caller: &Caller) -> Result<Vec<AssistantRecord>, Error> {
-        caller.require(Scope::Read)?;
-        let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
+        caller.require_scope(Scope::Read)?;
+        let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
         let mut tx = self.store().read().await?;
         let found = match caller.grant() {
-            Some(grant) => tx.granted_assistants(caller.user_id, grant, unpaid_since).await?,
-            None => tx.assistants_of(caller.user_id, unpaid_since).await?,
+            Some(grant) => tx.list_granted_assistants(caller.user_id, grant, unpaid_since).await?,
+            None => tx.list_assistants(caller.user_id, unpaid_since).await?,
         };
         Ok(found.iter().map(Assistant::record).collect())
     }
@@ -115,27 +115,27 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::InvalidRequest`].
-    pub async fn list_page(
+    pub async fn list_assistants_page(
         &self,
         caller: &Caller,
         page: Parsed<Option<Page>>,
     ) -> Result<(Vec<AssistantRecord>, Option<Cursor>), Error> {
-        caller.require(Scope::Read)?;
+        caller.require_scope(Scope::Read)?;
         let Some(Page { limit, after }) = page.map_err(Error::InvalidRequest)? else {
             return Ok((self.list_assistants(caller).await?, None));
         };
         let mut tx = self.store().read().await?;
-        let unpaid_since = self.now().minus(UNPAID_SHOWN_FOR);
+        let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
         let after = after.map(|cursor| (cursor.created_at, cursor.id));
         // One row more than the page shows whether there is a next one.
         let mut found = match caller.grant() {
             // A key is limited to at most 20 assistants, so the page is cut from all of them.
             Some(grant) => {
-                let mut all = tx.granted_assistants(caller.user_id, grant, unpaid_since).await?;
+                let mut all = tx.list_granted_assistants(caller.user_id, grant, unpaid_since).await?;
                 all.retain(|a| after.is_none_or(|after| (a.created_at, a.id) < after));
                 all
             }
-            None => tx.assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?,
+            None => tx.list_assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?,
         };
         let size = usize::try_from(limit).map_err(Error::internal)?;
         let has_more = found.len() > size;
@@ -149,8 +149,8 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn assistant(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
-        Ok(self.find(caller, Scope::Read, id).await?.record())
+    pub async fn get_assistant(&self, caller: &Caller, id: &str) -> Result<AssistantRecord, Error> {
+        Ok(self.authorize_assistant(caller, Scope::Read, id).await?.record())
     }
 
     /// The bot that one of the caller's assistants answers as. `None` while it is not active, and when its run did not
@@ -158,14 +158,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn active_bot(&self, caller: &Caller, id: &str) -> Result<Option<BotRow>, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn find_active_bot(&self, caller: &Caller, id: &str) -> Result<Option<BotRow>, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         if assistant.state.status() != Status::Active {
             return Ok(None);
         }
-        Ok(tx.bot_of(assistant.id).await?)
+        Ok(tx.find_bot(assistant.id).await?)
     }
 
     /// The record of one of the caller's assistants as soon as its status has changed, or after `wait`.
@@ -175,32 +175,32 @@ impl Services {
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`] (also when it is deleted meanwhile),
     /// [`Error::InvalidRequest`], [`Error::RateLimited`] when too many calls of the account are waiting.
-    pub async fn assistant_when_changed(
+    pub async fn wait_for_status_change(
         &self,
         caller: &Caller,
         id: &str,
         wait: Parsed<Duration>,
     ) -> Result<AssistantRecord, Error> {
         // Subscribing before the first read, so that no change between them is missed.
-        let mut news = self.hub().listen();
-        let first = self.assistant(caller, id).await?;
+        let mut changes = self.event_bus().subscribe();
+        let first = self.get_assistant(caller, id).await?;
         let wait = wait.map_err(Error::InvalidRequest)?;
         if wait.is_zero() {
             return Ok(first);
         }
-        let _seat = self.seats().take(caller.user_id)?;
+        let _permit = self.stream_limit().reserve(caller.user_id)?;
         let until = tokio::time::Instant::now() + wait;
         let assistant = AssistantId::parse(id);
         loop {
             let is_over = tokio::select! {
                 () = tokio::time::sleep_until(until) => true,
-                () = self.hub().closing().cancelled() => true,
-                () = change_of(&mut news, caller.user_id, assistant) => false,
+                () = self.event_bus().closing().cancelled() => true,
+                () = wait_for_change(&mut changes, caller.user_id, assistant) => false,
             };
             if !self.is_still_live(caller).await? {
                 return Err(Error::Unauthorized);
             }
-            let now = self.assistant(caller, id).await?;
+            let now = self.get_assistant(caller, id).await?;
             if is_over || now.status != first.status {
                 return Ok(now);
             }
@@ -211,13 +211,13 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn assistant_history(&self, caller: &Caller, id: &str) -> Result<History, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn get_history(&self, caller: &Caller, id: &str) -> Result<History, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         Ok(History {
-            timeline: timeline_in(&mut tx, assistant.id, SHOWN_MAX).await?,
-            callbacks: callbacks_in(&mut tx, assistant.id, SHOWN_MAX).await?,
+            timeline: list_timeline(&mut tx, assistant.id, TIMELINE_MAX).await?,
+            callbacks: list_logged_deliveries(&mut tx, assistant.id, TIMELINE_MAX).await?,
             record: assistant.record(),
         })
     }
@@ -228,22 +228,25 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn assistant_details(&self, caller: &Caller, id: &str) -> Result<Details, Error> {
-        caller.require(Scope::Read)?;
+    pub async fn get_details(&self, caller: &Caller, id: &str) -> Result<Details, Error> {
+        caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
-        let assistant = self.owned(&mut tx, caller, id).await?;
-        let unpaid = assistant.state.status() == Status::PendingPayment;
-        let checkout_url = if unpaid { tx.checkout_url(assistant.id).await? } else { None };
-        let timeline = timeline_in(&mut tx, assistant.id, TIMELINE_SHOWN).await?;
-        let credit = credit_in(&mut tx, &assistant).await?;
-        let steps = steps_in(&mut tx, &assistant).await?;
-        let kept = tx.secrets(assistant.id).await?;
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        let is_unpaid = assistant.state.status() == Status::PendingPayment;
+        let checkout_url = if is_unpaid { tx.find_checkout_url(assistant.id).await? } else { None };
+        let timeline = list_timeline(&mut tx, assistant.id, TIMELINE_PREVIEW).await?;
+        let credit = find_credit(&mut tx, &assistant).await?;
+        let steps = list_steps(&mut tx, &assistant).await?;
+        let stored = tx.get_secrets(assistant.id).await?;
         let is_changing = assistant.state.status() == Status::Deploying
-            && tx.replaced(assistant.id).await?.is_some_and(|replaced| replaced.is_fallback);
-        let callbacks = callbacks_in(&mut tx, assistant.id, CALLBACKS_SHOWN).await?;
+            && tx
+                .find_replaced_configuration(assistant.id)
+                .await?
+                .is_some_and(|replaced| replaced.is_fallback);
+        let callbacks = list_logged_deliveries(&mut tx, assistant.id, DELIVERIES_PREVIEW).await?;
         drop(tx);
-        if unpaid {
-            self.hurry_ask(assistant.id).await?;
+        if is_unpaid {
+            self.expedite_payment_check(assistant.id).await?;
         }
         Ok(Details {
             record: assistant.record(),
@@ -252,8 +255,16 @@ impl Services {
             timeline,
             credit,
             steps,
-            bot_token: KeptSecret::of(kept.bot_token.is_some(), kept.bot_token_mark, kept.bot_token_set_at),
-            model_key: KeptSecret::of(kept.model_key.is_some(), kept.model_key_mark, kept.model_key_set_at),
+            bot_token: StoredSecret::of(
+                stored.bot_token.is_some(),
+                stored.bot_token_fingerprint,
+                stored.bot_token_set_at,
+            ),
+            model_key: StoredSecret::of(
+                stored.model_key.is_some(),
+                stored.model_key_fingerprint,
+                stored.model_key_set_at,
+            ),
             is_changing,
             callbacks,
         })

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::DeliveryId;
-use reef_store::{Attempt, DeliveryRow, DeliveryState};
+use reef_store::{AttemptOutcome, DeliveryRow, DeliveryState};
 
 use super::JobError;
-use crate::callbacks::{RETRY_AFTER, sign};
-use crate::ports::{Outgoing, SendError};
+use crate::callbacks::{RETRY_DELAYS, sign};
+use crate::ports::{CallbackError, CallbackRequest};
 use crate::services::Services;
 
 /// The status with which a receiver asks for no more attempts (Standard Webhooks).
@@ -18,20 +18,20 @@ const JITTER_PERCENT: u64 = 10;
 
 impl Services {
     /// Makes one attempt and records its outcome.
-    pub(super) async fn deliver_callback(&self, id: DeliveryId) -> Result<(), JobError> {
+    pub(super) async fn send_callback(&self, id: DeliveryId) -> Result<(), JobError> {
         let (delivery, user) = {
             let mut tx = self.store().read().await?;
-            let Some(delivery) = tx.delivery(id).await? else { return Ok(()) };
+            let Some(delivery) = tx.find_delivery(id).await? else { return Ok(()) };
             if delivery.state != DeliveryState::Pending {
                 return Ok(());
             }
             // The account was deleted, so there is no secret to sign with.
-            let Some(user) = tx.user(delivery.user_id).await? else { return Ok(()) };
+            let Some(user) = tx.find_user(delivery.user_id).await? else { return Ok(()) };
             (delivery, user)
         };
         let now = self.now();
-        let secrets = self.callback_secrets(&user, now)?;
-        let outgoing = Outgoing {
+        let secrets = self.open_signing_secrets(&user, now)?;
+        let outgoing = CallbackRequest {
             url: delivery.url.clone(),
             id: id.to_string(),
             timestamp: now.unix_seconds(),
@@ -39,11 +39,11 @@ impl Services {
             body: delivery.payload.clone(),
         };
         let answer = self.ports().callbacks.send(&outgoing).await;
-        let (attempt, again) = judge(&delivery, now, &answer);
-        let mut work = self.work().await?;
+        let (attempt, retry_after) = outcome_of(&delivery, now, &answer);
+        let mut work = self.unit_of_work().await?;
         let now = work.now;
-        work.tx.record_attempt(id, &attempt, now).await?;
-        work.changed_of(delivery.user_id, delivery.assistant_id);
+        work.tx.record_delivery_attempt(id, &attempt, now).await?;
+        work.record_change_of(delivery.user_id, delivery.assistant_id);
         work.commit().await?;
         let outcome = match attempt.state {
             DeliveryState::Delivered => "delivered",
@@ -51,14 +51,16 @@ impl Services {
             DeliveryState::Failed => "given_up",
         };
         metrics::counter!("reef_webhook_attempts_total", "outcome" => outcome).increment(1);
-        match again {
+        match retry_after {
             None => Ok(()),
-            Some(wait) => Err(JobError::RetryAt(self.later(now, wait), attempt.error.unwrap_or_default())),
+            Some(wait) => {
+                Err(JobError::RetryAt(self.with_retry_jitter(now, wait), attempt.error.unwrap_or_default()))
+            }
         }
     }
 
     /// The end of a wait with jitter, which only makes it longer.
-    fn later(&self, now: Timestamp, wait: Duration) -> Timestamp {
+    fn with_retry_jitter(&self, now: Timestamp, wait: Duration) -> Timestamp {
         let mut byte = [0];
         self.ports().entropy.fill(&mut byte);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -68,22 +70,22 @@ impl Services {
 }
 
 /// The attempt to record, and how long to wait for the next one.
-fn judge(
+fn outcome_of(
     delivery: &DeliveryRow,
     tried_at: Timestamp,
-    answer: &Result<u16, SendError>,
-) -> (Attempt, Option<Duration>) {
+    answer: &Result<u16, CallbackError>,
+) -> (AttemptOutcome, Option<Duration>) {
     let status = answer.as_ref().ok().copied();
     let error = match answer {
         Ok(200..=299) => None,
         Ok(status) => Some(format!("answered {status}")),
         Err(error) => Some(error.to_string()),
     };
-    let wait = usize::try_from(delivery.attempts).ok().and_then(|tried| RETRY_AFTER.get(tried)).copied();
-    let (state, again) = match (status, wait) {
+    let wait = usize::try_from(delivery.attempts).ok().and_then(|tried| RETRY_DELAYS.get(tried)).copied();
+    let (state, retry_after) = match (status, wait) {
         (Some(200..=299), _) => (DeliveryState::Delivered, None),
         (Some(GONE), _) | (_, None) => (DeliveryState::Failed, None),
         (_, Some(wait)) => (DeliveryState::Pending, Some(wait)),
     };
-    (Attempt { tried_at, state, status: status.map(i64::from), error }, again)
+    (AttemptOutcome { started_at: tried_at, state, status: status.map(i64::from), error }, retry_after)
 }

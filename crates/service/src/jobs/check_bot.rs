@@ -19,7 +19,7 @@ use crate::assistants::{REMOVAL_TIMEOUT, worker_ref};
 use crate::error::Error;
 use crate::ports::TelegramError;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 /// When the check runs: later than a removal can last.
 pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);
@@ -27,28 +27,28 @@ pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);
 const DEPLOYING_WAIT: Duration = Duration::from_secs(5);
 
 /// How often a deletion checks whether other jobs still use the bot.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// The prefix of the dedup keys of an assistant's checks.
 pub(super) fn prefix(id: AssistantId) -> String {
     format!("check_bot:{id}:")
 }
 
-impl Work<'_> {
+impl UnitOfWork<'_> {
     /// Enqueues a check for [`CHECK_AFTER`] from now, which `cancel_bot_checks` cancels if the removal succeeds.
-    pub async fn check_bot_later(&mut self, id: AssistantId) -> Result<JobId, Error> {
+    pub async fn schedule_bot_check(&mut self, id: AssistantId) -> Result<JobId, Error> {
         let at = self.now.plus(CHECK_AFTER);
-        self.enqueue_check(id, at).await
+        self.insert_bot_check(id, at).await
     }
 
     /// Enqueues a check that is due now.
-    pub async fn check_bot_now(&mut self, id: AssistantId) -> Result<JobId, Error> {
+    pub async fn enqueue_bot_check(&mut self, id: AssistantId) -> Result<JobId, Error> {
         let at = self.now;
-        self.enqueue_check(id, at).await
+        self.insert_bot_check(id, at).await
     }
 
     /// Cancels checks once the removal they guard has succeeded.
-    pub async fn cancel_checks(&mut self, checks: &[JobId]) -> Result<(), Error> {
+    pub async fn cancel_bot_checks(&mut self, checks: &[JobId]) -> Result<(), Error> {
         for check in checks {
             self.tx.cancel_job(*check).await?;
         }
@@ -58,16 +58,16 @@ impl Work<'_> {
 
 impl Services {
     /// Enqueues a check that is due now, in a transaction of its own.
-    pub(super) async fn check_bot_soon(&self, id: AssistantId) -> Result<(), Error> {
-        let mut work = self.work().await?;
-        work.check_bot_now(id).await?;
+    pub(super) async fn request_bot_check(&self, id: AssistantId) -> Result<(), Error> {
+        let mut work = self.unit_of_work().await?;
+        work.enqueue_bot_check(id).await?;
         work.commit().await
     }
 
     /// The job: makes the bot's webhook agree with the assistant's status.
-    pub(super) async fn check_bot(&self, id: AssistantId) -> Result<(), JobError> {
-        let Some((assistant, secrets)) = self.bot_of(id).await? else { return Ok(()) };
-        if self.is_being_removed(id).await? {
+    pub(super) async fn reconcile_bot(&self, id: AssistantId) -> Result<(), JobError> {
+        let Some((assistant, secrets)) = self.find_bot_owner(id).await? else { return Ok(()) };
+        if self.has_pending_removal(id).await? {
             return Err(JobError::RetryAt(
                 self.now().plus(CHECK_AFTER),
                 "a removal is in progress".to_owned(),
@@ -79,13 +79,13 @@ impl Services {
                 let why = "a deployment is in progress".to_owned();
                 return Err(JobError::RetryAt(self.now().plus(DEPLOYING_WAIT), why));
             }
-            State::Active { .. } => self.restore_bot(&assistant, &secrets).await?,
+            State::Active { .. } => self.restore_webhook(&assistant, &secrets).await?,
             State::Failed { run, .. } | State::Stopped { run, .. } => {
                 self.remove_stopped_worker(&worker_ref(&assistant, run)).await?;
             }
         }
-        let now = self.bot_of(id).await?.map(|(assistant, _)| assistant.state);
-        if now.is_none_or(|state| state == assistant.state) && !self.is_being_removed(id).await? {
+        let now = self.find_bot_owner(id).await?.map(|(assistant, _)| assistant.state);
+        if now.is_none_or(|state| state == assistant.state) && !self.has_pending_removal(id).await? {
             return Ok(());
         }
         // A concurrent change has called Telegram too, and the order of the calls is unknown.
@@ -96,38 +96,38 @@ impl Services {
     }
 
     /// Whether a removal may be in progress: a check that is not due yet belongs to one.
-    async fn is_being_removed(&self, id: AssistantId) -> Result<bool, Error> {
+    async fn has_pending_removal(&self, id: AssistantId) -> Result<bool, Error> {
         let mut tx = self.store().read().await?;
-        Ok(tx.count_jobs_ahead(&prefix(id), self.now()).await? > 0)
+        Ok(tx.count_scheduled_jobs(&prefix(id), self.now()).await? > 0)
     }
 
     /// Waits until no job in any process uses an assistant's bot. Returns `false` if one still does after 12 s.
     pub(crate) async fn wait_for_bot_jobs(&self, id: AssistantId) -> Result<bool, Error> {
-        let waited = timeout(REMOVAL_TIMEOUT, async {
+        let all_done = timeout(REMOVAL_TIMEOUT, async {
             loop {
                 let now = self.now();
                 let mut tx = self.store().read().await?;
-                let running = tx.count_jobs_running(&prefix(id), now).await?
-                    + tx.count_jobs_running(&format!("deploy:{id}:"), now).await?;
+                let running = tx.count_running_jobs(&prefix(id), now).await?
+                    + tx.count_running_jobs(&format!("deploy:{id}:"), now).await?;
                 if running == 0 {
                     return Ok::<_, Error>(());
                 }
                 drop(tx);
-                sleep(LOOK_EVERY).await;
+                sleep(POLL_EVERY).await;
             }
         });
-        waited.await.map_or(Ok(false), |looked| looked.map(|()| true))
+        all_done.await.map_or(Ok(false), |looked| looked.map(|()| true))
     }
 
-    async fn bot_of(&self, id: AssistantId) -> Result<Option<(Assistant, Secrets)>, Error> {
+    async fn find_bot_owner(&self, id: AssistantId) -> Result<Option<(Assistant, Secrets)>, Error> {
         let mut tx = self.store().read().await?;
-        let Some(assistant) = tx.assistant(id).await? else { return Ok(None) };
-        let secrets = tx.secrets(id).await?;
+        let Some(assistant) = tx.find_assistant(id).await? else { return Ok(None) };
+        let secrets = tx.get_secrets(id).await?;
         Ok(Some((assistant, secrets)))
     }
 
     /// Sets the webhook of an active assistant again, or fails the assistant if its worker has vanished.
-    async fn restore_bot(&self, assistant: &Assistant, secrets: &Secrets) -> Result<(), JobError> {
+    async fn restore_webhook(&self, assistant: &Assistant, secrets: &Secrets) -> Result<(), JobError> {
         let Some(run) = assistant.state.run() else { return Ok(()) };
         let worker = worker_ref(assistant, run);
         let missing = self.ports().workers.missing(std::slice::from_ref(&worker)).await;
@@ -159,8 +159,12 @@ impl Services {
     }
 }
 
-impl Work<'_> {
-    async fn enqueue_check(&mut self, id: AssistantId, at: reef_domain::Timestamp) -> Result<JobId, Error> {
+impl UnitOfWork<'_> {
+    async fn insert_bot_check(
+        &mut self,
+        id: AssistantId,
+        at: reef_domain::Timestamp,
+    ) -> Result<JobId, Error> {
         let reason = self.new_uuid();
         self.enqueue_at(Job::CheckBot { assistant_id: id, reason }, at).await
     }

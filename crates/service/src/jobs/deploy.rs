@@ -19,27 +19,27 @@ use super::{Job, JobError};
 use crate::error::Error;
 use crate::ports::WorkerRef;
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 /// Why a run ends early.
-enum Halt {
+enum RunError {
     /// A step has failed permanently.
     Failed(FailureCode),
     /// A newer run, a stop or a deletion has superseded it.
-    Stale,
+    Superseded,
     /// An internal error, after which the job is retried.
-    Broken(Error),
+    Internal(Error),
 }
 
-impl From<Error> for Halt {
+impl From<Error> for RunError {
     fn from(error: Error) -> Self {
-        Self::Broken(error)
+        Self::Internal(error)
     }
 }
 
-impl From<reef_store::StoreError> for Halt {
+impl From<reef_store::StoreError> for RunError {
     fn from(error: reef_store::StoreError) -> Self {
-        Self::Broken(error.into())
+        Self::Internal(error.into())
     }
 }
 
@@ -62,18 +62,18 @@ impl Services {
         let remaining = deadline.since(self.now());
         let secrets = {
             let mut tx = self.store().read().await?;
-            tx.secrets(id).await?
+            tx.get_secrets(id).await?
         };
         let Some(bot_token) = self.open_bot_token(id, &secrets)? else {
             return Err(JobError::Fail("the assistant has no bot token".to_owned()));
         };
         let deployment = Deployment { services: self, worker: worker.clone(), assistant, secrets, bot_token };
-        let over = || Err(Halt::Failed(FailureCode::DeployTimeout));
+        let timed_out = || Err(RunError::Failed(FailureCode::DeployTimeout));
         let ended = if remaining.is_zero() {
             // `timeout` polls once even with a zero duration.
-            over()
+            timed_out()
         } else {
-            timeout(remaining, Box::pin(deployment.steps())).await.unwrap_or_else(|_| over())
+            timeout(remaining, Box::pin(deployment.steps())).await.unwrap_or_else(|_| timed_out())
         };
         match ended {
             Ok(worker_url) => {
@@ -82,15 +82,15 @@ impl Services {
                 }
                 Ok(())
             }
-            Err(Halt::Failed(failure)) => {
+            Err(RunError::Failed(failure)) => {
                 tracing::warn!(assistant_id = %id, generation, failure = failure.as_str(), "deployment failed");
                 let cleaned = deployment.clean_up().await;
                 self.end_run(id, Event::DeployFailed { generation, failure }).await?;
                 // The status changes at once, and this job retries what could not be removed.
                 cleaned
             }
-            Err(Halt::Stale) => deployment.clean_up().await,
-            Err(Halt::Broken(error)) => Err(error.into()),
+            Err(RunError::Superseded) => deployment.clean_up().await,
+            Err(RunError::Internal(error)) => Err(error.into()),
         }
     }
 
@@ -101,7 +101,7 @@ impl Services {
         generation: i64,
     ) -> Result<Option<(Assistant, Timestamp)>, Error> {
         let mut tx = self.store().read().await?;
-        let Some(assistant) = tx.assistant(id).await? else { return Ok(None) };
+        let Some(assistant) = tx.find_assistant(id).await? else { return Ok(None) };
         Ok(match assistant.state.clone() {
             State::Deploying { run, deadline } if run.generation == generation => Some((assistant, deadline)),
             _ => None,
@@ -110,17 +110,17 @@ impl Services {
 
     /// Commits the end of a run. Returns `false` when it was superseded.
     pub(super) async fn end_run(&self, id: AssistantId, event: Event) -> Result<bool, Error> {
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         let Some(ended) = work.end_run(id, event).await? else { return Ok(false) };
         work.commit().await?;
-        ended.count();
+        ended.record_metrics();
         Ok(true)
     }
 
     /// Commits that a run without a job has failed, and enqueues the removal of its worker. Returns `false` when it was
     /// superseded.
     pub(super) async fn fail_run(&self, worker: &WorkerRef, event: Event) -> Result<bool, Error> {
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         let Some(ended) = work.end_run(worker.assistant_id, event).await? else { return Ok(false) };
         work.enqueue(Job::RemoveWorker {
             assistant_id: worker.assistant_id,
@@ -129,7 +129,7 @@ impl Services {
         })
         .await?;
         work.commit().await?;
-        ended.count();
+        ended.record_metrics();
         Ok(true)
     }
 
@@ -137,10 +137,10 @@ impl Services {
     async fn clean_up_stale(&self, worker: &WorkerRef) -> Result<(), JobError> {
         let (assistant, secrets) = {
             let mut tx = self.store().read().await?;
-            (tx.assistant(worker.assistant_id).await?, tx.secrets(worker.assistant_id).await?)
+            (tx.find_assistant(worker.assistant_id).await?, tx.get_secrets(worker.assistant_id).await?)
         };
         if assistant.is_none() {
-            self.sweep_later(worker.assistant_id).await?;
+            self.enqueue_key_sweep(worker.assistant_id).await?;
         }
         // The bot token of a deleted assistant is destroyed, but the job knows its worker.
         let state = assistant.map(|a| a.state);
@@ -154,15 +154,15 @@ impl Services {
         let token = if state.is_some_and(|state| state.is_running()) {
             None
         } else {
-            self.bot_to_release(worker.assistant_id, &secrets).await?
+            self.bot_to_disconnect(worker.assistant_id, &secrets).await?
         };
-        self.take_down_behind(worker, token.as_slice()).await
+        self.tear_down_stale(worker, token.as_slice()).await
     }
 }
 
-impl Work<'_> {
+impl UnitOfWork<'_> {
     /// Returns `None` when the run was superseded.
-    async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<Option<Ended>, Error> {
+    async fn end_run(&mut self, id: AssistantId, event: Event) -> Result<Option<RunEnd>, Error> {
         let Some(before) = self.tx.lock_assistant(id).await? else { return Ok(None) };
         let mut after = before.clone();
         let outcome = outcome_of(&event);
@@ -170,33 +170,33 @@ impl Work<'_> {
         if after.apply(event).is_err() {
             return Ok(None);
         }
-        let took = match &before.state {
+        let duration = match &before.state {
             State::Deploying { deadline, .. } => {
                 Some(self.services.config().deploy_timeout.saturating_sub(deadline.since(self.now)))
             }
             _ => None,
         };
         if let Some(run) = before.state.run() {
-            self.tx.end_step(id, run.generation, failed, self.now).await?;
+            self.tx.finish_deployment_step(id, run.generation, failed, self.now).await?;
         }
         if failed && self.undo_change(&before, &after).await? {
-            return Ok(Some(Ended { outcome, took }));
+            return Ok(Some(RunEnd { outcome, duration }));
         }
         let after = self.save(&before, after).await?;
         if after.state.is_running() {
             // The new values work, so the replaced ones are no longer needed.
-            self.tx.delete_replaced(id).await?;
+            self.tx.delete_replaced_configuration(id).await?;
         } else {
-            self.drop_fallback(&after).await?;
+            self.discard_fallback(&after).await?;
         }
-        Ok(Some(Ended { outcome, took }))
+        Ok(Some(RunEnd { outcome, duration }))
     }
 }
 
 impl Services {
     /// A run of a deleted assistant may have created a managed key that was never stored.
-    async fn sweep_later(&self, assistant_id: AssistantId) -> Result<(), Error> {
-        let mut work = self.work().await?;
+    async fn enqueue_key_sweep(&self, assistant_id: AssistantId) -> Result<(), Error> {
+        let mut work = self.unit_of_work().await?;
         work.enqueue(Job::ManagedKey { assistant_id }).await?;
         work.commit().await
     }
@@ -217,15 +217,15 @@ const fn outcome_of(event: &Event) -> &'static str {
 }
 
 /// The end of a run, counted in the metrics once it is committed.
-struct Ended {
+struct RunEnd {
     outcome: &'static str,
     /// The duration of the deployment; `None` when an active worker vanished.
-    took: Option<Duration>,
+    duration: Option<Duration>,
 }
 
-impl Ended {
-    fn count(&self) {
-        let Self { outcome, took } = *self;
+impl RunEnd {
+    fn record_metrics(&self) {
+        let Self { outcome, duration: took } = *self;
         match took {
             Some(took) => {
                 metrics::histogram!("reef_deployment_duration_seconds", "outcome" => outcome)
@@ -241,10 +241,10 @@ impl Deployment<'_> {
     async fn clean_up(&self) -> Result<(), JobError> {
         let now = {
             let mut tx = self.services.store().read().await?;
-            tx.assistant(self.assistant.id).await?
+            tx.find_assistant(self.assistant.id).await?
         };
         if now.is_none() {
-            self.services.sweep_later(self.assistant.id).await?;
+            self.services.enqueue_key_sweep(self.assistant.id).await?;
         }
         // Another process has completed this very run, so the worker is the active one.
         let is_its_worker_active = matches!(
@@ -254,14 +254,14 @@ impl Deployment<'_> {
         if is_its_worker_active {
             return Ok(());
         }
-        let overtaken = now.is_some_and(|a| {
+        let is_superseded = now.is_some_and(|a| {
             a.state.is_running() && a.state.run().is_some_and(|run| run.generation > self.worker.generation)
         });
-        let token = if overtaken {
+        let token = if is_superseded {
             None
         } else {
-            self.services.bot_to_release(self.assistant.id, &self.secrets).await?
+            self.services.bot_to_disconnect(self.assistant.id, &self.secrets).await?
         };
-        self.services.take_down_behind(&self.worker, token.as_slice()).await
+        self.services.tear_down_stale(&self.worker, token.as_slice()).await
     }
 }

@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use super::{Job, JobError};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::mails::{COLUMN, words, worth_sending_for};
+use crate::mails::{COLUMN, mail_lifetime, render};
 use crate::ports::{Mail, MailError};
 use crate::services::Services;
-use crate::vault::Place;
+use crate::vault::SecretLocation;
 
 pub(super) const KIND: &str = "mail";
 /// The newest emails that decide whether an address receives any. One that is still waiting decides nothing.
@@ -29,46 +29,48 @@ impl Services {
         let Some(mailer) = &self.ports().mailer else {
             return Err(JobError::Retry("no mail server is configured".into()));
         };
-        let Some((mail, to)) = self.mail_to_send(id).await? else { return Ok(()) };
-        let is_of_nobody = mail.user_id.is_none();
-        let mail = self.outgoing(&mail, to)?;
+        let Some((mail, to)) = self.find_sendable_mail(id).await? else { return Ok(()) };
+        let is_for_deleted_account = mail.user_id.is_none();
+        let mail = self.render_mail(&mail, to)?;
         let outcome = match mailer.send(&mail).await {
             Ok(()) => Ok(()),
             Err(error @ MailError::Refused { .. }) => Err(JobError::Fail(error.to_string())),
             Err(error) => return Err(JobError::Retry(error.into())),
         };
         let mut tx = self.store().begin().await?;
-        if is_of_nobody {
+        if is_for_deleted_account {
             // Nothing of a deleted account is kept, not even the recipient of its last email.
             tx.delete_mail(id).await?;
         } else if outcome.is_ok() {
-            tx.mail_sent(id, self.now()).await?;
+            tx.record_mail_sent(id, self.now()).await?;
         } else {
             // The email was refused, so its link can never be used.
-            tx.destroy_mail_secret(id).await?;
+            tx.delete_mail_secret(id).await?;
         }
         tx.commit().await?;
         outcome
     }
 
     /// The email and its recipient, if it still has to be sent; otherwise its row is deleted.
-    async fn mail_to_send(&self, id: MailId) -> Result<Option<(MailRow, Recipient)>, Error> {
+    async fn find_sendable_mail(&self, id: MailId) -> Result<Option<(MailRow, Recipient)>, Error> {
         let mut tx = self.store().begin().await?;
-        let Some(mail) = tx.mail(id).await?.filter(|mail| mail.sent_at.is_none()) else { return Ok(None) };
+        let Some(mail) = tx.find_mail(id).await?.filter(|mail| mail.sent_at.is_none()) else {
+            return Ok(None);
+        };
         let to = match mail.user_id {
-            Some(user) => tx.user(user).await?.map(|user| Recipient {
+            Some(user) => tx.find_user(user).await?.map(|user| Recipient {
                 is_confirmed: user.email_confirmed_at.is_some(),
                 address: mail.recipient.clone().unwrap_or(user.email),
             }),
             None => mail.recipient.clone().map(|address| Recipient { address, is_confirmed: true }),
         };
-        let is_about_something = match mail.assistant_id {
-            Some(assistant) => tx.assistant(assistant).await?.is_some(),
+        let has_subject = match mail.assistant_id {
+            Some(assistant) => tx.find_assistant(assistant).await?.is_some(),
             None => true,
         };
-        let is_late = mail.created_at.plus(worth_sending_for(mail.kind)) <= self.now();
+        let is_late = mail.created_at.plus(mail_lifetime(mail.kind)) <= self.now();
         match to {
-            Some(to) if is_about_something && !is_late => Ok(Some((mail, to))),
+            Some(to) if has_subject && !is_late => Ok(Some((mail, to))),
             _ => {
                 if is_late {
                     tracing::warn!(mail_id = %id, kind = mail.kind.as_str(), "email expired before it was sent");
@@ -87,7 +89,7 @@ impl Services {
     /// [`Error::Unauthorized`] when there is no such account; [`Error::Internal`].
     pub async fn is_email_undeliverable(&self, caller: &Caller) -> Result<bool, Error> {
         let mut tx = self.store().read().await?;
-        let user = tx.user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+        let user = tx.find_user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
         for mail in tx.mails_to_account(user.id, &user.email, NEWEST).await? {
             // An opened link proves that the address receives email.
             if mail.sent_at.is_some() || user.email_confirmed_at.is_some_and(|at| at >= mail.created_at) {
@@ -100,17 +102,18 @@ impl Services {
         Ok(false)
     }
 
-    fn outgoing(&self, mail: &MailRow, to: Recipient) -> Result<Mail, Error> {
-        let open = |sealed: &Vec<u8>| self.vault().open(sealed, Place { column: COLUMN, row: &mail.id });
+    fn render_mail(&self, mail: &MailRow, to: Recipient) -> Result<Mail, Error> {
+        let open =
+            |sealed: &Vec<u8>| self.vault().open(sealed, SecretLocation { column: COLUMN, row: &mail.id });
         let token: Option<SecretString> =
             mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
-        let words = words(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
+        let words = render(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
         Ok(Mail {
             id: mail.id,
             to: to.address,
             subject: words.subject,
             text: words.text,
-            at: mail.created_at,
+            requested_at: mail.created_at,
         })
     }
 }

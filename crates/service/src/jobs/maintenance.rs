@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use reef_domain::state::Event;
 use reef_domain::wire::Status;
-use reef_domain::{Chain, FailureCode};
-use reef_store::MAIL_COUNTS_FOR;
+use reef_domain::{ErrorChain, FailureCode};
+use reef_store::MAIL_LIMIT_PERIOD_MAX;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::CONFIRM_WITHIN;
+use crate::accounts::CONFIRM_TIMEOUT;
 use crate::assistants::{RECEIPT_KEPT_FOR, worker_ref};
 use crate::error::Error;
-use crate::idempotency::KEPT_FOR;
-use crate::mails::LINK_GOOD_FOR;
+use crate::idempotency::RETENTION;
+use crate::mails::LINK_LIFETIME;
 use crate::services::Services;
 
 const OVERDUE_EVERY: Duration = Duration::from_secs(1);
@@ -23,16 +23,16 @@ const REFUSED_EVERY: Duration = Duration::from_secs(5);
 const TIMERS_EVERY: Duration = Duration::from_secs(15);
 const BATCH: i64 = 100;
 /// The most active assistants whose workers are checked at once.
-const WORKERS_AT_ONCE: i64 = 20_000;
+const WORKERS_BATCH: i64 = 20_000;
 /// How long finished deliveries, inbound webhooks, emails and the requests of revoked keys are kept.
-const LOG_KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const LOG_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the ids of a bot's updates are kept to recognize repeats. Telegram repeats for a day.
-const UPDATES_KEPT_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
-const TIMELINE_KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+const UPDATES_RETENTION: Duration = Duration::from_secs(2 * 24 * 3600);
+const TIMELINE_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Services {
     /// Runs all maintenance tasks until `stop`.
-    pub async fn maintain(&self, stop: CancellationToken) {
+    pub async fn run_maintenance(&self, stop: CancellationToken) {
         let every = |period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,12 +47,12 @@ impl Services {
                 _ = overdue.tick() => self.fail_overdue_deployments().await,
                 _ = missing.tick() => self.fail_missing_workers().await,
                 _ = prune.tick() => self.prune().await,
-                _ = refused.tick() => self.tell_of_refusals().await,
-                _ = timers.tick() => self.enqueue_regular_work().await,
+                _ = refused.tick() => self.record_credit_refusals().await,
+                _ = timers.tick() => self.enqueue_periodic_jobs().await,
             };
             if let Err(error) = done {
                 tracing::error!(
-                    error = %Chain(&error),
+                    error = %ErrorChain(&error),
                     "maintenance failed"
                 );
             }
@@ -68,7 +68,7 @@ impl Services {
         let late = self.now().minus(Duration::from_secs(15));
         let overdue = {
             let mut tx = self.store().read().await?;
-            tx.overdue_deployments(late, BATCH).await?
+            tx.list_overdue_deployments(late, BATCH).await?
         };
         for a in overdue {
             let Some(run) = a.state.run() else { continue };
@@ -88,7 +88,7 @@ impl Services {
     pub async fn fail_missing_workers(&self) -> Result<(), Error> {
         let active = {
             let mut tx = self.store().read().await?;
-            tx.assistants_in(Status::Active, WORKERS_AT_ONCE).await?
+            tx.list_assistants_by_status(Status::Active, WORKERS_BATCH).await?
         };
         let workers: Vec<_> = active.iter().filter_map(|a| Some(worker_ref(a, a.state.run()?))).collect();
         for gone in self.ports().workers.missing(&workers).await.map_err(Error::internal)? {
@@ -108,22 +108,22 @@ impl Services {
         let now = self.now();
         let mut tx = self.store().begin().await?;
         let sessions = tx.prune_sessions(now).await?;
-        let deliveries = tx.prune_deliveries(now.minus(LOG_KEPT_FOR)).await?;
-        let webhooks = tx.prune_polar(now.minus(LOG_KEPT_FOR)).await?;
-        let updates = tx.prune_updates(now.minus(UPDATES_KEPT_FOR)).await?;
-        let requests = tx.prune_idempotency(now.minus(KEPT_FOR)).await?;
-        let events = tx.prune_events(now.minus(TIMELINE_KEPT_FOR)).await?;
+        let deliveries = tx.prune_deliveries(now.minus(LOG_RETENTION)).await?;
+        let webhooks = tx.prune_polar_webhooks(now.minus(LOG_RETENTION)).await?;
+        let updates = tx.prune_bot_updates(now.minus(UPDATES_RETENTION)).await?;
+        let requests = tx.prune_idempotency_keys(now.minus(RETENTION)).await?;
+        let events = tx.prune_events(now.minus(TIMELINE_RETENTION)).await?;
         let limits = tx.prune_limits(now).await?;
-        let asks = tx.prune_asks().await?;
-        let replaced = tx.prune_replaced().await?;
+        let payment_checks = tx.prune_payment_checks().await?;
+        let replaced = tx.prune_replaced_configurations().await?;
         let receipts = tx.prune_receipts(now.minus(RECEIPT_KEPT_FOR)).await?;
-        let revocations = tx.prune_revocations(now.minus(TIMELINE_KEPT_FOR)).await?;
+        let revocations = tx.prune_revocations(now.minus(TIMELINE_RETENTION)).await?;
         let flashes = tx.prune_flashes(now).await?;
-        let totp = tx.prune_totp(now.minus(CONFIRM_WITHIN)).await?;
-        let key_requests = tx.prune_key_requests(now.minus(LOG_KEPT_FOR)).await?;
-        let mails = tx.prune_mails(now, now.minus(LINK_GOOD_FOR), now.minus(LOG_KEPT_FOR)).await?;
-        let recipient_mails = tx.prune_recipient_mails(now.minus(MAIL_COUNTS_FOR)).await?;
-        let mail_jobs = tx.prune_buried_jobs(super::mail::KIND, now.minus(LOG_KEPT_FOR)).await?;
+        let totp = tx.prune_totp(now.minus(CONFIRM_TIMEOUT)).await?;
+        let key_requests = tx.prune_api_key_requests(now.minus(LOG_RETENTION)).await?;
+        let mails = tx.prune_mails(now, now.minus(LINK_LIFETIME), now.minus(LOG_RETENTION)).await?;
+        let recipient_mails = tx.prune_mail_requests(now.minus(MAIL_LIMIT_PERIOD_MAX)).await?;
+        let mail_jobs = tx.prune_dead_jobs(super::mail::KIND, now.minus(LOG_RETENTION)).await?;
         tx.commit().await?;
         tracing::debug!(
             sessions,
@@ -133,7 +133,7 @@ impl Services {
             requests,
             events,
             limits,
-            asks,
+            payment_checks,
             replaced,
             receipts,
             revocations,

@@ -5,10 +5,10 @@
 
 mod callback;
 mod check_bot;
+mod cleanup;
 mod deploy;
 mod mail;
 mod maintenance;
-mod removal;
 mod runner;
 mod timers;
 
@@ -102,13 +102,13 @@ impl From<Error> for JobError {
     }
 }
 
-fn worker_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> WorkerRef {
+fn worker_ref_of(assistant_id: AssistantId, worker_name: &str, generation: i64) -> WorkerRef {
     WorkerRef { assistant_id, worker_name: worker_name.to_owned(), generation }
 }
 
 impl Job {
     /// Every kind with its concurrency in one process.
-    pub(crate) const LANES: [(&'static str, usize); 12] = [
+    pub(crate) const CONCURRENCY: [(&'static str, usize); 12] = [
         ("deploy", 32),
         ("remove_worker", 8),
         ("check_bot", 8),
@@ -126,7 +126,7 @@ impl Job {
 
     /// The most jobs of a kind that one account may have running over all processes. A limit is needed where a customer's
     /// server decides how long a job takes.
-    pub(crate) fn per_account(kind: &str) -> Option<i64> {
+    pub(crate) fn account_limit(kind: &str) -> Option<i64> {
         (kind == "callback").then_some(4)
     }
 
@@ -151,7 +151,7 @@ impl Job {
 
     /// All kinds, for metrics that list each of them.
     pub fn kinds() -> impl Iterator<Item = &'static str> {
-        Self::LANES.into_iter().map(|(kind, _)| kind)
+        Self::CONCURRENCY.into_iter().map(|(kind, _)| kind)
     }
 
     /// At most one waiting or running job has this key.
@@ -184,13 +184,13 @@ impl Job {
             dedup_key: Some(self.dedup_key()),
             payload,
             run_at,
-            traceparent: crate::trace::current(),
-            share: None,
+            traceparent: crate::trace::current_traceparent(),
+            concurrency_key: None,
         })
     }
 
     /// The attempts after which the job is dead; `None` for a job that has to succeed, however long it takes.
-    const fn tries_max(&self) -> Option<i64> {
+    const fn max_attempts(&self) -> Option<i64> {
         match self {
             Self::Forget { .. } | Self::CheckBot { .. } => Some(20),
             // With the backoff below, 15 attempts take about four hours.
@@ -201,15 +201,15 @@ impl Job {
     }
 
     /// The wait after the `attempts`-th failure, before jitter.
-    fn back_off(&self, attempts: i64) -> Duration {
-        const SOON: Duration = Duration::from_secs(30);
-        const SELDOM: Duration = Duration::from_secs(3600);
+    fn backoff(&self, attempts: i64) -> Duration {
+        const SHORT_CEILING: Duration = Duration::from_secs(30);
+        const LONG_CEILING: Duration = Duration::from_secs(3600);
         /// After so many attempts a deployment is past its deadline, and only its cleanup is left.
-        const DEPLOY_TRIES: i64 = 15;
+        const DEPLOY_ATTEMPTS: i64 = 15;
         let (first, ceiling) = match self {
-            Self::Deploy { .. } if attempts > DEPLOY_TRIES => (Duration::from_millis(500), SELDOM),
-            Self::Deploy { .. } | Self::Polar {} => (Duration::from_millis(500), SOON),
-            _ => (Duration::from_secs(2), SELDOM),
+            Self::Deploy { .. } if attempts > DEPLOY_ATTEMPTS => (Duration::from_millis(500), LONG_CEILING),
+            Self::Deploy { .. } | Self::Polar {} => (Duration::from_millis(500), SHORT_CEILING),
+            _ => (Duration::from_secs(2), LONG_CEILING),
         };
         let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or(0);
         first.saturating_mul(1 << doublings).min(ceiling)
@@ -218,23 +218,23 @@ impl Job {
     pub(crate) async fn run(&self, services: &Services) -> Result<(), JobError> {
         match self {
             Self::Deploy { assistant_id, worker_name, generation } => {
-                services.run_deployment(&worker_of(*assistant_id, worker_name, *generation)).await
+                services.run_deployment(&worker_ref_of(*assistant_id, worker_name, *generation)).await
             }
             Self::RemoveWorker { assistant_id, worker_name, generation } => {
-                services.remove_stopped_worker(&worker_of(*assistant_id, worker_name, *generation)).await
+                services.remove_stopped_worker(&worker_ref_of(*assistant_id, worker_name, *generation)).await
             }
-            Self::CheckBot { assistant_id, .. } => services.check_bot(*assistant_id).await,
-            Self::Callback { delivery_id } => services.deliver_callback(*delivery_id).await,
+            Self::CheckBot { assistant_id, .. } => services.reconcile_bot(*assistant_id).await,
+            Self::Callback { delivery_id } => services.send_callback(*delivery_id).await,
             Self::Mail { mail_id } => services.send_mail(*mail_id).await,
-            Self::Polar {} => services.work_off_polar().await,
+            Self::Polar {} => services.process_polar_inbox().await,
             Self::RevokeSubscription { subscription_id } => {
                 services.revoke_subscription(subscription_id).await
             }
             Self::DeleteManagedKey { hash } => services.delete_managed_key(hash).await,
-            Self::ManagedKey { assistant_id } => services.keep_managed_key(*assistant_id).await,
-            Self::ReadManagedKeys {} => services.read_managed_keys().await,
+            Self::ManagedKey { assistant_id } => services.reconcile_managed_key(*assistant_id).await,
+            Self::ReadManagedKeys {} => services.record_managed_key_usage().await,
             Self::RefreshCatalog {} => services.refresh_catalog().await,
-            Self::Forget { assistant_id } => services.forget_assistant(*assistant_id).await,
+            Self::Forget { assistant_id } => services.delete_conversations(*assistant_id).await,
         }
     }
 }

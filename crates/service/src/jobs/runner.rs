@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use reef_domain::ids::JobId;
-use reef_domain::{Chain, Timestamp};
+use reef_domain::{ErrorChain, Timestamp};
 use reef_store::JobRow;
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -23,7 +23,7 @@ use crate::services::Services;
 /// How long a claimed job stays claimed after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
 /// How often a lease is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(3);
+const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// The longest wait between two polls, which find the jobs that other processes have enqueued.
 const POLL: Duration = Duration::from_secs(1);
 /// How long running jobs may continue after a shutdown was requested; then they are released.
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The most jobs of a kind that are claimed at once.
 const CLAIM_MAX: usize = 16;
 
-struct Lane {
+struct Queue {
     kind: &'static str,
     permits: Arc<Semaphore>,
 }
@@ -41,7 +41,7 @@ pub struct Runner {
     services: Services,
     /// The holder of the leases.
     token: Uuid,
-    lanes: Vec<Lane>,
+    queues: Vec<Queue>,
     running: TaskTracker,
     abort: CancellationToken,
 }
@@ -51,12 +51,12 @@ impl Runner {
     #[must_use]
     pub fn new(services: Services) -> Self {
         let token = services.new_uuid();
-        let lanes =
-            Job::LANES.map(|(kind, at_once)| Lane { kind, permits: Arc::new(Semaphore::new(at_once)) });
+        let lanes = Job::CONCURRENCY
+            .map(|(kind, at_once)| Queue { kind, permits: Arc::new(Semaphore::new(at_once)) });
         Self {
             services,
             token,
-            lanes: lanes.into(),
+            queues: lanes.into(),
             running: TaskTracker::new(),
             abort: CancellationToken::new(),
         }
@@ -68,13 +68,13 @@ impl Runner {
             let wait = match self.start_due().await {
                 Ok(next) => next.map_or(POLL, |next| next.since(self.services.now()).min(POLL)),
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "claiming jobs failed");
+                    tracing::error!(error = %ErrorChain(&error), "claiming jobs failed");
                     POLL
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.services.hub().woken() => {}
+                () = self.services.event_bus().wait_for_jobs() => {}
                 () = sleep(self.jittered(wait)) => {}
             }
         }
@@ -93,7 +93,7 @@ impl Runner {
         let mut done = 0;
         loop {
             let mut claimed = Vec::new();
-            for lane in &self.lanes {
+            for lane in &self.queues {
                 claimed.extend(self.claim(lane.kind, 1).await?);
             }
             if claimed.is_empty() {
@@ -117,9 +117,9 @@ impl Runner {
         let now = self.services.now();
         let next = {
             let mut tx = self.services.store().read().await?;
-            tx.next_jobs(now).await?
+            tx.list_next_job_times(now).await?
         };
-        for lane in &self.lanes {
+        for lane in &self.queues {
             let is_due = next.iter().any(|(kind, at)| kind == lane.kind && *at <= now);
             let free = lane.permits.available_permits().min(CLAIM_MAX);
             if !is_due || free == 0 {
@@ -131,7 +131,7 @@ impl Runner {
                 self.running.spawn(async move {
                     run_one(&services, token, row, &abort).await;
                     drop(permit);
-                    services.hub().wake();
+                    services.event_bus().wake_job_runner();
                 });
             }
         }
@@ -143,9 +143,9 @@ impl Runner {
         let mut tx = self.services.store().begin().await?;
         let limit = i64::try_from(limit).map_err(Error::internal)?;
         let until = now.plus(LEASE);
-        let rows = match Job::per_account(kind) {
+        let rows = match Job::account_limit(kind) {
             None => tx.claim_jobs(kind, self.token, now, until, limit).await?,
-            Some(most) => tx.claim_jobs_in_shares(kind, self.token, now, until, limit, most).await?,
+            Some(most) => tx.claim_jobs_fairly(kind, self.token, now, until, limit, most).await?,
         };
         tx.commit().await?;
         Ok(rows)
@@ -156,7 +156,7 @@ impl Runner {
 async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &CancellationToken) {
     let span = tracing::info_span!("job", job_id = %row.id, kind = row.kind, attempt = row.attempts);
     if let Some(traceparent) = &row.traceparent {
-        crate::trace::go_on(&span, traceparent);
+        crate::trace::continue_trace(&span, traceparent);
     }
     async {
         let job = match serde_json::from_value::<Job>(row.payload.0.clone()) {
@@ -169,23 +169,23 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
         let ended = tokio::select! {
             // Boxed, because the future of the largest kind would enlarge every stack frame on the way.
             ended = AssertUnwindSafe(Box::pin(job.run(services))).catch_unwind() => Some(ended),
-            () = keep_lease(services, row.id, token) => None,
+            () = renew_lease_until_lost(services, row.id, token) => None,
             () = abort.cancelled() => None,
         };
         match ended {
             Some(Ok(result)) => settle(services, token, &row, Some(&job), result).await,
             Some(Err(panic)) => {
-                let result = Err(JobError::Retry(words_of(&*panic).into()));
+                let result = Err(JobError::Retry(panic_message(&*panic).into()));
                 settle(services, token, &row, Some(&job), result).await;
             }
             None => {
                 tracing::info!("job released");
-                let handed_back = async {
+                let released = async {
                     let mut tx = services.store().begin().await?;
-                    tx.hand_back_job(row.id, token).await?;
+                    tx.release_job(row.id, token).await?;
                     tx.commit().await
                 };
-                log_failure(handed_back.await);
+                log_settle_failure(released.await);
             }
         }
     }
@@ -193,30 +193,30 @@ async fn run_one(services: &Services, token: Uuid, row: JobRow, abort: &Cancella
     .await;
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
-    format!("panicked: {}", words.unwrap_or("without a message"))
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
+    format!("panicked: {}", message.unwrap_or("without a message"))
 }
 
 /// Returns once the lease is lost and another process may have the job.
-async fn keep_lease(services: &Services, id: JobId, token: Uuid) {
-    let mut beat = interval(HEARTBEAT);
+async fn renew_lease_until_lost(services: &Services, id: JobId, token: Uuid) {
+    let mut beat = interval(RENEW_EVERY);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat.tick().await;
     loop {
         beat.tick().await;
-        let kept = async {
+        let renewed = async {
             let mut tx = services.store().begin().await?;
-            let kept = tx.extend_lease(id, token, services.now().plus(LEASE)).await?;
+            let kept = tx.renew_job_lease(id, token, services.now().plus(LEASE)).await?;
             tx.commit().await?;
             Ok::<_, reef_store::StoreError>(kept)
         };
-        match kept.await {
+        match renewed.await {
             Ok(true) => {}
             Ok(false) => return,
             // The database may be back before the lease expires.
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "lease renewal failed");
+                tracing::warn!(error = %ErrorChain(&error), "lease renewal failed");
             }
         }
     }
@@ -245,30 +245,30 @@ async fn settle(
             Err(JobError::RetryAt(at, why)) => tx.retry_job(row.id, token, at, Some(&why)).await?,
             Err(JobError::Fail(why)) => {
                 tracing::error!(why, "job marked dead");
-                tx.bury_job(row.id, token, &why, now).await?;
+                tx.mark_job_dead(row.id, token, &why, now).await?;
             }
             Err(JobError::Retry(error)) => {
                 let why = error.to_string();
                 match job {
-                    Some(job) if job.tries_max().is_none_or(|max| row.attempts < max) => {
-                        tracing::warn!(error = %Chain(&*error), "job failed, retrying");
-                        tx.retry_job(row.id, token, now.plus(job.back_off(row.attempts)), Some(&why)).await?;
+                    Some(job) if job.max_attempts().is_none_or(|max| row.attempts < max) => {
+                        tracing::warn!(error = %ErrorChain(&*error), "job failed, retrying");
+                        tx.retry_job(row.id, token, now.plus(job.backoff(row.attempts)), Some(&why)).await?;
                     }
                     _ => {
-                        tracing::error!(error = %Chain(&*error), "job marked dead");
-                        tx.bury_job(row.id, token, &why, now).await?;
+                        tracing::error!(error = %ErrorChain(&*error), "job marked dead");
+                        tx.mark_job_dead(row.id, token, &why, now).await?;
                     }
                 }
             }
         }
         tx.commit().await
     };
-    log_failure(settled.await);
+    log_settle_failure(settled.await);
 }
 
 /// A job whose outcome is not stored runs again when its lease expires.
-fn log_failure(result: Result<(), reef_store::StoreError>) {
+fn log_settle_failure(result: Result<(), reef_store::StoreError>) {
     if let Err(error) = result {
-        tracing::error!(error = %Chain(&error), "storing the outcome of a job failed");
+        tracing::error!(error = %ErrorChain(&error), "storing the outcome of a job failed");
     }
 }

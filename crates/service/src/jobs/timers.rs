@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::services::Services;
 
 /// A job that is enqueued periodically.
-struct Timer {
+struct PeriodicJob {
     name: &'static str,
     /// The period, before jitter.
     every: Duration,
@@ -16,14 +16,14 @@ struct Timer {
     job: Job,
 }
 
-const READ_MANAGED_KEYS: Timer = Timer {
+const READ_MANAGED_KEYS: PeriodicJob = PeriodicJob {
     name: "read_managed_keys",
     every: Duration::from_secs(120),
     first_after: Duration::from_secs(120),
     job: Job::ReadManagedKeys {},
 };
 
-const REFRESH_CATALOG: Timer = Timer {
+const REFRESH_CATALOG: PeriodicJob = PeriodicJob {
     name: "refresh_catalog",
     every: Duration::from_secs(6 * 3600),
     first_after: Duration::from_secs(60),
@@ -35,7 +35,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn enqueue_regular_work(&self) -> Result<(), Error> {
+    pub async fn enqueue_periodic_jobs(&self) -> Result<(), Error> {
         let has_keys =
             self.ports().managed_keys.is_some() && self.store().read().await?.has_managed_keys().await?;
         if has_keys {
@@ -44,8 +44,8 @@ impl Services {
         self.enqueue_if_due(REFRESH_CATALOG).await
     }
 
-    async fn enqueue_if_due(&self, timer: Timer) -> Result<(), Error> {
-        let mut work = self.work().await?;
+    async fn enqueue_if_due(&self, timer: PeriodicJob) -> Result<(), Error> {
+        let mut work = self.unit_of_work().await?;
         let now = work.now;
         let next = now.plus(self.with_jitter(timer.every));
         let first = now.plus(self.with_jitter(timer.first_after));

@@ -3,8 +3,8 @@
 //! A mail is a row with what its text is rendered from. The secret of a link is stored as a hash and, until the mail is
 //! sent, sealed.
 
-mod recipients;
-mod words;
+mod messages;
+mod recipient_limits;
 
 use std::time::Duration;
 
@@ -18,52 +18,52 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::error::Error;
 use crate::jobs::Job;
 use crate::services::Services;
-use crate::vault::{Place, fingerprint};
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
+use crate::vault::{SecretLocation, fingerprint};
 
-use recipients::Share;
-pub(crate) use words::words;
+pub(crate) use messages::render;
+use recipient_limits::MailShare;
 
 /// Table and column of sealed secrets; the row is the mail's id.
 pub(crate) const COLUMN: &str = "mails.token";
 /// How long links are valid, except reset links.
-pub(crate) const LINK_GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long reset links are valid.
-const RESET_GOOD_FOR: Duration = Duration::from_secs(3600);
+const RESET_LINK_LIFETIME: Duration = Duration::from_secs(3600);
 /// An assistant causes at most one mail of a kind within this time.
-const PAUSE: Duration = Duration::from_secs(3600);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How long a link is valid.
-const fn good_for(purpose: TokenPurpose) -> Duration {
+const fn link_lifetime(purpose: TokenPurpose) -> Duration {
     match purpose {
-        TokenPurpose::Confirm | TokenPurpose::Change => LINK_GOOD_FOR,
-        TokenPurpose::Reset => RESET_GOOD_FOR,
+        TokenPurpose::Confirm | TokenPurpose::Change => LINK_LIFETIME,
+        TokenPurpose::Reset => RESET_LINK_LIFETIME,
     }
 }
 
 /// How long a mail is worth sending. After that its link has expired, or its message is out of date.
-pub(crate) const fn worth_sending_for(kind: MailKind) -> Duration {
+pub(crate) const fn mail_lifetime(kind: MailKind) -> Duration {
     match kind {
-        MailKind::ResetPassword => RESET_GOOD_FOR,
-        _ => LINK_GOOD_FOR,
+        MailKind::ResetPassword => RESET_LINK_LIFETIME,
+        _ => LINK_LIFETIME,
     }
 }
 
 /// The hash of a link's secret, which is what is stored of it.
-pub(crate) fn token_hash(token: &SecretString) -> Vec<u8> {
+pub(crate) fn hash_token(token: &SecretString) -> Vec<u8> {
     fingerprint("reef mail token", token.expose_secret())
 }
 
 impl Services {
     /// Whether Reef can send mail. Without mail nobody can confirm or change an email, or reset a password.
     #[must_use]
-    pub fn mail_is_on(&self) -> bool {
+    pub fn is_mail_enabled(&self) -> bool {
         self.ports().mailer.is_some()
     }
 
     /// Requires that Reef can send mail.
     pub(crate) fn require_mail(&self) -> Result<(), Error> {
-        if self.mail_is_on() {
+        if self.is_mail_enabled() {
             return Ok(());
         }
         Err(Error::invalid_field("", "mail_off", "This site doesn't send email. Contact the administrator."))
@@ -86,7 +86,7 @@ impl Services {
 }
 
 /// The mail that a change of an assistant is worth, if any, and its detail.
-fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
+fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
         State::Failed { .. } if status_changed => {
@@ -107,11 +107,11 @@ fn news(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<Strin
     (fails(after) && !fails(before)).then_some((MailKind::PaymentFailed, None))
 }
 
-impl Work<'_> {
+impl UnitOfWork<'_> {
     /// Enqueues a mail with a link and a new secret, unless the recipient has had too many; the caller cannot tell the
     /// difference. Without a user, nothing is sent and everything else is the same. A link to change the email revokes
     /// earlier ones.
-    pub async fn mail_link(
+    pub async fn enqueue_link_mail(
         &mut self,
         user: Option<&UserRow>,
         kind: MailKind,
@@ -123,12 +123,12 @@ impl Work<'_> {
         }
         let user_id = user.map(|user| user.id);
         if let (Some(user_id), TokenPurpose::Change) = (user_id, purpose) {
-            self.tx.void_mail_tokens(user_id, purpose).await?;
+            self.tx.revoke_mail_tokens(user_id, purpose).await?;
         }
         let services = self.services;
         let secret = SecretString::from(services.random_hex::<32>());
         let mail = services.new_mail(kind);
-        let place = Place { column: COLUMN, row: &mail.id };
+        let place = SecretLocation { column: COLUMN, row: &mail.id };
         let sealed = services.vault().seal(secret.expose_secret(), place, &*services.ports().entropy);
         let mail = MailRow {
             user_id,
@@ -141,7 +141,7 @@ impl Work<'_> {
     }
 
     /// Creates a reset link without a mail, for somebody who has just followed another link to the account's email.
-    pub async fn reset_link_at_hand(&mut self, user: &UserRow) -> Result<SecretString, Error> {
+    pub async fn create_reset_link(&mut self, user: &UserRow) -> Result<SecretString, Error> {
         let secret = SecretString::from(self.services.random_hex::<32>());
         let mail = MailRow {
             user_id: Some(user.id),
@@ -161,32 +161,32 @@ impl Work<'_> {
         address: &str,
     ) -> Result<(), Error> {
         let token = NewMailToken {
-            hash: &token_hash(secret),
+            hash: &hash_token(secret),
             mail_id: mail.id,
             user_id: mail.user_id,
             purpose,
             email: if mail.user_id.is_some() { address } else { "" },
-            expires_at: self.now.plus(good_for(purpose)),
+            expires_at: self.now.plus(link_lifetime(purpose)),
         };
         Ok(self.tx.insert_mail_token(&token).await?)
     }
 
     /// Enqueues a notice about an account to one of its addresses, unless it had many of this kind. Each kind has its
     /// own limit, so that no kind hides another.
-    pub async fn mail_notice(
+    pub async fn enqueue_notice(
         &mut self,
         user: &UserRow,
         kind: MailKind,
         address: &str,
-        other: &str,
+        detail: &str,
     ) -> Result<(), Error> {
-        if !self.admit_notice(user, address, Share::Notices(kind)).await? {
+        if !self.admit_notice(user, address, MailShare::Notices(kind)).await? {
             return Ok(());
         }
         let mail = MailRow {
             user_id: Some(user.id),
             recipient: Some(address.to_owned()),
-            detail: Some(other.to_owned()),
+            detail: Some(detail.to_owned()),
             ..self.services.new_mail(kind)
         };
         self.enqueue_mail(&mail).await
@@ -194,27 +194,27 @@ impl Work<'_> {
 
     /// Enqueues a notice about a security event to an account's email, so that the owner learns of it if somebody else
     /// caused it. Does nothing when Reef cannot send mail.
-    pub async fn security_notice(
+    pub async fn enqueue_security_notice(
         &mut self,
         user_id: UserId,
         kind: MailKind,
         detail: &str,
     ) -> Result<(), Error> {
-        if !self.services.mail_is_on() {
+        if !self.services.is_mail_enabled() {
             return Ok(());
         }
-        let Some(user) = self.tx.user(user_id).await? else { return Ok(()) };
-        self.mail_notice(&user, kind, &user.email, detail).await
+        let Some(user) = self.tx.find_user(user_id).await? else { return Ok(()) };
+        self.enqueue_notice(&user, kind, &user.email, detail).await
     }
 
     /// Enqueues a notice that an account was deleted. The mail and its recipient outlive the account until it is sent,
     /// so it goes to confirmed addresses only.
-    pub async fn mail_farewell(&mut self, user: &UserRow) -> Result<(), Error> {
+    pub async fn enqueue_deletion_notice(&mut self, user: &UserRow) -> Result<(), Error> {
         let kind = MailKind::AccountDeleted;
-        if !self.services.mail_is_on() || user.email_confirmed_at.is_none() {
+        if !self.services.is_mail_enabled() || user.email_confirmed_at.is_none() {
             return Ok(());
         }
-        if !self.admit_notice(user, &user.email, Share::Notices(kind)).await? {
+        if !self.admit_notice(user, &user.email, MailShare::Notices(kind)).await? {
             return Ok(());
         }
         let mail = MailRow { recipient: Some(user.email.clone()), ..self.services.new_mail(kind) };
@@ -223,8 +223,10 @@ impl Work<'_> {
 
     /// Enqueues a mail about a change of an assistant, if it is worth one and the owner had none of this kind for an
     /// hour. The assistant is locked, so concurrent changes cause one mail.
-    pub async fn mail_news(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
-        let Some((kind, detail)) = news(before, after).filter(|_| self.services.mail_is_on()) else {
+    pub async fn enqueue_change_mail(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
+        let Some((kind, detail)) =
+            mail_about_change(before, after).filter(|_| self.services.is_mail_enabled())
+        else {
             return Ok(());
         };
         // An assistant that never ran is not down.
@@ -234,11 +236,11 @@ impl Work<'_> {
             }
             other => other,
         };
-        if self.tx.has_mail_since(after.id, kind, self.now.minus(PAUSE)).await? {
+        if self.tx.has_mail_since(after.id, kind, self.now.minus(REPEAT_INTERVAL)).await? {
             return Ok(());
         }
-        let Some(owner) = self.tx.user(after.user_id).await? else { return Ok(()) };
-        if !self.admit_notice(&owner, &owner.email, Share::Assistants).await? {
+        let Some(owner) = self.tx.find_user(after.user_id).await? else { return Ok(()) };
+        if !self.admit_notice(&owner, &owner.email, MailShare::Assistants).await? {
             return Ok(());
         }
         let mail = MailRow {

@@ -8,112 +8,113 @@ use reef_domain::{Assistant, Usd};
 use reef_store::{EventKind, EventRow};
 use tokio::time::sleep;
 
-use super::{CREDIT_CODE, account_in, assistant_of};
+use super::{CREDIT_CODE, parse_key_name, read_credit_account};
 use crate::error::Error;
 use crate::jobs::{Job, JobError};
-use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKeys};
+use crate::ports::{KEYS_PAGE_SIZE, ManagedKeyInfo, ManagedKeys};
 use crate::services::Services;
-use crate::work::Work;
+use crate::unit_of_work::UnitOfWork;
 
 /// Pages read by one run of the job: a hundred thousand keys.
 const PAGES_MAX: usize = 1000;
 /// The pause between two pages, so that a long list does not exhaust OpenRouter's rate limit.
 const PAGE_PAUSE: Duration = Duration::from_millis(500);
 /// The age from which a key without an assistant is deleted: a deployment may be about to store a younger one.
-const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
+const ORPHAN_GRACE_PERIOD: Duration = Duration::from_secs(15 * 60);
 const REFUSED_MAX: i64 = 100;
 
 impl Services {
     /// The job: records what was spent through each key, enqueues the reconciliation of keys that are not as they should be,
     /// and deletes those without an assistant. Foreign keys of the same OpenRouter account are left alone.
-    pub(crate) async fn read_managed_keys(&self) -> Result<(), JobError> {
+    pub(crate) async fn record_managed_key_usage(&self) -> Result<(), JobError> {
         let Some(keys) = self.ports().managed_keys.as_deref() else { return Ok(()) };
         for page in 0..PAGES_MAX {
             if page > 0 {
                 sleep(PAGE_PAUSE).await;
             }
-            let listed = keys.list(page * KEYS_PAGE).await.map_err(|error| JobError::Retry(error.into()))?;
+            let listed =
+                keys.list(page * KEYS_PAGE_SIZE).await.map_err(|error| JobError::Retry(error.into()))?;
             for info in &listed {
-                if let Some(id) = assistant_of(&info.name) {
-                    self.look_at_key(keys, id, info).await?;
+                if let Some(id) = parse_key_name(&info.name) {
+                    self.reconcile_listed_key(keys, id, info).await?;
                 }
             }
-            if listed.len() < KEYS_PAGE {
+            if listed.len() < KEYS_PAGE_SIZE {
                 break;
             }
         }
         Ok(())
     }
 
-    async fn look_at_key(
+    async fn reconcile_listed_key(
         &self,
         keys: &dyn ManagedKeys,
         id: AssistantId,
-        info: &KeyInfo,
+        info: &ManagedKeyInfo,
     ) -> Result<(), JobError> {
         let mut tx = self.store().read().await?;
-        let (assistant, hash) = (tx.assistant(id).await?, tx.secrets(id).await?.managed_key_hash);
-        let is_deleted = assistant.is_none() && tx.is_tombstone(id).await?;
-        let limit = account_in(&mut tx, id).await?.limit_of(&info.hash);
+        let (assistant, hash) = (tx.find_assistant(id).await?, tx.get_secrets(id).await?.managed_key_hash);
+        let is_deleted = assistant.is_none() && tx.is_assistant_deleted(id).await?;
+        let limit = read_credit_account(&mut tx, id).await?.limit_of(&info.hash);
         drop(tx);
         let Some(a) = assistant else {
             // A key with an unknown assistant may belong to another installation on the same account.
-            return if is_deleted && self.is_old(info) {
-                self.end_orphan(keys, id, info).await
+            return if is_deleted && self.is_past_grace_period(info) {
+                self.delete_orphan(keys, id, info).await
             } else {
                 Ok(())
             };
         };
-        self.note_use(id, info).await?;
+        self.record_key_usage(id, info).await?;
         if hash.as_ref() != Some(&info.hash) {
             let is_being_made = matches!(a.state, State::Deploying { .. });
-            return if is_being_made || !self.is_old(info) {
+            return if is_being_made || !self.is_past_grace_period(info) {
                 Ok(())
             } else {
-                self.end_orphan(keys, id, info).await
+                self.delete_orphan(keys, id, info).await
             };
         }
         if info.disabled == a.state.is_running() || info.limit != Some(limit) {
-            let mut work = self.work().await?;
+            let mut work = self.unit_of_work().await?;
             work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
             work.commit().await?;
         }
         Ok(())
     }
 
-    fn is_old(&self, info: &KeyInfo) -> bool {
-        info.created_at.is_none_or(|created| self.now().since(created) > ORPHAN_AGE)
+    fn is_past_grace_period(&self, info: &ManagedKeyInfo) -> bool {
+        info.created_at.is_none_or(|created| self.now().since(created) > ORPHAN_GRACE_PERIOD)
     }
 
-    async fn end_orphan(
+    async fn delete_orphan(
         &self,
         keys: &dyn ManagedKeys,
         id: AssistantId,
-        info: &KeyInfo,
+        info: &ManagedKeyInfo,
     ) -> Result<(), JobError> {
         tracing::warn!(assistant_id = %id, key = info.hash, "orphaned managed key deleted");
         keys.delete(&info.hash).await.map_err(|error| JobError::Retry(error.into()))
     }
 
     /// Records what was spent through a key, and adds an event when the credit is used up.
-    pub(super) async fn note_use(&self, id: AssistantId, info: &KeyInfo) -> Result<(), Error> {
+    pub(super) async fn record_key_usage(&self, id: AssistantId, info: &ManagedKeyInfo) -> Result<(), Error> {
         let is_known = {
             let mut tx = self.store().read().await?;
-            let known = tx.key_uses(id).await?;
-            known.iter().any(|key| key.hash == info.hash && key.used >= info.used)
+            let known = tx.list_managed_key_usage(id).await?;
+            known.iter().any(|key| key.hash == info.hash && key.usage >= info.used)
         };
         if is_known {
             return Ok(());
         }
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         let Some(a) = work.tx.lock_assistant(id).await? else { return Ok(()) };
         let now = work.now;
-        work.tx.note_key_use(id, &info.hash, info.used, now).await?;
-        let account = account_in(&mut work.tx, id).await?;
+        work.tx.record_managed_key_usage(id, &info.hash, info.used, now).await?;
+        let account = read_credit_account(&mut work.tx, id).await?;
         if account.used() >= account.credited {
-            self.tell_used_up(&mut work, &a, account.credited).await?;
+            self.record_credit_used_up(&mut work, &a, account.credited).await?;
         }
-        work.changed(&a);
+        work.record_change(&a);
         work.commit().await
     }
 
@@ -122,14 +123,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn tell_of_refusals(&self) -> Result<(), Error> {
-        let refused = self.store().read().await?.refused_credit(REFUSED_MAX).await?;
+    pub async fn record_credit_refusals(&self) -> Result<(), Error> {
+        let refused = self.store().read().await?.list_assistants_refused_credit(REFUSED_MAX).await?;
         for id in refused {
-            let mut work = self.work().await?;
+            let mut work = self.unit_of_work().await?;
             let Some(a) = work.tx.lock_assistant(id).await? else { continue };
-            let credited = account_in(&mut work.tx, id).await?.credited;
-            work.tx.set_credit_used_up(id, None).await?;
-            self.tell_used_up(&mut work, &a, credited).await?;
+            let credited = read_credit_account(&mut work.tx, id).await?.credited;
+            work.tx.record_exhausted_credit(id, None).await?;
+            self.record_credit_used_up(&mut work, &a, credited).await?;
             // The page shows the amount that was spent, so it is read as well.
             work.enqueue(Job::ManagedKey { assistant_id: id }).await?;
             work.commit().await?;
@@ -138,11 +139,16 @@ impl Services {
     }
 
     /// Adds the event once per amount of credit.
-    async fn tell_used_up(&self, work: &mut Work<'_>, a: &Assistant, credited: Usd) -> Result<(), Error> {
-        if credited == Usd::ZERO || work.tx.credit_used_up(a.id).await? == Some(credited) {
+    async fn record_credit_used_up(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        a: &Assistant,
+        credited: Usd,
+    ) -> Result<(), Error> {
+        if credited == Usd::ZERO || work.tx.find_exhausted_credit(a.id).await? == Some(credited) {
             return Ok(());
         }
-        work.tx.set_credit_used_up(a.id, Some(credited)).await?;
+        work.tx.record_exhausted_credit(a.id, Some(credited)).await?;
         let mut after = a.clone();
         after.sequence += 1;
         if !work.tx.update_assistant(&mut after).await? {
@@ -154,7 +160,7 @@ impl Services {
             assistant_id: after.id,
             user_id: after.user_id,
             sequence: after.sequence,
-            kind: EventKind::CreditUsedUp,
+            kind: EventKind::CreditExhausted,
             status,
             previous_status: Some(status),
             status_message: Some(used_up_message(&after)),
@@ -162,7 +168,7 @@ impl Services {
             created_at: work.now,
         };
         work.tx.insert_event(&event).await?;
-        work.changed(&after);
+        work.record_change(&after);
         tracing::info!(assistant_id = %after.id, credit = %credited, "model credit used up");
         Ok(())
     }

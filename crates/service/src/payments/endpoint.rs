@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::ports::{PaymentError, WebhookEndpoint};
 use crate::services::Services;
 
-const LOOK_EVERY: Duration = Duration::from_secs(300);
+const CHECK_EVERY: Duration = Duration::from_secs(300);
 /// The payment checks that are expedited per round while no webhooks arrive: three quarters of what the rate budget allows, so
 /// that purchases are still checked in time.
-const ASKS_PER_LOOK: u32 = 75;
+const CHECKS_PER_ROUND: u32 = 75;
 const PATH: &str = "/webhooks/polar";
 
 /// The state of Reef's webhook endpoint at Polar.
@@ -48,11 +48,11 @@ impl EndpointHealth {
 }
 
 /// The endpoint at the own URL counts. If there is none, those with the same path count, as behind another host name.
-fn judge(endpoints: &[WebhookEndpoint], own: &str) -> EndpointHealth {
+fn health_of(endpoints: &[WebhookEndpoint], own: &str) -> EndpointHealth {
     let at = |is_ours: &dyn Fn(&str) -> bool| {
-        let mut ours = endpoints.iter().filter(|endpoint| is_ours(&endpoint.url)).peekable();
-        ours.peek()?;
-        Some(if ours.any(|endpoint| endpoint.enabled) {
+        let mut own_endpoints = endpoints.iter().filter(|endpoint| is_ours(&endpoint.url)).peekable();
+        own_endpoints.peek()?;
+        Some(if own_endpoints.any(|endpoint| endpoint.enabled) {
             EndpointHealth::Enabled
         } else {
             EndpointHealth::Disabled
@@ -72,9 +72,9 @@ impl Services {
     ///
     /// # Errors
     /// [`PaymentError`] when Polar does not answer or refuses for another reason than a missing scope.
-    pub async fn look_at_endpoint(&self) -> Result<EndpointHealth, PaymentError> {
+    pub async fn check_endpoint(&self) -> Result<EndpointHealth, PaymentError> {
         match self.ports().payments.webhook_endpoints().await {
-            Ok(endpoints) => Ok(judge(&endpoints, &self.polar_webhook_url())),
+            Ok(endpoints) => Ok(health_of(&endpoints, &self.polar_webhook_url())),
             Err(PaymentError::Refused { status: 401 | 403 }) => Ok(EndpointHealth::NoScope),
             Err(error) => Err(error),
         }
@@ -85,15 +85,15 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Internal`].
-    pub async fn watch_endpoint(&self) -> Result<(), Error> {
+    pub async fn check_endpoint_if_due(&self) -> Result<(), Error> {
         let now = self.now();
         let mut tx = self.store().begin().await?;
-        let is_due = tx.claim_endpoint_look(now, now.plus(LOOK_EVERY)).await?;
+        let is_due = tx.claim_endpoint_check(now, now.plus(CHECK_EVERY)).await?;
         tx.commit().await?;
         if !is_due {
             return Ok(());
         }
-        let health = match self.look_at_endpoint().await {
+        let health = match self.check_endpoint().await {
             Ok(health) => health,
             Err(error) => {
                 tracing::warn!(%error, "webhook endpoint check failed");
@@ -110,14 +110,14 @@ impl Services {
             );
         }
         let mut tx = self.store().begin().await?;
-        let before = tx.endpoint_seen().await?.as_deref().and_then(EndpointHealth::parse);
-        tx.set_endpoint_seen(health.as_str()).await?;
+        let before = tx.find_endpoint_status().await?.as_deref().and_then(EndpointHealth::parse);
+        tx.update_endpoint_status(health.as_str()).await?;
         // Once more after webhooks resume, because those lost since the last check are not sent again.
         let is_back = health == EndpointHealth::Enabled && before.is_some_and(|seen| seen != health);
         if is_silent || is_back {
-            tx.ask_all_anew(now).await?;
+            tx.request_recheck(now).await?;
         }
-        tx.hasten_asks(now, LOOK_EVERY, ASKS_PER_LOOK).await?;
+        tx.expedite_payment_checks(now, CHECK_EVERY, CHECKS_PER_ROUND).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_own_endpoint_counts() {
+    fn endpoint_at_own_url_takes_precedence() {
         let endpoint =
             |url: &str, enabled| WebhookEndpoint { url: format!("https://{url}/webhooks/polar"), enabled };
         let own = "https://reef.example/webhooks/polar";
@@ -143,7 +143,7 @@ mod tests {
             (vec![endpoint("alias.example", false)], EndpointHealth::Disabled),
             (vec![endpoint("reef.example", false), endpoint("reef.example", true)], EndpointHealth::Enabled),
         ] {
-            assert_eq!(judge(&endpoints, own), expected, "{endpoints:?}");
+            assert_eq!(health_of(&endpoints, own), expected, "{endpoints:?}");
         }
         for health in EndpointHealth::ALL {
             assert_eq!(EndpointHealth::parse(health.as_str()), Some(health));

@@ -5,7 +5,7 @@ use reef_domain::ids::AssistantId;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::facts::{OrderFacts, Standing, SubscriptionFacts};
+use super::facts::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// An event about an order or a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Event {
     }
 
     /// The type, for logs.
-    pub(super) const fn kind(&self) -> &'static str {
+    pub(super) const fn type_name(&self) -> &'static str {
         match self {
             Self::OrderPaid(_) => "order.paid",
             Self::OrderRefunded(_) => "order.refunded",
@@ -100,13 +100,13 @@ impl Event {
     }
 
     /// The assistant in the metadata and the subscription that the event is about.
-    pub(super) fn about(&self) -> (Option<AssistantId>, Option<&str>) {
+    pub(super) fn subject(&self) -> (Option<AssistantId>, Option<&str>) {
         match self {
             Self::OrderPaid(order) | Self::OrderRefunded(order) => {
-                (order.slot, order.subscription_id.as_deref())
+                (order.assistant_id, order.subscription_id.as_deref())
             }
             Self::Other => (None, None),
-            _ => self.subscription().map_or((None, None), |s| (s.slot, Some(s.id.as_str()))),
+            _ => self.subscription().map_or((None, None), |s| (s.assistant_id, Some(s.id.as_str()))),
         }
     }
 
@@ -132,19 +132,27 @@ impl Event {
     }
 
     /// The status of the subscription after this event; [`SubscriptionStatus::Other`] when the event leaves it open.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn subscription_status(&self) -> SubscriptionStatus {
         match self {
             // Until December 2025 Polar sent a revocation for a failed renewal, and its documentation still disagrees.
-            Self::Revoked(s) if s.standing == Standing::PastDue => Standing::PastDue,
-            Self::Revoked(_) => Standing::Ended,
-            Self::PastDue(_) => Standing::PastDue,
-            Self::Paused(s) if s.standing == Standing::Other => Standing::Paused,
-            Self::Paused(s) if s.standing == Standing::Paused => Standing::Paused,
-            Self::Active(s) if s.standing == Standing::Active => Standing::Active,
-            Self::Resumed(s) if matches!(s.standing, Standing::Active | Standing::PastDue) => s.standing,
-            Self::Updated(s) if matches!(s.standing, Standing::Active | Standing::Paused) => s.standing,
-            Self::State(s) => s.standing,
-            _ => Standing::Other,
+            Self::Revoked(s) if s.status == SubscriptionStatus::PastDue => SubscriptionStatus::PastDue,
+            Self::Revoked(_) => SubscriptionStatus::Ended,
+            Self::PastDue(_) => SubscriptionStatus::PastDue,
+            Self::Paused(s) if s.status == SubscriptionStatus::Other => SubscriptionStatus::Paused,
+            Self::Paused(s) if s.status == SubscriptionStatus::Paused => SubscriptionStatus::Paused,
+            Self::Active(s) if s.status == SubscriptionStatus::Active => SubscriptionStatus::Active,
+            Self::Resumed(s)
+                if matches!(s.status, SubscriptionStatus::Active | SubscriptionStatus::PastDue) =>
+            {
+                s.status
+            }
+            Self::Updated(s)
+                if matches!(s.status, SubscriptionStatus::Active | SubscriptionStatus::Paused) =>
+            {
+                s.status
+            }
+            Self::State(s) => s.status,
+            _ => SubscriptionStatus::Other,
         }
     }
 
@@ -152,10 +160,13 @@ impl Event {
     pub(super) fn grants(&self) -> bool {
         match self {
             Self::OrderPaid(order) => order.is_paid,
-            Self::Active(_) | Self::Resumed(_) => self.standing() == Standing::Active,
+            Self::Active(_) | Self::Resumed(_) => self.subscription_status() == SubscriptionStatus::Active,
             // A subscription that is past due or paused was paid before.
             Self::State(s) => {
-                matches!(s.standing, Standing::Active | Standing::PastDue | Standing::Paused)
+                matches!(
+                    s.status,
+                    SubscriptionStatus::Active | SubscriptionStatus::PastDue | SubscriptionStatus::Paused
+                )
             }
             _ => false,
         }

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// The status of a subscription, reduced to what Reef distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SubscriptionStatus {
     /// The subscription is paid, or on trial.
     Active,
     /// A renewal failed, and Polar retries the payment.
@@ -29,9 +29,9 @@ pub struct SubscriptionFacts {
     /// The subscription's id at Polar.
     pub id: String,
     /// The assistant's id in the metadata.
-    pub slot: Option<AssistantId>,
+    pub assistant_id: Option<AssistantId>,
     /// The status, with an end that is set taking precedence.
-    pub standing: Standing,
+    pub status: SubscriptionStatus,
     /// The end of the billing period.
     pub current_period_end: Option<Timestamp>,
     /// When the customer canceled; the subscription then ends with its period.
@@ -47,7 +47,7 @@ pub struct OrderFacts {
     /// The order's id at Polar, if the answer has one.
     pub id: Option<String>,
     /// The assistant's id in the metadata of the order or of its subscription.
-    pub slot: Option<AssistantId>,
+    pub assistant_id: Option<AssistantId>,
     /// The subscription that the order belongs to.
     pub subscription_id: Option<String>,
     /// Whether the order is paid.
@@ -64,11 +64,11 @@ pub struct OrderFacts {
 
 /// The status of a checkout, reduced to what Reef distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckoutStanding {
+pub enum CheckoutStatus {
     /// The checkout can be paid.
     Open,
     /// The checkout is paid or being paid.
-    Used,
+    Paying,
     /// The checkout has expired or failed.
     Closed,
 }
@@ -78,7 +78,7 @@ pub enum CheckoutStanding {
 #[serde(from = "Checkout")]
 pub struct CheckoutFacts {
     /// The status of the checkout.
-    pub standing: CheckoutStanding,
+    pub status: CheckoutStatus,
 }
 
 #[derive(Deserialize)]
@@ -123,11 +123,11 @@ struct Order {
 }
 
 /// An unreadable time is treated as absent, because a payment counts without it.
-fn moment(text: Option<&String>) -> Option<Timestamp> {
+fn parse_time(text: Option<&String>) -> Option<Timestamp> {
     OffsetDateTime::parse(text?, &Rfc3339).ok().map(Timestamp::from)
 }
 
-fn slot(metadata: &Value) -> Option<AssistantId> {
+fn assistant_in_metadata(metadata: &Value) -> Option<AssistantId> {
     AssistantId::parse(metadata.get("assistant_id")?.as_str()?)
 }
 
@@ -135,19 +135,19 @@ impl From<Subscription> for SubscriptionFacts {
     fn from(s: Subscription) -> Self {
         // Polar's documentation disagrees on the status after the last failed payment, but `ended_at` is always set.
         let standing = match s.status.as_str() {
-            _ if s.ended_at.is_some() => Standing::Ended,
-            "canceled" | "unpaid" | "incomplete_expired" => Standing::Ended,
-            "active" | "trialing" => Standing::Active,
-            "past_due" => Standing::PastDue,
-            "paused" => Standing::Paused,
-            _ => Standing::Other,
+            _ if s.ended_at.is_some() => SubscriptionStatus::Ended,
+            "canceled" | "unpaid" | "incomplete_expired" => SubscriptionStatus::Ended,
+            "active" | "trialing" => SubscriptionStatus::Active,
+            "past_due" => SubscriptionStatus::PastDue,
+            "paused" => SubscriptionStatus::Paused,
+            _ => SubscriptionStatus::Other,
         };
         Self {
-            slot: slot(&s.metadata),
-            standing,
-            current_period_end: moment(s.current_period_end.as_ref()),
-            canceled_at: moment(s.canceled_at.as_ref()),
-            as_of: moment(s.modified_at.as_ref()).or_else(|| moment(s.created_at.as_ref())),
+            assistant_id: assistant_in_metadata(&s.metadata),
+            status: standing,
+            current_period_end: parse_time(s.current_period_end.as_ref()),
+            canceled_at: parse_time(s.canceled_at.as_ref()),
+            as_of: parse_time(s.modified_at.as_ref()).or_else(|| parse_time(s.created_at.as_ref())),
             id: s.id,
         }
     }
@@ -159,7 +159,7 @@ impl From<Order> for OrderFacts {
         let refunded = o.refunded_amount + o.refunded_tax_amount;
         Self {
             id: o.id,
-            slot: slot(&o.metadata).or_else(|| subscription.as_ref()?.slot),
+            assistant_id: assistant_in_metadata(&o.metadata).or_else(|| subscription.as_ref()?.assistant_id),
             subscription_id: o.subscription_id.or_else(|| Some(subscription.as_ref()?.id.clone())),
             is_paid: o.paid || matches!(o.status.as_str(), "paid"),
             is_for_a_period: !matches!(
@@ -168,7 +168,7 @@ impl From<Order> for OrderFacts {
             ),
             is_refunded_in_full: o.status == "refunded" || (o.total_amount > 0 && refunded >= o.total_amount),
             current_period_end: subscription.and_then(|s| s.current_period_end),
-            as_of: moment(o.modified_at.as_ref()).or_else(|| moment(o.created_at.as_ref())),
+            as_of: parse_time(o.modified_at.as_ref()).or_else(|| parse_time(o.created_at.as_ref())),
         }
     }
 }
@@ -176,10 +176,10 @@ impl From<Order> for OrderFacts {
 impl From<Checkout> for CheckoutFacts {
     fn from(checkout: Checkout) -> Self {
         let standing = match checkout.status.as_str() {
-            "open" => CheckoutStanding::Open,
-            "expired" | "failed" => CheckoutStanding::Closed,
-            _ => CheckoutStanding::Used,
+            "open" => CheckoutStatus::Open,
+            "expired" | "failed" => CheckoutStatus::Closed,
+            _ => CheckoutStatus::Paying,
         };
-        Self { standing }
+        Self { status: standing }
     }
 }

@@ -1,7 +1,7 @@
 //! The inbox of Polar's webhooks: storing them as they arrive, and processing them in order.
 
 use http::HeaderMap;
-use reef_domain::{Chain, Timestamp};
+use reef_domain::{ErrorChain, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::apply::Source;
@@ -39,34 +39,34 @@ impl Services {
                 "The webhook must have a text body and an id of at most 255 characters.",
             ));
         };
-        let mut work = self.work().await?;
+        let mut work = self.unit_of_work().await?;
         let now = work.now;
-        if work.tx.receive_polar(id, text, now).await? {
+        if work.tx.insert_polar_webhook(id, text, now).await? {
             work.enqueue(Job::Polar {}).await?;
         }
         work.commit().await
     }
 
     /// The job: processes the inbox, oldest first, in a transaction each.
-    pub(crate) async fn work_off_polar(&self) -> Result<(), JobError> {
+    pub(crate) async fn process_polar_inbox(&self) -> Result<(), JobError> {
         loop {
             let open = {
                 let mut tx = self.store().read().await?;
-                tx.open_polar(BATCH).await?
+                tx.list_open_polar_webhooks(BATCH).await?
             };
             if open.is_empty() {
                 return Ok(());
             }
             for row in open {
                 let event = Event::parse(&row.body);
-                let mut work = self.work().await?;
+                let mut work = self.unit_of_work().await?;
                 let outcome = match &event {
                     Ok(event) => match self.apply_payment(&mut work, event, Source::Webhook).await {
                         Err(error) if error.is_corrupt_row() => {
                             // Nothing was written, and a retry would only block the webhooks after it.
                             tracing::error!(
                                 webhook_id = row.webhook_id,
-                                error = %Chain(&error),
+                                error = %ErrorChain(&error),
                                 "polar webhook skipped, its assistant is unreadable"
                             );
                             "corrupt row"
@@ -79,9 +79,9 @@ impl Services {
                     }
                 };
                 let now: Timestamp = work.now;
-                work.tx.finish_polar(row.position, outcome, now).await?;
+                work.tx.finish_polar_webhook(row.position, outcome, now).await?;
                 work.commit().await?;
-                let kind = event.as_ref().map_or("unreadable", Event::kind);
+                let kind = event.as_ref().map_or("unreadable", Event::type_name);
                 tracing::info!(webhook_id = row.webhook_id, kind, outcome, "polar webhook processed");
             }
         }

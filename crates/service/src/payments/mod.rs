@@ -6,12 +6,12 @@ mod endpoint;
 mod event;
 mod facts;
 mod inbox;
-mod judge;
 mod reconcile;
 mod schedule;
 mod signature;
+mod transition;
 
 pub use endpoint::EndpointHealth;
-pub use facts::{CheckoutFacts, CheckoutStanding, OrderFacts, Standing, SubscriptionFacts};
+pub use facts::{CheckoutFacts, CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 pub use inbox::WebhookHeaders;
-pub(crate) use schedule::{DELETED_ASK_AFTER, FIRST_ASK_AFTER, VERIFY_AFTER};
+pub(crate) use schedule::{DELETED_CHECK_AFTER, FIRST_CHECK_AFTER, VERIFY_AFTER};

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn both_schemes_and_nothing_else() {
+    fn signature_of_either_scheme_is_accepted() {
         let original = "v1,jBfrjn6H9N+5ow2pV1/Yb6SjRV7IafgN8QedbtZdC08=";
         let standard = "v1,fWLLqWyuh1XB5y916i8n+MdOk5sXILOeBCGpAN155jo=";
         for good in [original, standard, &format!("v1,AAAA {original}")] {

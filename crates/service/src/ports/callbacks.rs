@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// A signed request to a customer's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct CallbackRequest {
     /// The URL of the customer's endpoint.
     pub url: String,
     /// The value of `webhook-id`.
@@ -20,7 +20,7 @@ pub struct Outgoing {
 
 /// Why there is no response. The delivery log shows these messages.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SendError {
+pub enum CallbackError {
     /// The address is not publicly routable.
     #[error("the address is not publicly routable")]
     AddressRefused,
@@ -36,5 +36,5 @@ pub enum SendError {
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
     /// Sends a request and returns the HTTP status of the response.
-    async fn send(&self, outgoing: &Outgoing) -> Result<u16, SendError>;
+    async fn send(&self, request: &CallbackRequest) -> Result<u16, CallbackError>;
 }

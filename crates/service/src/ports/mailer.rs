@@ -18,7 +18,7 @@ pub struct Mail {
     /// The whole text. A link in it may contain a secret.
     pub text: SecretString,
     /// When the mail was requested.
-    pub at: Timestamp,
+    pub requested_at: Timestamp,
 }
 
 /// The mail server did not accept a mail. The error contains nothing of the mail.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 /// The number of keys on a full page of [`ManagedKeys::list`].
-pub const KEYS_PAGE: usize = 100;
+pub const KEYS_PAGE_SIZE: usize = 100;
 
 /// A key that was created.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct ManagedKey {
 
 /// What the provider knows about a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyInfo {
+pub struct ManagedKeyInfo {
     /// The provider's identifier of the key.
     pub hash: String,
     /// The name it was created with.
@@ -48,7 +48,7 @@ pub trait ManagedKeys: Send + Sync {
 
     /// Lists one page of keys, disabled ones included, newest first, after `offset` others. A page of fewer than
     /// [`KEYS_PAGE_SIZE`] keys is the last.
-    async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError>;
+    async fn list(&self, offset: usize) -> Result<Vec<ManagedKeyInfo>, ManagedKeyError>;
 
     /// Sets a key's limit and whether it is disabled; `None` when there is no such key.
     async fn update(
@@ -56,7 +56,7 @@ pub trait ManagedKeys: Send + Sync {
         hash: &str,
         limit: Usd,
         disabled: bool,
-    ) -> Result<Option<KeyInfo>, ManagedKeyError>;
+    ) -> Result<Option<ManagedKeyInfo>, ManagedKeyError>;
 
     /// Deletes a key. An unknown key counts as deleted.
     async fn delete(&self, hash: &str) -> Result<(), ManagedKeyError>;

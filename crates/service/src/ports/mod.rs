@@ -12,17 +12,17 @@ mod workers;
 
 use std::sync::Arc;
 
-pub use callbacks::{CallbackSender, Outgoing, SendError};
+pub use callbacks::{CallbackError, CallbackRequest, CallbackSender};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use mailer::{Mail, MailError, Mailer};
-pub use managed_keys::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
+pub use managed_keys::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 pub use payments::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };
 pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
-pub use workers::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
+pub use workers::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
 
 /// The clock, randomness, and the clients of outside services.
 #[derive(Clone)]

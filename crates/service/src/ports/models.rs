@@ -1,7 +1,7 @@
 //! Model providers: checking keys, and listing models.
 
 use async_trait::async_trait;
-use reef_domain::catalog::Listed;
+use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
 use secrecy::SecretString;
 use thiserror::Error;
@@ -63,5 +63,5 @@ pub trait ModelProviders: Send + Sync {
 
     /// Lists the models on OpenRouter that answer in text. Entries that are not models are left out; the others are not
     /// validated. Needs no key.
-    async fn list(&self) -> Result<Vec<Listed>, ModelListError>;
+    async fn list(&self) -> Result<Vec<ListedModel>, ModelListError>;
 }

@@ -89,12 +89,12 @@ pub enum CheckoutRefusal {
 #[derive(Debug, Error)]
 pub enum PaymentError {
     /// The provider refused to create a checkout.
-    #[error("payment provider refused the checkout: {said}")]
+    #[error("payment provider refused the checkout: {message}")]
     CheckoutRefused {
         /// What can be done about the refusal.
-        why: CheckoutRefusal,
+        refusal: CheckoutRefusal,
         /// The provider's own message, for the operator's log.
-        said: String,
+        message: String,
     },
     /// The provider refused the request.
     #[error("payment provider refused with status {status}")]
@@ -104,7 +104,7 @@ pub enum PaymentError {
     },
     /// The provider limits the rate of requests.
     #[error("payment provider rate limit exceeded")]
-    TooMany {
+    RateLimited {
         /// How long to wait, if the provider says so.
         retry_after: Option<Duration>,
     },

@@ -42,7 +42,7 @@ pub struct WorkerRef {
 
 /// A worker that was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
+pub struct StartedWorker {
     /// The URL of the worker.
     pub worker_url: String,
     /// Where Telegram has to send updates; `None` when the worker fetches them itself.
@@ -52,26 +52,26 @@ pub struct Started {
 /// The host did not carry out a request. Trying again may help.
 #[derive(Debug, Error)]
 #[error("worker host: {0}")]
-pub struct HostError(pub String);
+pub struct WorkerHostError(pub String);
 
 /// A host that runs workers.
 #[async_trait]
 pub trait WorkerHost: Send + Sync {
     /// Starts a worker in place of the worker of an older run.
-    async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError>;
+    async fn start(&self, spec: &WorkerSpec) -> Result<StartedWorker, WorkerHostError>;
 
     /// The URL that Telegram has to send a worker's updates to, as in [`StartedWorker`].
     fn webhook_url(&self, worker: &WorkerRef) -> Option<String>;
 
     /// Checks that the worker of exactly this run is up and answers.
-    async fn health(&self, worker: &WorkerRef) -> Result<(), HostError>;
+    async fn health(&self, worker: &WorkerRef) -> Result<(), WorkerHostError>;
 
     /// Removes the worker of this or an older run. A worker that does not exist counts as removed.
-    async fn remove(&self, worker: &WorkerRef) -> Result<(), HostError>;
+    async fn remove(&self, worker: &WorkerRef) -> Result<(), WorkerHostError>;
 
     /// Lists those of the workers that do not exist.
-    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, HostError>;
+    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, WorkerHostError>;
 
     /// Deletes what an assistant remembers, because the assistant is deleted.
-    async fn forget(&self, assistant: AssistantId) -> Result<(), HostError>;
+    async fn forget(&self, assistant: AssistantId) -> Result<(), WorkerHostError>;
 }

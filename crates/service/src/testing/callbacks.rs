@@ -6,33 +6,33 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::script::{Script, lock};
-use crate::ports::{CallbackSender, Outgoing, SendError};
+use crate::ports::{CallbackError, CallbackRequest, CallbackSender};
 
 /// Receives callbacks. Its scripted call is `send`.
 #[derive(Default)]
 pub struct FakeCallbacks {
     /// The scripted failures of its calls.
-    pub script: Script<SendError>,
+    pub script: Script<CallbackError>,
     answers: Mutex<VecDeque<u16>>,
-    received: Mutex<Vec<Outgoing>>,
+    received: Mutex<Vec<CallbackRequest>>,
 }
 
 impl FakeCallbacks {
     /// Answers the next requests with these statuses, and later ones with 200 again.
-    pub fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
+    pub fn respond_with(&self, statuses: impl IntoIterator<Item = u16>) {
         lock(&self.answers).extend(statuses);
     }
 
     /// All requests that arrived, oldest first.
     #[must_use]
-    pub fn received(&self) -> Vec<Outgoing> {
+    pub fn received(&self) -> Vec<CallbackRequest> {
         lock(&self.received).clone()
     }
 }
 
 #[async_trait]
 impl CallbackSender for FakeCallbacks {
-    async fn send(&self, outgoing: &Outgoing) -> Result<u16, SendError> {
+    async fn send(&self, outgoing: &CallbackRequest) -> Result<u16, CallbackError> {
         let receive = || {
             lock(&self.received).push(outgoing.clone());
             Ok(lock(&self.answers).pop_front().unwrap_or(200))

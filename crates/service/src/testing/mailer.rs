@@ -13,27 +13,27 @@ use crate::ports::{Mail, MailError, Mailer};
 pub struct FakeMailer {
     /// The scripted failures of its calls.
     pub script: Script<MailError>,
-    taken: Mutex<Vec<Mail>>,
+    sent: Mutex<Vec<Mail>>,
 }
 
 impl FakeMailer {
     /// All mails that were accepted, oldest first.
     #[must_use]
-    pub fn taken(&self) -> Vec<Mail> {
-        lock(&self.taken).clone()
+    pub fn sent(&self) -> Vec<Mail> {
+        lock(&self.sent).clone()
     }
 
     /// The subjects of all mails to an address, oldest first.
     #[must_use]
     pub fn subjects(&self, to: &str) -> Vec<String> {
-        self.taken().into_iter().filter(|mail| mail.to == to).map(|mail| mail.subject).collect()
+        self.sent().into_iter().filter(|mail| mail.to == to).map(|mail| mail.subject).collect()
     }
 
     /// The secret in the latest link to `page` that was mailed to an address.
     #[must_use]
     pub fn token(&self, to: &str, page: &str) -> Option<String> {
         let link = format!("/{page}?token=");
-        self.taken().iter().rev().filter(|mail| mail.to == to).find_map(|mail| {
+        self.sent().iter().rev().filter(|mail| mail.to == to).find_map(|mail| {
             let (_, rest) = mail.text.expose_secret().split_once(&link)?;
             rest.split_whitespace().next().map(str::to_owned)
         })
@@ -44,7 +44,7 @@ impl FakeMailer {
 impl Mailer for FakeMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let take = || {
-            lock(&self.taken).push(mail.clone());
+            lock(&self.sent).push(mail.clone());
             Ok(())
         };
         self.script.perform("send", take).await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reef_domain::{Timestamp, Usd};
 
 use super::script::{Script, lock};
-use crate::ports::{KEYS_PAGE, KeyInfo, ManagedKey, ManagedKeyError, ManagedKeys};
+use crate::ports::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 /// Creates and deletes keys. Its scripted calls are `create`, `list`, `update` and `delete`.
 #[derive(Default)]
@@ -15,35 +15,35 @@ pub struct FakeManagedKeys {
     /// The scripted failures of its calls.
     pub script: Script<ManagedKeyError>,
     /// The existing keys, newest last.
-    keys: Mutex<Vec<KeyInfo>>,
-    made: Mutex<usize>,
+    keys: Mutex<Vec<ManagedKeyInfo>>,
+    created: Mutex<usize>,
 }
 
 impl FakeManagedKeys {
     /// The hashes and names of the existing keys, disabled ones included.
     #[must_use]
-    pub fn live(&self) -> BTreeMap<String, String> {
+    pub fn names_by_hash(&self) -> BTreeMap<String, String> {
         lock(&self.keys).iter().map(|key| (key.hash.clone(), key.name.clone())).collect()
     }
 
     /// The existing keys, oldest first.
     #[must_use]
-    pub fn keys(&self) -> Vec<KeyInfo> {
+    pub fn keys(&self) -> Vec<ManagedKeyInfo> {
         lock(&self.keys).clone()
     }
 
     /// Changes every key at the provider, as using a key or an operator there would.
-    pub fn change(&self, change: impl Fn(&mut KeyInfo)) {
+    pub fn update_all(&self, change: impl Fn(&mut ManagedKeyInfo)) {
         lock(&self.keys).iter_mut().for_each(change);
     }
 
     /// Deletes keys at the provider, without Reef.
-    pub fn lose(&self, is_lost: impl Fn(&KeyInfo) -> bool) {
+    pub fn remove(&self, is_lost: impl Fn(&ManagedKeyInfo) -> bool) {
         lock(&self.keys).retain(|key| !is_lost(key));
     }
 
     /// Adds a key at the provider, without Reef.
-    pub fn put(&self, key: KeyInfo) {
+    pub fn insert(&self, key: ManagedKeyInfo) {
         lock(&self.keys).push(key);
     }
 }
@@ -52,10 +52,10 @@ impl FakeManagedKeys {
 impl ManagedKeys for FakeManagedKeys {
     async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError> {
         let create = || {
-            let mut made = lock(&self.made);
+            let mut made = lock(&self.created);
             *made += 1;
             let hash = format!("keyhash-{made}");
-            lock(&self.keys).push(KeyInfo {
+            lock(&self.keys).push(ManagedKeyInfo {
                 hash: hash.clone(),
                 name: name.to_owned(),
                 disabled: false,
@@ -68,8 +68,8 @@ impl ManagedKeys for FakeManagedKeys {
         self.script.perform("create", create).await
     }
 
-    async fn list(&self, offset: usize) -> Result<Vec<KeyInfo>, ManagedKeyError> {
-        let list = || Ok(lock(&self.keys).iter().rev().skip(offset).take(KEYS_PAGE).cloned().collect());
+    async fn list(&self, offset: usize) -> Result<Vec<ManagedKeyInfo>, ManagedKeyError> {
+        let list = || Ok(lock(&self.keys).iter().rev().skip(offset).take(KEYS_PAGE_SIZE).cloned().collect());
         self.script.perform("list", list).await
     }
 
@@ -78,7 +78,7 @@ impl ManagedKeys for FakeManagedKeys {
         hash: &str,
         limit: Usd,
         disabled: bool,
-    ) -> Result<Option<KeyInfo>, ManagedKeyError> {
+    ) -> Result<Option<ManagedKeyInfo>, ManagedKeyError> {
         let update = || {
             let mut keys = lock(&self.keys);
             let Some(key) = keys.iter_mut().find(|key| key.hash == hash) else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use reef_domain::catalog::Listed;
+use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -21,7 +21,7 @@ pub struct FakeModels {
     pub list_script: Script<ModelListError>,
     checked: Mutex<Vec<(Provider, String, String)>>,
     /// With `None`, a dozen models of an unknown author are listed.
-    listed: Mutex<Option<Vec<Listed>>>,
+    listed: Mutex<Option<Vec<ListedModel>>>,
 }
 
 impl FakeModels {
@@ -56,15 +56,15 @@ impl ModelProviders for FakeModels {
         self.greet_script.perform("greet", || Ok(format!("Hello from {model_id}."))).await
     }
 
-    async fn list(&self) -> Result<Vec<Listed>, ModelListError> {
-        self.list_script.perform("list", || Ok(lock(&self.listed).clone().unwrap_or_else(dozen))).await
+    async fn list(&self) -> Result<Vec<ListedModel>, ModelListError> {
+        self.list_script.perform("list", || Ok(lock(&self.listed).clone().unwrap_or_else(default_list))).await
     }
 }
 
-fn listed(id: String) -> Listed {
-    Listed { name: format!("Model {id}"), id }
+fn listed(id: String) -> ListedModel {
+    ListedModel { name: format!("Model {id}"), id }
 }
 
-fn dozen() -> Vec<Listed> {
+fn default_list() -> Vec<ListedModel> {
     (1..=12).map(|number| listed(format!("nobody/model-{number}"))).collect()
 }

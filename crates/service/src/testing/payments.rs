@@ -27,12 +27,12 @@ pub struct FakePayments {
     is_unknown_customer: AtomicBool,
 }
 
-fn facts<T: DeserializeOwned>(doc: &Value) -> T {
+fn parse_doc<T: DeserializeOwned>(doc: &Value) -> T {
     serde_json::from_value(doc.clone()).expect("the document has Polar's form")
 }
 
 /// Replaces the document with the same id, or appends it.
-fn put(docs: &mut Vec<Value>, doc: Value) {
+fn upsert(docs: &mut Vec<Value>, doc: Value) {
     match docs.iter_mut().find(|known| known["id"] == doc["id"]) {
         Some(known) => *known = doc,
         None => docs.push(doc),
@@ -40,9 +40,9 @@ fn put(docs: &mut Vec<Value>, doc: Value) {
 }
 
 /// The documents for an assistant, newest first, as Polar lists them.
-fn naming<T: DeserializeOwned>(docs: &[Value], slot: AssistantId) -> Vec<T> {
+fn docs_about<T: DeserializeOwned>(docs: &[Value], slot: AssistantId) -> Vec<T> {
     let slot = slot.to_string();
-    docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).map(facts).collect()
+    docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).map(parse_doc).collect()
 }
 
 impl FakePayments {
@@ -62,7 +62,7 @@ impl FakePayments {
     ///
     /// # Panics
     /// When the assistant has no checkout.
-    pub fn set_checkout(&self, slot: AssistantId, status: &'static str) {
+    pub fn set_checkout_status(&self, slot: AssistantId, status: &'static str) {
         let made = lock(&self.checkouts);
         let number = made.iter().position(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
@@ -72,20 +72,20 @@ impl FakePayments {
     ///
     /// # Panics
     /// When the assistant has no checkout.
-    pub fn set_last_checkout(&self, slot: AssistantId, status: &'static str) {
+    pub fn set_last_checkout_status(&self, slot: AssistantId, status: &'static str) {
         let made = lock(&self.checkouts);
         let number = made.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
     /// Sets a subscription in Polar's form, replacing one with the same `id`.
-    pub fn put_subscription(&self, doc: Value) {
-        put(&mut lock(&self.subscriptions), doc);
+    pub fn set_subscription(&self, doc: Value) {
+        upsert(&mut lock(&self.subscriptions), doc);
     }
 
     /// Sets an order in Polar's form, replacing one with the same `id`.
-    pub fn put_order(&self, doc: Value) {
-        put(&mut lock(&self.orders), doc);
+    pub fn set_order(&self, doc: Value) {
+        upsert(&mut lock(&self.orders), doc);
     }
 
     /// Forgets all customers: opening the customer portal fails from now on.
@@ -148,22 +148,22 @@ impl Payments for FakePayments {
     async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError> {
         let found = || {
             let status = lock(&self.closed).get(id).copied().unwrap_or("open");
-            Ok(Some(facts(&json!({"status": status}))))
+            Ok(Some(parse_doc(&json!({"status": status}))))
         };
         self.script.perform("checkout", found).await
     }
 
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError> {
-        let found = || Ok(lock(&self.subscriptions).iter().find(|doc| doc["id"] == id).map(facts));
+        let found = || Ok(lock(&self.subscriptions).iter().find(|doc| doc["id"] == id).map(parse_doc));
         self.script.perform("subscription", found).await
     }
 
     async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError> {
-        self.script.perform("subscriptions_of", || Ok(naming(&lock(&self.subscriptions), slot))).await
+        self.script.perform("subscriptions_of", || Ok(docs_about(&lock(&self.subscriptions), slot))).await
     }
 
     async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
-        self.script.perform("orders_of", || Ok(naming(&lock(&self.orders), slot))).await
+        self.script.perform("orders_of", || Ok(docs_about(&lock(&self.orders), slot))).await
     }
 
     async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError> {

@@ -13,7 +13,7 @@ pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2Ju
 impl TestServices {
     /// The id of the subscription that pays for an assistant in tests.
     #[must_use]
-    pub fn subscription_of(id: AssistantId) -> String {
+    pub fn subscription_id(id: AssistantId) -> String {
         format!("sub_{id}")
     }
 
@@ -21,12 +21,12 @@ impl TestServices {
     ///
     /// # Panics
     /// When the webhook is refused.
-    pub async fn subscription(&self, id: AssistantId, kind: &str) {
+    pub async fn receive_subscription_event(&self, id: AssistantId, kind: &str) {
         let data = json!({
-            "id": Self::subscription_of(id), "status": "active", "metadata": {"assistant_id": id.to_string()},
+            "id": Self::subscription_id(id), "status": "active", "metadata": {"assistant_id": id.to_string()},
             "current_period_end": "2026-03-13T12:03:21.456Z", "canceled_at": null,
         });
-        self.polar(kind, data).await;
+        self.receive_polar_webhook(kind, data).await;
     }
 
     /// Receives a webhook about an assistant's order. The order is paid in full, and `order.refunded` refunds it in
@@ -34,24 +34,24 @@ impl TestServices {
     ///
     /// # Panics
     /// When the webhook is refused.
-    pub async fn order(&self, id: AssistantId, kind: &str) {
+    pub async fn receive_order_event(&self, id: AssistantId, kind: &str) {
         let refunded = if kind == "order.refunded" { 1500 } else { 0 };
         let data = json!({
-            "id": format!("order_{}", self.number()), "status": if refunded > 0 { "refunded" } else { "paid" },
+            "id": format!("order_{}", self.next_number()), "status": if refunded > 0 { "refunded" } else { "paid" },
             "paid": true, "metadata": {"assistant_id": id.to_string()},
-            "subscription_id": Self::subscription_of(id), "total_amount": 1500, "refunded_amount": refunded,
+            "subscription_id": Self::subscription_id(id), "total_amount": 1500, "refunded_amount": refunded,
         });
-        self.polar(kind, data).await;
+        self.receive_polar_webhook(kind, data).await;
     }
 
     /// Receives a webhook of Polar. It is processed by the next run of the jobs.
     ///
     /// # Panics
     /// When the webhook is refused.
-    pub async fn polar(&self, kind: &str, data: Value) {
+    pub async fn receive_polar_webhook(&self, kind: &str, data: Value) {
         let body = json!({"type": kind, "timestamp": self.services.now(), "data": data}).to_string();
-        let id = format!("webhook_{}", self.number());
-        let headers = self.signed(&id, &body);
+        let id = format!("webhook_{}", self.next_number());
+        let headers = self.sign_polar(&id, &body);
         self.services.receive_polar(&headers, body.as_bytes()).await.expect("the webhook is accepted");
     }
 
@@ -60,7 +60,7 @@ impl TestServices {
     /// # Panics
     /// Never, because the values are plain text.
     #[must_use]
-    pub fn signed(&self, id: &str, body: &str) -> HeaderMap {
+    pub fn sign_polar(&self, id: &str, body: &str) -> HeaderMap {
         let at = self.services.now().unix_seconds();
         let webhook = Webhook::from_bytes(POLAR_SECRET.as_bytes().to_vec()).expect("a secret");
         let signature = webhook.sign(id, at, body.as_bytes()).expect("a signature");

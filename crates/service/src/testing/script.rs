@@ -33,7 +33,7 @@ impl Gate {
         self.opened.add_permits(1);
     }
 
-    async fn stand(&self) {
+    async fn wait(&self) {
         self.arrived.add_permits(1);
         pass(&self.opened).await;
     }
@@ -44,7 +44,7 @@ async fn pass(semaphore: &Semaphore) {
 }
 
 /// How a scripted call behaves.
-pub enum Act<E> {
+pub enum Behavior<E> {
     /// It fails and has no effect.
     Fail(fn() -> E),
     /// It has its effect, but the response is lost.
@@ -58,7 +58,7 @@ pub enum Act<E> {
 }
 
 // `derive` would require the error to be `Clone`, too.
-impl<E> Clone for Act<E> {
+impl<E> Clone for Behavior<E> {
     fn clone(&self) -> Self {
         match self {
             Self::Fail(error) => Self::Fail(*error),
@@ -74,7 +74,7 @@ impl<E> Clone for Act<E> {
 struct Rule<E> {
     call: &'static str,
     times: usize,
-    act: Act<E>,
+    behavior: Behavior<E>,
 }
 
 /// The rules of a fake, and the calls it has received.
@@ -91,19 +91,19 @@ impl<E> Default for Script<E> {
 
 impl<E> Script<E> {
     /// The next `times` calls named `call` behave like this.
-    pub fn on(&self, call: &'static str, times: usize, act: Act<E>) {
-        lock(&self.rules).push(Rule { call, times, act });
+    pub fn on(&self, call: &'static str, times: usize, behavior: Behavior<E>) {
+        lock(&self.rules).push(Rule { call, times, behavior });
     }
 
     /// The next `times` calls named `call` fail.
     pub fn fail(&self, call: &'static str, times: usize, error: fn() -> E) {
-        self.on(call, times, Act::Fail(error));
+        self.on(call, times, Behavior::Fail(error));
     }
 
     /// The next call named `call` is held before it has its effect.
     pub fn hold(&self, call: &'static str) -> Arc<Gate> {
         let gate = Gate::new();
-        self.on(call, 1, Act::Hold(Arc::clone(&gate)));
+        self.on(call, 1, Behavior::Hold(Arc::clone(&gate)));
         gate
     }
 
@@ -118,12 +118,12 @@ impl<E> Script<E> {
         lock(&self.calls).iter().filter(|name| **name == call).count()
     }
 
-    fn next(&self, call: &'static str) -> Option<Act<E>> {
+    fn next(&self, call: &'static str) -> Option<Behavior<E>> {
         lock(&self.calls).push(call);
         let mut rules = lock(&self.rules);
         let rule = rules.iter_mut().find(|rule| rule.call == call && rule.times > 0)?;
         rule.times -= 1;
-        Some(rule.act.clone())
+        Some(rule.behavior.clone())
     }
 
     /// Carries out a call as scripted.
@@ -141,28 +141,28 @@ impl<E> Script<E> {
         // Like a call over a network, this one yields before and after its effect, so that its caller can be dropped
         // there.
         tokio::task::yield_now().await;
-        let result = self.carry_out(call, effect).await;
+        let result = self.apply_rule(call, effect).await;
         tokio::task::yield_now().await;
         result
     }
 
-    async fn carry_out<T: Send>(
+    async fn apply_rule<T: Send>(
         &self,
         call: &'static str,
         effect: impl FnOnce() -> Result<T, E> + Send,
     ) -> Result<T, E> {
         match self.next(call) {
             None => effect(),
-            Some(Act::Fail(error)) => Err(error()),
-            Some(Act::FailAfter(error)) => effect().and_then(|_| Err(error())),
-            Some(Act::Panic) => panic!("{call} panics as scripted"),
-            Some(Act::Hold(gate)) => {
-                gate.stand().await;
+            Some(Behavior::Fail(error)) => Err(error()),
+            Some(Behavior::FailAfter(error)) => effect().and_then(|_| Err(error())),
+            Some(Behavior::Panic) => panic!("{call} panics as scripted"),
+            Some(Behavior::Hold(gate)) => {
+                gate.wait().await;
                 effect()
             }
-            Some(Act::HoldAfter(gate)) => {
+            Some(Behavior::HoldAfter(gate)) => {
                 let result = effect();
-                gate.stand().await;
+                gate.wait().await;
                 result
             }
         }

@@ -20,7 +20,7 @@ use super::{
     FakeCallbacks, FakeClock, FakeMailer, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram,
     FakeWorkerHost,
 };
-use crate::accounts::{code_now, from_base32};
+use crate::accounts::{code_now, decode_base32};
 use crate::jobs::Runner;
 use crate::ports::Ports;
 use crate::vault::{KEY_LENGTH, Vault};
@@ -49,7 +49,7 @@ pub fn model_key(number: u64) -> String {
 /// When the secret is not base32.
 #[must_use]
 pub fn totp_code(secret: &SecretString, now: Timestamp) -> SecretString {
-    let key = from_base32(secret.expose_secret()).expect("base32");
+    let key = decode_base32(secret.expose_secret()).expect("base32");
     code_now(&key, now).into()
 }
 
@@ -89,20 +89,20 @@ pub struct TestServices {
     /// The fake of the mail server, which is only used if mail is on.
     pub mailer: Arc<FakeMailer>,
     runner: Runner,
-    next: AtomicU64,
+    next_number: AtomicU64,
 }
 
 impl TestServices {
     /// Services with everything configured but mail.
     #[must_use]
     pub fn new(db: TestStore) -> Self {
-        Self::with(db, |_| {})
+        Self::with_config(db, |_| {})
     }
 
     /// Services with everything configured, including mail.
     #[must_use]
     pub fn with_mail(db: TestStore) -> Self {
-        Self::built(db, |_| {}, true)
+        Self::build(db, |_| {}, true)
     }
 
     /// Services with a changed configuration, without mail.
@@ -110,11 +110,11 @@ impl TestServices {
     /// # Panics
     /// Never, because the key is valid.
     #[must_use]
-    pub fn with(db: TestStore, change: impl FnOnce(&mut Config)) -> Self {
-        Self::built(db, change, false)
+    pub fn with_config(db: TestStore, change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(db, change, false)
     }
 
-    fn built(db: TestStore, change: impl FnOnce(&mut Config), mail_is_on: bool) -> Self {
+    fn build(db: TestStore, change: impl FnOnce(&mut Config), mail_is_on: bool) -> Self {
         let mut config = Config {
             public_url: "https://reef.example".to_owned(),
             product_byok: Some("product-byok".to_owned()),
@@ -164,50 +164,50 @@ impl TestServices {
             callbacks,
             mailer,
             runner,
-            next,
+            next_number: next,
         }
     }
 
     /// A number that is new in this test.
-    pub fn number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
+    pub fn next_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Creates a signed-in account. It has no password, because hashing one takes longer than most tests.
     ///
     /// # Panics
     /// When the account can't be created.
-    pub async fn user(&self) -> Caller {
+    pub async fn create_user(&self) -> Caller {
         let id = UserId::new(self.services.new_uuid());
         let row = UserRow {
             id,
-            email: format!("user{}@example.com", self.number()),
+            email: format!("user{}@example.com", self.next_number()),
             password_hash: String::new(),
-            callback_secret: self.services.new_callback_secret(id).expect("the secret can be sealed"),
-            callback_secret_previous: None,
-            callback_secret_rotated: None,
+            signing_secret: self.services.create_signing_secret(id).expect("the secret can be sealed"),
+            previous_signing_secret: None,
+            signing_secret_rotated_at: None,
             created_at: self.services.now(),
             email_confirmed_at: None,
         };
         let mut tx = self.db.store.begin().await.expect("a transaction");
         assert!(tx.insert_user(&row).await.expect("an account"));
         tx.commit().await.expect("a commit");
-        Caller::session(id)
+        Caller::operator(id)
     }
 
     /// Orders an assistant, which is not paid yet.
     ///
     /// # Panics
     /// When it can't be ordered.
-    pub async fn slot(&self, caller: &Caller) -> AssistantId {
-        self.slot_of(caller, ApiMode::Byok).await
+    pub async fn create_unpaid(&self, caller: &Caller) -> AssistantId {
+        self.create_unpaid_with_plan(caller, ApiMode::Byok).await
     }
 
     /// Orders an assistant with a plan.
     ///
     /// # Panics
     /// When it can't be ordered.
-    pub async fn slot_of(&self, caller: &Caller, mode: ApiMode) -> AssistantId {
+    pub async fn create_unpaid_with_plan(&self, caller: &Caller, mode: ApiMode) -> AssistantId {
         self.services.purchase(caller, Ok(mode)).await.expect("a slot").id
     }
 
@@ -215,8 +215,8 @@ impl TestServices {
     ///
     /// # Panics
     /// When it can't be ordered.
-    pub async fn paid(&self, caller: &Caller) -> AssistantId {
-        let id = self.slot(caller).await;
+    pub async fn create_paid(&self, caller: &Caller) -> AssistantId {
+        let id = self.create_unpaid(caller).await;
         self.pay(id).await;
         id
     }
@@ -226,19 +226,19 @@ impl TestServices {
     /// # Panics
     /// When a webhook is refused.
     pub async fn pay(&self, id: AssistantId) {
-        self.order(id, "order.paid").await;
-        self.subscription(id, "subscription.active").await;
-        self.run().await;
+        self.receive_order_event(id, "order.paid").await;
+        self.receive_subscription_event(id, "subscription.active").await;
+        self.run_jobs().await;
     }
 
     /// Creates an active assistant with a bot of its own. Its callbacks so far are delivered.
     ///
     /// # Panics
     /// When the deployment fails.
-    pub async fn active(&self, caller: &Caller) -> AssistantId {
-        let id = self.paid(caller).await;
+    pub async fn create_active(&self, caller: &Caller) -> AssistantId {
+        let id = self.create_paid(caller).await;
         self.activate(caller, id).await.expect("activation");
-        self.run().await;
+        self.run_jobs().await;
         assert_eq!(self.status(caller, id).await, Status::Active);
         id
     }
@@ -248,7 +248,7 @@ impl TestServices {
     /// # Errors
     /// The error of the activation.
     pub async fn activate(&self, caller: &Caller, id: AssistantId) -> Result<AssistantRecord, Error> {
-        self.services.activate(caller, &id.to_string(), Ok(activation(self.number()))).await
+        self.services.activate(caller, &id.to_string(), Ok(activation(self.next_number()))).await
     }
 
     /// Gets the record of an assistant.
@@ -256,16 +256,16 @@ impl TestServices {
     /// # Panics
     /// When there is none.
     pub async fn record(&self, caller: &Caller, id: AssistantId) -> AssistantRecord {
-        self.services.assistant(caller, &id.to_string()).await.expect("an assistant")
+        self.services.get_assistant(caller, &id.to_string()).await.expect("an assistant")
     }
 
     /// Gets an assistant as it is stored.
     ///
     /// # Panics
     /// When there is none.
-    pub async fn stored(&self, id: AssistantId) -> Assistant {
+    pub async fn get_stored(&self, id: AssistantId) -> Assistant {
         let mut tx = self.db.store.read().await.expect("a transaction");
-        tx.assistant(id).await.expect("a readable row").expect("an assistant")
+        tx.find_assistant(id).await.expect("a readable row").expect("an assistant")
     }
 
     /// Gets the state of an assistant.
@@ -273,7 +273,7 @@ impl TestServices {
     /// # Panics
     /// When there is none.
     pub async fn state(&self, id: AssistantId) -> State {
-        self.stored(id).await.state
+        self.get_stored(id).await.state
     }
 
     /// Gets the status of an assistant.
@@ -290,7 +290,7 @@ impl TestServices {
     /// When they can't be read.
     pub async fn events(&self, id: AssistantId) -> Vec<EventRow> {
         let mut tx = self.db.store.read().await.expect("a transaction");
-        let mut events = tx.events_of(id, 1000).await.expect("a timeline");
+        let mut events = tx.list_events(id, 1000).await.expect("a timeline");
         events.reverse();
         events
     }
@@ -299,7 +299,7 @@ impl TestServices {
     ///
     /// # Panics
     /// When the queue fails.
-    pub async fn run(&self) -> usize {
+    pub async fn run_jobs(&self) -> usize {
         self.runner.run_due().await.expect("the queue")
     }
 
@@ -307,18 +307,18 @@ impl TestServices {
     ///
     /// # Panics
     /// When the queue fails.
-    pub async fn run_after(&self, wait: Duration) -> usize {
+    pub async fn advance_and_run(&self, wait: Duration) -> usize {
         self.clock.advance(wait);
-        self.run().await
+        self.run_jobs().await
     }
 
     /// Counts the jobs that wait or run, and the dead ones.
     ///
     /// # Panics
     /// When the queue fails.
-    pub async fn jobs(&self) -> (i64, i64) {
+    pub async fn count_jobs(&self) -> (i64, i64) {
         let mut tx = self.db.store.read().await.expect("a transaction");
-        tx.count_jobs().await.expect("a count")
+        tx.count_open_and_dead_jobs().await.expect("a count")
     }
 
     /// Ends the test. No job may be left, whether waiting or dead.
@@ -326,6 +326,6 @@ impl TestServices {
     /// # Panics
     /// When a job is left.
     pub async fn finish(self) {
-        assert_eq!(self.jobs().await, (0, 0), "jobs are left (waiting, dead)");
+        assert_eq!(self.count_jobs().await, (0, 0), "jobs are left (waiting, dead)");
     }
 }

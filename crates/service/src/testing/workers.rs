@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
 
 use super::script::{Script, lock};
-use crate::ports::{HostError, Started, WorkerHost, WorkerRef, WorkerSpec};
+use crate::ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
 
 /// Runs workers. Its scripted calls are `start`, `health`, `remove`, `missing` and `forget`.
 #[derive(Default)]
 pub struct FakeWorkerHost {
     /// The scripted failures of its calls.
-    pub script: Script<HostError>,
+    pub script: Script<WorkerHostError>,
     workers: Mutex<HashMap<String, WorkerSpec>>,
-    forgotten: Mutex<Vec<AssistantId>>,
-    polls: AtomicBool,
+    deleted_memories: Mutex<Vec<AssistantId>>,
+    is_polling: AtomicBool,
 }
 
 impl FakeWorkerHost {
@@ -36,19 +36,19 @@ impl FakeWorkerHost {
     }
 
     /// Loses a worker, as a rebuilt host does.
-    pub fn lose(&self, assistant: AssistantId) {
+    pub fn lose_worker(&self, assistant: AssistantId) {
         lock(&self.workers).retain(|_, spec| spec.worker.assistant_id != assistant);
     }
 
     /// Sets whether workers fetch updates themselves.
-    pub fn poll(&self, polls: bool) {
-        self.polls.store(polls, Ordering::Relaxed);
+    pub fn set_polling(&self, polls: bool) {
+        self.is_polling.store(polls, Ordering::Relaxed);
     }
 
     /// The assistants whose memory was deleted, oldest first.
     #[must_use]
-    pub fn forgotten(&self) -> Vec<AssistantId> {
-        lock(&self.forgotten).clone()
+    pub fn deleted_memories(&self) -> Vec<AssistantId> {
+        lock(&self.deleted_memories).clone()
     }
 
     fn generation(&self, name: &str) -> Option<i64> {
@@ -58,33 +58,33 @@ impl FakeWorkerHost {
 
 #[async_trait]
 impl WorkerHost for FakeWorkerHost {
-    async fn start(&self, spec: &WorkerSpec) -> Result<Started, HostError> {
+    async fn start(&self, spec: &WorkerSpec) -> Result<StartedWorker, WorkerHostError> {
         let name = &spec.worker.worker_name;
         let start = || {
             if self.generation(name).is_some_and(|there| there > spec.worker.generation) {
-                return Err(HostError("a newer run has a worker".to_owned()));
+                return Err(WorkerHostError("a newer run has a worker".to_owned()));
             }
             lock(&self.workers).insert(name.clone(), spec.clone());
             let worker_url = format!("https://workers.test/{name}");
-            Ok(Started { webhook_url: self.webhook_url(&spec.worker), worker_url })
+            Ok(StartedWorker { webhook_url: self.webhook_url(&spec.worker), worker_url })
         };
         self.script.perform("start", start).await
     }
 
     fn webhook_url(&self, worker: &WorkerRef) -> Option<String> {
-        let pushed = !self.polls.load(Ordering::Relaxed);
+        let pushed = !self.is_polling.load(Ordering::Relaxed);
         pushed.then(|| format!("https://workers.test/{}/telegram", worker.worker_name))
     }
 
-    async fn health(&self, worker: &WorkerRef) -> Result<(), HostError> {
+    async fn health(&self, worker: &WorkerRef) -> Result<(), WorkerHostError> {
         let health = || match self.generation(&worker.worker_name) {
             Some(there) if there == worker.generation => Ok(()),
-            _ => Err(HostError("this run has no worker".to_owned())),
+            _ => Err(WorkerHostError("this run has no worker".to_owned())),
         };
         self.script.perform("health", health).await
     }
 
-    async fn remove(&self, worker: &WorkerRef) -> Result<(), HostError> {
+    async fn remove(&self, worker: &WorkerRef) -> Result<(), WorkerHostError> {
         let remove = || {
             if self.generation(&worker.worker_name).is_some_and(|there| there <= worker.generation) {
                 lock(&self.workers).remove(&worker.worker_name);
@@ -94,7 +94,7 @@ impl WorkerHost for FakeWorkerHost {
         self.script.perform("remove", remove).await
     }
 
-    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, HostError> {
+    async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, WorkerHostError> {
         let missing = || {
             let is_there = |w: &&WorkerRef| self.generation(&w.worker_name) == Some(w.generation);
             Ok(workers.iter().filter(|worker| !is_there(worker)).cloned().collect())
@@ -102,9 +102,9 @@ impl WorkerHost for FakeWorkerHost {
         self.script.perform("missing", missing).await
     }
 
-    async fn forget(&self, assistant: AssistantId) -> Result<(), HostError> {
+    async fn forget(&self, assistant: AssistantId) -> Result<(), WorkerHostError> {
         let forget = || {
-            lock(&self.forgotten).push(assistant);
+            lock(&self.deleted_memories).push(assistant);
             Ok(())
         };
         self.script.perform("forget", forget).await

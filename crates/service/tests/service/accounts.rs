@@ -14,7 +14,7 @@ fn password(text: &str) -> SecretString {
 }
 
 on_both_databases! {
-    async fn an_address_is_one_however_it_is_written(db: TestStore) {
+    async fn email_spellings_are_one_account(db: TestStore) {
         let t = TestServices::new(db);
         let good = password("correct horse battery");
         let account = t.services.sign_up("Ada@Example.com ", &good, HERE).await.unwrap();
@@ -22,13 +22,13 @@ on_both_databases! {
         let Err(Error::InvalidRequest(issues)) = t.services.sign_up("aDA@example.COM", &good, HERE).await else { panic!() };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("email", "taken"));
         for email in ["ada@example.com", " ADA@EXAMPLE.COM"] {
-            assert_eq!(t.services.sign_in_first(email, &good, HERE).await.unwrap(), SignIn::Done(account.clone()));
-            assert_eq!(t.services.account_by_email(email).await.unwrap(), Some(account.clone()));
+            assert_eq!(t.services.sign_in_with_password(email, &good, HERE).await.unwrap(), SignIn::SignedIn(account.clone()));
+            assert_eq!(t.services.find_account_by_email(email).await.unwrap(), Some(account.clone()));
         }
         t.finish().await;
     }
 
-    async fn of_two_sign_ups_at_once_one_gets_the_address(db: TestStore) {
+    async fn concurrent_sign_ups_create_one_account(db: TestStore) {
         let t = TestServices::new(db);
         let mut both = tokio::task::JoinSet::new();
         for email in ["ada@example.com", "ADA@example.com"] {
@@ -41,18 +41,18 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn closed_sign_ups_are_for_strangers_only(db: TestStore) {
-        let t = TestServices::with(db, |config| config.signups_open = false);
+    async fn closed_sign_ups_still_allow_operator(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.signups_open = false);
         let good = password("correct horse battery");
         let Err(Error::InvalidRequest(issues)) = t.services.sign_up("ada@example.com", &good, HERE).await else { panic!() };
         assert_eq!(issues[0].code, "signups_closed");
-        assert_eq!(t.services.account_by_email("ada@example.com").await.unwrap(), None);
+        assert_eq!(t.services.find_account_by_email("ada@example.com").await.unwrap(), None);
         t.services.create_user("ada@example.com", &good).await.unwrap();
-        t.services.sign_in_first("ada@example.com", &good, HERE).await.unwrap();
+        t.services.sign_in_with_password("ada@example.com", &good, HERE).await.unwrap();
         t.finish().await;
     }
 
-    async fn whether_an_address_has_an_account_does_not_show(db: TestStore) {
+    async fn failed_sign_in_does_not_reveal_account(db: TestStore) {
         let t = TestServices::new(db);
         t.services.sign_up("ada@example.com", &password("correct horse battery"), HERE).await.unwrap();
         let wrong = password("wrong horse battery");
@@ -60,7 +60,7 @@ on_both_databases! {
         for _ in 0..5 {
             for (email, fastest) in ["ada@example.com", "nobody@example.com"].into_iter().zip(&mut fastest) {
                 let began = Instant::now();
-                let refused = t.services.sign_in_first(email, &wrong, HERE).await;
+                let refused = t.services.sign_in_with_password(email, &wrong, HERE).await;
                 *fastest = (*fastest).min(began.elapsed());
                 let Err(error @ Error::WrongCredentials) = refused else { panic!("{email}: {refused:?}") };
                 assert_eq!(error.message(), "Incorrect email or password");
@@ -71,13 +71,13 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_is_no_address_or_password_is_told_at_once(db: TestStore) {
+    async fn invalid_email_or_password_is_refused_at_once(db: TestStore) {
         let t = TestServices::new(db);
         let Err(Error::InvalidRequest(issues)) = t.services.sign_up("nobody", &password("short"), HERE).await else { panic!() };
         assert_eq!(issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(), ["email", "password"]);
         let endless = password(&"x".repeat(100_000));
-        assert!(matches!(t.services.sign_in_first("ada@example.com", &endless, HERE).await, Err(Error::WrongCredentials)));
-        assert!(matches!(t.services.sign_in_first("nobody", &endless, HERE).await, Err(Error::WrongCredentials)));
+        assert!(matches!(t.services.sign_in_with_password("ada@example.com", &endless, HERE).await, Err(Error::WrongCredentials)));
+        assert!(matches!(t.services.sign_in_with_password("nobody", &endless, HERE).await, Err(Error::WrongCredentials)));
         t.finish().await;
     }
 }

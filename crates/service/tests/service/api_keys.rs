@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use reef_domain::wire::{ApiMode, Scope};
 use reef_service::api_keys::NewApiKey;
-use reef_service::caller::Via;
+use reef_service::caller::Credential;
 use reef_service::testing::{START, TestServices};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -15,13 +15,13 @@ fn key(name: &str) -> NewApiKey {
 }
 
 async fn last_used(t: &TestServices, me: &Caller) -> Option<reef_domain::Timestamp> {
-    t.services.api_keys(me).await.expect("keys")[0].last_used_at
+    t.services.list_api_keys(me).await.expect("keys")[0].last_used_at
 }
 
 on_both_databases! {
-    async fn fifty_live_keys_are_enough_even_when_asked_for_at_once(db: TestStore) {
+    async fn concurrent_key_creation_stops_at_fifty(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         for n in 0..45 {
             t.services.create_api_key(&me, &key(&format!("key {n}"))).await.unwrap();
         }
@@ -33,16 +33,16 @@ on_both_databases! {
         assert_eq!(rush.join_all().await.into_iter().filter(|made| *made).count(), 5);
         assert!(matches!(t.services.create_api_key(&me, &key("51")).await, Err(Error::InvalidRequest(_))));
         t.services.create_api_key(&other, &key("other")).await.unwrap();
-        let first = t.services.api_keys(&me).await.unwrap()[0].id.to_string();
+        let first = t.services.list_api_keys(&me).await.unwrap()[0].id.to_string();
         assert!(matches!(t.services.revoke_api_key(&other, &first).await, Err(Error::NotFound)));
         t.services.revoke_api_key(&me, &first).await.unwrap();
         t.services.create_api_key(&me, &key("again")).await.unwrap();
         t.finish().await;
     }
 
-    async fn a_key_ends_by_the_clock_and_an_ended_one_does_not_count(db: TestStore) {
+    async fn expired_key_is_invalid_and_not_counted(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let short = NewApiKey { expires_in: Some(MINUTE), ..key("short") };
         for _ in 1..50 {
             t.services.create_api_key(&me, &short).await.unwrap();
@@ -57,23 +57,23 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_revoked_key_is_dead_at_once_and_for_good(db: TestStore) {
+    async fn revoked_key_is_invalid_permanently(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (made, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
         assert!(secret.expose_secret().starts_with(&made.prefix) && made.prefix.len() < 20);
         t.services.authenticate(&secret).await.unwrap();
         t.services.revoke_api_key(&me, &made.id.to_string()).await.unwrap();
         assert!(matches!(t.services.authenticate(&secret).await, Err(Error::Unauthorized)));
         assert!(matches!(t.services.revoke_api_key(&me, &made.id.to_string()).await, Err(Error::NotFound)));
-        assert!(matches!(t.services.revoke_api_key_itself(&secret).await, Err(Error::NotFound)));
-        assert!(t.services.api_keys(&me).await.unwrap().is_empty());
+        assert!(matches!(t.services.revoke_api_key_by_secret(&secret).await, Err(Error::NotFound)));
+        assert!(t.services.list_api_keys(&me).await.unwrap().is_empty());
         t.finish().await;
     }
 
-    async fn use_is_noted_once_a_minute(db: TestStore) {
+    async fn key_use_is_recorded_once_a_minute(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (_, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
         assert_eq!(last_used(&t, &me).await, None);
         t.services.authenticate(&secret).await.unwrap();
@@ -87,22 +87,22 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_key_makes_lists_and_revokes_no_keys(db: TestStore) {
+    async fn api_key_cannot_manage_keys(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (made, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
         let caller = t.services.authenticate(&secret).await.unwrap();
-        assert_eq!(caller.via, Via::Key { id: made.id, read: true, write: true, grant: None });
+        assert_eq!(caller.credential, Credential::ApiKey { id: made.id, read: true, write: true, grant: None });
         assert!(matches!(t.services.create_api_key(&caller, &key("x")).await, Err(Error::Forbidden { .. })));
-        assert!(matches!(t.services.api_keys(&caller).await, Err(Error::Forbidden { .. })));
+        assert!(matches!(t.services.list_api_keys(&caller).await, Err(Error::Forbidden { .. })));
         let id = made.id.to_string();
         assert!(matches!(t.services.revoke_api_key(&caller, &id).await, Err(Error::Forbidden { .. })));
         t.finish().await;
     }
 
-    async fn a_key_does_what_its_scopes_say(db: TestStore) {
+    async fn key_scopes_limit_actions(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let caller = async |read, write| {
             let new = NewApiKey { read, write, ..key("k") };
             let (_, secret) = t.services.create_api_key(&me, &new).await.unwrap();
@@ -112,15 +112,15 @@ on_both_databases! {
         t.services.list_assistants(&reader).await.unwrap();
         let refused = t.services.purchase(&reader, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::Forbidden { needed: Scope::Write })));
-        t.slot(&writer).await;
+        t.create_unpaid(&writer).await;
         let refused = t.services.list_assistants(&writer).await;
         assert!(matches!(refused, Err(Error::Forbidden { needed: Scope::Read })));
         t.finish().await;
     }
 
-    async fn what_is_asked_for_wrongly_is_told_at_once(db: TestStore) {
+    async fn invalid_key_request_lists_issues(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let bad = NewApiKey { name: " ".into(), read: false, write: false, expires_in: Some(Duration::ZERO), ..NewApiKey::default() };
         let Err(Error::InvalidRequest(issues)) = t.services.create_api_key(&me, &bad).await else { panic!() };
         assert_eq!(issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(), ["name", "scopes", "expiresIn"]);

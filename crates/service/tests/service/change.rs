@@ -32,18 +32,18 @@ async fn save(t: &TestServices, me: &Caller, id: AssistantId, change: Change) ->
 }
 
 on_both_databases! {
-    async fn change_of_what_does_not_run_is_saved_and_deployed_in_one(db: TestStore) {
+    async fn change_of_stopped_assistant_is_saved_and_deployed(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         stop(&t, &me, id).await.unwrap();
         let elsewhere = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
         assert_eq!(change(&t, &me, id, Change { callback: elsewhere, ..renamed("Opal") }).await.unwrap(), Deploying);
         t.telegram.script.fail("get_me", 1, || reef_service::ports::TelegramError::TokenRejected);
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Failed, "there are no earlier settings to restore");
-        change(&t, &me, id, with_bot(t.number())).await.unwrap();
-        t.run_after(CHECKED).await;
+        change(&t, &me, id, with_bot(t.next_number())).await.unwrap();
+        t.advance_and_run(CHECKED).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.name.as_str(), record.status_message), (Active, "Opal", None));
         assert_eq!(record.user_callback_url.as_deref(), Some("https://elsewhere.example.com/"));
@@ -52,23 +52,23 @@ on_both_databases! {
 
     async fn edit_is_recorded_with_its_fields_and_no_values(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let slot = t.paid(&me).await;
+        let me = t.create_user().await;
+        let slot = t.create_paid(&me).await;
         let draft = UpdateInput { name: Some("Draft".to_owned()), ..UpdateInput::default() };
         t.services.update(&me, &slot.to_string(), Ok(draft)).await.unwrap();
         assert!(edits(&t.events(slot).await).is_empty(), "a draft is no history");
 
-        let id = t.active(&me).await;
-        let number = t.number() - 1;
+        let id = t.create_active(&me).await;
+        let number = t.next_number() - 1;
         save(&t, &me, id, renamed("Pearl")).await.unwrap();
         save(&t, &me, id, renamed("Pearl")).await.unwrap();
         let cleared = Change { callback: CallbackChange::Clear, ..with_model("claude-opus-5") };
         change(&t, &me, id, cleared).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         stop(&t, &me, id).await.unwrap();
         let same = UpdateInput { model_api_key: Some(model_key(number)), ..UpdateInput::default() };
         t.services.update(&me, &id.to_string(), Ok(same)).await.unwrap();
-        let other = t.number();
+        let other = t.next_number();
         let secrets = UpdateInput {
             telegram_bot_token: Some(bot_token(other)),
             model_api_key: Some(model_key(other)),
@@ -77,7 +77,7 @@ on_both_databases! {
         t.services.update(&me, &id.to_string(), Ok(secrets)).await.unwrap();
         let url = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
         t.services.redeploy(&me, &id.to_string(), Ok(url)).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let events = t.events(id).await;
         assert_eq!(edits(&events), [
             "Settings changed: name.",
@@ -89,32 +89,32 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn change_that_would_be_refused_later_is_refused_before_anything_stops(db: TestStore) {
+    async fn invalid_change_is_refused_before_stop(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (id, slot) = (t.active(&me).await, t.paid(&me).await);
-        t.services.activate(&me, &t.paid(&me).await.to_string(), Ok(activation(77))).await.unwrap();
+        let me = t.create_user().await;
+        let (id, slot) = (t.create_active(&me).await, t.create_paid(&me).await);
+        t.services.activate(&me, &t.create_paid(&me).await.to_string(), Ok(activation(77))).await.unwrap();
         assert!(matches!(change(&t, &me, id, with_model("no-such-model")).await, Err(Error::InvalidInput { .. })));
         assert!(matches!(change(&t, &me, id, with_bot(77)).await, Err(Error::InvalidInput { .. })));
         assert!(matches!(change(&t, &me, slot, renamed("x")).await, Err(Error::InvalidState { .. })));
-        let other = t.user().await;
+        let other = t.create_user().await;
         assert!(matches!(change(&t, &other, id, renamed("x")).await, Err(Error::NotFound)));
         redeploy(&t, &me, id).await.unwrap();
         for asked in [renamed("x"), with_model("claude-opus-5")] {
             assert!(matches!(change(&t, &me, id, asked.clone()).await, Err(Error::InvalidState { current: Deploying, .. })));
             assert!(matches!(save(&t, &me, id, asked).await, Err(Error::InvalidState { current: Deploying, .. })));
         }
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
         t.finish().await;
     }
 
-    async fn change_without_a_subscription_is_saved_and_not_deployed(db: TestStore) {
+    async fn change_without_subscription_is_saved_only(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        t.subscription(id, "subscription.revoked").await;
-        t.run().await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        t.receive_subscription_event(id, "subscription.revoked").await;
+        t.run_jobs().await;
         let before = t.record(&me, id).await;
         assert!(matches!(change(&t, &me, id, renamed("x")).await, Err(Error::InvalidState { .. })));
         assert_eq!(t.record(&me, id).await, before);
@@ -125,10 +125,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn change_of_what_was_stopped_meanwhile_is_refused(db: TestStore) {
+    async fn change_of_meanwhile_stopped_assistant_is_refused(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let gate = t.models.script.hold("check");
         let stopped = async {
             gate.reached().await;
@@ -138,49 +138,49 @@ on_both_databases! {
         let (refused, ()) = tokio::join!(change(&t, &me, id, with_model("claude-opus-5")), stopped);
         assert!(matches!(refused, Err(Error::InvalidState { current: Stopped, .. })), "{refused:?}");
         assert_eq!(t.record(&me, id).await.model_id.as_deref(), Some("claude-sonnet-5"));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn change_at_the_same_time_as_another_wins_or_is_refused(db: TestStore) {
+    async fn concurrent_changes_one_wins(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        let other = t.number();
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let other = t.next_number();
         let (first, second) =
             tokio::join!(change(&t, &me, id, with_model("claude-opus-5")), change(&t, &me, id, with_bot(other)));
         let (won, lost) = if first.is_ok() { (first, second) } else { (second, first) };
         assert_eq!(won.unwrap(), Deploying);
         assert!(matches!(lost, Err(Error::InvalidState { current: Deploying, .. })), "{lost:?}");
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
         t.finish().await;
     }
 
-    async fn change_without_a_deployment_takes_only_what_needs_none(db: TestStore) {
+    async fn save_without_deployment_accepts_name_and_callback_only(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let fields = async |asked| match save(&t, &me, id, asked).await {
             Err(Error::InvalidRequest(issues)) => issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
         assert_eq!(fields(with_model("claude-opus-5")).await, ["modelId"]);
-        assert_eq!(fields(with_bot(t.number())).await, ["telegramBotToken"]);
+        assert_eq!(fields(with_bot(t.next_number())).await, ["telegramBotToken"]);
         assert_eq!(save(&t, &me, id, renamed("Pearl")).await.unwrap(), Active);
         assert_eq!(t.record(&me, id).await.name, "Pearl");
         // Values that it has already are not a change.
-        let number = t.number() - 2;
+        let number = t.next_number() - 2;
         assert_eq!(change(&t, &me, id, with_bot(number)).await.unwrap(), Active);
         assert_eq!(change(&t, &me, id, with_model("claude-sonnet-5")).await.unwrap(), Active);
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active]);
         t.finish().await;
     }
 
-    async fn change_goes_on_when_nobody_waits_for_its_end(db: TestStore) {
+    async fn change_continues_when_request_is_dropped(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let gate = t.models.script.hold("check");
         let asking = {
             let services = t.services.clone();
@@ -193,9 +193,9 @@ on_both_databases! {
         let (text, wait) = (id.to_string(), std::time::Duration::from_secs(30));
         let mut now = t.record(&me, id).await;
         while now.status != Deploying {
-            now = t.services.assistant_when_changed(&me, &text, Ok(wait)).await.unwrap();
+            now = t.services.wait_for_status_change(&me, &text, Ok(wait)).await.unwrap();
         }
-        t.run().await;
+        t.run_jobs().await;
         let now = t.record(&me, id).await;
         assert_eq!((now.status, now.model_id.as_deref()), (Active, Some("claude-opus-5")));
         t.finish().await;

@@ -3,7 +3,7 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_service::Error;
-use reef_service::assistants::{GoOn, PaymentStanding};
+use reef_service::assistants::{CheckoutProgress, CheckoutRedirect};
 use reef_service::ports::{CheckoutRefusal, PaymentError};
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
@@ -18,15 +18,15 @@ fn down() -> PaymentError {
 
 /// The id of the only unpaid assistant.
 async fn only_slot(t: &TestServices, me: &reef_service::Caller) -> AssistantId {
-    let slots = t.services.unpaid(me).await.expect("a list");
+    let slots = t.services.list_unpaid(me).await.expect("a list");
     let [slot] = slots.as_slice() else { panic!("{} slots", slots.len()) };
     AssistantId::parse(&slot.id).expect("an id")
 }
 
 on_both_databases! {
-    async fn a_form_sent_twice_buys_once(db: TestStore) {
+    async fn form_sent_twice_orders_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let token = t.services.form_token();
         let gate = t.payments.script.hold("create_checkout");
         let buy = || t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token);
@@ -36,7 +36,7 @@ on_both_databases! {
             gate.open();
         });
         let first = first.unwrap();
-        assert!(matches!(&first, GoOn::Checkout(url) if url.starts_with("https://polar.test/")), "{first:?}");
+        assert!(matches!(&first, CheckoutRedirect::Checkout(url) if url.starts_with("https://polar.test/")), "{first:?}");
         assert_eq!(second.unwrap(), first);
         // The same form is sent again hours later, from a page that was left open.
         t.clock.advance(HOUR);
@@ -46,25 +46,25 @@ on_both_databases! {
         // Another plan and another page are new orders, and a form of another account is that account's.
         t.services.purchase_by_form(&me, Ok(ApiMode::Managed), &token).await.unwrap();
         t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &t.services.form_token()).await.unwrap();
-        let other = t.user().await;
+        let other = t.create_user().await;
         assert_ne!(t.services.purchase_by_form(&other, Ok(ApiMode::Byok), &token).await.unwrap(), first);
         assert_eq!(t.payments.checkouts().len(), 4);
         t.finish().await;
     }
 
-    async fn a_form_that_bought_nothing_can_be_sent_again_and_one_that_is_paid_leads_to_its_slot(db: TestStore) {
+    async fn failed_order_form_can_be_resent_and_paid_one_redirects(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let token = t.services.form_token();
         t.payments.script.fail("create_checkout", 1, down);
         let buy = || t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &token);
         assert!(matches!(buy().await, Err(Error::PaymentProviderUnavailable)));
-        assert!(t.services.unpaid(&me).await.unwrap().is_empty());
+        assert!(t.services.list_unpaid(&me).await.unwrap().is_empty());
         buy().await.unwrap();
         let id = only_slot(&t, &me).await;
         t.pay(id).await;
-        t.payments.set_checkout(id, "succeeded");
-        assert_eq!(buy().await.unwrap(), GoOn::Slot(id));
+        t.payments.set_checkout_status(id, "succeeded");
+        assert_eq!(buy().await.unwrap(), CheckoutRedirect::Assistant(id));
         for bad in ["", "a b", &"x".repeat(65)] {
             let refused = t.services.purchase_by_form(&me, Ok(ApiMode::Byok), bad).await;
             assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{bad:?}");
@@ -72,20 +72,20 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn an_open_checkout_is_gone_on_with_and_a_closed_one_replaced_once(db: TestStore) {
+    async fn open_checkout_is_reused_and_closed_one_replaced(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let bought = t.services.purchase(&me, Ok(ApiMode::Byok)).await.unwrap();
         let id = bought.id.to_string();
         let go_on = || t.services.resume_checkout(&me, &id);
-        assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
+        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
         // If Polar does not answer, its own page shows the state of the checkout.
         t.payments.script.fail("checkout", 1, down);
-        assert_eq!(go_on().await.unwrap(), GoOn::Checkout(bought.checkout_url.clone()));
+        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
         assert_eq!(t.payments.checkouts().len(), 1);
 
         // The next day the checkout has expired, and no payment check is left.
-        t.payments.set_checkout(bought.id, "expired");
+        t.payments.set_checkout_status(bought.id, "expired");
         t.clock.advance(DAY);
         while t.services.reconcile_due().await.unwrap() > 0 { t.clock.advance(HOUR); }
         let gate = t.payments.script.hold("create_checkout");
@@ -95,89 +95,89 @@ on_both_databases! {
         });
         let renewed = one.unwrap();
         assert_eq!(two.unwrap(), renewed);
-        assert_ne!(renewed, GoOn::Checkout(bought.checkout_url));
+        assert_ne!(renewed, CheckoutRedirect::Checkout(bought.checkout_url));
         let made = t.payments.checkouts();
         assert_eq!(made.iter().map(|new| new.assistant_id).collect::<Vec<_>>(), [bought.id, bought.id]);
 
         // A payment there is found by a payment check, too.
-        t.payments.put_subscription(serde_json::json!({
-            "id": TestServices::subscription_of(bought.id), "status": "active",
+        t.payments.set_subscription(serde_json::json!({
+            "id": TestServices::subscription_id(bought.id), "status": "active",
             "metadata": {"assistant_id": id}, "current_period_end": "2026-04-13T12:03:21.456Z",
         }));
-        t.payments.set_last_checkout(bought.id, "succeeded");
+        t.payments.set_last_checkout_status(bought.id, "succeeded");
         t.clock.advance(20 * SECOND);
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.status(&me, bought.id).await, Status::Purchased);
-        assert_eq!(go_on().await.unwrap(), GoOn::Slot(bought.id));
-        assert!(t.services.unpaid(&me).await.unwrap().is_empty());
-        let other = t.user().await;
+        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Assistant(bought.id));
+        assert!(t.services.list_unpaid(&me).await.unwrap().is_empty());
+        let other = t.create_user().await;
         assert!(matches!(t.services.resume_checkout(&other, &id).await, Err(Error::NotFound)));
         t.finish().await;
     }
 
-    async fn going_on_is_limited_so_that_nobody_uses_up_what_polar_answers_to_all(db: TestStore) {
+    async fn continued_checkouts_are_rate_limited(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
-        let id = t.slot(&me).await.to_string();
+        let (me, other) = (t.create_user().await, t.create_user().await);
+        let id = t.create_unpaid(&me).await.to_string();
         for _ in 0..40 {
             t.services.resume_checkout(&me, &id).await.unwrap();
         }
         let refused = t.services.resume_checkout(&me, &id).await;
         assert!(matches!(refused, Err(Error::RateLimited { .. })), "{refused:?}");
-        let others = t.slot(&other).await.to_string();
+        let others = t.create_unpaid(&other).await.to_string();
         t.services.resume_checkout(&other, &others).await.unwrap();
         t.clock.advance(61 * SECOND);
         t.services.resume_checkout(&me, &id).await.unwrap();
         t.finish().await;
     }
 
-    async fn a_new_checkout_that_cannot_be_made_leaves_the_slot_to_be_tried_again(db: TestStore) {
+    async fn failed_replacement_checkout_can_be_retried(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
-        t.payments.set_checkout(id, "failed");
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
+        t.payments.set_checkout_status(id, "failed");
         t.payments.script.fail("create_checkout", 1, down);
         let go_on = || async { t.services.resume_checkout(&me, &id.to_string()).await };
         assert!(matches!(go_on().await, Err(Error::PaymentProviderUnavailable)));
-        let refusal = || PaymentError::CheckoutRefused { why: CheckoutRefusal::NotReady, said: String::new() };
+        let refusal = || PaymentError::CheckoutRefused { refusal: CheckoutRefusal::NotReady, message: String::new() };
         t.payments.script.fail("create_checkout", 1, refusal);
         assert!(matches!(go_on().await, Err(Error::CheckoutRefused(CheckoutRefusal::NotReady))));
         assert_eq!(only_slot(&t, &me).await, id);
-        assert!(matches!(go_on().await.unwrap(), GoOn::Checkout(_)));
+        assert!(matches!(go_on().await.unwrap(), CheckoutRedirect::Checkout(_)));
         assert_eq!(t.payments.checkouts().len(), 2);
         t.finish().await;
     }
 
-    async fn who_comes_back_is_told_how_the_payment_stands(db: TestStore) {
+    async fn return_from_checkout_shows_payment_state(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
-        let standing = || async { t.services.payment_standing(&me, &id.to_string()).await.unwrap() };
-        assert_eq!(standing().await, Some(PaymentStanding::Open));
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
+        let standing = || async { t.services.check_checkout_progress(&me, &id.to_string()).await.unwrap() };
+        assert_eq!(standing().await, Some(CheckoutProgress::Open));
         for (status, expected) in [
-            ("confirmed", PaymentStanding::Confirming),
-            ("succeeded", PaymentStanding::Confirming),
-            ("expired", PaymentStanding::Closed),
+            ("confirmed", CheckoutProgress::Confirming),
+            ("succeeded", CheckoutProgress::Confirming),
+            ("expired", CheckoutProgress::Closed),
         ] {
-            t.payments.set_checkout(id, status);
+            t.payments.set_checkout_status(id, status);
             assert_eq!(standing().await, Some(expected), "{status}");
         }
         assert_eq!(t.record(&me, id).await.payment_status, PaymentStatus::Pending, "viewing the page grants nothing");
         t.payments.script.fail("checkout", 1, down);
-        assert_eq!(standing().await, Some(PaymentStanding::Unknown));
+        assert_eq!(standing().await, Some(CheckoutProgress::Unknown));
         // Reloading without end does not cause checks without end.
-        t.payments.set_checkout(id, "open");
-        while standing().await != Some(PaymentStanding::Unknown) {}
+        t.payments.set_checkout_status(id, "open");
+        while standing().await != Some(CheckoutProgress::Unknown) {}
         t.clock.advance(61 * SECOND);
-        assert_eq!(standing().await, Some(PaymentStanding::Open));
+        assert_eq!(standing().await, Some(CheckoutProgress::Open));
         t.pay(id).await;
         assert_eq!(standing().await, None);
         t.finish().await;
     }
 
-    async fn prices_are_known_while_polar_is_away_for_a_day(db: TestStore) {
-        let t = TestServices::with(db, |config| config.product_managed = None);
+    async fn prices_are_cached_for_a_day(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.product_managed = None);
         assert_eq!(t.services.prices(), reef_service::Prices::default());
         t.services.refresh_prices().await.unwrap();
         let known = t.services.prices();
@@ -192,15 +192,15 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn the_portal_is_opened_for_each_click(db: TestStore) {
+    async fn portal_is_opened_per_click(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let url = t.services.open_portal(&me).await.unwrap().unwrap();
+        let me = t.create_user().await;
+        let url = t.services.create_portal_session(&me).await.unwrap().unwrap();
         assert!(url.contains(&me.user_id.to_string()) && url.ends_with("https://reef.example/billing"), "{url}");
         t.payments.script.fail("open_portal", 1, down);
-        assert!(matches!(t.services.open_portal(&me).await, Err(Error::PaymentProviderUnavailable)));
+        assert!(matches!(t.services.create_portal_session(&me).await, Err(Error::PaymentProviderUnavailable)));
         t.payments.forget_customers();
-        assert_eq!(t.services.open_portal(&me).await.unwrap(), None);
+        assert_eq!(t.services.create_portal_session(&me).await.unwrap(), None);
         t.finish().await;
     }
 }

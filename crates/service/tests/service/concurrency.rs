@@ -9,78 +9,78 @@ use tokio::task::JoinSet;
 use crate::support::{CHECKED, delete, redeploy, stop, times_active, walk};
 
 on_both_databases! {
-    async fn a_stop_during_a_deployment_wins_and_no_worker_is_left(db: TestStore) {
+    async fn stop_during_deployment_leaves_no_worker(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for step in ["start", "health"] {
-            let id = t.paid(&me).await;
+            let id = t.create_paid(&me).await;
             t.activate(&me, id).await.unwrap();
-            let token = bot_token(t.number() - 1);
+            let token = bot_token(t.next_number() - 1);
             let gate = t.workers.script.hold(step);
-            tokio::join!(t.run(), async {
+            tokio::join!(t.run_jobs(), async {
                 gate.reached().await;
                 stop(&t, &me, id).await.unwrap();
                 gate.open();
             });
-            t.run().await;
+            t.run_jobs().await;
             assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Stopped], "{step}");
             assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None), "{step}");
         }
         t.finish().await;
     }
 
-    async fn a_run_that_becomes_active_while_it_is_being_stopped_leaves_no_worker(db: TestStore) {
+    async fn run_becoming_active_during_stop_leaves_no_worker(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for is_deleted in [false, true] {
-            let id = t.paid(&me).await;
+            let id = t.create_paid(&me).await;
             t.activate(&me, id).await.unwrap();
             // The stop finds no worker yet; then the run starts one and ends.
             let gate = reef_service::testing::Gate::new();
-            let held = reef_service::testing::Act::HoldAfter(std::sync::Arc::clone(&gate));
+            let held = reef_service::testing::Behavior::HoldAfter(std::sync::Arc::clone(&gate));
             t.workers.script.on("remove", 1, held);
             let ended = async {
                 if is_deleted { delete(&t, &me, id).await } else { stop(&t, &me, id).await }
             };
             let (ended, ()) = tokio::join!(ended, async {
                 gate.reached().await;
-                t.run().await;
+                t.run_jobs().await;
                 // A deletion has ended the run before.
                 let expected = if is_deleted { Deploying } else { Active };
                 assert_eq!(t.status(&me, id).await, expected);
                 gate.open();
             });
             ended.unwrap();
-            t.run_after(CHECKED).await;
+            t.advance_and_run(CHECKED).await;
             assert_eq!(t.workers.running(), [], "deleted: {is_deleted}");
         }
         t.finish().await;
     }
 
-    async fn a_deletion_during_a_deployment_wins_and_no_worker_is_left(db: TestStore) {
+    async fn deletion_during_deployment_leaves_no_worker(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
-        let token = bot_token(t.number() - 1);
+        let token = bot_token(t.next_number() - 1);
         let gate = t.telegram.script.hold("set_webhook");
-        tokio::join!(t.run(), async {
+        tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             delete(&t, &me, id).await.unwrap();
             gate.open();
         });
-        t.run_after(CHECKED).await;
+        t.advance_and_run(CHECKED).await;
         assert!(t.workers.running().is_empty());
         assert_eq!(t.telegram.webhook(&token), None);
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
         t.finish().await;
     }
 
-    async fn of_many_deletions_at_once_during_a_deployment_one_deletes_and_none_gives_up(db: TestStore) {
+    async fn concurrent_deletions_during_deployment_delete_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for _ in 0..3 {
-            let id = t.paid(&me).await;
+            let id = t.create_paid(&me).await;
             t.activate(&me, id).await.unwrap();
             let mut all = JoinSet::new();
             for _ in 0..10 {
@@ -92,20 +92,20 @@ on_both_databases! {
             for error in lost {
                 assert!(matches!(error, Err(Error::NotFound)), "{error:?}");
             }
-            t.run_after(CHECKED).await;
+            t.advance_and_run(CHECKED).await;
         }
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn a_late_result_of_a_run_that_was_replaced_is_dropped(db: TestStore) {
+    async fn late_result_of_replaced_run_is_dropped(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
-        let token = bot_token(t.number() - 1);
+        let token = bot_token(t.next_number() - 1);
         let gate = t.workers.script.hold("start");
-        tokio::join!(t.run(), async {
+        tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             stop(&t, &me, id).await.unwrap();
             redeploy(&t, &me, id).await.unwrap();
@@ -113,20 +113,20 @@ on_both_databases! {
             assert_eq!(t.status(&me, id).await, Active);
             gate.open();
         });
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(times_active(&t, id).await, 1);
         assert_eq!(t.workers.spec_of(id).unwrap().worker.generation, 3);
         assert!(t.telegram.webhook(&token).is_some());
         t.finish().await;
     }
 
-    async fn a_redeployment_fences_the_old_worker_before_the_new_one_starts(db: TestStore) {
+    async fn redeployment_fences_old_worker_first(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         redeploy(&t, &me, id).await.unwrap();
         let gate = t.workers.script.hold("start");
-        tokio::join!(t.run(), async {
+        tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             assert!(t.workers.running().is_empty());
             gate.open();
@@ -135,14 +135,14 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn of_two_at_once_one_wins(db: TestStore) {
+    async fn concurrent_starts_one_wins(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         for is_first in [true, false] {
             let mut both = JoinSet::new();
             for _ in 0..4 {
-                let (services, number) = (t.services.clone(), t.number());
+                let (services, number) = (t.services.clone(), t.next_number());
                 both.spawn(async move {
                     let id = id.to_string();
                     if is_first {
@@ -158,7 +158,7 @@ on_both_databases! {
             for error in lost {
                 assert!(matches!(error, Err(Error::InvalidState { current: Deploying, .. })), "{error:?}");
             }
-            t.run().await;
+            t.run_jobs().await;
         }
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
         assert_eq!(t.workers.running().len(), 1);

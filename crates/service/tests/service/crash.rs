@@ -3,9 +3,9 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Purchased};
-use reef_service::idempotency::{Claimed, Done};
+use reef_service::idempotency::{ClaimResult, Outcome};
 use reef_service::jobs::Runner;
-use reef_service::testing::{Act, Gate, TestServices, bot_token};
+use reef_service::testing::{Behavior, Gate, TestServices, bot_token};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 use std::sync::Arc;
@@ -21,7 +21,11 @@ fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool
             $fake.script.on(
                 call,
                 1,
-                if is_after { Act::HoldAfter(Arc::clone(gate)) } else { Act::Hold(Arc::clone(gate)) },
+                if is_after {
+                    Behavior::HoldAfter(Arc::clone(gate))
+                } else {
+                    Behavior::Hold(Arc::clone(gate))
+                },
             )
         };
     }
@@ -45,21 +49,21 @@ pub async fn crash_at(t: &TestServices, call: &'static str, is_after: bool) {
 }
 
 async fn activated(t: &TestServices, me: &Caller) -> (AssistantId, String) {
-    let id = t.paid(me).await;
+    let id = t.create_paid(me).await;
     t.activate(me, id).await.expect("activation");
-    (id, bot_token(t.number() - 1))
+    (id, bot_token(t.next_number() - 1))
 }
 
 on_both_databases! {
-    async fn a_deployment_goes_on_wherever_it_was_cut_and_ends_once(db: TestStore) {
+    async fn interrupted_deployment_continues_and_ends_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for (step, is_after) in STEPS.iter().flat_map(|step| [(step, false), (step, true)]) {
             let (id, token) = activated(&t, &me).await;
             crash_at(&t, step, is_after).await;
-            assert_eq!(t.run().await, 0, "the dead process still holds its lease");
+            assert_eq!(t.run_jobs().await, 0, "the dead process still holds its lease");
             assert_eq!(t.status(&me, id).await, Deploying);
-            t.run_after(11 * SECOND).await;
+            t.advance_and_run(11 * SECOND).await;
             assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "{step} {is_after}");
             assert!(t.telegram.webhook(&token).is_some());
             assert_eq!(t.workers.running().iter().filter(|worker| worker.assistant_id == id).count(), 1);
@@ -68,51 +72,51 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_was_committed_is_answered_although_its_process_died_before_it_answered(db: TestStore) {
+    async fn committed_change_is_replayed_after_crash(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         let claim = async || t.services.claim_request(&me, "key", vec![1]).await;
-        let Ok(Claimed::First(first)) = claim().await else { panic!("the key is free") };
-        let render = |done: Done<'_>| match done {
-            Done::Record(record) => Ok((200, format!("{} {}", record.id, record.status))),
+        let Ok(ClaimResult::New(first)) = claim().await else { panic!("the key is free") };
+        let render = |done: Outcome<'_>| match done {
+            Outcome::Record(record) => Ok((200, format!("{} {}", record.id, record.status))),
             other => panic!("{other:?}"),
         };
-        t.services.under_claim(&first, render, t.activate(&me, id)).await.unwrap();
-        let Ok(Claimed::Before { status, body }) = claim().await else { panic!("it has happened") };
+        t.services.run_with_claim(&first, render, t.activate(&me, id)).await.unwrap();
+        let Ok(ClaimResult::Replay { status, body }) = claim().await else { panic!("it has happened") };
         assert_eq!((status, body), (200, format!("{id} deploying")));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_key_is_free_again_soon_after_its_holder_died(db: TestStore) {
+    async fn idempotency_key_is_free_after_lease(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let claim = async || t.services.claim_request(&me, "key", vec![1]).await;
-        assert!(matches!(claim().await, Ok(Claimed::First(_))));
+        assert!(matches!(claim().await, Ok(ClaimResult::New(_))));
         t.clock.advance(9 * SECOND);
         assert!(matches!(claim().await, Err(Error::RequestInProgress)));
         t.clock.advance(2 * SECOND);
-        assert!(matches!(claim().await, Ok(Claimed::First(_))));
+        assert!(matches!(claim().await, Ok(ClaimResult::New(_))));
     }
 
-    async fn a_redeployment_leaves_no_worker_of_the_run_that_was_cut(db: TestStore) {
+    async fn interrupted_redeployment_leaves_no_old_worker(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, _) = activated(&t, &me).await;
         crash_at(&t, "start", true).await;
         crate::support::stop(&t, &me, id).await.unwrap();
         redeploy(&t, &me, id).await.unwrap();
-        t.run_after(11 * SECOND).await;
+        t.advance_and_run(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
         let running = t.workers.running();
         assert_eq!(running.iter().map(|worker| worker.generation).collect::<Vec<_>>(), [3]);
         t.finish().await;
     }
 
-    async fn a_worker_started_for_what_was_deleted_meanwhile_goes_even_after_a_crash(db: TestStore) {
+    async fn worker_of_deleted_assistant_is_removed_after_crash(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, _) = activated(&t, &me).await;
         let gate = t.telegram.script.hold("get_me");
         let runner = Runner::new(t.services.clone());
@@ -120,35 +124,35 @@ on_both_databases! {
         gate.reached().await;
         // The process dies after it has started the worker. Until its lease expires, the deletion is refused.
         let started = Gate::new();
-        t.workers.script.on("start", 1, Act::HoldAfter(Arc::clone(&started)));
+        t.workers.script.on("start", 1, Behavior::HoldAfter(Arc::clone(&started)));
         gate.open();
         started.reached().await;
         process.abort();
         assert_eq!(t.workers.running().len(), 1, "the worker was started before the process died");
         t.clock.advance(11 * SECOND);
         delete(&t, &me, id).await.unwrap();
-        t.run_after(11 * SECOND).await;
+        t.advance_and_run(11 * SECOND).await;
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn a_managed_key_made_for_what_was_deleted_meanwhile_is_ended(db: TestStore) {
+    async fn managed_key_of_deleted_assistant_is_deleted(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot_of(&me, ApiMode::Managed).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid_with_plan(&me, ApiMode::Managed).await;
         t.pay(id).await;
         let mut input = reef_service::testing::activation(1);
         input.model_id = "openrouter/auto".into();
         t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
         let gate = t.managed_keys.script.hold("create");
-        tokio::join!(t.run(), async {
+        tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             // The deletion waits for the run, which knows the hash of the key.
             let (deleted, ()) = tokio::join!(delete(&t, &me, id), async { gate.open() });
             deleted.unwrap();
         });
-        t.run_after(CHECKED).await;
-        assert!(t.managed_keys.live().is_empty());
+        t.advance_and_run(CHECKED).await;
+        assert!(t.managed_keys.names_by_hash().is_empty());
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }

@@ -57,21 +57,21 @@ struct Case {
 
 impl Case {
     async fn activated(t: &TestServices, me: &Caller) -> Self {
-        let id = t.paid(me).await;
+        let id = t.create_paid(me).await;
         t.activate(me, id).await.unwrap();
-        Self { me: *me, id, token: bot_token(t.number() - 1) }
+        Self { me: *me, id, token: bot_token(t.next_number() - 1) }
     }
 
     async fn active(t: &TestServices, me: &Caller) -> Self {
         let case = Self::activated(t, me).await;
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(case.status(t).await, Some(Active));
         case
     }
 
     /// The status; `None` when the assistant is deleted.
     async fn status(&self, t: &TestServices) -> Option<Status> {
-        match t.services.assistant(&self.me, &self.id.to_string()).await {
+        match t.services.get_assistant(&self.me, &self.id.to_string()).await {
             Ok(record) => {
                 assert!(record.status != Failed || record.status_message.is_some());
                 Some(record.status)
@@ -92,8 +92,8 @@ impl Case {
         walk(&t.events(self.id).await);
         self.assert_all_delivered(t, at).await;
         if status.is_none() {
-            assert!(t.payments.revoked().contains(&TestServices::subscription_of(self.id)), "killed at {at}");
-            assert!(t.workers.forgotten().contains(&self.id), "killed at {at}");
+            assert!(t.payments.revoked().contains(&TestServices::subscription_id(self.id)), "killed at {at}");
+            assert!(t.workers.deleted_memories().contains(&self.id), "killed at {at}");
         }
         status
     }
@@ -126,12 +126,12 @@ impl Case {
 /// Another process takes over, and time passes until no job is left.
 async fn take_over(t: &TestServices) {
     for wait in [11, 16, 61] {
-        t.run_after(wait * SECOND).await;
+        t.advance_and_run(wait * SECOND).await;
         t.services.fail_missing_workers().await.unwrap();
         t.services.fail_overdue_deployments().await.unwrap();
     }
-    t.run().await;
-    assert_eq!(t.jobs().await, (0, 0), "jobs are left");
+    t.run_jobs().await;
+    assert_eq!(t.count_jobs().await, (0, 0), "jobs are left");
 }
 
 /// For every poll: runs `set_up`, then `live` until it is dropped there, then `look`. Ends after several complete runs,
@@ -187,9 +187,9 @@ async fn jobs(t: &TestServices) {
 }
 
 on_both_databases! {
-    async fn of_a_deployment(db: TestStore) {
+    async fn deployment_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         crash_at_every_poll(&t, async || Case::activated(&t, &me).await, async |_| jobs(&t).await, async |case, at| {
             take_over(&t).await;
             assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
@@ -198,9 +198,9 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_deployment_that_fails(db: TestStore) {
+    async fn failing_deployment_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             t.telegram.script.fail("set_webhook", 9, || TelegramError::Conflict);
             Case::activated(&t, &me).await
@@ -214,10 +214,10 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_an_activation(db: TestStore) {
+    async fn activation_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let set_up = async || (t.paid(&me).await, t.number());
+        let me = t.create_user().await;
+        let set_up = async || (t.create_paid(&me).await, t.next_number());
         let live = async |(id, number): &(AssistantId, u64)| {
             let input = reef_service::testing::activation(*number);
             t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
@@ -236,9 +236,9 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_redeployment(db: TestStore) {
+    async fn redeployment_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let live = async |case: &Case| {
             redeploy(&t, &me, case.id).await.unwrap();
             jobs(&t).await;
@@ -250,9 +250,9 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_change(db: TestStore) {
+    async fn change_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
             t.clock.advance(61 * SECOND);
@@ -265,14 +265,14 @@ on_both_databases! {
         crash_at_every_nth_poll(&t, 3, set_up, live, async |case, at| {
             take_over(&t).await;
             assert_eq!(case.assert_consistent(&t, at).await, Some(Active));
-            assert!(t.db.store.read().await.unwrap().replaced(case.id).await.unwrap().is_none(), "killed at {at}");
+            assert!(t.db.store.read().await.unwrap().find_replaced_configuration(case.id).await.unwrap().is_none(), "killed at {at}");
         })
         .await;
     }
 
-    async fn of_a_change_that_is_undone(db: TestStore) {
+    async fn undone_change_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
             t.clock.advance(61 * SECOND);
@@ -291,15 +291,15 @@ on_both_databases! {
             let key = t.workers.spec_of(case.id).unwrap().model_key;
             let is_old = secrecy::ExposeSecret::expose_secret(&key) != NEW_KEY;
             assert_eq!(is_old, is_undone, "killed at {at}");
-            assert!(t.db.store.read().await.unwrap().replaced(case.id).await.unwrap().is_none(), "killed at {at}");
+            assert!(t.db.store.read().await.unwrap().find_replaced_configuration(case.id).await.unwrap().is_none(), "killed at {at}");
             t.models.script.clear();
         })
         .await;
     }
 
-    async fn of_a_stop(db: TestStore) {
+    async fn stop_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
         crash_at_every_poll(&t, async || Case::active(&t, &me).await, live, async |case, at| {
             take_over(&t).await;
@@ -312,9 +312,9 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_stop_during_a_deployment(db: TestStore) {
+    async fn stop_during_deployment_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let live = async |case: &Case| {
             let (stopped, ()) = tokio::join!(stop(&t, &me, case.id), jobs(&t));
             stopped.unwrap();
@@ -327,9 +327,9 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_deletion(db: TestStore) {
+    async fn deletion_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let live = async |case: &Case| {
             delete(&t, &me, case.id).await.unwrap();
             jobs(&t).await;
@@ -347,28 +347,28 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_an_accounts_deletion(db: TestStore) {
+    async fn account_deletion_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
         let password = SecretString::from("correct horse battery");
         let first = t.services.create_user("first@example.com", &password).await.unwrap();
-        let hash = t.db.store.read().await.unwrap().user(first.id).await.unwrap().unwrap().password_hash;
+        let hash = t.db.store.read().await.unwrap().find_user(first.id).await.unwrap().unwrap().password_hash;
         let set_up = async || {
             // The password was hashed before, because hashing takes longer than everything else.
-            let me = t.user().await;
+            let me = t.create_user().await;
             let mut tx = t.db.store.begin().await.unwrap();
-            assert!(tx.change_password_hash(me.user_id, "", &hash).await.unwrap());
+            assert!(tx.update_password_hash_if_unchanged(me.user_id, "", &hash).await.unwrap());
             tx.commit().await.unwrap();
-            (Case::active(&t, &me).await, t.paid(&me).await)
+            (Case::active(&t, &me).await, t.create_paid(&me).await)
         };
         let live = async |(case, _): &(Case, AssistantId)| {
             let done = t.services.delete_account(&case.me, &password, None, ClientAddress::UNKNOWN).await;
-            assert_eq!(done.unwrap(), AccountDeletion::Done);
+            assert_eq!(done.unwrap(), AccountDeletion::Deleted);
             jobs(&t).await;
         };
         crash_at_every_nth_poll(&t, 5, set_up, live, async |both, at| {
             take_over(&t).await;
             let (case, paid) = both;
-            let is_there = async || t.services.account(case.me.user_id).await.unwrap().is_some();
+            let is_there = async || t.services.find_account(case.me.user_id).await.unwrap().is_some();
             if is_there().await {
                 let status = case.assert_consistent(&t, at).await;
                 assert!(matches!(status, None | Some(Active | Failed)), "killed at {at}: {status:?}");
@@ -379,19 +379,19 @@ on_both_databases! {
             assert!(t.workers.running().is_empty(), "killed at {at}");
             assert!(t.telegram.webhook(&case.token).is_none(), "killed at {at}");
             for id in [case.id, *paid] {
-                assert!(t.payments.revoked().contains(&TestServices::subscription_of(id)), "killed at {at}");
-                assert!(t.workers.forgotten().contains(&id), "killed at {at}");
+                assert!(t.payments.revoked().contains(&TestServices::subscription_id(id)), "killed at {at}");
+                assert!(t.workers.deleted_memories().contains(&id), "killed at {at}");
             }
         })
         .await;
     }
 
-    async fn of_the_end_of_a_subscription(db: TestStore) {
+    async fn subscription_end_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
-            t.subscription(case.id, "subscription.revoked").await;
+            t.receive_subscription_event(case.id, "subscription.revoked").await;
             case
         };
         crash_at_every_poll(&t, set_up, async |_| jobs(&t).await, async |case, at| {
@@ -401,12 +401,12 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_pause_of_a_subscription(db: TestStore) {
+    async fn pause_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
-            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            t.receive_polar_webhook("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
             case
         };
         crash_at_every_nth_poll(&t, 3, set_up, async |_| jobs(&t).await, async |case, at| {
@@ -417,15 +417,15 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_resumption_of_a_subscription(db: TestStore) {
+    async fn resume_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
-            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
-            t.run().await;
+            t.receive_polar_webhook("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            t.run_jobs().await;
             t.clock.advance(SECOND);
-            t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
+            t.receive_polar_webhook("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
             case
         };
         crash_at_every_nth_poll(&t, 7, set_up, async |_| jobs(&t).await, async |case, at| {
@@ -437,20 +437,20 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_stop_of_what_a_pause_has_stopped(db: TestStore) {
+    async fn stop_while_paused_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let set_up = async || {
             let case = Case::active(&t, &me).await;
-            t.polar("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
-            t.run().await;
+            t.receive_polar_webhook("subscription.paused", subscription_doc(&t, case.id, &json!({"status": "paused"}))).await;
+            t.run_jobs().await;
             case
         };
         let live = async |case: &Case| stop(&t, &me, case.id).await.unwrap();
         crash_at_every_poll(&t, set_up, live, async |case, at| {
             let is_held = t.state(case.id).await.failure().is_some();
             t.clock.advance(SECOND);
-            t.polar("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
+            t.receive_polar_webhook("subscription.resumed", subscription_doc(&t, case.id, &json!({}))).await;
             take_over(&t).await;
             let expected = if is_held { Active } else { Stopped };
             assert_eq!(case.assert_consistent(&t, at).await, Some(expected));
@@ -458,10 +458,10 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_purchase(db: TestStore) {
+    async fn purchase_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
         let live = async |me: &Caller| t.services.purchase(me, Ok(ApiMode::Byok)).await.unwrap();
-        crash_at_every_poll(&t, async || t.user().await, async |me| drop(live(me).await), async |me, at| {
+        crash_at_every_poll(&t, async || t.create_user().await, async |me| drop(live(me).await), async |me, at| {
             take_over(&t).await;
             // Every open checkout may still be paid, whether or not the buyer has its URL.
             for checkout in t.payments.checkouts().iter().filter(|checkout| checkout.user_id == me.user_id) {
@@ -476,11 +476,11 @@ on_both_databases! {
         .await;
     }
 
-    async fn of_a_payment(db: TestStore) {
+    async fn payment_survives_crash_anywhere(db: TestStore) {
         let t = TestServices::new(db);
         let body = |id: AssistantId| {
             let metadata = json!({"assistant_id": id.to_string()});
-            let subscription = TestServices::subscription_of(id);
+            let subscription = TestServices::subscription_id(id);
             json!({"type": "subscription.active", "timestamp": t.services.now(),
                 "data": {"id": subscription, "status": "active", "metadata": metadata}})
             .to_string()
@@ -488,13 +488,13 @@ on_both_databases! {
         // Polar repeats a webhook until it is accepted.
         let tell = async |id: &AssistantId| {
             let body = body(*id);
-            let headers = t.signed(&format!("webhook_of_{id}"), &body);
+            let headers = t.sign_polar(&format!("webhook_of_{id}"), &body);
             t.services.receive_polar(&headers, body.as_bytes()).await.unwrap();
             jobs(&t).await;
         };
         let set_up = async || {
-            let me = t.user().await;
-            t.slot(&me).await
+            let me = t.create_user().await;
+            t.create_unpaid(&me).await
         };
         crash_at_every_poll(&t, set_up, tell, async |id, at| {
             tell(id).await;

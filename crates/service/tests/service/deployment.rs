@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use reef_domain::FailureCode;
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
-use reef_service::ports::{Entropy, HostError, ModelCheckError, Ports, TelegramError};
+use reef_service::ports::{Entropy, ModelCheckError, Ports, TelegramError, WorkerHostError};
 use reef_service::testing::{SeededEntropy, TestServices, activation, bot_token};
 use reef_service::vault::Vault;
 use reef_service::{Caller, Error, Services};
@@ -34,10 +34,10 @@ impl Entropy for Unlucky {
 
 /// Activates an assistant whose deployment fails, checks the code, and deploys it successfully afterwards.
 async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
-    let id = t.paid(me).await;
+    let id = t.create_paid(me).await;
     t.activate(me, id).await.expect("activation");
-    let token = bot_token(t.number() - 1);
-    t.run().await;
+    let token = bot_token(t.next_number() - 1);
+    t.run_jobs().await;
     assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Failed]);
     let said = message(t, me, id).await;
     assert!(said.starts_with(&format!("{}: ", code.as_str())), "{said}");
@@ -49,16 +49,16 @@ async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
     t.workers.script.clear();
     t.models.script.clear();
     redeploy(t, me, id).await.expect("a redeployment");
-    t.run().await;
+    t.run_jobs().await;
     assert_eq!(t.status(me, id).await, Active);
     crate::support::delete(t, me, id).await.expect("deletion");
-    t.run().await;
+    t.run_jobs().await;
 }
 
 on_both_databases! {
-    async fn every_refusal_has_its_code(db: TestStore) {
+    async fn rejections_have_failure_codes(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         fails_with(&t, &me, FailureCode::TelegramTokenRejected).await;
         t.telegram.script.fail("set_webhook", 1, || TelegramError::Conflict);
@@ -70,18 +70,18 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_deployment_ends_at_its_deadline(db: TestStore) {
-        let t = TestServices::with(db, |config| config.deploy_timeout = Duration::from_millis(600));
-        let me = t.user().await;
+    async fn deployment_ends_at_deadline(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.deploy_timeout = Duration::from_millis(600));
+        let me = t.create_user().await;
         t.telegram.script.hold("set_webhook");
         fails_with(&t, &me, FailureCode::DeployTimeout).await;
         t.finish().await;
     }
 
-    async fn a_deployment_whose_runner_died_ends_at_its_deadline_by_the_clock(db: TestStore) {
+    async fn deployment_of_dead_process_ends_at_deadline(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
         t.clock.advance(Duration::from_secs(314));
         t.services.fail_overdue_deployments().await.unwrap();
@@ -89,46 +89,46 @@ on_both_databases! {
         t.clock.advance(SECOND);
         t.services.fail_overdue_deployments().await.unwrap();
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: "));
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Failed]);
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn a_job_that_comes_too_late_ends_the_run_at_once(db: TestStore) {
+    async fn late_deployment_job_ends_run(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
-        t.run_after(Duration::from_secs(301)).await;
+        t.advance_and_run(Duration::from_secs(301)).await;
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: "));
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn a_worker_that_vanished_is_noticed_once(db: TestStore) {
+    async fn missing_worker_is_detected_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (id, other) = (t.active(&me).await, t.active(&me).await);
+        let me = t.create_user().await;
+        let (id, other) = (t.create_active(&me).await, t.create_active(&me).await);
         t.services.fail_missing_workers().await.unwrap();
         assert_eq!(t.status(&me, id).await, Active);
-        t.workers.lose(id);
+        t.workers.lose_worker(id);
         // A row that cannot be read must not keep the others from being checked.
-        let broken = t.active(&me).await;
+        let broken = t.create_active(&me).await;
         crate::support::raw(&t, "update assistants set generation = null where id = $1", broken).await;
         t.services.fail_missing_workers().await.unwrap();
         t.services.fail_missing_workers().await.unwrap();
         assert!(message(&t, &me, id).await.starts_with("WORKER_MISSING: "));
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Failed]);
         assert_eq!(t.status(&me, other).await, Active);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_worker_name_drawn_twice_is_given_once(db: TestStore) {
+    async fn worker_name_collision_is_resolved(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (one, two) = (t.paid(&me).await, t.paid(&me).await);
+        let me = t.create_user().await;
+        let (one, two) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let entropy = Arc::new(Unlucky { draws: AtomicUsize::new(0), then: SeededEntropy::new(2) });
         let ports = Ports { entropy, ..t.services.ports().clone() };
         let vault = Arc::new(Vault::new(&BASE64_STANDARD.encode([7; 32]).into()).unwrap());
@@ -140,18 +140,18 @@ on_both_databases! {
         }
         assert_eq!(names[0], "openclaw-07070707");
         assert!(names[1].starts_with("openclaw-") && names[1] != names[0], "{names:?}");
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_bot_that_is_given_up_after_its_worker_vanished_loses_its_webhook(db: TestStore) {
+    async fn replaced_bot_of_missing_worker_loses_webhook(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         let (old, new) = (bot_token(71), bot_token(72));
         t.services.activate(&me, &id.to_string(), Ok(activation(71))).await.unwrap();
-        t.run().await;
-        t.workers.lose(id);
+        t.run_jobs().await;
+        t.workers.lose_worker(id);
         t.services.fail_missing_workers().await.unwrap();
         assert!(t.telegram.webhook(&old).is_some());
         let patch = |token: &str| UpdateInput { telegram_bot_token: Some(token.to_owned()), ..Default::default() };
@@ -160,50 +160,50 @@ on_both_databases! {
         assert!(t.telegram.webhook(&old).is_some());
         t.services.update(&me, &id.to_string(), Ok(patch(&new))).await.unwrap();
         assert!(t.telegram.webhook(&old).is_none());
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn the_same_bot_is_refused_beside_one_that_is_not_stopped(db: TestStore) {
+    async fn bot_in_use_is_refused(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (first, second) = (t.paid(&me).await, t.paid(&me).await);
+        let me = t.create_user().await;
+        let (first, second) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let bot = |id: reef_domain::ids::AssistantId| {
             let services = t.services.clone();
             async move { services.activate(&me, &id.to_string(), Ok(activation(50))).await }
         };
         bot(first).await.unwrap();
         assert!(matches!(bot(second).await, Err(Error::InvalidInput { .. })));
-        t.run().await;
+        t.run_jobs().await;
         assert!(matches!(bot(second).await, Err(Error::InvalidInput { .. })));
         crate::support::stop(&t, &me, first).await.unwrap();
         bot(second).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         // The bot belongs to the second assistant, so actions on the first must not remove its webhook.
         assert!(t.telegram.webhook(&bot_token(50)).is_some());
         redeploy(&t, &me, first).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert!(message(&t, &me, first).await.starts_with("TELEGRAM_CONFLICT: "));
         assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the failed deployment removed the webhook");
         crate::support::delete(&t, &me, first).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert!(t.telegram.webhook(&bot_token(50)).is_some(), "the deletion removed the webhook");
         assert_eq!((t.status(&me, second).await, times_active(&t, second).await), (Active, 1));
         t.finish().await;
     }
 
-    async fn of_two_assistants_that_take_a_bot_at_once_one_gets_it(db: TestStore) {
+    async fn concurrent_use_of_bot_one_wins(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let mut both = tokio::task::JoinSet::new();
         for _ in 0..2 {
-            let (services, id) = (t.services.clone(), t.paid(&me).await);
+            let (services, id) = (t.services.clone(), t.create_paid(&me).await);
             both.spawn(async move { services.activate(&me, &id.to_string(), Ok(activation(50))).await.is_ok() });
         }
         let mut got = both.join_all().await;
         got.sort_unstable();
         assert_eq!(got, [false, true]);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 }
@@ -211,27 +211,27 @@ on_both_databases! {
 // These tests wait in real time and do not depend on the database, so they run on SQLite only.
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_cannot_be_started_or_is_not_well_has_its_code() {
+async fn worker_failures_have_codes() {
     let t = TestServices::new(TestStore::sqlite().await);
-    let me = t.user().await;
-    t.workers.script.fail("start", 100, || HostError("no room".into()));
+    let me = t.create_user().await;
+    t.workers.script.fail("start", 100, || WorkerHostError("no room".into()));
     fails_with(&t, &me, FailureCode::WorkerStartFailed).await;
-    t.workers.script.fail("health", 100, || HostError("unwell".into()));
+    t.workers.script.fail("health", 100, || WorkerHostError("unwell".into()));
     fails_with(&t, &me, FailureCode::HealthCheckFailed).await;
     t.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_passes_is_tried_again() {
+async fn temporary_failure_is_retried() {
     let t = TestServices::new(TestStore::sqlite().await);
-    let me = t.user().await;
+    let me = t.create_user().await;
     t.telegram.script.fail("get_me", 1, || TelegramError::Unavailable("502".into()));
     t.models.script.fail("check", 1, || ModelCheckError::Unavailable("529".into()));
-    t.workers.script.fail("remove", 1, || HostError("busy".into()));
-    t.workers.script.fail("start", 1, || HostError("busy".into()));
+    t.workers.script.fail("remove", 1, || WorkerHostError("busy".into()));
+    t.workers.script.fail("start", 1, || WorkerHostError("busy".into()));
     t.telegram.script.fail("set_webhook", 1, || TelegramError::RateLimited { seconds: 1 });
-    t.workers.script.fail("health", 1, || HostError("not yet".into()));
-    let id = t.active(&me).await;
+    t.workers.script.fail("health", 1, || WorkerHostError("not yet".into()));
+    let id = t.create_active(&me).await;
     assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active]);
     t.finish().await;
 }

@@ -11,14 +11,14 @@ use reef_domain::wire::{ApiMode, Status};
 use reef_service::ports::PaymentError;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
-use reef_store::{Pace, on_both_databases};
+use reef_store::{RateBudget, on_both_databases};
 use serde_json::json;
 
 use crate::reconcile::{pass_time, pay_without_webhooks};
 use crate::support::{HOUR, MINUTE, SECOND, delete};
 
 /// A rate that no test reaches.
-const FAST: Pace = Pace { every: Duration::from_millis(1), burst: Duration::from_secs(60) };
+const FAST: RateBudget = RateBudget { interval: Duration::from_millis(1), burst: Duration::from_secs(60) };
 
 /// Orders and deletes in a loop. Returns how many orders were accepted.
 async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usize {
@@ -36,7 +36,7 @@ async fn buy_and_delete(t: &TestServices, caller: &Caller, times: usize) -> usiz
 
 /// Orders and pays without a webhook. Returns how long it takes until the assistant is `purchased`.
 async fn payment_delay(t: &TestServices, caller: &Caller) -> Duration {
-    let id: AssistantId = t.slot(caller).await;
+    let id: AssistantId = t.create_unpaid(caller).await;
     pay_without_webhooks(t, id);
     let began = t.services.now();
     while t.status(caller, id).await != Status::Purchased {
@@ -53,7 +53,7 @@ async fn create_due_checks(t: &TestServices, caller: &Caller, count: usize) -> V
     for _ in 0..count {
         let id = AssistantId::new(t.services.new_uuid());
         let now = t.services.now();
-        tx.begin_asking(id, caller.user_id, now, now).await.expect("a slot");
+        tx.insert_payment_check(id, caller.user_id, now, now).await.expect("a slot");
         ids.push(id);
     }
     tx.commit().await.expect("a commit");
@@ -63,7 +63,14 @@ async fn create_due_checks(t: &TestServices, caller: &Caller, count: usize) -> V
 /// How many payment checks are scheduled, at any time.
 async fn count_scheduled_checks(t: &TestServices) -> i64 {
     let far = t.services.now().plus(1_000 * HOUR);
-    t.db.store.read().await.expect("a transaction").asks_overdue(far).await.expect("a count").0
+    t.db.store
+        .read()
+        .await
+        .expect("a transaction")
+        .count_overdue_payment_checks(far)
+        .await
+        .expect("a count")
+        .0
 }
 
 /// What the order of an account depends on.
@@ -73,9 +80,9 @@ struct Account {
 }
 
 on_both_databases! {
-    async fn a_loop_of_orders_and_deletions_does_not_delay_another_accounts_payment(db: TestStore) {
+    async fn order_loop_does_not_delay_other_accounts(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.user().await, t.user().await);
+        let (greedy, other) = (t.create_user().await, t.create_user().await);
         let accepted = buy_and_delete(&t, &greedy, 280).await;
         let delay = payment_delay(&t, &other).await;
         println!("{accepted} orders accepted; the other account's payment was noticed after {delay:?}");
@@ -84,9 +91,9 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn masses_of_due_checks_delay_their_own_account_alone(db: TestStore) {
+    async fn many_due_checks_delay_only_their_account(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.user().await, t.user().await);
+        let (greedy, other) = (t.create_user().await, t.create_user().await);
         create_due_checks(&t, &greedy, 280).await;
         pass_time(&t, 5, SECOND).await;
         for _ in 0..3 {
@@ -102,19 +109,19 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_storm_of_webhooks_delays_nobody_else(db: TestStore) {
+    async fn webhook_flood_does_not_delay_other_accounts(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.user().await, t.user().await);
+        let (greedy, other) = (t.create_user().await, t.create_user().await);
         let mut slots = vec![];
         for _ in 0..60 {
-            slots.push(t.paid(&greedy).await);
+            slots.push(t.create_paid(&greedy).await);
         }
         // Each webhook makes a check due, so an account with many assistants has as many checks due at once.
         for _ in 0..5 {
             for id in &slots {
-                let subscription = json!({"id": TestServices::subscription_of(*id), "status": "active",
+                let subscription = json!({"id": TestServices::subscription_id(*id), "status": "active",
                     "metadata": {"assistant_id": id.to_string()}});
-                t.polar("subscription.updated", subscription).await;
+                t.receive_polar_webhook("subscription.updated", subscription).await;
             }
             pass_time(&t, 1, 7 * SECOND).await;
         }
@@ -123,9 +130,9 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn the_limit_counts_deleted_orders_and_forms_and_orders_at_once(db: TestStore) {
+    async fn order_limit_counts_deleted_form_and_concurrent_orders(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let mut orders = tokio::task::JoinSet::new();
         for number in 0..25 {
             let services = t.services.clone();
@@ -147,18 +154,18 @@ on_both_databases! {
         }
         let by_form = t.services.purchase_by_form(&me, Ok(ApiMode::Byok), &t.services.form_token()).await;
         assert!(matches!(by_form, Err(Error::RateLimited { retry_after_seconds: 3600, .. })), "{by_form:?}");
-        t.slot(&other).await;
+        t.create_unpaid(&other).await;
         t.clock.advance(HOUR);
-        t.slot(&me).await;
-        t.run().await;
+        t.create_unpaid(&me).await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn paid_orders_never_count_not_even_deleted_ones(db: TestStore) {
+    async fn order_limit_ignores_paid_orders(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for number in 0..15 {
-            let id = t.slot(&me).await;
+            let id = t.create_unpaid(&me).await;
             match number % 3 {
                 0 => t.pay(id).await,
                 1 => {
@@ -171,16 +178,16 @@ on_both_databases! {
                     t.pay(id).await;
                 }
             }
-            t.run().await;
+            t.run_jobs().await;
         }
         assert_eq!(buy_and_delete(&t, &me, 20).await, 10);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn orders_without_a_checkout_are_limited_too_but_for_minutes(db: TestStore) {
+    async fn orders_without_checkout_are_limited_for_minutes(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         t.payments.script.fail("create_checkout", 200, || PaymentError::Unavailable("down".into()));
         let buy = async || t.services.purchase(&me, Ok(ApiMode::Byok)).await;
         for _ in 0..30 {
@@ -192,14 +199,14 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_is_asked_about_stays_bounded_for_an_account_that_never_stops(db: TestStore) {
+    async fn scheduled_checks_of_busy_account_stay_bounded(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (mut asked, mut most) = (0, 0);
         for _ in 0..40 {
             assert_eq!(buy_and_delete(&t, &me, 11).await, 10);
             for checkout in t.payments.checkouts().iter().rev().skip(250) {
-                t.payments.set_checkout(checkout.assistant_id, "expired");
+                t.payments.set_checkout_status(checkout.assistant_id, "expired");
             }
             asked += pass_time(&t, 4, 15 * MINUTE).await;
             t.services.prune().await.unwrap();
@@ -211,7 +218,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn whoever_waits_longest_is_next_however_the_checks_are_spread(db: TestStore) {
+    async fn longest_waiting_account_is_checked_next(db: TestStore) {
         let t = TestServices::new(db);
         let mut runner = TestRunner::deterministic();
         for _ in 0..12 {
@@ -219,7 +226,7 @@ on_both_databases! {
             let mut accounts = vec![];
             let mut owner = BTreeMap::new();
             for (number, due) in sizes.iter().enumerate() {
-                let caller = t.user().await;
+                let caller = t.create_user().await;
                 owner.extend(create_due_checks(&t, &caller, *due).await.into_iter().map(|id| (id, number)));
                 accounts.push(Account { due: *due, last: None });
             }
@@ -227,8 +234,8 @@ on_both_databases! {
                 t.clock.advance(SECOND);
                 let mut tx = t.db.store.begin().await.unwrap();
                 let now = t.services.now();
-                let row = tx.claim_ask(now, now.plus(HOUR), FAST).await.unwrap().expect("something is due");
-                tx.stop_asking(row.assistant_id).await.unwrap();
+                let row = tx.claim_payment_check(now, now.plus(HOUR), FAST).await.unwrap().expect("something is due");
+                tx.stop_payment_checks(row.assistant_id).await.unwrap();
                 tx.commit().await.unwrap();
                 let number = owner[&row.assistant_id];
                 let waited = accounts[number].last;

@@ -1,7 +1,7 @@
 //! What a form passes to the page it redirects to.
 
 use reef_service::Error;
-use reef_service::flash::session_row;
+use reef_service::flash::session_row_id;
 use reef_service::testing::TestServices;
 use reef_store::{SessionRow, on_both_databases};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,11 +10,11 @@ use crate::support::{MINUTE, TICK};
 
 async fn session(t: &TestServices, id: &str) {
     let row = SessionRow {
-        id: session_row(id),
+        id: session_row_id(id),
         user_id: None,
         data: "{}".to_owned(),
-        address: None,
-        agent: None,
+        ip_address: None,
+        user_agent: None,
         created_at: t.services.now(),
         expires_at: t.services.now().plus(60 * MINUTE),
         last_used_at: None,
@@ -25,22 +25,22 @@ async fn session(t: &TestServices, id: &str) {
 }
 
 async fn shown(t: &TestServices, session: &str, name: &str) -> Option<String> {
-    let kept = t.services.flash(session, name).await.expect("a look");
+    let kept = t.services.find_flash(session, name).await.expect("a look");
     kept.map(|text| text.expose_secret().to_owned())
 }
 
 on_both_databases! {
-    async fn it_is_shown_for_a_minute_to_that_session_under_that_name(db: TestStore) {
+    async fn flash_is_shown_for_a_minute_to_its_session_by_name(db: TestStore) {
         let t = TestServices::new(db);
         session(&t, "one").await;
         session(&t, "two").await;
         let text = SecretString::from("reef_live_x and more\nlines");
-        t.services.keep_flash("one", "api-key", &SecretString::from("older")).await.unwrap();
-        t.services.keep_flash("one", "api-key", &text).await.unwrap();
+        t.services.set_flash("one", "api-key", &SecretString::from("older")).await.unwrap();
+        t.services.set_flash("one", "api-key", &text).await.unwrap();
         assert_eq!(shown(&t, "one", "api-key").await.as_deref(), Some(text.expose_secret()));
         assert_eq!(shown(&t, "one", "recovery-codes").await, None);
         assert_eq!(shown(&t, "two", "api-key").await, None);
-        let refused = t.services.keep_flash("three", "api-key", &text).await;
+        let refused = t.services.set_flash("three", "api-key", &text).await;
         assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
         t.clock.advance(MINUTE - TICK);
         // Reading does not consume it, because pages are reloaded.
@@ -48,7 +48,7 @@ on_both_databases! {
         t.clock.advance(TICK);
         assert_eq!(shown(&t, "one", "api-key").await, None);
         t.services.prune().await.unwrap();
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 0, "nothing sealed is left");
+        assert_eq!(t.services.count_sealed_by_key().await.unwrap().first, 0, "nothing sealed is left");
         t.finish().await;
     }
 }

@@ -12,9 +12,9 @@ use tokio::task::yield_now;
 use uuid::Uuid;
 
 on_both_databases! {
-    async fn a_form_sent_twice_is_carried_out_once(db: TestStore) {
+    async fn form_sent_twice_runs_once(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let token = t.services.form_token();
         let times = Arc::new(AtomicU32::new(0));
         let work = || {
@@ -39,9 +39,9 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_form_whose_sender_has_gone_is_carried_out_all_the_same(db: TestStore) {
+    async fn form_of_dropped_request_still_runs(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let token = t.services.form_token();
         let (begun, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let work = {
@@ -61,9 +61,9 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_form_that_was_refused_can_be_sent_again(db: TestStore) {
+    async fn refused_form_can_be_resent(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let token = t.services.form_token();
         let send = |result: Result<u8, Error>| t.services.once_per_form(&me, &token, "a key", async { result });
         assert!(matches!(send(Err(Error::NotFound)).await, Err(Error::NotFound)));
@@ -72,16 +72,16 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_mark_is_for_one_reader_and_one_text(db: TestStore) {
+    async fn mac_is_valid_for_one_reader_and_text(db: TestStore) {
         let t = TestServices::new(db);
         let (me, other) = (Some(UserId::new(Uuid::from_u128(1))), Some(UserId::new(Uuid::from_u128(2))));
-        let mark = t.services.mark(me, "text");
-        assert!(t.services.is_marked(me, "text", &mark));
+        let mark = t.services.mac(me, "text");
+        assert!(t.services.is_valid_mac(me, "text", &mark));
         for (reader, text) in [(other, "text"), (None, "text"), (me, "texts")] {
-            assert!(!t.services.is_marked(reader, text, &mark));
+            assert!(!t.services.is_valid_mac(reader, text, &mark));
         }
-        assert!(!t.services.is_marked(me, "text", "") && !t.services.is_marked(me, "text", &mark[1..]));
-        assert!(t.services.is_marked(None, "text", &t.services.mark(None, "text")));
+        assert!(!t.services.is_valid_mac(me, "text", "") && !t.services.is_valid_mac(me, "text", &mark[1..]));
+        assert!(t.services.is_valid_mac(None, "text", &t.services.mac(None, "text")));
         t.finish().await;
     }
 }

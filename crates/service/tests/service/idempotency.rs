@@ -1,42 +1,42 @@
 //! A request with an idempotency key runs once within a day, even if its process dies.
 
-use reef_service::idempotency::{Claim, Claimed};
+use reef_service::idempotency::{Claim, ClaimResult};
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 
 use crate::support::{HOUR, SECOND, TICK};
 
-async fn claim(t: &TestServices, me: &Caller, request: &str) -> Result<Claimed, Error> {
+async fn claim(t: &TestServices, me: &Caller, request: &str) -> Result<ClaimResult, Error> {
     t.services.claim_request(me, "key", request.as_bytes().to_vec()).await
 }
 
 async fn first(t: &TestServices, me: &Caller, request: &str) -> Claim {
     match claim(t, me, request).await {
-        Ok(Claimed::First(claim)) => claim,
+        Ok(ClaimResult::New(claim)) => claim,
         other => panic!("not the first: {other:?}"),
     }
 }
 
 on_both_databases! {
-    async fn an_answer_is_repeated_for_a_day(db: TestStore) {
+    async fn response_is_replayed_for_a_day(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let claimed = first(&t, &me, "buy").await;
         t.services.settle_request(&claimed, Some((201, "bought"))).await.unwrap();
         t.clock.advance(24 * HOUR - TICK);
         // Pruning does not remove the response too early.
         t.services.prune().await.unwrap();
         let again = claim(&t, &me, "buy").await.unwrap();
-        assert!(matches!(&again, Claimed::Before { status: 201, body } if body == "bought"), "{again:?}");
+        assert!(matches!(&again, ClaimResult::Replay { status: 201, body } if body == "bought"), "{again:?}");
         assert!(matches!(claim(&t, &me, "sell").await, Err(Error::IdempotencyKeyReused)));
         t.clock.advance(TICK);
         first(&t, &me, "sell").await;
     }
 
-    async fn a_request_whose_process_died_holds_its_key_for_ten_seconds(db: TestStore) {
+    async fn key_of_dead_process_is_held_for_ten_seconds(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let lost = first(&t, &me, "buy").await;
         assert!(matches!(claim(&t, &me, "buy").await, Err(Error::RequestInProgress)));
         t.clock.advance(10 * SECOND - TICK);
@@ -46,12 +46,12 @@ on_both_databases! {
         drop(lost);
     }
 
-    async fn an_account_keeps_a_thousand_refusals_and_every_success(db: TestStore) {
+    async fn refusals_are_pruned_and_successes_kept(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let claim = async |caller: &Caller, key: &str| {
             let claimed = t.services.claim_request(caller, key, b"x".to_vec()).await.unwrap();
-            let Claimed::First(claim) = claimed else { panic!("{key} is known: {claimed:?}") };
+            let ClaimResult::New(claim) = claimed else { panic!("{key} is known: {claimed:?}") };
             claim
         };
         for key in ["bought", "first refusal"] {
@@ -65,26 +65,26 @@ on_both_databases! {
         for number in 0..1000 {
             let key = format!("k{number}");
             tx.claim_idempotency_key(me.user_id, &key, b"x", now, now, now.minus(HOUR)).await.unwrap();
-            tx.keep_answer(me.user_id, &key, b"x", 400, "no").await.unwrap();
+            tx.save_response(me.user_id, &key, b"x", 400, "no").await.unwrap();
         }
         tx.commit().await.unwrap();
         t.clock.advance(SECOND);
         t.services.settle_request(&claim(&me, "last refusal").await, Some((400, "no"))).await.unwrap();
         let mut tx = t.db.store.read().await.unwrap();
-        assert_eq!(tx.count_idempotency(me.user_id, 5000).await.unwrap(), 1001);
-        assert_eq!(tx.count_idempotency(other.user_id, 5000).await.unwrap(), 2);
+        assert_eq!(tx.count_idempotency_keys(me.user_id, 5000).await.unwrap(), 1001);
+        assert_eq!(tx.count_idempotency_keys(other.user_id, 5000).await.unwrap(), 2);
         drop(tx);
         let known = t.services.claim_request(&me, "bought", b"x".to_vec()).await.unwrap();
-        assert!(matches!(known, Claimed::Before { status: 201, .. }), "{known:?}");
+        assert!(matches!(known, ClaimResult::Replay { status: 201, .. }), "{known:?}");
         let known = t.services.claim_request(&me, "last refusal", b"x".to_vec()).await.unwrap();
-        assert!(matches!(known, Claimed::Before { status: 400, .. }), "{known:?}");
+        assert!(matches!(known, ClaimResult::Replay { status: 400, .. }), "{known:?}");
         // A dropped refusal runs again.
         claim(&me, "first refusal").await;
     }
 
-    async fn who_has_too_many_answers_kept_gets_no_more_that_day(db: TestStore) {
+    async fn account_over_key_limit_is_refused_for_a_day(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let mut tx = t.db.store.begin().await.unwrap();
         let now = t.services.now();
         for number in 0..10_000 {
@@ -93,18 +93,18 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let new = async |caller: &Caller| t.services.claim_request(caller, "new", b"x".to_vec()).await;
         assert!(matches!(new(&me).await, Err(Error::RateLimited { .. })));
-        assert!(matches!(new(&other).await, Ok(Claimed::First(_))));
+        assert!(matches!(new(&other).await, Ok(ClaimResult::New(_))));
         let mut tx = t.db.store.read().await.unwrap();
-        assert_eq!(tx.count_idempotency(me.user_id, 20_000).await.unwrap(), 10_000);
+        assert_eq!(tx.count_idempotency_keys(me.user_id, 20_000).await.unwrap(), 10_000);
         drop(tx);
         t.clock.advance(24 * HOUR);
         t.services.prune().await.unwrap();
-        assert!(matches!(new(&me).await, Ok(Claimed::First(_))));
+        assert!(matches!(new(&me).await, Ok(ClaimResult::New(_))));
     }
 
-    async fn what_is_not_kept_leaves_the_key_free(db: TestStore) {
+    async fn unsaved_response_releases_key(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let claimed = first(&t, &me, "buy").await;
         t.services.settle_request(&claimed, None).await.unwrap();
         first(&t, &me, "sell").await;

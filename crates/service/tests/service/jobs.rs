@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use reef_domain::wire::Status::{Active, Deploying};
 use reef_service::jobs::Runner;
-use reef_service::testing::{Act, TestServices};
+use reef_service::testing::{Behavior, TestServices};
 use reef_store::on_both_databases;
 use reef_store::testing::TestStore;
 use tokio::time::{Instant, timeout};
@@ -14,46 +14,46 @@ use crate::support::{SECOND, times_active};
 const SOON: Duration = Duration::from_secs(10);
 
 on_both_databases! {
-    async fn a_panic_is_the_jobs_own_and_it_is_tried_again(db: TestStore) {
+    async fn job_panic_is_contained_and_retried(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
-        t.models.script.on("check", 2, Act::Panic);
-        t.run().await;
-        assert_eq!((t.status(&me, id).await, t.jobs().await.1), (Deploying, 0));
-        t.run_after(SECOND).await;
+        t.models.script.on("check", 2, Behavior::Panic);
+        t.run_jobs().await;
+        assert_eq!((t.status(&me, id).await, t.count_jobs().await.1), (Deploying, 0));
+        t.advance_and_run(SECOND).await;
         assert_eq!(t.status(&me, id).await, Deploying);
-        t.run_after(SECOND).await;
+        t.advance_and_run(SECOND).await;
         assert_eq!((t.status(&me, id).await, times_active(&t, id).await), (Active, 1));
         t.finish().await;
     }
 
-    async fn who_loses_the_lease_stops_and_another_goes_on(db: TestStore) {
+    async fn lost_lease_stops_job_and_another_process_continues(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
         let gate = t.workers.script.hold("health");
         let slow = Runner::new(t.services.clone());
         let slow = tokio::spawn(async move { slow.run_due().await });
         gate.reached().await;
         // The slow one was away for longer than its lease.
-        t.run_after(11 * SECOND).await;
+        t.advance_and_run(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
         timeout(SOON, slow).await.expect("it notices").unwrap().unwrap();
         assert_eq!((times_active(&t, id).await, t.workers.running().len()), (1, 1));
         t.finish().await;
     }
 
-    async fn new_work_begins_at_once(db: TestStore) {
+    async fn new_job_starts_at_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         let (runner, stop) = (Runner::new(t.services.clone()), CancellationToken::new());
         let stopped = stop.clone();
         let process = tokio::spawn(async move { runner.run(stopped).await });
-        let mut changes = t.services.hub().listen();
+        let mut changes = t.services.event_bus().subscribe();
         let began = Instant::now();
         t.activate(&me, id).await.unwrap();
         timeout(SOON, async {
@@ -66,7 +66,7 @@ on_both_databases! {
         // Polling would have taken a second for each step.
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
         timeout(SOON, async {
-            while t.jobs().await != (0, 0) {
+            while t.count_jobs().await != (0, 0) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
@@ -77,7 +77,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_job_nobody_understands_is_given_up_visibly(db: TestStore) {
+    async fn unknown_job_is_marked_dead(db: TestStore) {
         let t = TestServices::new(db);
         let job = reef_store::NewJob {
             id: reef_domain::ids::JobId::new(t.services.new_uuid()),
@@ -86,21 +86,21 @@ on_both_databases! {
             payload: serde_json::json!({"kind": "deploy", "from": "the future"}),
             run_at: t.services.now(),
             traceparent: None,
-            share: None,
+            concurrency_key: None,
         };
         let mut tx = t.db.store.begin().await.unwrap();
         tx.enqueue(&job, t.services.now()).await.unwrap();
         tx.commit().await.unwrap();
-        t.run().await;
-        assert_eq!(t.jobs().await, (0, 1));
+        t.run_jobs().await;
+        assert_eq!(t.count_jobs().await, (0, 1));
     }
 
-    async fn pruning_keeps_what_is_still_shown(db: TestStore) {
+    async fn prune_keeps_visible_rows(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (kept, gone) = (t.active(&me).await, t.active(&me).await);
+        let me = t.create_user().await;
+        let (kept, gone) = (t.create_active(&me).await, t.create_active(&me).await);
         crate::support::delete(&t, &me, gone).await.unwrap();
-        t.run_after(Duration::from_secs(91 * 24 * 3600)).await;
+        t.advance_and_run(Duration::from_secs(91 * 24 * 3600)).await;
         t.services.prune().await.unwrap();
         assert_eq!(t.events(kept).await.len(), 3);
         assert!(t.events(gone).await.is_empty());
@@ -112,10 +112,10 @@ on_both_databases! {
 // These tests wait in real time and do not depend on the database, so they run on SQLite only.
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stops_hands_back_what_it_could_not_end() {
+async fn shutdown_releases_unfinished_jobs() {
     let t = TestServices::new(TestStore::sqlite().await);
-    let me = t.user().await;
-    let id = t.paid(&me).await;
+    let me = t.create_user().await;
+    let id = t.create_paid(&me).await;
     t.activate(&me, id).await.unwrap();
     let gate = t.workers.script.hold("start");
     let (runner, stop) = (Runner::new(t.services.clone()), CancellationToken::new());
@@ -125,7 +125,7 @@ async fn a_process_that_stops_hands_back_what_it_could_not_end() {
     stop.cancel();
     timeout(Duration::from_secs(20), process).await.expect("it stops").unwrap();
     // The job is released at once, without waiting for its lease.
-    t.run().await;
+    t.run_jobs().await;
     assert_eq!((t.status(&me, id).await, times_active(&t, id).await), (Active, 1));
     t.finish().await;
 }

@@ -1,10 +1,10 @@
 //! API keys that are limited to selected assistants.
 
 use reef_domain::ids::AssistantId;
-use reef_domain::page::Page;
+use reef_domain::query::Page;
 use reef_domain::wire::ApiMode;
 use reef_service::api_keys::{GrantedAssistant, NewApiKey};
-use reef_service::idempotency::Claimed;
+use reef_service::idempotency::ClaimResult;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -27,22 +27,22 @@ async fn listed(t: &TestServices, caller: &Caller) -> Vec<String> {
 }
 
 on_both_databases! {
-    async fn a_limited_key_sees_and_touches_its_assistants_alone(db: TestStore) {
+    async fn limited_key_accesses_only_its_assistants(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (mine, other) = (t.active(&me).await, t.active(&me).await);
+        let me = t.create_user().await;
+        let (mine, other) = (t.create_active(&me).await, t.create_active(&me).await);
         let key = caller(&t, &me, &[mine]).await;
         assert_eq!(listed(&t, &key).await, [mine.to_string()]);
-        t.services.timeline(&key, &mine.to_string()).await.unwrap();
+        t.services.list_events(&key, &mine.to_string()).await.unwrap();
         stop(&t, &key, mine).await.unwrap();
         let id = other.to_string();
         let refusals = [
-            t.services.assistant(&key, &id).await.map(drop),
-            t.services.assistant_when_changed(&key, &id, Ok(std::time::Duration::ZERO)).await.map(drop),
-            t.services.timeline(&key, &id).await.map(drop),
-            t.services.timeline_to_its_end(&key, &id, 0).await.map(drop),
-            t.services.callbacks(&key, &id).await.map(drop),
-            t.services.test_callback(&key, &id, Ok(())).await.map(drop),
+            t.services.get_assistant(&key, &id).await.map(drop),
+            t.services.wait_for_status_change(&key, &id, Ok(std::time::Duration::ZERO)).await.map(drop),
+            t.services.list_events(&key, &id).await.map(drop),
+            t.services.list_events_until_deleted(&key, &id, 0).await.map(drop),
+            t.services.list_deliveries(&key, &id).await.map(drop),
+            t.services.send_test_callback(&key, &id, Ok(())).await.map(drop),
             t.services.redeliver(&key, &id, &id, Ok(())).await.map(drop),
             t.services.update(&key, &id, Ok(Default::default())).await.map(drop),
             t.activate(&key, other).await.map(drop),
@@ -56,41 +56,41 @@ on_both_databases! {
         // A key that is limited could not access what it buys.
         let refused = t.services.purchase(&key, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::KeyIsLimited)), "{refused:?}");
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn it_follows_its_assistant_to_the_end_and_then_touches_nothing(db: TestStore) {
+    async fn limited_key_follows_deletion_and_then_has_no_access(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (mine, other) = (t.active(&me).await, t.active(&me).await);
+        let me = t.create_user().await;
+        let (mine, other) = (t.create_active(&me).await, t.create_active(&me).await);
         let key = caller(&t, &me, &[mine]).await;
         delete(&t, &key, mine).await.unwrap();
-        let end = t.services.timeline_to_its_end(&key, &mine.to_string(), 0).await.unwrap();
-        assert_eq!(end.last().map(|entry| entry.kind), Some("assistant.deleted"));
+        let end = t.services.list_events_until_deleted(&key, &mine.to_string(), 0).await.unwrap();
+        assert_eq!(end.last().map(|entry| entry.event_type), Some("assistant.deleted"));
         delete(&t, &me, other).await.unwrap();
-        let refused = t.services.timeline_to_its_end(&key, &other.to_string(), 0).await;
+        let refused = t.services.list_events_until_deleted(&key, &other.to_string(), 0).await;
         assert!(matches!(refused, Err(Error::NotFound)));
-        t.slot(&me).await;
+        t.create_unpaid(&me).await;
         assert!(listed(&t, &key).await.is_empty(), "a key never gets access to more assistants");
-        let shown = t.services.api_keys(&me).await.unwrap().remove(0).assistants;
+        let shown = t.services.list_api_keys(&me).await.unwrap().remove(0).assistants;
         assert_eq!(shown, Some(vec![GrantedAssistant { id: mine, name: None }]));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn its_list_comes_in_pages_too(db: TestStore) {
+    async fn limited_key_list_is_paged(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let mut bought = Vec::new();
         for _ in 0..4 {
-            bought.push(t.slot(&me).await);
+            bought.push(t.create_unpaid(&me).await);
             t.clock.advance(TICK);
         }
         let [first, _, second, third] = bought[..] else { panic!() };
         let key = caller(&t, &me, &[first, second, third]).await;
         let page = async |after| {
-            let (found, next) = t.services.list_page(&key, Ok(Some(Page { limit: 2, after }))).await.unwrap();
+            let (found, next) = t.services.list_assistants_page(&key, Ok(Some(Page { limit: 2, after }))).await.unwrap();
             (found.into_iter().map(|record| record.id).collect::<Vec<_>>(), next)
         };
         let (found, next) = page(None).await;
@@ -100,10 +100,10 @@ on_both_databases! {
         assert!(next.is_none());
     }
 
-    async fn what_it_may_be_limited_to(db: TestStore) {
+    async fn key_grant_is_validated(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
-        let (mine, others_assistant) = (t.paid(&me).await, t.slot(&other).await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
+        let (mine, others_assistant) = (t.create_paid(&me).await, t.create_unpaid(&other).await);
         let refused = async |new: NewApiKey| {
             let Err(Error::InvalidRequest(issues)) = t.services.create_api_key(&me, &new).await else { panic!() };
             (issues[0].path.clone(), issues[0].code.clone())
@@ -113,30 +113,30 @@ on_both_databases! {
         assert_eq!(refused(NewApiKey { assistants: vec!["nonsense".into()], ..limited(&[]) }).await, unknown);
         let many: Vec<_> = (0..21).map(|_| AssistantId::new(t.services.new_uuid())).collect();
         assert_eq!(refused(limited(&many)).await, ("assistants".into(), "too_many".into()));
-        assert!(t.services.api_keys(&me).await.unwrap().is_empty());
+        assert!(t.services.list_api_keys(&me).await.unwrap().is_empty());
         let (made, _) = t.services.create_api_key(&me, &limited(&[mine, mine])).await.unwrap();
         let expected = vec![GrantedAssistant { id: mine, name: Some("Untitled assistant".into()) }];
         assert_eq!(made.assistants, Some(expected));
-        assert_eq!(t.services.api_key(&me, &made.id.to_string()).await.unwrap(), made);
+        assert_eq!(t.services.get_api_key(&me, &made.id.to_string()).await.unwrap(), made);
         let (open, _) = t.services.create_api_key(&me, &limited(&[])).await.unwrap();
         assert_eq!(open.assistants, None);
         t.finish().await;
     }
 
-    async fn it_is_told_nothing_of_what_other_keys_were_answered(db: TestStore) {
+    async fn limited_key_does_not_see_other_responses(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (mine, other) = (t.paid(&me).await, t.paid(&me).await);
+        let me = t.create_user().await;
+        let (mine, other) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let (one, two) = (caller(&t, &me, &[mine]).await, caller(&t, &me, &[other]).await);
         let request = b"stop".to_vec();
         for (who, answer) in [(&me, "all"), (&one, "one"), (&two, "two")] {
             let claimed = t.services.claim_request(who, "key", request.clone()).await.unwrap();
-            let Claimed::First(claim) = claimed else { panic!("{answer}: {claimed:?}") };
+            let ClaimResult::New(claim) = claimed else { panic!("{answer}: {claimed:?}") };
             t.services.settle_request(&claim, Some((200, answer))).await.unwrap();
         }
         for (who, answer) in [(&me, "all"), (&one, "one"), (&two, "two")] {
             let again = t.services.claim_request(who, "key", request.clone()).await.unwrap();
-            assert!(matches!(&again, Claimed::Before { body, .. } if body == answer), "{answer}: {again:?}");
+            assert!(matches!(&again, ClaimResult::Replay { body, .. } if body == answer), "{answer}: {again:?}");
         }
         t.finish().await;
     }

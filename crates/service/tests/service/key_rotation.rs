@@ -32,10 +32,10 @@ fn code(refused: Result<(ApiKey, SecretString), Error>) -> String {
 }
 
 on_both_databases! {
-    async fn the_successor_is_like_the_old_key_which_ends_after_the_overlap(db: TestStore) {
+    async fn rotated_key_has_same_rights_and_old_key_expires(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (mine, other) = (t.paid(&me).await, t.paid(&me).await);
+        let me = t.create_user().await;
+        let (mine, other) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let assistants = vec![mine.to_string()];
         let (old, old_key) = made(&t, &me, &NewApiKey { assistants, ..key(Some(DAY * 30)) }).await;
         t.clock.advance(DAY);
@@ -44,10 +44,10 @@ on_both_databases! {
         assert_eq!((new.name.as_str(), new.read, new.write), ("CI", true, false));
         assert_eq!((new.expires_at, &new.assistants), (Some(START.plus(DAY * 31)), &old.assistants));
         let caller = t.services.authenticate(&new_key).await.unwrap();
-        assert!(t.services.assistant(&caller, &mine.to_string()).await.is_ok());
-        assert!(t.services.assistant(&caller, &other.to_string()).await.is_err());
+        assert!(t.services.get_assistant(&caller, &mine.to_string()).await.is_ok());
+        assert!(t.services.get_assistant(&caller, &other.to_string()).await.is_err());
         // Both keys are valid, and both are listed.
-        let listed = t.services.api_keys(&me).await.unwrap();
+        let listed = t.services.list_api_keys(&me).await.unwrap();
         let now = t.services.now();
         let states: Vec<_> = listed.iter().map(|key| (key.id, key.state(now), key.replaced_by)).collect();
         assert_eq!(states, [(new.id, KeyState::Live, None), (old.id, KeyState::Replaced, Some(new.id))]);
@@ -55,32 +55,32 @@ on_both_databases! {
         assert!(works(&t, &old_key).await && works(&t, &new_key).await);
         t.clock.advance(TICK);
         assert!(!works(&t, &old_key).await && works(&t, &new_key).await);
-        let old = t.services.api_key(&me, &old.id.to_string()).await.unwrap();
+        let old = t.services.get_api_key(&me, &old.id.to_string()).await.unwrap();
         assert_eq!(old.state(t.services.now()), KeyState::Expired);
         t.finish().await;
     }
 
-    async fn without_an_overlap_the_old_key_and_what_it_has_open_end_at_once(db: TestStore) {
+    async fn rotation_without_overlap_ends_old_key_at_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (old, old_key) = made(&t, &me, &key(None)).await;
         let caller = t.services.authenticate(&old_key).await.unwrap();
-        let mut changes = t.services.hub().listen();
+        let mut changes = t.services.event_bus().subscribe();
         let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await.unwrap();
         assert!(!works(&t, &old_key).await && works(&t, &new_key).await);
         assert!(!t.services.is_still_live(&caller).await.unwrap());
         assert!(changes.try_recv().is_ok(), "streams of the old key check their access");
         assert_eq!(new.expires_at, None);
-        let old = t.services.api_key(&me, &old.id.to_string()).await.unwrap();
+        let old = t.services.get_api_key(&me, &old.id.to_string()).await.unwrap();
         assert_eq!((old.state(t.services.now()), old.replaced_by), (KeyState::Revoked, Some(new.id)));
         let again = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await;
         assert!(matches!(again, Err(Error::NotFound)));
         t.finish().await;
     }
 
-    async fn a_key_is_rotated_once_and_while_it_lives_and_by_its_owner(db: TestStore) {
+    async fn rotation_is_allowed_once_for_valid_own_key(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let (old, old_key) = made(&t, &me, &key(Some(DAY))).await;
         let id = old.id.to_string();
         assert!(matches!(t.services.rotate_api_key(&other, &id, Overlap::Day).await, Err(Error::NotFound)));
@@ -95,7 +95,7 @@ on_both_databases! {
         let (made, refused) = if first.is_ok() { (first, second) } else { (second, first) };
         assert_eq!(code(refused), "already_rotated");
         // The overlap extends no key beyond its own expiry.
-        let listed = t.services.api_keys(&me).await.unwrap();
+        let listed = t.services.list_api_keys(&me).await.unwrap();
         assert_eq!((listed.len(), listed[1].expires_at), (2, Some(START.plus(DAY))));
         let new = made.unwrap().0.id.to_string();
         t.clock.advance(DAY);
@@ -103,9 +103,9 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn both_keys_count_while_they_overlap(db: TestStore) {
+    async fn overlapping_keys_count_toward_limit(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (first, _) = made(&t, &me, &key(None)).await;
         for _ in 1..50 {
             made(&t, &me, &key(None)).await;

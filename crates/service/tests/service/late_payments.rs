@@ -8,31 +8,31 @@ use serde_json::json;
 use crate::support::HOUR;
 
 on_both_databases! {
-    async fn what_is_over_is_not_brought_back_by_a_late_event(db: TestStore) {
+    async fn late_event_does_not_revive_ended_subscription(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for (end, status) in [("subscription.revoked", Canceled), ("order.refunded", Refunded)] {
-            let id = t.active(&me).await;
-            if end == "order.refunded" { t.order(id, end).await } else { t.subscription(id, end).await }
-            t.run().await;
+            let id = t.create_active(&me).await;
+            if end == "order.refunded" { t.receive_order_event(id, end).await } else { t.receive_subscription_event(id, end).await }
+            t.run_jobs().await;
             let over = t.record(&me, id).await;
             assert_eq!((over.status, over.payment_status), (Stopped, status));
-            t.order(id, "order.paid").await;
+            t.receive_order_event(id, "order.paid").await;
             for kind in ["active", "past_due", "uncanceled"] {
-                t.subscription(id, &format!("subscription.{kind}")).await;
+                t.receive_subscription_event(id, &format!("subscription.{kind}")).await;
             }
-            t.run_after(HOUR).await;
+            t.advance_and_run(HOUR).await;
             assert_eq!(t.record(&me, id).await, over);
         }
         t.finish().await;
     }
 
-    async fn an_end_that_overtakes_its_beginning_is_not_forgotten(db: TestStore) {
+    async fn end_before_payment_event_is_remembered(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for end in ["subscription.revoked", "order.refunded"] {
-            let id = t.slot(&me).await;
-            if end == "order.refunded" { t.order(id, end).await } else { t.subscription(id, end).await }
+            let id = t.create_unpaid(&me).await;
+            if end == "order.refunded" { t.receive_order_event(id, end).await } else { t.receive_subscription_event(id, end).await }
             t.pay(id).await;
             let record = t.record(&me, id).await;
             assert_eq!(record.status, PendingPayment, "{end}");
@@ -40,8 +40,8 @@ on_both_databases! {
             assert!(matches!(t.activate(&me, id).await, Err(Error::InvalidState { .. })));
             // A later proper payment still counts.
             let second = json!({"id": format!("second_{id}"), "status": "active", "metadata": {"assistant_id": id.to_string()}});
-            t.polar("subscription.active", second).await;
-            t.run().await;
+            t.receive_polar_webhook("subscription.active", second).await;
+            t.run_jobs().await;
             let record = t.record(&me, id).await;
             assert_eq!((record.status, record.payment_status), (Purchased, Paid), "{end}");
             assert_eq!(record.polar_subscription_id, Some(format!("second_{id}")));
@@ -50,13 +50,13 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_cancelation_before_the_payment_is_kept(db: TestStore) {
+    async fn cancellation_before_payment_is_kept(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
-        let canceled = json!({"id": TestServices::subscription_of(id), "status": "active",
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
+        let canceled = json!({"id": TestServices::subscription_id(id), "status": "active",
             "canceled_at": "2026-02-14T00:00:00Z", "metadata": {"assistant_id": id.to_string()}});
-        t.polar("subscription.canceled", canceled).await;
+        t.receive_polar_webhook("subscription.canceled", canceled).await;
         t.pay(id).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paid));
@@ -64,15 +64,15 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn an_older_period_does_not_shorten_a_newer_one(db: TestStore) {
+    async fn older_period_does_not_shorten_newer(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         let end = t.record(&me, id).await.current_period_end;
-        let older = json!({"id": TestServices::subscription_of(id), "status": "active",
+        let older = json!({"id": TestServices::subscription_id(id), "status": "active",
             "current_period_end": "2026-02-20T00:00:00Z", "metadata": {"assistant_id": id.to_string()}});
-        t.polar("subscription.active", older).await;
-        t.run().await;
+        t.receive_polar_webhook("subscription.active", older).await;
+        t.run_jobs().await;
         assert_eq!(t.record(&me, id).await.current_period_end, end);
         t.finish().await;
     }

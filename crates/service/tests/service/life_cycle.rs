@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::support::{HOUR, SECOND, delete, redeploy, stop, walk};
 
 on_both_databases! {
-    async fn a_whole_life_tells_every_step_once_and_in_order(db: TestStore) {
+    async fn life_cycle_emits_each_event_once_in_order(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let slot = t.record(&me, id).await;
         assert_eq!((slot.status, slot.payment_status, slot.is_prebuy), (PendingPayment, PaymentStatus::Pending, true));
         assert_eq!((slot.name.as_str(), slot.model_provider, slot.worker_name.clone()), ("Untitled assistant", None, None));
@@ -21,7 +21,7 @@ on_both_databases! {
         t.pay(id).await;
         let paid = t.record(&me, id).await;
         assert_eq!((paid.status, paid.payment_status, paid.is_prebuy), (Purchased, PaymentStatus::Paid, true));
-        assert_eq!(paid.polar_subscription_id, Some(TestServices::subscription_of(id)));
+        assert_eq!(paid.polar_subscription_id, Some(TestServices::subscription_id(id)));
         assert!(t.callbacks.received().is_empty(), "no callbacks before activation");
 
         t.clock.advance(SECOND);
@@ -29,7 +29,7 @@ on_both_databases! {
         let deploying = t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
         assert_eq!((deploying.status, deploying.is_prebuy, deploying.worker_url.clone()), (Deploying, false, None));
         assert_eq!(deploying.updated_at, START.plus(SECOND));
-        t.run().await;
+        t.run_jobs().await;
         let active = t.record(&me, id).await;
         let name = active.worker_name.clone().unwrap();
         assert_eq!((active.status, active.user_callback_url.as_deref()), (Active, Some(CALLBACK_URL)));
@@ -52,16 +52,16 @@ on_both_databases! {
         assert_eq!((patched.status, patched.name.as_str(), patched.model_id.as_deref()), (Stopped, "New", Some("claude-opus-5")));
 
         redeploy(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let spec = t.workers.spec_of(id).unwrap();
         assert_eq!((spec.worker.generation, spec.worker.worker_name, spec.model_id.as_str()), (3, name, "claude-opus-5"));
 
         delete(&t, &me, id).await.unwrap();
-        t.run().await;
-        assert!(matches!(t.services.assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
+        t.run_jobs().await;
+        assert!(matches!(t.services.get_assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
         assert!(matches!(delete(&t, &me, id).await, Err(Error::NotFound)));
-        assert_eq!((t.workers.running(), t.workers.forgotten()), (vec![], vec![id]));
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert_eq!((t.workers.running(), t.workers.deleted_memories()), (vec![], vec![id]));
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
 
         let events = t.events(id).await;
         assert_eq!(walk(&events), [Purchased, Deploying, Active, Stopped, Deploying, Active, Active]);
@@ -69,13 +69,13 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn callbacks_say_what_the_timeline_says(db: TestStore) {
+    async fn callbacks_match_timeline(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         stop(&t, &me, id).await.unwrap();
         delete(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let url = t.events(id).await[2].worker_url.clone().unwrap();
         let bodies: Vec<Value> =
             t.callbacks.received().iter().map(|sent| serde_json::from_str(&sent.body).unwrap()).collect();
@@ -102,33 +102,33 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_managed_assistant_gets_a_key_of_its_own_and_loses_it_in_the_end(db: TestStore) {
+    async fn managed_assistant_gets_own_key_until_deletion(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot_of(&me, ApiMode::Managed).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid_with_plan(&me, ApiMode::Managed).await;
         t.pay(id).await;
         let mut input = activation(1);
         input.model_id = "openrouter/auto".into();
         t.services.activate(&me, &id.to_string(), Ok(input)).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_provider), (Active, Some(Provider::Openrouter)));
         let key = t.workers.spec_of(id).unwrap().model_key.expose_secret().to_owned();
         assert_ne!(key, model_key(1), "the key in the request is ignored");
-        assert_eq!(t.managed_keys.live().len(), 1);
+        assert_eq!(t.managed_keys.names_by_hash().len(), 1);
         redeploy(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.workers.spec_of(id).unwrap().model_key.expose_secret(), key, "a redeployment keeps the key");
         delete(&t, &me, id).await.unwrap();
-        t.run().await;
-        assert!(t.managed_keys.live().is_empty());
+        t.run_jobs().await;
+        assert!(t.managed_keys.names_by_hash().is_empty());
         t.finish().await;
     }
 
-    async fn what_is_not_public_does_not_move_updated_at(db: TestStore) {
+    async fn private_change_keeps_updated_at(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         stop(&t, &me, id).await.unwrap();
         let before = t.record(&me, id).await.updated_at;
         t.clock.advance(HOUR);
@@ -139,19 +139,19 @@ on_both_databases! {
         let name = UpdateInput { name: Some("Other".into()), ..Default::default() };
         let renamed = t.services.update(&me, &id.to_string(), Ok(name)).await.unwrap();
         assert_eq!(renamed.updated_at, before.plus(HOUR));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn somebody_elses_assistant_does_not_exist(db: TestStore) {
+    async fn assistant_of_other_account_is_not_found(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
-        let id = t.active(&me).await;
+        let (me, other) = (t.create_user().await, t.create_user().await);
+        let id = t.create_active(&me).await;
         let text = id.to_string();
         assert!(t.services.list_assistants(&other).await.unwrap().is_empty());
         let refused = [
-            t.services.assistant(&other, &text).await.err(),
-            t.services.assistant_details(&other, &text).await.err(),
+            t.services.get_assistant(&other, &text).await.err(),
+            t.services.get_details(&other, &text).await.err(),
             t.services.activate(&other, &text, Ok(activation(9))).await.err(),
             t.services.update(&other, &text, Err(vec![])).await.err(),
             redeploy(&t, &other, id).await.err(),

@@ -53,47 +53,47 @@ async fn api_key(t: &TestServices, caller: &Caller) -> SecretString {
 }
 
 on_both_databases! {
-    async fn processes_count_together(db: TestStore) {
-        let t = TestServices::with(db, |config| config.rate_limit_per_minute = 10);
+    async fn rate_limit_is_shared_by_processes(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.rate_limit_per_minute = 10);
         let (one, two) = (&t.services, other_process(&t));
         for left in (6..10).rev() {
             let quota = one.count_request(key()).await.unwrap();
-            assert_eq!(quota, Quota { limit: 10, remaining: left, resets_in: 60, is_over: false });
+            assert_eq!(quota, Quota { limit: 10, remaining: left, resets_in_seconds: 60, is_exceeded: false });
         }
-        one.exchange_counts_once().await.unwrap();
+        one.sync_rate_limits().await.unwrap();
         t.clock.advance(20 * SECOND);
         // The other process joins the open window.
         let quota = two.count_request(key()).await.unwrap();
-        assert_eq!((quota.remaining, quota.resets_in), (5, 40));
+        assert_eq!((quota.remaining, quota.resets_in_seconds), (5, 40));
         for _ in 0..4 {
             one.count_request(key()).await.unwrap();
             two.count_request(key()).await.unwrap();
         }
-        two.exchange_counts_once().await.unwrap();
-        one.exchange_counts_once().await.unwrap();
-        assert!(one.count_request(key()).await.unwrap().is_over);
+        two.sync_rate_limits().await.unwrap();
+        one.sync_rate_limits().await.unwrap();
+        assert!(one.count_request(key()).await.unwrap().is_exceeded);
         // A process without new counts learns of the limit with its next request.
-        assert!(!two.count_request(key()).await.unwrap().is_over);
-        two.exchange_counts_once().await.unwrap();
-        assert!(two.count_request(key()).await.unwrap().is_over);
+        assert!(!two.count_request(key()).await.unwrap().is_exceeded);
+        two.sync_rate_limits().await.unwrap();
+        assert!(two.count_request(key()).await.unwrap().is_exceeded);
         // The window ends for both processes at once.
         t.clock.advance(40 * SECOND);
         assert_eq!(one.count_request(key()).await.unwrap().remaining, 9);
         assert_eq!(two.count_request(key()).await.unwrap().remaining, 9);
     }
 
-    async fn a_restart_forgets_no_window(db: TestStore) {
-        let t = TestServices::with(db, |config| config.rate_limit_per_minute = 3);
+    async fn rate_limit_survives_restart(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.rate_limit_per_minute = 3);
         for _ in 0..4 {
             t.services.count_request(key()).await.unwrap();
         }
-        t.services.exchange_counts_once().await.unwrap();
-        assert!(other_process(&t).count_request(key()).await.unwrap().is_over);
+        t.services.sync_rate_limits().await.unwrap();
+        assert!(other_process(&t).count_request(key()).await.unwrap().is_exceeded);
     }
 
-    async fn wrong_keys_are_limited_by_address_and_a_good_one_goes_on(db: TestStore) {
-        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 5);
-        let good = api_key(&t, &t.user().await).await;
+    async fn invalid_keys_are_limited_by_address_and_valid_key_works(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
+        let good = api_key(&t, &t.create_user().await).await;
         let ask = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
         for number in 0..5 {
             let refused = ask(&unknown_key(number), HOME).await;
@@ -112,17 +112,17 @@ on_both_databases! {
         for number in 0..5 {
             let _ = ask(&unknown_key(number), HOME).await;
         }
-        t.services.exchange_counts_once().await.unwrap();
+        t.services.sync_rate_limits().await.unwrap();
         let two = other_process(&t);
         assert!(matches!(two.authenticate_from(&unknown_key(1), from(HOME)).await, Err(Error::Unauthorized)));
-        two.exchange_counts_once().await.unwrap();
+        two.sync_rate_limits().await.unwrap();
         wait_of(two.authenticate_from(&unknown_key(1), from(HOME)).await);
         two.authenticate_from(&good, from(HOME)).await.unwrap();
     }
 
-    async fn wrong_keys_are_limited_by_wider_ipv6_networks_too(db: TestStore) {
-        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 5);
-        let good = api_key(&t, &t.user().await).await;
+    async fn invalid_keys_are_limited_by_wider_ipv6_networks(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
+        let good = api_key(&t, &t.create_user().await).await;
         let ask = async |number: u32, network: String| {
             t.services.authenticate_from(&unknown_key(number), from(&network)).await
         };
@@ -142,25 +142,25 @@ on_both_databases! {
         t.services.authenticate_from(&good, from("2001:db8:1:fe00::1")).await.unwrap();
     }
 
-    async fn a_limited_address_gets_no_revoked_key_in(db: TestStore) {
-        let t = TestServices::with(db, |config| config.auth_failures_per_minute = 1);
-        let caller = t.user().await;
+    async fn revoked_key_from_limited_address_is_refused(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 1);
+        let caller = t.create_user().await;
         let key = api_key(&t, &caller).await;
         t.services.authenticate_from(&key, from(HOME)).await.unwrap();
         let _ = t.services.authenticate_from(&unknown_key(1), from(HOME)).await;
         t.services.authenticate_from(&key, from(HOME)).await.unwrap();
-        t.services.revoke_api_key_itself(&key).await.unwrap();
+        t.services.revoke_api_key_by_secret(&key).await.unwrap();
         wait_of(t.services.authenticate_from(&key, from(HOME)).await);
     }
 
-    async fn guessing_a_password_takes_longer_and_longer(db: TestStore) {
+    async fn password_guesses_wait_longer_and_longer(db: TestStore) {
         let t = TestServices::new(db);
         let right = SecretString::from("correct horse battery");
         let wrong = SecretString::from("wrong horse battery");
         t.services.create_user("ada@example.com", &right).await.unwrap();
         for email in ["ada@example.com", "nobody@example.com"] {
             let sign_in = async |password: &SecretString, address: &str| {
-                t.services.sign_in_first(email, password, from(address)).await
+                t.services.sign_in_with_password(email, password, from(address)).await
             };
             for _ in 0..5 {
                 assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
@@ -172,26 +172,26 @@ on_both_databases! {
             t.clock.advance(TICK);
             assert!(matches!(sign_in(&wrong, HOME).await, Err(Error::WrongCredentials)));
             // The spelling of the email and a restart make no difference.
-            let again = other_process(&t).sign_in_first(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
+            let again = other_process(&t).sign_in_with_password(&format!(" {} ", email.to_uppercase()), &right, from(HOME)).await;
             assert_eq!(wait_of(again), 20);
         }
         // The owner signs in from elsewhere, and from home after the wait.
-        t.services.sign_in_first("ada@example.com", &right, from(AWAY)).await.unwrap();
+        t.services.sign_in_with_password("ada@example.com", &right, from(AWAY)).await.unwrap();
         t.clock.advance(20 * SECOND);
-        t.services.sign_in_first("ada@example.com", &right, from(HOME)).await.unwrap();
+        t.services.sign_in_with_password("ada@example.com", &right, from(HOME)).await.unwrap();
         for _ in 0..5 {
-            assert!(matches!(t.services.sign_in_first("ada@example.com", &wrong, from(HOME)).await, Err(Error::WrongCredentials)));
+            assert!(matches!(t.services.sign_in_with_password("ada@example.com", &wrong, from(HOME)).await, Err(Error::WrongCredentials)));
         }
     }
 
-    async fn many_guesses_at_once_gain_nothing(db: TestStore) {
+    async fn concurrent_guesses_gain_nothing(db: TestStore) {
         let t = TestServices::new(db);
         let mut guesses = tokio::task::JoinSet::new();
         for number in 0..20 {
             let services = t.services.clone();
             guesses.spawn(async move {
                 let password = SecretString::from(format!("guess {number} horse battery"));
-                services.sign_in_first("ada@example.com", &password, from(HOME)).await
+                services.sign_in_with_password("ada@example.com", &password, from(HOME)).await
             });
         }
         let looked_at = guesses.join_all().await;
@@ -199,40 +199,40 @@ on_both_databases! {
         assert_eq!(looked_at, 5);
     }
 
-    async fn an_account_is_guessed_slowly_from_everywhere_and_an_address_guesses_slowly_everywhere(db: TestStore) {
+    async fn guesses_are_throttled_by_account_and_by_address(db: TestStore) {
         let t = TestServices::new(db);
         let password = SecretString::from("x");
         // A password this long is not hashed, so that the test is fast.
         let endless = SecretString::from("x".repeat(5000));
         for number in 0..50 {
-            let refused = t.services.sign_in_first("ada@example.com", &endless, from(&format!("10.0.0.{number}"))).await;
+            let refused = t.services.sign_in_with_password("ada@example.com", &endless, from(&format!("10.0.0.{number}"))).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
         }
-        assert_eq!(wait_of(t.services.sign_in_first("ada@example.com", &password, from("10.0.9.9")).await), 60);
+        assert_eq!(wait_of(t.services.sign_in_with_password("ada@example.com", &password, from("10.0.9.9")).await), 60);
         // A network without failures has its own few attempts.
         for _ in 0..2 {
-            let refused = t.services.sign_in_first("ada@example.com", &endless, from(AWAY)).await;
+            let refused = t.services.sign_in_with_password("ada@example.com", &endless, from(AWAY)).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
         }
-        assert_eq!(wait_of(t.services.sign_in_first("ada@example.com", &password, from(AWAY)).await), 60);
+        assert_eq!(wait_of(t.services.sign_in_with_password("ada@example.com", &password, from(AWAY)).await), 60);
         for number in 0..50 {
-            let refused = t.services.sign_in_first(&format!("u{number}@example.com"), &endless, from(HOME)).await;
+            let refused = t.services.sign_in_with_password(&format!("u{number}@example.com"), &endless, from(HOME)).await;
             assert!(matches!(refused, Err(Error::WrongCredentials)), "{number}: {refused:?}");
         }
-        assert_eq!(wait_of(t.services.sign_in_first("new@example.com", &password, from(HOME)).await), 10);
+        assert_eq!(wait_of(t.services.sign_in_with_password("new@example.com", &password, from(HOME)).await), 10);
     }
 
-    async fn accounts_are_opened_slowly_from_one_address(db: TestStore) {
+    async fn sign_ups_are_throttled_by_address(db: TestStore) {
         let t = TestServices::new(db);
         t.services.create_user("ada@example.com", &SecretString::from("correct horse battery")).await.unwrap();
         let mut tx = t.db.store.begin().await.unwrap();
         for _ in 0..99 {
             let now = t.services.now();
-            tx.count_try(&format!("sign-up from {HOME}"), None, now, now.plus(HOUR)).await.unwrap();
+            tx.record_throttle_attempt(&format!("sign-up from {HOME}"), None, now, now.plus(HOUR)).await.unwrap();
         }
         // Loopback addresses are not counted.
-        tx.count_try("sign-up from 127.0.0.1", None, t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
-        tx.block_tries("sign-up from 127.0.0.1", t.services.now().plus(HOUR)).await.unwrap();
+        tx.record_throttle_attempt("sign-up from 127.0.0.1", None, t.services.now(), t.services.now().plus(HOUR)).await.unwrap();
+        tx.block_throttle("sign-up from 127.0.0.1", t.services.now().plus(HOUR)).await.unwrap();
         tx.commit().await.unwrap();
         let sign_up = async |email: &str, address: &str| {
             let password = SecretString::from("correct horse battery");

@@ -33,20 +33,20 @@ fn other_process(t: &TestServices) -> Services {
 
 /// How many mails were sent to any spelling of the victim's mailbox.
 fn received(t: &TestServices) -> usize {
-    t.mailer.taken().iter().filter(|mail| mail.to.to_lowercase().starts_with("victim")).count()
+    t.mailer.sent().iter().filter(|mail| mail.to.to_lowercase().starts_with("victim")).count()
 }
 
 /// Signs up with an address, has the link sent again, and deletes the account.
 async fn sign_up_and_leave(t: &TestServices, email: &str, number: u32) {
     let account = t.services.sign_up(email, &password(), from(number)).await.unwrap();
-    let me = Caller::session(account.id);
+    let me = Caller::operator(account.id);
     t.services.resend_confirmation(&me).await.unwrap();
-    t.run().await;
+    t.run_jobs().await;
     t.services.delete_account(&me, &password(), None, from(number)).await.unwrap();
 }
 
 on_both_databases! {
-    async fn one_mailbox_is_not_flooded_whoever_asks(db: TestStore) {
+    async fn mail_to_one_mailbox_is_limited(db: TestStore) {
         let t = TestServices::with_mail(db);
         let two = other_process(&t);
         // New accounts, with every spelling of the address.
@@ -57,7 +57,7 @@ on_both_databases! {
         for number in 0..10 {
             let email = format!("attacker{number}@example.net");
             let account = t.services.create_user(&email, &password()).await.unwrap();
-            let me = Caller::session(account.id);
+            let me = Caller::operator(account.id);
             two.request_email_change(&me, EMAIL, &password(), from(number)).await.unwrap();
         }
         // Password resets from everywhere, for emails with and without an account.
@@ -71,7 +71,7 @@ on_both_databases! {
                 }
             }
         }
-        t.run().await;
+        t.run_jobs().await;
         println!("mails to one mailbox within a moment: {}", received(&t));
         // Confirmation links, and reset links.
         assert_eq!(received(&t), 5 + 3);
@@ -92,45 +92,45 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_is_not_sent_is_answered_in_the_same_words(db: TestStore) {
+    async fn unsent_mail_has_same_response(db: TestStore) {
         let t = TestServices::with_mail(db);
         for number in 0..5 {
             sign_up_and_leave(&t, &format!("victim+{number}@example.com"), number).await;
         }
         let before = received(&t);
         let account = t.services.sign_up(EMAIL, &password(), from(100)).await.unwrap();
-        let me = Caller::session(account.id);
+        let me = Caller::operator(account.id);
         t.services.resend_confirmation(&me).await.unwrap();
         for email in [EMAIL, "victim+nobody@example.com"] {
             t.services.request_password_reset(email, from(101)).await.unwrap();
         }
         let other = t.services.create_user("other@example.com", &password()).await.unwrap();
-        t.services.request_email_change(&Caller::session(other.id), EMAIL, &password(), from(102)).await.unwrap();
-        t.run().await;
+        t.services.request_email_change(&Caller::operator(other.id), EMAIL, &password(), from(102)).await.unwrap();
+        t.run_jobs().await;
         assert_eq!(received(&t), before + 1, "only the reset link");
         // The account works, and gets its link later.
         t.clock.advance(HOUR);
         t.services.resend_confirmation(&me).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "confirm").unwrap());
         t.services.confirm_email(&token, Some(&me), &"".into(), from(100)).await.unwrap();
         t.finish().await;
     }
 
-    async fn links_that_others_ask_for_hide_no_notice_and_no_kind_hides_another(db: TestStore) {
+    async fn links_by_others_do_not_suppress_notices(db: TestStore) {
         let t = TestServices::with_mail(db);
         for number in 0..5 {
             sign_up_and_leave(&t, &format!("victim+{number}@example.com"), number).await;
         }
         let account = t.services.create_user(EMAIL, &password()).await.unwrap();
-        let me = Caller::session(account.id);
+        let me = Caller::operator(account.id);
         let new = NewApiKey { name: "k".to_owned(), read: true, write: true, ..NewApiKey::default() };
         for _ in 0..40 {
             t.services.create_api_key(&me, &new).await.unwrap();
         }
-        t.services.rotate_callback_secret(&me).await.unwrap();
+        t.services.rotate_signing_secret(&me).await.unwrap();
         t.services.change_password(&me, "", &SecretString::from("another horse battery"), from(1)).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let subjects = t.mailer.subjects(EMAIL);
         let count = |subject: &str| subjects.iter().filter(|one| *one == subject).count();
         assert_eq!(count("A new API key was created"), 3);
@@ -139,7 +139,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn the_address_is_not_kept_in_the_clear(db: TestStore) {
+    async fn recipient_is_stored_hashed(db: TestStore) {
         let t = TestServices::with_mail(db);
         sign_up_and_leave(&t, EMAIL, 1).await;
         t.clock.advance(MINUTE);
@@ -161,22 +161,22 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn links_that_others_ask_for_leave_room_for_a_new_password(db: TestStore) {
+    async fn links_by_others_leave_room_for_reset(db: TestStore) {
         let t = TestServices::with_mail(db);
         t.services.create_user(EMAIL, &password()).await.unwrap();
         for number in 0..10 {
             let email = format!("attacker{number}@example.net");
             let account = t.services.create_user(&email, &password()).await.unwrap();
-            let me = Caller::session(account.id);
+            let me = Caller::operator(account.id);
             t.services.request_email_change(&me, EMAIL, &password(), from(number)).await.unwrap();
         }
         t.services.request_password_reset(EMAIL, from(100)).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert!(t.mailer.token(EMAIL, "reset").is_some());
         t.finish().await;
     }
 
-    async fn owner_always_has_a_link_to_a_new_password(db: TestStore) {
+    async fn owner_always_has_valid_reset_link(db: TestStore) {
         let t = TestServices::with_mail(db);
         t.services.create_user(EMAIL, &password()).await.unwrap();
         // Accounts that others created in the same mailbox, and spellings of it without an account.
@@ -193,11 +193,11 @@ on_both_databases! {
                 }
             }
             if minute % 20 == 19 {
-                t.run().await;
+                t.run_jobs().await;
                 let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
                 let now = t.services.now();
                 let hash = reef_service::vault::fingerprint("reef mail token", secrecy::ExposeSecret::expose_secret(&token));
-                let good = t.db.store.read().await.unwrap().mail_token(&hash, reef_store::TokenPurpose::Reset, now).await.unwrap();
+                let good = t.db.store.read().await.unwrap().find_mail_token(&hash, reef_store::TokenPurpose::Reset, now).await.unwrap();
                 assert!(good.is_some(), "in minute {minute} the newest link in the mailbox has expired");
             }
             t.clock.advance(MINUTE);
@@ -207,10 +207,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn change_of_address_over_the_limit_keeps_the_link_that_was_sent(db: TestStore) {
+    async fn email_change_over_limit_keeps_sent_link(db: TestStore) {
         let t = TestServices::with_mail(db);
         let account = t.services.create_user("me@example.net", &password()).await.unwrap();
-        let me = Caller::session(account.id);
+        let me = Caller::operator(account.id);
         for _ in 0..12 {
             match t.services.request_email_change(&me, EMAIL, &password(), from(1)).await {
                 Ok(()) => {}
@@ -220,11 +220,11 @@ on_both_databases! {
                 other => panic!("{other:?}"),
             }
         }
-        t.run().await;
+        t.run_jobs().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "confirm-change").unwrap());
         let changed = t.services.confirm_email_change(&token, Some(&me), &"".into(), from(1)).await.unwrap();
         assert_eq!(changed.email, EMAIL);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 }

@@ -31,8 +31,8 @@ fn none() -> SecretString {
 /// Signs up and sends the mails.
 async fn ada(t: &TestServices) -> Caller {
     let account = t.services.sign_up(ADA, &password(), HERE).await.unwrap();
-    t.run().await;
-    Caller::session(account.id)
+    t.run_jobs().await;
+    Caller::operator(account.id)
 }
 
 /// The secret in the latest link to `page`.
@@ -52,8 +52,8 @@ async fn signed_in(t: &TestServices, me: &Caller, id: &str) {
         id: id.to_owned(),
         user_id: Some(me.user_id),
         data: "{}".to_owned(),
-        address: None,
-        agent: None,
+        ip_address: None,
+        user_agent: None,
         created_at: t.services.now(),
         expires_at: t.services.now().plus(24 * HOUR),
         last_used_at: None,
@@ -64,15 +64,15 @@ async fn signed_in(t: &TestServices, me: &Caller, id: &str) {
 }
 
 async fn can_sign_in(t: &TestServices, email: &str, password: &SecretString) -> bool {
-    matches!(t.services.sign_in_first(email, password, HERE).await, Ok(SignIn::Done(_)))
+    matches!(t.services.sign_in_with_password(email, password, HERE).await, Ok(SignIn::SignedIn(_)))
 }
 
 on_both_databases! {
-    async fn a_new_account_confirms_its_address_once_and_works_before(db: TestStore) {
+    async fn new_account_confirms_email_once(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         assert_eq!(t.mailer.subjects(ADA), ["Confirm your email"]);
-        let account = t.services.account(me.user_id).await.unwrap().unwrap();
+        let account = t.services.find_account(me.user_id).await.unwrap().unwrap();
         assert!(!account.email_confirmed);
         assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
         let token = link(&t, ADA, "confirm");
@@ -82,12 +82,12 @@ on_both_databases! {
         assert!(confirmed.email_confirmed && confirmed.id == me.user_id);
         assert_eq!(code(t.services.confirm_email(&token, Some(&me), &none(), HERE).await), "link_over");
         t.services.resend_confirmation(&me).await.unwrap();
-        t.run().await;
-        assert_eq!(t.mailer.taken().len(), 1, "the email is confirmed already");
+        t.run_jobs().await;
+        assert_eq!(t.mailer.sent().len(), 1, "the email is confirmed already");
         t.finish().await;
     }
 
-    async fn a_link_ends_after_a_day_and_can_be_had_again_a_few_times(db: TestStore) {
+    async fn expired_confirmation_link_can_be_resent_a_few_times(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let first = link(&t, ADA, "confirm");
@@ -98,36 +98,36 @@ on_both_databases! {
         }
         let Err(Error::RateLimited { retry_after_seconds, .. }) = t.services.resend_confirmation(&me).await else { panic!() };
         assert_eq!(retry_after_seconds, 60);
-        t.run().await;
+        t.run_jobs().await;
         t.clock.advance(24 * HOUR - TICK);
         assert!(t.services.confirm_email(&link(&t, ADA, "confirm"), Some(&me), &none(), HERE).await.unwrap().email_confirmed);
         t.finish().await;
     }
 
-    async fn without_mail_nothing_is_asked_for(db: TestStore) {
+    async fn links_without_mail_are_refused(db: TestStore) {
         let t = TestServices::new(db);
         let me = ada(&t).await;
-        assert!(!t.services.mail_is_on());
+        assert!(!t.services.is_mail_enabled());
         assert_eq!(code(t.services.resend_confirmation(&me).await), "mail_off");
         assert_eq!(code(t.services.request_password_reset(ADA, HERE).await), "mail_off");
         assert_eq!(code(t.services.request_email_change(&me, NEW, &password(), HERE).await), "mail_off");
         t.finish().await;
     }
 
-    async fn a_reset_changes_the_password_once_and_ends_every_session(db: TestStore) {
+    async fn reset_changes_password_once_and_ends_sessions(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         signed_in(&t, &me, "one").await;
         signed_in(&t, &me, "two").await;
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let other = link(&t, ADA, "reset");
         t.services.request_password_reset(" ADA@example.com", HERE).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let token = link(&t, ADA, "reset");
         assert_eq!(code(t.services.reset_password(&token, &secret("short"), HERE).await), "too_short");
-        let mut changes = t.services.hub().listen();
+        let mut changes = t.services.event_bus().subscribe();
         let new = secret("another horse battery");
         t.services.reset_password(&token, &new, HERE).await.unwrap();
         assert!(changes.try_recv().is_ok(), "open streams check their access");
@@ -135,7 +135,7 @@ on_both_databases! {
         let now = t.services.now();
         let mut tx = t.db.store.read().await.unwrap();
         for id in ["one", "two"] {
-            assert!(tx.session(id, now).await.unwrap().is_none(), "{id}");
+            assert!(tx.find_session(id, now).await.unwrap().is_none(), "{id}");
         }
         drop(tx);
         for dead in [&token, &other] {
@@ -143,19 +143,19 @@ on_both_databases! {
         }
         // The earlier link is revoked, because a stranger may have requested it.
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change"), Some(&me), &none(), HERE).await), "link_over");
-        assert!(t.services.account(me.user_id).await.unwrap().unwrap().email_confirmed, "the reset proves access to the mailbox");
-        t.run().await;
+        assert!(t.services.find_account(me.user_id).await.unwrap().unwrap().email_confirmed, "the reset proves access to the mailbox");
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn another_password_ends_the_links_that_were_asked_for_before(db: TestStore) {
+    async fn password_change_revokes_links(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let (second, third) = (secret("another horse battery"), secret("third horse battery"));
         for (now, new) in [(password(), Some(second.clone())), (second, None)] {
             t.services.request_email_change(&me, NEW, &now, HERE).await.unwrap();
             t.services.request_password_reset(ADA, HERE).await.unwrap();
-            t.run().await;
+            t.run_jobs().await;
             let (reset, change) = (link(&t, ADA, "reset"), link(&t, NEW, "confirm-change"));
             match new {
                 Some(new) => drop(t.services.change_password(&me, "", &new, HERE).await.unwrap()),
@@ -165,38 +165,38 @@ on_both_databases! {
             assert_eq!(code(t.services.confirm_email_change(&change, Some(&me), &none(), HERE).await), "link_over");
         }
         assert!(can_sign_in(&t, ADA, &third).await);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_reset_takes_away_what_a_stranger_set_up_while_nobody_had_confirmed_the_address(db: TestStore) {
+    async fn reset_of_unconfirmed_account_revokes_strangers_access(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let new = NewApiKey { name: "lurker".to_owned(), read: true, write: true, ..NewApiKey::default() };
         for is_confirmed in [false, true] {
             let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
-            let totp = t.services.begin_totp(&me).await.unwrap().secret;
+            let totp = t.services.create_totp_secret(&me).await.unwrap().secret;
             t.services.confirm_totp(&me, &totp_code(&totp, t.services.now()), HERE).await.unwrap();
-            let signing = t.services.callback_secret(me.user_id).await.unwrap();
+            let signing = t.services.get_signing_secret(me.user_id).await.unwrap();
             t.services.request_password_reset(ADA, HERE).await.unwrap();
-            t.run().await;
+            t.run_jobs().await;
             let reset = t.services.reset_password(&link(&t, ADA, "reset"), &password(), HERE).await.unwrap();
-            assert_eq!(reset.began_anew, !is_confirmed);
+            assert_eq!(reset.revoked_access, !is_confirmed);
             assert_eq!(t.services.authenticate(&key).await.is_ok(), is_confirmed);
-            assert_eq!(t.services.totp_status(&me).await.unwrap().on, is_confirmed);
-            let now = t.services.callback_secret(me.user_id).await.unwrap();
+            assert_eq!(t.services.get_totp_status(&me).await.unwrap().is_on, is_confirmed);
+            let now = t.services.get_signing_secret(me.user_id).await.unwrap();
             assert_eq!(now.expose_secret() == signing.expose_secret(), is_confirmed);
         }
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_reset_ends_after_an_hour_and_of_two_at_once_one_counts(db: TestStore) {
+    async fn reset_expires_in_an_hour_and_concurrent_uses_count_once(db: TestStore) {
         let t = TestServices::with_mail(db);
         ada(&t).await;
         for wait in [HOUR, HOUR - TICK] {
             t.services.request_password_reset(ADA, HERE).await.unwrap();
-            t.run().await;
+            t.run_jobs().await;
             t.clock.advance(wait);
             let token = link(&t, ADA, "reset");
             let new = password();
@@ -207,30 +207,30 @@ on_both_databases! {
             let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
             assert_eq!(done, usize::from(wait < HOUR));
         }
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn whether_an_address_has_an_account_does_not_show_in_a_reset(db: TestStore) {
+    async fn reset_request_does_not_reveal_account(db: TestStore) {
         let t = TestServices::with_mail(db);
         ada(&t).await;
         for email in [ADA, "nobody@example.com"] {
             for _ in 0..3 {
                 t.services.request_password_reset(email, HERE).await.unwrap();
-                assert_eq!(t.jobs().await, (1, 0), "the same job for {email}");
-                t.run().await;
+                assert_eq!(t.count_jobs().await, (1, 0), "the same job for {email}");
+                t.run_jobs().await;
             }
             let limited = t.services.request_password_reset(email, HERE).await;
             assert!(matches!(limited, Err(Error::RateLimited { .. })), "{email}: {limited:?}");
         }
-        assert_eq!(t.mailer.taken().iter().filter(|mail| mail.to != ADA).count(), 0);
+        assert_eq!(t.mailer.sent().iter().filter(|mail| mail.to != ADA).count(), 0);
         assert_eq!(code(t.services.request_password_reset("nonsense", HERE).await), "invalid_email");
         // No sealed secret is left of mails that were sent or had no recipient.
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 1, "the account's signing secret");
+        assert_eq!(t.services.count_sealed_by_key().await.unwrap().first, 1, "the account's signing secret");
         t.finish().await;
     }
 
-    async fn one_network_may_not_have_mails_sent_to_everybody(db: TestStore) {
+    async fn reset_requests_are_limited_by_network(db: TestStore) {
         let t = TestServices::with_mail(db);
         for number in 0..20 {
             t.services.request_password_reset(&format!("user{number}@example.com"), HERE).await.unwrap();
@@ -239,11 +239,11 @@ on_both_databases! {
         assert!(matches!(refused, Err(Error::RateLimited { .. })));
         let elsewhere = ClientAddress("203.0.113.9".parse().unwrap());
         t.services.request_password_reset("one.more@example.com", elsewhere).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn another_address_is_confirmed_there_and_told_to_the_old_one(db: TestStore) {
+    async fn email_change_is_confirmed_and_old_address_notified(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let confirm = link(&t, ADA, "confirm");
@@ -253,17 +253,17 @@ on_both_databases! {
         t.services.request_email_change(&me, "typo@example.net", &password(), HERE).await.unwrap();
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let asked = "Your Reef email is about to change";
         assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == asked).count(), 2);
-        assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
+        assert_eq!(t.services.find_account(me.user_id).await.unwrap().unwrap().email, ADA);
         let earlier = link(&t, "typo@example.net", "confirm-change");
         assert_eq!(code(t.services.confirm_email_change(&earlier, Some(&me), &none(), HERE).await), "link_over");
         let token = link(&t, NEW, "confirm-change");
         let changed = t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await.unwrap();
         assert!(changed.email == NEW && changed.email_confirmed);
         assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "link_over");
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your Reef email was changed");
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
         // Links that were sent to the old address are revoked.
@@ -272,23 +272,23 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_taken_address_shows_only_behind_the_link(db: TestStore) {
+    async fn taken_email_shows_only_behind_link(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let token = link(&t, NEW, "confirm-change");
         t.services.create_user(NEW, &password()).await.unwrap();
         assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "taken");
-        assert_eq!(t.services.account(me.user_id).await.unwrap().unwrap().email, ADA);
+        assert_eq!(t.services.find_account(me.user_id).await.unwrap().unwrap().email, ADA);
         t.clock.advance(2 * MINUTE);
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(code(t.services.confirm_email_change(&link(&t, NEW, "confirm-change"), Some(&me), &none(), HERE).await), "taken");
         t.finish().await;
     }
 
-    async fn passwords_are_not_guessed_by_way_of_the_address(db: TestStore) {
+    async fn email_change_throttles_password_guesses(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         for _ in 0..5 {
@@ -299,7 +299,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_key_asks_for_no_mail(db: TestStore) {
+    async fn api_key_cannot_request_mail(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
         let new = NewApiKey { name: "k".into(), read: true, write: true, ..Default::default() };
@@ -308,7 +308,7 @@ on_both_databases! {
         assert!(matches!(t.services.resend_confirmation(&key).await, Err(Error::Forbidden { .. })));
         let change = t.services.request_email_change(&key, NEW, &password(), HERE).await;
         assert!(matches!(change, Err(Error::Forbidden { .. })));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 }

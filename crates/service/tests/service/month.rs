@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Sets a subscription in Polar's form; its webhooks are lost.
 fn put(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_at: &Value) {
-    t.payments.put_subscription(json!({"id": TestServices::subscription_of(id), "status": status,
+    t.payments.set_subscription(json!({"id": TestServices::subscription_id(id), "status": status,
         "current_period_end": until, "modified_at": t.services.now(), "canceled_at": ended_at, "ended_at": ended_at,
         "metadata": {"assistant_id": id.to_string()}}));
 }
@@ -26,27 +26,27 @@ fn put(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_
 /// Runs everything that a process does on its own, in steps, until `until`.
 async fn live(t: &TestServices, until: Timestamp, step: Duration) {
     while t.services.now() < until {
-        t.run_after(step).await;
+        t.advance_and_run(step).await;
         t.services.reconcile_due().await.expect("asking");
         t.services.fail_overdue_deployments().await.expect("looking");
         t.services.fail_missing_workers().await.expect("looking");
         t.services.prune().await.expect("pruning");
-        t.run().await;
+        t.run_jobs().await;
     }
 }
 
 on_both_databases! {
-    async fn a_month_of_one_customer(db: TestStore) {
+    async fn month_of_one_customer_ends_consistently(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let period_end = START.plus(30 * DAY);
         put(&t, id, "active", period_end, &Value::Null);
-        let unpaid = t.slot(&me).await;
+        let unpaid = t.create_unpaid(&me).await;
         let new = NewApiKey { name: "two days".into(), read: true, write: true, expires_in: Some(2 * DAY), ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
-        let session = SessionRow { id: "hash".into(), user_id: Some(me.user_id), data: "{}".into(), address: None,
-            agent: None, created_at: START, expires_at: START.plus(14 * DAY),
+        let session = SessionRow { id: "hash".into(), user_id: Some(me.user_id), data: "{}".into(), ip_address: None,
+            user_agent: None, created_at: START, expires_at: START.plus(14 * DAY),
             last_used_at: None };
         let mut tx = t.db.store.begin().await.unwrap();
         assert!(tx.insert_session(&session).await.unwrap());
@@ -56,20 +56,20 @@ on_both_databases! {
             let mut tx = t.db.store.begin().await.unwrap();
             let earlier = tx.claim_idempotency_key(me.user_id, "k", b"f", now, now.plus(HOUR), now.minus(DAY)).await.unwrap();
             if earlier.is_none() {
-                tx.keep_answer(me.user_id, "k", b"f", 200, "{}").await.unwrap();
+                tx.save_response(me.user_id, "k", b"f", 200, "{}").await.unwrap();
             }
             tx.commit().await.unwrap();
             earlier.is_none()
         };
-        let has_session = async || t.db.store.read().await.unwrap().session("hash", t.services.now()).await.unwrap().is_some();
-        let deliveries = async || t.db.store.read().await.unwrap().deliveries_of(id, 100).await.unwrap();
+        let has_session = async || t.db.store.read().await.unwrap().find_session("hash", t.services.now()).await.unwrap().is_some();
+        let deliveries = async || t.db.store.read().await.unwrap().list_deliveries(id, 100).await.unwrap();
         assert!(claim().await && !claim().await);
 
         // The customer's server is down for all ten attempts of the next three deliveries.
-        t.callbacks.answer([500; 30]);
+        t.callbacks.respond_with([500; 30]);
         stop(&t, &me, id).await.unwrap();
         redeploy(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Active);
         live(&t, START.plus(HOUR), 10 * MINUTE).await;
         assert_eq!(t.services.list_assistants(&me).await.unwrap().len(), 2, "an unpaid assistant is listed for exactly an hour");
@@ -77,7 +77,7 @@ on_both_databases! {
         assert_eq!(t.services.list_assistants(&me).await.unwrap().len(), 1);
         live(&t, START.plus(DAY - HOUR), HOUR).await;
         assert!(!claim().await);
-        t.payments.set_checkout(unpaid, "expired");
+        t.payments.set_checkout_status(unpaid, "expired");
         live(&t, START.plus(DAY + HOUR), HOUR).await;
         assert!(claim().await, "the response is replayed for a day");
         assert!(t.services.authenticate(&key).await.is_ok());
@@ -87,7 +87,7 @@ on_both_databases! {
         let (failed, all) = (DeliveryState::Failed, deliveries().await);
         let given_up: Vec<_> = all.iter().filter(|delivery| delivery.state == failed).map(|d| d.attempts).collect();
         assert_eq!(given_up, [10, 10, 10], "the whole schedule, for each of three: {all:?}");
-        assert_eq!(t.jobs().await, (0, 0));
+        assert_eq!(t.count_jobs().await, (0, 0));
 
         assert!(has_session().await);
         live(&t, START.plus(15 * DAY), 6 * HOUR).await;

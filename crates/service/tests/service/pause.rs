@@ -17,8 +17,12 @@ use crate::support::{HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscr
 /// Polar reports a change of a subscription, later than its reports before.
 async fn report(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
-    t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
-    t.run().await;
+    t.receive_polar_webhook(
+        &format!("subscription.{kind}"),
+        subscription_doc(t, id, &json!({"status": status})),
+    )
+    .await;
+    t.run_jobs().await;
 }
 
 pub async fn pause(t: &TestServices, id: AssistantId) {
@@ -30,10 +34,10 @@ pub async fn resume(t: &TestServices, id: AssistantId) {
 }
 
 async fn failed(t: &TestServices, me: &Caller) -> AssistantId {
-    let id = t.paid(me).await;
+    let id = t.create_paid(me).await;
     t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
     t.activate(me, id).await.expect("an activation");
-    t.run().await;
+    t.run_jobs().await;
     assert_eq!(t.status(me, id).await, Failed);
     id
 }
@@ -52,13 +56,13 @@ fn callback_statuses(t: &TestServices, id: AssistantId) -> Vec<(String, Option<S
 }
 
 on_both_databases! {
-    async fn a_pause_stops_what_runs_and_keeps_everything(db: TestStore) {
+    async fn pause_stops_running_assistant_and_keeps_data(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        let token = bot_token(t.number() - 1);
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let token = bot_token(t.next_number() - 1);
         let before = t.record(&me, id).await;
-        let secrets = t.db.store.read().await.unwrap().secrets(id).await.unwrap();
+        let secrets = t.db.store.read().await.unwrap().get_secrets(id).await.unwrap();
         pause(&t, id).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.worker_url.clone()), (Stopped, Paused, None));
@@ -66,11 +70,11 @@ on_both_databases! {
         let said = message(&t, &me, id).await;
         assert!(said.starts_with("SUBSCRIPTION_PAUSED: Your subscription is paused"), "{said}");
         assert_eq!((record.name, record.model_id, record.worker_name), (before.name.clone(), before.model_id, before.worker_name));
-        assert!(t.workers.running().is_empty() && t.telegram.webhook(&token).is_none() && t.workers.forgotten().is_empty());
-        assert_eq!(t.db.store.read().await.unwrap().secrets(id).await.unwrap(), secrets);
+        assert!(t.workers.running().is_empty() && t.telegram.webhook(&token).is_none() && t.workers.deleted_memories().is_empty());
+        assert_eq!(t.db.store.read().await.unwrap().get_secrets(id).await.unwrap(), secrets);
         assert_eq!(callback_statuses(&t, id).last(), Some(&("stopped".to_owned(), Some(said))));
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped]);
-        let mails = t.mailer.taken();
+        let mails = t.mailer.sent();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         assert_eq!(mail.subject, format!("[Reef] {} is paused", before.name));
         let words = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
@@ -79,11 +83,11 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_resumption_starts_it_again_whoever_tells_of_it(db: TestStore) {
+    async fn resume_starts_paused_assistant(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for kind in ["resumed", "active", "updated"] {
-            let id = t.active(&me).await;
+            let id = t.create_active(&me).await;
             let generation = t.state(id).await.run().unwrap().generation;
             pause(&t, id).await;
             pause(&t, id).await;
@@ -100,38 +104,38 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn resumption_starts_a_period_that_may_end_earlier(db: TestStore) {
+    async fn resume_starts_period_that_may_end_earlier(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let until = async |end: &str| {
-            t.run().await;
+            t.run_jobs().await;
             assert_eq!(t.record(&me, id).await.current_period_end, Timestamp::parse(end));
         };
         let (far, near) = ("2026-06-13T12:03:21.456Z", "2026-05-01T00:00:00.000Z");
         let doc = |end: &str, status: &str| subscription_doc(&t, id, &json!({"status": status, "current_period_end": end}));
         t.clock.advance(TICK);
-        t.polar("subscription.active", doc(far, "active")).await;
+        t.receive_polar_webhook("subscription.active", doc(far, "active")).await;
         until(far).await;
         pause(&t, id).await;
         until(far).await;
         t.clock.advance(TICK);
-        t.polar("subscription.resumed", doc(near, "active")).await;
+        t.receive_polar_webhook("subscription.resumed", doc(near, "active")).await;
         until(near).await;
         t.clock.advance(TICK);
-        t.polar("subscription.active", doc(far, "active")).await;
-        t.polar("subscription.active", doc(near, "active")).await;
+        t.receive_polar_webhook("subscription.active", doc(far, "active")).await;
+        t.receive_polar_webhook("subscription.active", doc(near, "active")).await;
         until(far).await;
         t.finish().await;
     }
 
-    async fn what_the_pause_did_not_stop_stays_as_it_is(db: TestStore) {
+    async fn pause_leaves_other_states_unchanged(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let me = t.user().await;
-        let stopped = t.active(&me).await;
+        let me = t.create_user().await;
+        let stopped = t.create_active(&me).await;
         stop(&t, &me, stopped).await.unwrap();
-        let cases = [(t.paid(&me).await, Purchased), (stopped, Stopped), (failed(&t, &me).await, Failed)];
-        let mails = t.mailer.taken().len();
+        let cases = [(t.create_paid(&me).await, Purchased), (stopped, Stopped), (failed(&t, &me).await, Failed)];
+        let mails = t.mailer.sent().len();
         for (id, status) in cases {
             let before = t.record(&me, id).await;
             pause(&t, id).await;
@@ -142,15 +146,15 @@ on_both_databases! {
             let after = t.record(&me, id).await;
             assert_eq!((after.status, after.payment_status, &after.status_message), (status, Paid, &before.status_message));
         }
-        assert_eq!(t.mailer.taken().len(), mails, "no assistant was stopped");
+        assert_eq!(t.mailer.sent().len(), mails, "no assistant was stopped");
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn while_paused_only_what_starts_a_run_is_refused(db: TestStore) {
+    async fn paused_subscription_refuses_only_starts(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (running, purchased, broken) = (t.active(&me).await, t.paid(&me).await, failed(&t, &me).await);
+        let me = t.create_user().await;
+        let (running, purchased, broken) = (t.create_active(&me).await, t.create_paid(&me).await, failed(&t, &me).await);
         for id in [running, purchased, broken] {
             pause(&t, id).await;
         }
@@ -167,48 +171,48 @@ on_both_databases! {
         resume(&t, running).await;
         assert_eq!(t.status(&me, running).await, Active, "renaming does not stop it");
         delete(&t, &me, purchased).await.unwrap();
-        t.run().await;
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(purchased)]);
+        t.run_jobs().await;
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(purchased)]);
         t.finish().await;
     }
 
-    async fn a_stop_cancels_the_automatic_restart(db: TestStore) {
+    async fn stop_cancels_automatic_restart(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         pause(&t, id).await;
         let calls = t.telegram.script.count("delete_webhook");
         stop(&t, &me, id).await.unwrap();
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paused, None));
         assert_eq!(t.telegram.script.count("delete_webhook"), calls, "no worker was left to remove");
-        let version = t.stored(id).await.version;
+        let version = t.get_stored(id).await.version;
         stop(&t, &me, id).await.unwrap();
-        assert_eq!(t.stored(id).await.version, version, "the second stop changes nothing");
+        assert_eq!(t.get_stored(id).await.version, version, "the second stop changes nothing");
         resume(&t, id).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Paid));
         redeploy(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped, Deploying, Active]);
         t.finish().await;
     }
 
-    async fn a_pause_fences_the_deployment_under_way_and_a_resumption_begins_it_again(db: TestStore) {
+    async fn pause_fences_deployment_and_resume_repeats_it(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
-        let token = bot_token(t.number() - 1);
+        let token = bot_token(t.next_number() - 1);
         let gate = t.telegram.script.hold("set_webhook");
-        tokio::join!(t.run(), async {
+        tokio::join!(t.run_jobs(), async {
             gate.reached().await;
-            t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
+            t.receive_polar_webhook("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Stopped);
             gate.open();
         });
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None));
         resume(&t, id).await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Stopped, Deploying, Active]);
@@ -216,19 +220,19 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn pause_and_resumption_are_found_when_no_webhook_comes(db: TestStore) {
+    async fn pause_and_resume_are_found_without_webhooks(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (id, unreported) = (t.active(&me).await, t.slot(&me).await);
-        let put = |id, status: &str| t.payments.put_subscription(subscription_doc(&t, id, &json!({"status": status})));
+        let me = t.create_user().await;
+        let (id, unreported) = (t.create_active(&me).await, t.create_unpaid(&me).await);
+        let put = |id, status: &str| t.payments.set_subscription(subscription_doc(&t, id, &json!({"status": status})));
         let pass = async |times: u32| {
             for _ in 0..times {
-                t.run_after(HOUR).await;
+                t.advance_and_run(HOUR).await;
                 t.services.reconcile_due().await.unwrap();
-                t.run().await;
+                t.run_jobs().await;
             }
         };
-        t.payments.set_checkout(unreported, "succeeded");
+        t.payments.set_checkout_status(unreported, "succeeded");
         for id in [id, unreported] {
             put(id, "paused");
         }
@@ -246,54 +250,54 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_is_told_late_changes_nothing(db: TestStore) {
+    async fn late_pause_webhook_changes_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         t.clock.advance(TICK);
         let paused = subscription_doc(&t, id, &json!({"status": "paused"}));
         t.clock.advance(TICK);
         let resumed = subscription_doc(&t, id, &json!({}));
-        t.polar("subscription.resumed", resumed.clone()).await;
+        t.receive_polar_webhook("subscription.resumed", resumed.clone()).await;
         for kind in ["subscription.updated", "subscription.paused"] {
-            t.polar(kind, paused.clone()).await;
+            t.receive_polar_webhook(kind, paused.clone()).await;
         }
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active], "the resumption arrived before the pause");
         pause(&t, id).await;
-        t.polar("subscription.resumed", resumed).await;
+        t.receive_polar_webhook("subscription.resumed", resumed).await;
         // The last order of the previous period is paid.
-        t.order(id, "order.paid").await;
-        t.run().await;
+        t.receive_order_event(id, "order.paid").await;
+        t.run_jobs().await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Paused));
         t.finish().await;
     }
 
-    async fn a_scheduled_pause_changes_nothing_yet(db: TestStore) {
+    async fn scheduled_pause_changes_nothing_yet(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let scheduled = json!({"pause_at_period_end": true, "resumes_at": "2026-05-01T00:00:00Z", "paused_at": null});
         for kind in ["subscription.updated", "subscription.paused"] {
-            t.polar(kind, subscription_doc(&t, id, &scheduled)).await;
+            t.receive_polar_webhook(kind, subscription_doc(&t, id, &scheduled)).await;
         }
-        t.run().await;
+        t.run_jobs().await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, Paid));
         t.finish().await;
     }
 
-    async fn an_end_while_paused_ends_the_restart_too(db: TestStore) {
+    async fn subscription_end_while_paused_cancels_restart(db: TestStore) {
         let t = TestServices::with_mail(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         pause(&t, id).await;
         report(&t, id, "revoked", "canceled").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED: "));
-        let subjects: Vec<_> = t.mailer.taken().into_iter().map(|mail| mail.subject).collect();
+        let subjects: Vec<_> = t.mailer.sent().into_iter().map(|mail| mail.subject).collect();
         assert_eq!(subjects, [format!("[Reef] {} is paused", record.name), format!("[Reef] {} was stopped", record.name)]);
         report(&t, id, "active", "active").await;
         let record = t.record(&me, id).await;
@@ -301,10 +305,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_resumption_whose_charge_fails_runs_while_it_is_tried(db: TestStore) {
+    async fn past_due_resume_starts_assistant(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         pause(&t, id).await;
         report(&t, id, "past_due", "past_due").await;
         let record = t.record(&me, id).await;
@@ -312,29 +316,29 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_deleted_slot_that_was_paused_does_not_come_back(db: TestStore) {
+    async fn deleted_assistant_is_not_resumed(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         pause(&t, id).await;
         delete(&t, &me, id).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         resume(&t, id).await;
-        assert!(matches!(t.services.assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert!(matches!(t.services.get_assistant(&me, &id.to_string()).await, Err(Error::NotFound)));
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
         assert!(t.workers.running().is_empty());
         t.finish().await;
     }
 
-    async fn a_bot_that_another_assistant_has_by_then_is_left_to_it(db: TestStore) {
+    async fn bot_used_elsewhere_meanwhile_is_not_resumed(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        let number = t.number() - 1;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let number = t.next_number() - 1;
         pause(&t, id).await;
-        let other = t.paid(&me).await;
+        let other = t.create_paid(&me).await;
         t.services.activate(&me, &other.to_string(), Ok(activation(number))).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let webhook = t.telegram.webhook(&bot_token(number));
         resume(&t, id).await;
         assert_eq!((t.status(&me, id).await, t.status(&me, other).await), (Failed, Active));
@@ -344,16 +348,16 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_worker_that_is_hard_to_remove_does_not_hold_up_the_resumption(db: TestStore) {
+    async fn slow_worker_removal_does_not_delay_resume(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        let token = bot_token(t.number() - 1);
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let token = bot_token(t.next_number() - 1);
         t.telegram.script.fail("delete_webhook", 3, || TelegramError::Unavailable("down".into()));
         pause(&t, id).await;
         resume(&t, id).await;
         for _ in 0..10 {
-            t.run_after(MINUTE).await;
+            t.advance_and_run(MINUTE).await;
         }
         assert_eq!(t.status(&me, id).await, Active);
         assert!(t.telegram.webhook(&token).is_some());
@@ -361,33 +365,33 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_pause_while_a_change_is_checked_refuses_it_and_keeps_what_was(db: TestStore) {
+    async fn pause_during_change_check_refuses_change(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let gate = t.models.script.hold("check");
         let update = UpdateInput { model_id: Some("claude-opus-5".into()), ..UpdateInput::default() };
         let change = reef_service::assistants::Change { update: Some(update), callback: Default::default() };
         let text = id.to_string();
         let (changed, ()) = tokio::join!(t.services.change(&me, &text, Ok(change)), async {
             gate.reached().await;
-            t.polar("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
+            t.receive_polar_webhook("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
             gate.open();
         });
         assert!(matches!(changed, Err(Error::InvalidState { current: Stopped, .. })), "{changed:?}");
-        t.run().await;
+        t.run_jobs().await;
         resume(&t, id).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
-        t.run_after(MINUTE).await;
+        t.advance_and_run(MINUTE).await;
         t.finish().await;
     }
 
-    async fn an_unpaid_slot_is_not_granted_by_a_pause(db: TestStore) {
+    async fn pause_does_not_grant_unpaid_assistant(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         pause(&t, id).await;
         assert_eq!(t.status(&me, id).await, PendingPayment);
         t.finish().await;

@@ -2,7 +2,7 @@
 
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
-use reef_service::assistants::{BotFinding, ModelFinding, Try};
+use reef_service::assistants::{BotCheck, CheckTarget, ModelCheck};
 use reef_service::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use reef_service::testing::{MODEL, TestServices, bot_token, model_key};
 use reef_service::{Caller, Error};
@@ -34,57 +34,57 @@ async fn run_preflight(
     me: &Caller,
     id: &str,
     input: UpdateInput,
-) -> (BotFinding, ModelFinding) {
-    let found = t.services.preflight(me, id, Ok(input), Try::All).await.expect("check results");
+) -> (BotCheck, ModelCheck) {
+    let found = t.services.preflight(me, id, Ok(input), CheckTarget::All).await.expect("check results");
     (found.bot.expect("the bot was checked"), found.model.expect("the model was checked"))
 }
 
 /// Whether a bot token and a model key are stored.
 async fn stored_secrets(t: &TestServices, me: &Caller, id: &str) -> (bool, bool) {
-    let details = t.services.assistant_details(me, id).await.expect("an assistant");
+    let details = t.services.get_details(me, id).await.expect("an assistant");
     (details.bot_token.is_some(), details.model_key.is_some())
 }
 
 on_both_databases! {
-    async fn what_is_found_is_said_of_each_and_nothing_is_kept(db: TestStore) {
+    async fn preflight_reports_each_check_and_stores_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let slot = t.paid(&me).await;
+        let me = t.create_user().await;
+        let slot = t.create_paid(&me).await;
         let id = slot.to_string();
         let before = t.record(&me, slot).await;
         let bot = BotIdentity { id: 7, username: "bot7_bot".into(), name: "Bot 7".into() };
-        let good_bot = BotFinding::Good { bot: bot.clone(), picture: Some("data:image/png;base64,AQID".into()) };
-        let hello = ModelFinding::Good { answer: Some(format!("Hello from {MODEL}.")) };
+        let good_bot = BotCheck::Accepted { bot: bot.clone(), picture: Some("data:image/png;base64,AQID".into()) };
+        let hello = ModelCheck::Accepted { answer: Some(format!("Hello from {MODEL}.")) };
         assert_eq!(run_preflight(&t, &me, &id, bot_and_model(7)).await, (good_bot.clone(), hello.clone()));
-        assert_eq!(run_preflight(&t, &me, &id, bot_only(7)).await, (good_bot, ModelFinding::Missing));
+        assert_eq!(run_preflight(&t, &me, &id, bot_only(7)).await, (good_bot, ModelCheck::Missing));
         assert_eq!(
             run_preflight(&t, &me, &id, UpdateInput::default()).await,
-            (BotFinding::Missing, ModelFinding::Missing)
+            (BotCheck::Missing, ModelCheck::Missing)
         );
-        let only_bot = t.services.preflight(&me, &id, Ok(bot_and_model(7)), Try::Bot).await.unwrap();
+        let only_bot = t.services.preflight(&me, &id, Ok(bot_and_model(7)), CheckTarget::Bot).await.unwrap();
         assert!(only_bot.bot.is_some() && only_bot.model.is_none());
 
         // A missing picture or greeting is not a failure.
         t.telegram.script.fail("picture", 1, || TelegramError::Unavailable("down".into()));
         t.models.greet_script.fail("greet", 1, || GreetError::NoAnswer("slow".into()));
         let (found_bot, found_model) = run_preflight(&t, &me, &id, bot_and_model(7)).await;
-        assert_eq!(found_bot, BotFinding::Good { bot, picture: None });
-        assert_eq!(found_model, ModelFinding::Good { answer: None });
+        assert_eq!(found_bot, BotCheck::Accepted { bot, picture: None });
+        assert_eq!(found_model, ModelCheck::Accepted { answer: None });
 
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
         assert_eq!(
             run_preflight(&t, &me, &id, bot_and_model(7)).await,
-            (BotFinding::Rejected, ModelFinding::KeyRejected)
+            (BotCheck::Rejected, ModelCheck::KeyRejected)
         );
         t.telegram.script.fail("get_me", 1, || TelegramError::RateLimited { seconds: 9 });
         t.models.script.fail("check", 1, || ModelCheckError::ModelUnavailable);
         assert_eq!(
             run_preflight(&t, &me, &id, bot_and_model(7)).await,
-            (BotFinding::NoAnswer, ModelFinding::Unavailable)
+            (BotCheck::NoAnswer, ModelCheck::Unavailable)
         );
         t.models.greet_script.fail("greet", 1, || GreetError::OutOfCredit);
-        assert_eq!(run_preflight(&t, &me, &id, bot_and_model(7)).await.1, ModelFinding::OutOfCredit);
+        assert_eq!(run_preflight(&t, &me, &id, bot_and_model(7)).await.1, ModelCheck::OutOfCredit);
 
         assert_eq!(t.record(&me, slot).await, before);
         assert_eq!(stored_secrets(&t, &me, &id).await, (false, false));
@@ -92,55 +92,55 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_bot_that_answers_elsewhere_is_in_use(db: TestStore) {
+    async fn bot_running_elsewhere_is_in_use(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, somebody) = (t.user().await, t.user().await);
-        let others_assistant = t.paid(&somebody).await;
+        let (me, somebody) = (t.create_user().await, t.create_user().await);
+        let others_assistant = t.create_paid(&somebody).await;
         t.activate(&somebody, others_assistant).await.unwrap();
-        t.run().await;
-        let number = t.number() - 1;
-        let mine = t.paid(&me).await.to_string();
+        t.run_jobs().await;
+        let number = t.next_number() - 1;
+        let mine = t.create_paid(&me).await.to_string();
         let (bot, _) = run_preflight(&t, &me, &mine, bot_and_model(number)).await;
-        assert!(matches!(&bot, BotFinding::InUse { bot } if bot.id == i64::try_from(number).unwrap()), "{bot:?}");
+        assert!(matches!(&bot, BotCheck::InUse { bot } if bot.id == i64::try_from(number).unwrap()), "{bot:?}");
         t.finish().await;
     }
 
-    async fn only_a_paid_slot_of_ones_own_is_tried_and_not_without_end(db: TestStore) {
+    async fn preflight_requires_own_paid_assistant_and_is_limited(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, somebody) = (t.user().await, t.user().await);
-        let unpaid = t.slot(&me).await.to_string();
-        let refused = t.services.preflight(&me, &unpaid, Ok(bot_and_model(1)), Try::All).await;
+        let (me, somebody) = (t.create_user().await, t.create_user().await);
+        let unpaid = t.create_unpaid(&me).await.to_string();
+        let refused = t.services.preflight(&me, &unpaid, Ok(bot_and_model(1)), CheckTarget::All).await;
         assert!(matches!(refused, Err(Error::InvalidState { .. })), "{refused:?}");
-        let paid = t.paid(&me).await.to_string();
-        let refused = t.services.preflight(&somebody, &paid, Ok(bot_and_model(1)), Try::All).await;
+        let paid = t.create_paid(&me).await.to_string();
+        let refused = t.services.preflight(&somebody, &paid, Ok(bot_and_model(1)), CheckTarget::All).await;
         assert!(matches!(refused, Err(Error::NotFound)));
         let unknown = UpdateInput { model_id: Some("clawd".into()), ..bot_and_model(1) };
-        let refused = t.services.preflight(&me, &paid, Ok(unknown), Try::Model).await;
+        let refused = t.services.preflight(&me, &paid, Ok(unknown), CheckTarget::Model).await;
         assert!(matches!(refused, Err(Error::InvalidInput { .. })));
         let refused = loop {
-            let tried = t.services.preflight(&me, &paid, Ok(bot_only(1)), Try::Bot).await;
+            let tried = t.services.preflight(&me, &paid, Ok(bot_only(1)), CheckTarget::Bot).await;
             if let Err(error) = tried { break error; }
         };
         assert!(matches!(refused, Error::RateLimited { .. }), "{refused:?}");
         t.finish().await;
     }
 
-    async fn managed_assistants_need_no_key(db: TestStore) {
+    async fn managed_preflight_needs_no_key(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let slot = t.slot_of(&me, ApiMode::Managed).await;
+        let me = t.create_user().await;
+        let slot = t.create_unpaid_with_plan(&me, ApiMode::Managed).await;
         t.pay(slot).await;
         let model = UpdateInput { model_id: Some("openrouter/auto".into()), ..UpdateInput::default() };
-        assert_eq!(run_preflight(&t, &me, &slot.to_string(), model).await.1, ModelFinding::Managed);
+        assert_eq!(run_preflight(&t, &me, &slot.to_string(), model).await.1, ModelCheck::Managed);
         t.finish().await;
     }
 
     async fn activation_form_reports_every_problem_at_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.paid(&me).await.to_string();
+        let me = t.create_user().await;
+        let id = t.create_paid(&me).await.to_string();
         let refused = async |body: Value| {
-            let error = t.services.activate_with_kept(&me, &id, map(body)).await.expect_err("a refusal");
+            let error = t.services.activate_with_stored_secrets(&me, &id, map(body)).await.expect_err("a refusal");
             let issues = error.issues().iter().map(|issue| (issue.path.clone(), issue.code.clone()));
             let mut issues: Vec<_> = issues.collect();
             issues.sort();
@@ -176,39 +176,39 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn secrets_that_were_kept_need_not_be_typed_again(db: TestStore) {
+    async fn saved_secrets_are_used_for_activation(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let slot = t.paid(&me).await;
+        let me = t.create_user().await;
+        let slot = t.create_paid(&me).await;
         let id = slot.to_string();
         t.services.update(&me, &id, Ok(bot_and_model(7))).await.unwrap();
         assert_eq!(t.status(&me, slot).await, Status::Purchased);
         assert_eq!(stored_secrets(&t, &me, &id).await, (true, true));
         let (bot, model) = run_preflight(&t, &me, &id, UpdateInput::default()).await;
-        assert!(matches!(bot, BotFinding::Good { .. }) && matches!(model, ModelFinding::Good { .. }));
+        assert!(matches!(bot, BotCheck::Accepted { .. }) && matches!(model, ModelCheck::Accepted { .. }));
 
         // A stored key is never sent to another provider.
         let body = json!({"name": "Coral", "modelProvider": "openai", "modelId": "gpt-5.5"});
-        let refused = t.services.activate_with_kept(&me, &id, map(body)).await;
+        let refused = t.services.activate_with_stored_secrets(&me, &id, map(body)).await;
         let paths: Vec<_> = refused.unwrap_err().issues().iter().map(|issue| issue.path.clone()).collect();
         assert_eq!(paths, ["modelApiKey"]);
 
         let body = json!({"name": "Coral", "modelProvider": "anthropic", "modelId": MODEL});
-        t.services.activate_with_kept(&me, &id, map(body)).await.unwrap();
-        assert_eq!(t.services.active_bot(&me, &id).await.unwrap(), None, "the deployment has not run");
-        t.run().await;
+        t.services.activate_with_stored_secrets(&me, &id, map(body)).await.unwrap();
+        assert_eq!(t.services.find_active_bot(&me, &id).await.unwrap(), None, "the deployment has not run");
+        t.run_jobs().await;
         assert_eq!(t.status(&me, slot).await, Status::Active);
         assert_eq!(t.models.checked().last().map(|(_, _, key)| key.clone()), Some(model_key(7)));
-        let bot = t.services.active_bot(&me, &id).await.unwrap().unwrap();
+        let bot = t.services.find_active_bot(&me, &id).await.unwrap().unwrap();
         assert_eq!((bot.bot_id, bot.bot_username.as_str()), (7, "bot7_bot"));
         // Typed values take precedence over stored ones.
-        let other = t.paid(&me).await;
+        let other = t.create_paid(&me).await;
         t.services.update(&me, &other.to_string(), Ok(bot_and_model(8))).await.unwrap();
         let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": MODEL,
             "telegramBotToken": bot_token(900_009), "modelApiKey": model_key(900_009)});
-        t.services.activate_with_kept(&me, &other.to_string(), map(body)).await.unwrap();
-        t.run().await;
-        assert_eq!(t.services.active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 900_009);
+        t.services.activate_with_stored_secrets(&me, &other.to_string(), map(body)).await.unwrap();
+        t.run_jobs().await;
+        assert_eq!(t.services.find_active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 900_009);
         t.finish().await;
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{HOUR, MINUTE, TICK, delete};
 
 const fn refused(why: CheckoutRefusal) -> PaymentError {
-    PaymentError::CheckoutRefused { why, said: String::new() }
+    PaymentError::CheckoutRefused { refusal: why, message: String::new() }
 }
 
 /// All reasons for which a checkout is refused.
@@ -23,9 +23,9 @@ const REFUSALS: [fn() -> PaymentError; 6] = [
 ];
 
 on_both_databases! {
-    async fn the_row_is_there_before_the_checkout_and_its_id_is_in_it(db: TestStore) {
+    async fn row_exists_before_checkout_with_its_id(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let gate = t.payments.script.hold("create_checkout");
         let (bought, ()) = tokio::join!(t.services.purchase(&me, Ok(ApiMode::Managed)), async {
             gate.reached().await;
@@ -40,30 +40,30 @@ on_both_databases! {
         assert_eq!(checkout.product, "product-managed");
         let page = format!("https://reef.example/assistants/{}", bought.id);
         assert_eq!(checkout.success_url, format!("{page}?checkout_id={{CHECKOUT_ID}}"));
-        let details = t.services.assistant_details(&me, &bought.id.to_string()).await.unwrap();
+        let details = t.services.get_details(&me, &bought.id.to_string()).await.unwrap();
         assert_eq!(details.checkout_url, Some(bought.checkout_url));
         t.finish().await;
     }
 
-    async fn without_a_checkout_there_is_no_slot_and_a_later_payment_is_given_back(db: TestStore) {
+    async fn failed_checkout_leaves_no_assistant_and_late_payment_is_revoked(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         // The checkout is created, but the response is lost.
         let lost = || PaymentError::Unavailable("no answer".into());
-        t.payments.script.on("create_checkout", 1, reef_service::testing::Act::FailAfter(lost));
+        t.payments.script.on("create_checkout", 1, reef_service::testing::Behavior::FailAfter(lost));
         let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::PaymentProviderUnavailable)), "{refused:?}");
         assert!(t.services.list_assistants(&me).await.unwrap().is_empty());
         let id = t.payments.checkouts()[0].assistant_id;
         t.pay(id).await;
         assert!(t.services.list_assistants(&me).await.unwrap().is_empty());
-        assert!(t.payments.revoked().contains(&TestServices::subscription_of(id)));
+        assert!(t.payments.revoked().contains(&TestServices::subscription_id(id)));
         t.finish().await;
     }
 
-    async fn a_refused_checkout_says_what_to_do_and_leaves_nothing(db: TestStore) {
+    async fn refused_checkout_says_what_to_do_and_leaves_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let mut messages = std::collections::BTreeSet::new();
         for refusal in REFUSALS {
             t.payments.script.fail("create_checkout", 2, refusal);
@@ -85,62 +85,62 @@ on_both_databases! {
         }
         assert_eq!(messages.len(), REFUSALS.len(), "each refusal has its own message");
         // No payment check is scheduled for checkouts that do not exist.
-        let due = t.db.store.read().await.unwrap().asks_overdue(t.services.now().plus(9 * HOUR)).await.unwrap();
+        let due = t.db.store.read().await.unwrap().count_overdue_payment_checks(t.services.now().plus(9 * HOUR)).await.unwrap();
         assert_eq!(due.0, i64::try_from(REFUSALS.len()).unwrap(), "only the deleted orders");
         // A response without a reason is a refusal, too; a rate limit is not.
         t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
         let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::CheckoutRefused(CheckoutRefusal::Other))), "{refused:?}");
-        t.payments.script.fail("create_checkout", 1, || PaymentError::TooMany { retry_after: None });
+        t.payments.script.fail("create_checkout", 1, || PaymentError::RateLimited { retry_after: None });
         let refused = t.services.purchase(&me, Ok(ApiMode::Byok)).await;
         assert!(matches!(refused, Err(Error::PaymentProviderUnavailable)), "{refused:?}");
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn payments_that_are_not_configured_leave_no_row(db: TestStore) {
-        let t = TestServices::with(db, |config| config.product_managed = None);
-        let me = t.user().await;
+    async fn unconfigured_payments_leave_no_row(db: TestStore) {
+        let t = TestServices::with_config(db, |config| config.product_managed = None);
+        let me = t.create_user().await;
         let refused = t.services.purchase(&me, Ok(ApiMode::Managed)).await;
         assert!(matches!(refused, Err(Error::PaymentNotConfigured)));
         let malformed = t.services.purchase(&me, Err(vec![])).await;
         assert!(matches!(malformed, Err(Error::InvalidRequest(_))));
         assert!(t.services.list_assistants(&me).await.unwrap().is_empty());
-        t.slot(&me).await;
+        t.create_unpaid(&me).await;
         t.finish().await;
     }
 
-    async fn ten_unpaid_slots_are_enough_until_the_hour_is_over(db: TestStore) {
+    async fn unpaid_orders_are_limited_to_ten_an_hour(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         for _ in 0..9 {
-            t.slot(&me).await;
+            t.create_unpaid(&me).await;
         }
         t.clock.advance(MINUTE);
-        let tenth = t.slot(&me).await;
+        let tenth = t.create_unpaid(&me).await;
         let refused = || t.services.purchase(&me, Ok(ApiMode::Byok));
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
-        t.slot(&other).await;
+        t.create_unpaid(&other).await;
         t.clock.set(START.plus(HOUR).minus(TICK));
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
         // Paid orders do not count, and deleted ones do.
         t.pay(tenth).await;
-        let again = t.slot(&me).await;
+        let again = t.create_unpaid(&me).await;
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
         delete(&t, &me, again).await.unwrap();
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
         t.clock.set(START.plus(HOUR));
         for _ in 0..9 {
-            t.slot(&me).await;
+            t.create_unpaid(&me).await;
         }
         assert!(matches!(refused().await, Err(Error::RateLimited { .. })));
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn of_many_orders_at_once_ten_are_taken(db: TestStore) {
+    async fn concurrent_orders_stop_at_ten(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let mut orders = tokio::task::JoinSet::new();
         for _ in 0..20 {
             let services = t.services.clone();
@@ -151,10 +151,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn an_unpaid_slot_is_listed_for_an_hour_and_readable_ever_after(db: TestStore) {
+    async fn unpaid_order_is_listed_for_an_hour(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let listed = || async { t.services.list_assistants(&me).await.unwrap().len() };
         t.clock.advance(HOUR);
         assert_eq!(listed().await, 1);
@@ -166,18 +166,18 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_checkout_that_is_only_confirmed_grants_nothing(db: TestStore) {
+    async fn confirmed_checkout_grants_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let metadata = json!({"assistant_id": id.to_string()});
-        t.polar("checkout.updated", json!({"id": "c", "status": "confirmed", "metadata": metadata})).await;
-        t.polar("order.created", json!({"id": "o", "status": "pending", "paid": false, "metadata": metadata})).await;
-        t.polar("order.paid", json!({"id": "o", "status": "pending", "paid": false, "metadata": metadata})).await;
+        t.receive_polar_webhook("checkout.updated", json!({"id": "c", "status": "confirmed", "metadata": metadata})).await;
+        t.receive_polar_webhook("order.created", json!({"id": "o", "status": "pending", "paid": false, "metadata": metadata})).await;
+        t.receive_polar_webhook("order.paid", json!({"id": "o", "status": "pending", "paid": false, "metadata": metadata})).await;
         let incomplete = json!({"id": "s", "status": "incomplete", "metadata": metadata});
-        t.polar("subscription.created", incomplete.clone()).await;
-        t.polar("subscription.active", incomplete).await;
-        t.run().await;
+        t.receive_polar_webhook("subscription.created", incomplete.clone()).await;
+        t.receive_polar_webhook("subscription.active", incomplete).await;
+        t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Status::PendingPayment);
         t.finish().await;
     }

@@ -10,7 +10,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::input::{CallbackChange, UpdateInput};
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_service::assistants::Change;
-use reef_service::ports::{HostError, PaymentError, TelegramError};
+use reef_service::ports::{PaymentError, TelegramError, WorkerHostError};
 use reef_service::testing::{TestServices, activation, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -102,17 +102,18 @@ impl World {
                 }
             }
             Step::Activate(slot) => {
-                t.services.activate(me, &text(slot), Ok(activation(t.number()))).await?;
+                t.services.activate(me, &text(slot), Ok(activation(t.next_number()))).await?;
             }
             Step::Patch(slot) => {
-                let change = UpdateInput { name: Some(format!("Name {}", t.number())), ..Default::default() };
+                let change =
+                    UpdateInput { name: Some(format!("Name {}", t.next_number())), ..Default::default() };
                 t.services.update(me, &text(slot), Ok(change)).await?;
             }
             Step::Redeploy(slot) => {
                 t.services.redeploy(me, &text(slot), Ok(CallbackChange::Keep)).await?;
             }
             Step::Change(slot, is_whole) => {
-                let number = t.number();
+                let number = t.next_number();
                 let update = UpdateInput {
                     name: Some(format!("Name {number}")),
                     telegram_bot_token: is_whole.then(|| bot_token(number)),
@@ -133,12 +134,12 @@ impl World {
                 self.deleted.extend(of(slot));
             }
             Step::Run => {
-                t.run().await;
+                t.run_jobs().await;
             }
             Step::Advance(seconds) => t.clock.advance(Duration::from_secs(seconds)),
             Step::Lose(slot) => {
                 if let Some(id) = of(slot) {
-                    t.workers.lose(id);
+                    t.workers.lose_worker(id);
                 }
                 t.services.fail_missing_workers().await?;
             }
@@ -146,13 +147,13 @@ impl World {
             Step::FailRevoking => {
                 t.payments.script.fail("revoke_subscription", 2, || PaymentError::Refused { status: 500 });
             }
-            Step::FailRemoving => t.workers.script.fail("remove", 1, || HostError("busy".into())),
+            Step::FailRemoving => t.workers.script.fail("remove", 1, || WorkerHostError("busy".into())),
         }
         Ok(())
     }
 
     async fn polar(&mut self, t: &TestServices, id: AssistantId, kind: &str, is_second: bool) {
-        let name = format!("{}{}", TestServices::subscription_of(id), if is_second { "_second" } else { "" });
+        let name = format!("{}{}", TestServices::subscription_id(id), if is_second { "_second" } else { "" });
         let metadata = json!({"assistant_id": id.to_string()});
         let data = if kind.starts_with("order") {
             let status = if kind == "order.paid" { "paid" } else { "refunded" };
@@ -174,7 +175,7 @@ impl World {
             }
             _ => {}
         }
-        t.polar(kind, data).await;
+        t.receive_polar_webhook(kind, data).await;
     }
 
     /// Asserts that everything has ended in the right state.
@@ -185,7 +186,7 @@ impl World {
         for id in &self.slots {
             let events = t.events(*id).await;
             crate::support::walk(&events);
-            let record = match t.services.assistant(me, &id.to_string()).await {
+            let record = match t.services.get_assistant(me, &id.to_string()).await {
                 Ok(record) => Some(record),
                 Err(Error::NotFound) => None,
                 Err(error) => panic!("{error:?}"),
@@ -196,15 +197,15 @@ impl World {
             if let Some(record) = &record {
                 // Only paid assistants run, and only a pause leaves an assistant waiting to be resumed.
                 let payment = record.payment_status;
-                assert!(!is_active || payment.entitles(), "{record:?} {steps:#?}");
-                let waits = reef_domain::actions::starts_on_resume(record);
+                assert!(!is_active || payment.can_run(), "{record:?} {steps:#?}");
+                let waits = reef_domain::actions::restarts_on_resume(record);
                 assert!(!waits || payment == PaymentStatus::Paused, "{record:?} {steps:#?}");
             }
             assert!(record.as_ref().is_none_or(|record| record.status != Status::Deploying), "{steps:#?}");
             // Replaced settings are only kept for assistants that a pause has stopped.
-            let waits = record.as_ref().is_some_and(reef_domain::actions::starts_on_resume);
+            let waits = record.as_ref().is_some_and(reef_domain::actions::restarts_on_resume);
             let mut tx = t.db.store.read().await.expect("a transaction");
-            let is_kept = tx.replaced(*id).await.expect("a readable row").is_some();
+            let is_kept = tx.find_replaced_configuration(*id).await.expect("a readable row").is_some();
             assert!(!is_kept || waits, "{record:?} {steps:#?}");
             let mine = record.and_then(|record| record.polar_subscription_id);
             for (name, _) in self.granted.iter().filter(|(_, of)| *of == id) {
@@ -218,11 +219,11 @@ impl World {
 }
 
 on_both_databases! {
-    async fn any_order_of_anything_ends_well(db: TestStore) {
+    async fn random_sequence_ends_consistently(db: TestStore) {
         let t = TestServices::new(db);
         let mut runner = TestRunner::deterministic();
         for _ in 0..SEQUENCES {
-            let me = t.user().await;
+            let me = t.create_user().await;
             let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
             let mut world = World::default();
             world.take(&t, &me, &Step::Purchase).await.unwrap();
@@ -235,7 +236,7 @@ on_both_databases! {
             t.workers.script.clear();
             t.telegram.script.clear();
             for _ in 0..20 {
-                t.run_after(HOUR).await;
+                t.advance_and_run(HOUR).await;
             }
             world.check(&t, &me, &steps).await;
             for id in &world.slots {
@@ -243,7 +244,7 @@ on_both_databases! {
                 assert_eq!(gone.is_err(), world.deleted.contains(id));
                 world.deleted.insert(*id);
             }
-            t.run().await;
+            t.run_jobs().await;
             world.check(&t, &me, &steps).await;
         }
         t.finish().await;

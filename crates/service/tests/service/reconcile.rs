@@ -17,27 +17,27 @@ const PERIOD_END: &str = "2026-03-13T12:03:21.456Z";
 
 /// Sets an assistant's subscription in Polar's form.
 pub fn put(t: &TestServices, id: AssistantId, change: &Value) {
-    let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
+    let mut doc = json!({"id": TestServices::subscription_id(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": PERIOD_END, "modified_at": t.services.now(),
         "metadata": {"assistant_id": id.to_string()}});
     for (key, value) in change.as_object().expect("an object") {
         doc[key] = value.clone();
     }
-    t.payments.put_subscription(doc);
+    t.payments.set_subscription(doc);
 }
 
 fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
     let mut doc = json!({"id": name, "status": "paid", "paid": true, "total_amount": 1500, "refunded_amount": 0,
-        "subscription_id": TestServices::subscription_of(id), "metadata": {"assistant_id": id.to_string()}});
+        "subscription_id": TestServices::subscription_id(id), "metadata": {"assistant_id": id.to_string()}});
     for (key, value) in change.as_object().expect("an object") {
         doc[key] = value.clone();
     }
-    t.payments.put_order(doc);
+    t.payments.set_order(doc);
 }
 
 /// The buyer pays, and the webhooks are lost.
 pub fn pay_without_webhooks(t: &TestServices, id: AssistantId) {
-    t.payments.set_checkout(id, "succeeded");
+    t.payments.set_checkout_status(id, "succeeded");
     put(t, id, &json!({}));
     order(t, id, &format!("order_{id}"), &json!({}));
 }
@@ -46,24 +46,24 @@ pub fn pay_without_webhooks(t: &TestServices, id: AssistantId) {
 pub async fn pass_time(t: &TestServices, steps: u32, step: Duration) -> usize {
     let mut asked = 0;
     for _ in 0..steps {
-        t.run_after(step).await;
+        t.advance_and_run(step).await;
         asked += t.services.reconcile_due().await.expect("asking");
-        t.run().await;
+        t.run_jobs().await;
     }
     asked
 }
 
 on_both_databases! {
-    async fn a_payment_that_nobody_told_of_is_found(db: TestStore) {
+    async fn unreported_payment_is_found(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0, "the webhook may still arrive");
         pay_without_webhooks(&t, id);
         pass_time(&t, 1, 20 * SECOND).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paid));
-        assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_of(id)));
+        assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_id(id)));
         assert_eq!(record.current_period_end, Timestamp::parse(PERIOD_END));
         // The webhooks that arrive late change nothing.
         t.pay(id).await;
@@ -73,15 +73,15 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn an_open_checkout_grants_nothing_and_is_asked_about_ever_more_seldom(db: TestStore) {
+    async fn open_checkout_grants_nothing_and_is_checked_less_often(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let first_hour = pass_time(&t, 720, 5 * SECOND).await;
         assert!((6..=8).contains(&first_hour), "{first_hour}");
         let first_day = pass_time(&t, 23, HOUR).await;
         assert!((3..=8).contains(&first_day), "{first_day}");
-        t.payments.set_checkout(id, "expired");
+        t.payments.set_checkout_status(id, "expired");
         pass_time(&t, 20, HOUR).await;
         assert_eq!(pass_time(&t, 48, HOUR).await, 0, "the checks have stopped");
         assert_eq!(t.status(&me, id).await, PendingPayment);
@@ -89,10 +89,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_becomes_of_a_live_subscription_is_found(db: TestStore) {
+    async fn unreported_subscription_change_is_found(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         put(&t, id, &json!({"status": "past_due"}));
         pass_time(&t, 1, MINUTE).await;
         let record = t.record(&me, id).await;
@@ -115,10 +115,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn while_no_webhooks_are_sent_and_once_more_after_all_is_asked_within_minutes(db: TestStore) {
+    async fn disabled_webhooks_cause_checks_within_minutes(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (first, second, third) = (t.active(&me).await, t.active(&me).await, t.active(&me).await);
+        let me = t.create_user().await;
+        let (first, second, third) = (t.create_active(&me).await, t.create_active(&me).await, t.create_active(&me).await);
         let endpoint = |enabled| {
             let url = t.services.polar_webhook_url();
             t.payments.set_endpoints(vec![WebhookEndpoint { url, enabled }]);
@@ -127,7 +127,7 @@ on_both_databases! {
         let minutes = async |count: u32| {
             let mut asked = 0;
             for _ in 0..count {
-                t.services.watch_endpoint().await.expect("a look");
+                t.services.check_endpoint_if_due().await.expect("a look");
                 asked += pass_time(&t, 1, MINUTE).await;
             }
             asked
@@ -153,10 +153,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_refund_that_nobody_told_of_ends_it_and_its_subscription(db: TestStore) {
+    async fn unreported_refund_ends_subscription(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         put(&t, id, &json!({}));
         order(&t, id, "o1", &json!({"refunded_amount": 1499, "status": "partially_refunded"}));
         pass_time(&t, 1, MINUTE).await;
@@ -165,38 +165,38 @@ on_both_databases! {
         pass_time(&t, 2, 9 * HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
         pass_time(&t, 10, HOUR).await;
         assert_eq!(pass_time(&t, 24, HOUR).await, 0, "ended subscriptions are not checked");
         t.finish().await;
     }
 
-    async fn a_deleted_slot_that_is_paid_unheard_is_given_back(db: TestStore) {
+    async fn unreported_payment_of_deleted_assistant_is_revoked(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         delete(&t, &me, id).await.unwrap();
         pass_time(&t, 3, MINUTE).await;
         assert!(t.payments.revoked().is_empty());
         pay_without_webhooks(&t, id);
         pass_time(&t, 3, HOUR).await;
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
         pass_time(&t, 10, HOUR).await;
         assert_eq!(pass_time(&t, 24, HOUR).await, 0, "the revoked subscription is not checked");
         t.services.prune().await.unwrap();
         t.finish().await;
     }
 
-    async fn a_checkout_whose_answer_was_lost_is_found_when_it_is_paid(db: TestStore) {
+    async fn checkout_with_lost_response_is_found_when_paid(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let lost = || PaymentError::Unavailable("no answer".into());
-        t.payments.script.on("create_checkout", 1, reef_service::testing::Act::FailAfter(lost));
+        t.payments.script.on("create_checkout", 1, reef_service::testing::Behavior::FailAfter(lost));
         t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
         let id = t.payments.checkouts()[0].assistant_id;
         pay_without_webhooks(&t, id);
         pass_time(&t, 1, MINUTE).await;
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_of(id)]);
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)]);
         // A refused checkout does not exist.
         t.payments.script.fail("create_checkout", 1, || PaymentError::Refused { status: 422 });
         t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.unwrap_err();
@@ -205,10 +205,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_second_subscription_is_found_revoked_and_flagged_once(db: TestStore) {
+    async fn second_subscription_is_found_and_flagged_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let callbacks = t.callbacks.received().len();
         put(&t, id, &json!({}));
         put(&t, id, &json!({"id": "sub_second"}));
@@ -216,7 +216,7 @@ on_both_databases! {
         t.payments.script.fail("revoke_subscription", 3, || PaymentError::Unavailable("down".into()));
         let before = t.record(&me, id).await;
         pass_time(&t, 1, MINUTE).await;
-        let open = async || t.db.store.read().await.unwrap().open_revocations().await.unwrap();
+        let open = async || t.db.store.read().await.unwrap().count_open_revocations().await.unwrap();
         assert_eq!(open().await, (1, Some(t.services.now())), "the open revocation is visible");
         pass_time(&t, 3, 9 * HOUR).await;
         assert_eq!(t.payments.revoked(), ["sub_second"]);
@@ -230,19 +230,19 @@ on_both_databases! {
         assert_eq!(t.callbacks.received().len(), callbacks, "only changes of the status have callbacks");
         // The second subscription is reported again, long after it has ended.
         let second = json!({"id": "sub_second", "status": "active", "metadata": {"assistant_id": id.to_string()}});
-        t.polar("subscription.active", second).await;
+        t.receive_polar_webhook("subscription.active", second).await;
         pass_time(&t, 3, 9 * HOUR).await;
         assert_eq!((t.payments.revoked().len(), t.events(id).await.len()), (1, flags.len() + 3));
         t.finish().await;
     }
 
-    async fn a_renewal_that_nobody_told_of_brings_its_credit_once(db: TestStore) {
+    async fn unreported_renewal_adds_credit_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot_of(&me, reef_domain::wire::ApiMode::Managed).await;
-        let credit = async || t.db.store.read().await.unwrap().credit_of(id).await.unwrap();
+        let me = t.create_user().await;
+        let id = t.create_unpaid_with_plan(&me, reef_domain::wire::ApiMode::Managed).await;
+        let credit = async || t.db.store.read().await.unwrap().find_credit(id).await.unwrap();
         // The webhook has the period and the list has the order: they are one payment.
-        t.subscription(id, "subscription.active").await;
+        t.receive_subscription_event(id, "subscription.active").await;
         pay_without_webhooks(&t, id);
         pass_time(&t, 2, MINUTE).await;
         let one = credit().await.unwrap();
@@ -254,12 +254,12 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn an_older_webhook_does_not_undo_what_polar_said(db: TestStore) {
+    async fn older_webhook_does_not_undo_check(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let webhook = |at: Timestamp, change: Value| {
-            let mut data = json!({"id": TestServices::subscription_of(id), "status": "active", "modified_at": at,
+            let mut data = json!({"id": TestServices::subscription_id(id), "status": "active", "modified_at": at,
                 "canceled_at": null, "metadata": {"assistant_id": id.to_string()}});
             for (key, value) in change.as_object().unwrap() {
                 data[key] = value.clone();
@@ -272,29 +272,29 @@ on_both_databases! {
         pass_time(&t, 1, MINUTE).await;
         let now = t.record(&me, id).await;
         assert!(now.canceled_at.is_some());
-        t.polar("subscription.past_due", webhook(old, json!({"status": "past_due"}))).await;
-        t.polar("subscription.uncanceled", webhook(old, json!({}))).await;
-        t.run().await;
+        t.receive_polar_webhook("subscription.past_due", webhook(old, json!({"status": "past_due"}))).await;
+        t.receive_polar_webhook("subscription.uncanceled", webhook(old, json!({}))).await;
+        t.run_jobs().await;
         assert_eq!(t.record(&me, id).await, now);
         // A newer webhook counts, and one without a time causes a check.
-        t.polar("subscription.past_due", webhook(t.services.now(), json!({"status": "past_due"}))).await;
-        t.run().await;
+        t.receive_polar_webhook("subscription.past_due", webhook(t.services.now(), json!({"status": "past_due"}))).await;
+        t.run_jobs().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
         put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
         pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
-        t.polar("subscription.past_due", webhook(old, json!({"status": "past_due", "modified_at": null}))).await;
-        t.run().await;
+        t.receive_polar_webhook("subscription.past_due", webhook(old, json!({"status": "past_due", "modified_at": null}))).await;
+        t.run_jobs().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
         pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         t.finish().await;
     }
 
-    async fn polars_silence_and_refusals_change_nothing(db: TestStore) {
+    async fn polar_failure_changes_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (id, unpaid) = (t.active(&me).await, t.slot(&me).await);
+        let me = t.create_user().await;
+        let (id, unpaid) = (t.create_active(&me).await, t.create_unpaid(&me).await);
         let before = t.record(&me, id).await;
         // Polar says the subscription is unknown. A wrong token must not stop anybody's assistant.
         pass_time(&t, 2, 9 * HOUR).await;
@@ -308,12 +308,12 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn polar_is_not_asked_too_often_and_not_at_all_when_it_wants_patience(db: TestStore) {
+    async fn polar_rate_limit_is_respected(db: TestStore) {
         let t = TestServices::new(db);
-        let users = [t.user().await, t.user().await, t.user().await];
+        let users = [t.create_user().await, t.create_user().await, t.create_user().await];
         for me in &users {
             for _ in 0..10 {
-                t.slot(me).await;
+                t.create_unpaid(me).await;
             }
         }
         t.clock.advance(MINUTE);
@@ -322,7 +322,7 @@ on_both_databases! {
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
         let minute = pass_time(&t, 60, SECOND).await;
         assert!((15..=21).contains(&minute), "{minute}");
-        let patience = || PaymentError::TooMany { retry_after: Some(Duration::from_secs(120)) };
+        let patience = || PaymentError::RateLimited { retry_after: Some(Duration::from_secs(120)) };
         t.payments.script.fail("checkout", 1, patience);
         t.clock.advance(HOUR);
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
@@ -331,10 +331,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn of_two_processes_one_asks(db: TestStore) {
+    async fn concurrent_processes_check_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        t.slot(&me).await;
+        let me = t.create_user().await;
+        t.create_unpaid(&me).await;
         t.clock.advance(MINUTE);
         let gate = t.payments.script.hold("checkout");
         let first = t.services.clone();
@@ -355,28 +355,28 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn who_comes_back_from_the_checkout_hastens_the_ask_a_few_times(db: TestStore) {
+    async fn return_from_checkout_expedites_check_a_few_times(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         // The last check is minutes ago, and the next one is minutes away.
         pass_time(&t, 80, 10 * SECOND).await;
         pay_without_webhooks(&t, id);
         assert_eq!(pass_time(&t, 3, SECOND).await, 0);
-        t.services.assistant_details(&me, &id.to_string()).await.unwrap();
+        t.services.get_details(&me, &id.to_string()).await.unwrap();
         assert_eq!(t.status(&me, id).await, PendingPayment, "viewing the page grants nothing");
         pass_time(&t, 1, 3 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Purchased);
-        let other = t.slot(&me).await;
+        let other = t.create_unpaid(&me).await;
         pass_time(&t, 80, 10 * SECOND).await;
         let mut asked = 0;
         for _ in 0..20 {
-            t.services.assistant_details(&me, &other.to_string()).await.unwrap();
+            t.services.get_details(&me, &other.to_string()).await.unwrap();
             asked += pass_time(&t, 1, 3 * SECOND).await;
         }
         assert!((2..=3).contains(&asked), "fewer checks than views of the page: {asked}");
         for _ in 0..20 {
-            t.services.assistant_details(&me, &other.to_string()).await.unwrap();
+            t.services.get_details(&me, &other.to_string()).await.unwrap();
             asked += pass_time(&t, 1, 31 * SECOND).await;
         }
         assert!((5..=8).contains(&asked), "{asked}");

@@ -3,7 +3,7 @@ use reef_domain::search::Search;
 use reef_domain::wire::Status::{self, Active, PendingPayment, Purchased};
 use reef_domain::wire::{ApiMode, AssistantRecord};
 use reef_domain::{Assistant, State};
-use reef_service::assistants::PAGE;
+use reef_service::assistants::PAGE_SIZE;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 
@@ -14,14 +14,14 @@ fn ids(records: &[AssistantRecord]) -> Vec<&str> {
 }
 
 on_both_databases! {
-    async fn assistants_are_found_by_name_id_and_status_and_counted(db: TestStore) {
+    async fn search_finds_by_name_id_and_status_with_counts(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
-        let running = t.active(&me).await;
+        let (me, other) = (t.create_user().await, t.create_user().await);
+        let running = t.create_active(&me).await;
         t.clock.advance(HOUR);
-        let bought = t.paid(&me).await;
-        let ordered = t.slot(&me).await;
-        t.active(&other).await;
+        let bought = t.create_paid(&me).await;
+        let ordered = t.create_unpaid(&me).await;
+        t.create_active(&other).await;
         let name = UpdateInput { name: Some("ÉTOILE de mer".to_owned()), ..UpdateInput::default() };
         t.services.update(&me, &bought.to_string(), Ok(name)).await.unwrap();
         let find = |text: &str, status: Option<Status>| {
@@ -39,14 +39,14 @@ on_both_databases! {
         assert_eq!((none.records.len(), none.counts), (0, all.counts));
     }
 
-    async fn pages_follow_one_another_whatever_lies_between(db: TestStore) {
+    async fn search_pages_skip_other_assistants(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let mut tx = t.db.store.begin().await.unwrap();
         // From the newest: a hundred matches, more than five hundred others, and one match.
-        for number in 0..(PAGE + 520) {
+        for number in 0..(PAGE_SIZE + 520) {
             let id = reef_domain::ids::AssistantId::new(t.services.new_uuid());
-            let mut a = Assistant::ordered(id, me.user_id, ApiMode::Byok, t.services.now());
+            let mut a = Assistant::new(id, me.user_id, ApiMode::Byok, t.services.now());
             a.state = State::Purchased;
             let fits = number == 0 || number >= 520;
             a.config.name = Some(if fits { format!("coral {number}") } else { format!("other {number}") });
@@ -56,11 +56,11 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let search = Search::new("coral", None);
         let first = t.services.search_assistants(&me, &search, None).await.unwrap();
-        assert_eq!((first.records.len(), first.records[0].name.as_str()), (PAGE, "coral 619"));
+        assert_eq!((first.records.len(), first.records[0].name.as_str()), (PAGE_SIZE, "coral 619"));
         let second = t.services.search_assistants(&me, &search, first.next).await.unwrap();
         assert_eq!((second.records.len(), second.records[0].name.as_str()), (1, "coral 0"));
         assert!(first.next.is_some() && second.next.is_none());
         let all = t.services.search_assistants(&me, &Search::default(), None).await.unwrap();
-        assert_eq!((all.records.len(), all.counts), (PAGE, vec![(Purchased, 620)]));
+        assert_eq!((all.records.len(), all.counts), (PAGE_SIZE, vec![(Purchased, 620)]));
     }
 }

@@ -43,31 +43,31 @@ fn holds(contents: &[u8], needle: &str) -> bool {
 }
 
 on_both_databases! {
-    async fn a_whole_life_leaves_no_secret_in_the_clear(db: TestStore) {
+    async fn life_cycle_stores_no_secret_in_clear(db: TestStore) {
         let t = TestServices::new(db);
         let password = SecretString::from("correct horse battery");
         let account = t.services.sign_up("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
-        t.services.sign_in_first("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
-        let me = Caller::session(account.id);
+        t.services.sign_in_with_password("ada@example.com", &password, reef_service::ClientAddress::UNKNOWN).await.unwrap();
+        let me = Caller::operator(account.id);
         let new = NewApiKey { name: "findable name".into(), read: true, write: true, ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
         t.services.authenticate(&key).await.unwrap();
-        let first = t.services.callback_secret(me.user_id).await.unwrap();
-        let second = t.services.rotate_callback_secret(&me).await.unwrap();
-        let (kept, gone) = (t.paid(&me).await, t.paid(&me).await);
-        let managed = t.slot_of(&me, ApiMode::Managed).await;
+        let first = t.services.get_signing_secret(me.user_id).await.unwrap();
+        let second = t.services.rotate_signing_secret(&me).await.unwrap();
+        let (kept, gone) = (t.create_paid(&me).await, t.create_paid(&me).await);
+        let managed = t.create_unpaid_with_plan(&me, ApiMode::Managed).await;
         t.pay(managed).await;
         for (number, id) in [(901, kept), (902, gone), (903, managed)] {
             t.services.activate(&me, &id.to_string(), Ok(activation(number))).await.unwrap();
         }
-        t.run().await;
+        t.run_jobs().await;
         let webhook_secret = t.workers.spec_of(kept).unwrap().webhook_secret;
         let managed_key = t.workers.spec_of(managed).unwrap().model_key;
         redeploy(&t, &me, kept).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         stop(&t, &me, kept).await.unwrap();
         delete(&t, &me, gone).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
 
         let contents = contents(&t).await;
         assert!(holds(&contents, "findable name"), "the search finds known text");
@@ -90,31 +90,31 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn what_is_deleted_has_no_secrets_any_more(db: TestStore) {
+    async fn deleted_assistant_has_no_secrets(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
         let mut tx = t.db.store.read().await.unwrap();
-        assert!(tx.secrets(id).await.unwrap().bot_token.is_some());
+        assert!(tx.get_secrets(id).await.unwrap().bot_token.is_some());
         drop(tx);
         delete(&t, &me, id).await.unwrap();
         let mut tx = t.db.store.read().await.unwrap();
-        assert_eq!(tx.secrets(id).await.unwrap(), reef_store::Secrets::default());
+        assert_eq!(tx.get_secrets(id).await.unwrap(), reef_store::Secrets::default());
         drop(tx);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn what_is_printed_for_debugging_shows_none(db: TestStore) {
+    async fn debug_output_shows_no_secrets(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.active(&me).await;
-        let number = t.number() - 1;
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let number = t.next_number() - 1;
         let spec = t.workers.spec_of(id).unwrap();
         let new = NewApiKey { name: "k".into(), read: true, write: true, ..NewApiKey::default() };
         let made = t.services.create_api_key(&me, &new).await.unwrap();
-        let secret = t.services.callback_secret(me.user_id).await.unwrap();
-        let details = t.services.assistant_details(&me, &id.to_string()).await.unwrap();
+        let secret = t.services.get_signing_secret(me.user_id).await.unwrap();
+        let details = t.services.get_details(&me, &id.to_string()).await.unwrap();
         let printed = format!("{:?} {:?} {spec:?} {made:?} {secret:?} {details:?} {me:?}", t.services.config(), t.services.vault());
         assert!(printed.contains(&id.to_string()), "the debug output is not empty");
         for hidden in [

@@ -3,8 +3,8 @@
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::accounts::{SessionView, SignIn};
-use reef_service::flash::session_row;
-use reef_service::hub::News;
+use reef_service::event_bus::Change;
+use reef_service::flash::session_row_id;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, ClientAddress, Error};
 use reef_store::{SessionRow, on_both_databases};
@@ -18,11 +18,11 @@ const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 
 /// A stored session of this user with this id.
 pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRow {
     let row = SessionRow {
-        id: session_row(id),
+        id: session_row_id(id),
         user_id: Some(user),
         data: "{}".to_owned(),
-        address: Some("192.0.2.7".to_owned()),
-        agent: Some(FIREFOX.to_owned()),
+        ip_address: Some("192.0.2.7".to_owned()),
+        user_agent: Some(FIREFOX.to_owned()),
         created_at: t.services.now(),
         expires_at: t.services.now().plus(600 * MINUTE),
         last_used_at: None,
@@ -36,11 +36,11 @@ pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRo
 /// Finds a session as it is stored.
 pub async fn find_session(t: &TestServices, id: &str) -> Option<SessionRow> {
     let mut tx = t.db.store.read().await.expect("a transaction");
-    tx.session(&session_row(id), t.services.now()).await.expect("a look")
+    tx.find_session(&session_row_id(id), t.services.now()).await.expect("a look")
 }
 
 async fn sessions(t: &TestServices, me: &Caller, current: &str) -> Vec<SessionView> {
-    t.services.sessions(me, &session_row(current)).await.expect("a list")
+    t.services.list_sessions(me, &session_row_id(current)).await.expect("a list")
 }
 
 async fn last_use(t: &TestServices, id: &str) -> Option<Timestamp> {
@@ -48,9 +48,9 @@ async fn last_use(t: &TestServices, id: &str) -> Option<Timestamp> {
 }
 
 on_both_databases! {
-    async fn a_session_is_listed_with_what_is_known_and_without_what_opens_it(db: TestStore) {
+    async fn session_list_shows_details_without_ids(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         let opened = t.services.now();
         let row = open_session(&t, me.user_id, "laptop").await;
         t.clock.advance(MINUTE);
@@ -69,10 +69,10 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_last_use_is_noted_once_in_five_minutes(db: TestStore) {
+    async fn session_use_is_recorded_every_five_minutes(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let note = async || t.services.note_session_use(&find_session(&t, "laptop").await.unwrap()).await;
+        let me = t.create_user().await;
+        let note = async || t.services.record_session_use(&find_session(&t, "laptop").await.unwrap()).await;
         let row = open_session(&t, me.user_id, "laptop").await;
         note().await;
         let first = t.services.now();
@@ -85,58 +85,58 @@ on_both_databases! {
         assert_eq!(last_use(&t, "laptop").await, Some(t.services.now()));
         assert_eq!(sessions(&t, &me, "laptop").await[0].last_used_at, t.services.now());
         // Uses of anonymous sessions and of ended ones are not recorded.
-        t.services.note_session_use(&SessionRow { user_id: None, ..row.clone() }).await;
+        t.services.record_session_use(&SessionRow { user_id: None, ..row.clone() }).await;
         t.services.revoke_other_sessions(&me, "").await.unwrap();
-        t.services.note_session_use(&row).await;
+        t.services.record_session_use(&row).await;
         assert!(find_session(&t, "laptop").await.is_none());
         t.finish().await;
     }
 
-    async fn a_session_is_ended_by_its_handle_and_by_its_owner_alone(db: TestStore) {
+    async fn session_is_ended_by_handle_of_owner_only(db: TestStore) {
         let t = TestServices::new(db);
-        let (me, other) = (t.user().await, t.user().await);
+        let (me, other) = (t.create_user().await, t.create_user().await);
         for id in ["laptop", "phone"] {
             open_session(&t, me.user_id, id).await;
         }
         let listed = sessions(&t, &me, "laptop").await;
         let phone = listed.iter().find(|one| !one.is_current).unwrap();
-        for (caller, handle) in [(&other, phone.handle.as_str()), (&me, "nonsense"), (&me, &session_row("phone"))] {
+        for (caller, handle) in [(&other, phone.handle.as_str()), (&me, "nonsense"), (&me, &session_row_id("phone"))] {
             assert!(matches!(t.services.revoke_session(caller, handle).await, Err(Error::NotFound)), "{handle}");
         }
-        let mut changes = t.services.hub().listen();
+        let mut changes = t.services.event_bus().subscribe();
         t.services.revoke_session(&me, &phone.handle).await.unwrap();
-        assert_eq!(changes.try_recv(), Ok(News::AccessEnded(me.user_id)), "its streams check their access");
+        assert_eq!(changes.try_recv(), Ok(Change::AccessRevoked(me.user_id)), "its streams check their access");
         assert!(matches!(t.services.revoke_session(&me, &phone.handle).await, Err(Error::NotFound)));
         assert!(find_session(&t, "phone").await.is_none() && find_session(&t, "laptop").await.is_some());
         t.finish().await;
     }
 
-    async fn another_password_ends_the_other_sessions_and_what_they_have_open(db: TestStore) {
+    async fn password_change_ends_other_sessions_and_streams(db: TestStore) {
         let t = TestServices::new(db);
         let (old, new) = (SecretString::from("correct horse battery"), SecretString::from("another horse battery"));
         let account = t.services.create_user("ada@example.com", &old).await.unwrap();
-        let (me, other) = (Caller::session(account.id), t.user().await);
+        let (me, other) = (Caller::operator(account.id), t.create_user().await);
         for (user, id) in [(me.user_id, "laptop"), (me.user_id, "phone"), (other.user_id, "tablet")] {
             open_session(&t, user, id).await;
         }
-        let current = session_row("laptop");
+        let current = session_row_id("laptop");
         let short = t.services.change_password(&me, &current, &"short".into(), HERE).await;
         let Err(Error::InvalidRequest(issues)) = short else { panic!("{short:?}") };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("newPassword", "too_short"));
-        let mut changes = t.services.hub().listen();
-        let browsing = Caller::browsing(account.id);
+        let mut changes = t.services.event_bus().subscribe();
+        let browsing = Caller::signed_in(account.id);
         let unproven = t.services.change_password(&browsing, &current, &new, HERE).await;
         let Err(Error::InvalidRequest(issues)) = unproven else { panic!("{unproven:?}") };
         assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", "required"));
         assert!(find_session(&t, "phone").await.is_some() && changes.try_recv().is_err());
 
         t.services.change_password(&me, &current, &new, HERE).await.unwrap();
-        assert_eq!(changes.try_recv(), Ok(News::AccessEnded(me.user_id)));
+        assert_eq!(changes.try_recv(), Ok(Change::AccessRevoked(me.user_id)));
         assert!(find_session(&t, "phone").await.is_none());
         assert!(find_session(&t, "laptop").await.is_some() && find_session(&t, "tablet").await.is_some());
-        let refused = t.services.sign_in_first("ada@example.com", &old, HERE).await;
+        let refused = t.services.sign_in_with_password("ada@example.com", &old, HERE).await;
         assert!(matches!(refused, Err(Error::WrongCredentials)), "{refused:?}");
-        let SignIn::Done(now) = t.services.sign_in_first("ada@example.com", &new, HERE).await.unwrap() else { panic!() };
+        let SignIn::SignedIn(now) = t.services.sign_in_with_password("ada@example.com", &new, HERE).await.unwrap() else { panic!() };
         assert_eq!(now.id, account.id);
         // A sign-in with the old password that had no session yet when the password changed is refused.
         t.services.confirm_sign_in(&now).await.unwrap();
@@ -145,26 +145,26 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_wrong_password_in_the_settings_delays_no_sign_in(db: TestStore) {
+    async fn wrong_password_in_settings_does_not_throttle_sign_in(db: TestStore) {
         let t = TestServices::new(db);
         let (right, wrong) = (SecretString::from("correct horse battery"), SecretString::from("wrong horse battery"));
         let account = t.services.create_user("ada@example.com", &right).await.unwrap();
-        let asks = Caller::browsing(account.id);
+        let asks = Caller::signed_in(account.id);
         for (typed, code) in [("", "required"), ("wrong horse battery", "wrong")] {
-            let refused = t.services.give_password(&asks, &typed.into(), HERE).await;
+            let refused = t.services.reauthenticate(&asks, &typed.into(), HERE).await;
             let Err(Error::InvalidRequest(issues)) = refused else { panic!("{refused:?}") };
             assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", code));
         }
         for _ in 0..4 {
-            let refused = t.services.give_password(&asks, &wrong, HERE).await;
+            let refused = t.services.reauthenticate(&asks, &wrong, HERE).await;
             assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{refused:?}");
         }
-        assert!(matches!(t.services.sign_in_first("ada@example.com", &right, HERE).await, Ok(SignIn::Done(_))));
-        let slowed = t.services.give_password(&asks, &right, HERE).await;
+        assert!(matches!(t.services.sign_in_with_password("ada@example.com", &right, HERE).await, Ok(SignIn::SignedIn(_))));
+        let slowed = t.services.reauthenticate(&asks, &right, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
         t.clock.advance(10 * SECOND);
-        assert!(t.services.give_password(&asks, &right, HERE).await.unwrap().has_given_password());
-        assert!(!asks.has_given_password() && Caller::session(account.id).has_given_password());
+        assert!(t.services.reauthenticate(&asks, &right, HERE).await.unwrap().has_proven_password());
+        assert!(!asks.has_proven_password() && Caller::operator(account.id).has_proven_password());
         t.finish().await;
     }
 }

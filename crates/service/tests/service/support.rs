@@ -59,7 +59,7 @@ pub async fn delete(t: &TestServices, caller: &Caller, id: AssistantId) -> Resul
 
 /// An assistant's subscription in Polar's form: active, with `change` applied.
 pub fn subscription_doc(t: &TestServices, id: AssistantId, change: &Value) -> Value {
-    let mut doc = json!({"id": TestServices::subscription_of(id), "status": "active", "canceled_at": null,
+    let mut doc = json!({"id": TestServices::subscription_id(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": "2026-03-13T12:03:21.456Z", "created_at": "2026-02-13T12:03:21.456Z",
         "modified_at": t.services.now(), "metadata": {"assistant_id": id.to_string()}});
     for (key, value) in change.as_object().expect("an object") {

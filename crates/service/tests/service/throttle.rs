@@ -39,15 +39,15 @@ fn unhashed_password() -> SecretString {
 
 /// Whether signing in with the right password works without a wait.
 async fn can_sign_in(t: &TestServices, password: &SecretString, from: impl Into<Client>) -> bool {
-    match t.services.sign_in_first(EMAIL, password, from).await {
-        Ok(SignIn::Done(_)) => true,
+    match t.services.sign_in_with_password(EMAIL, password, from).await {
+        Ok(SignIn::SignedIn(_)) => true,
         Err(Error::RateLimited { .. }) => false,
         other => panic!("{other:?}"),
     }
 }
 
 async fn guess(t: &TestServices, from: impl Into<Client>) -> Result<SignIn, Error> {
-    t.services.sign_in_first(EMAIL, &unhashed_password(), from).await
+    t.services.sign_in_with_password(EMAIL, &unhashed_password(), from).await
 }
 
 /// Guesses from new addresses, some of them in the owner's network, until the account is throttled.
@@ -82,7 +82,7 @@ fn is_limited<T>(result: &Result<T, Error>) -> bool {
 }
 
 on_both_databases! {
-    async fn a_flood_of_wrong_passwords_does_not_keep_the_owner_out(db: TestStore) {
+    async fn password_flood_does_not_lock_out_owner(db: TestStore) {
         let t = TestServices::new(db);
         let owner = browser(&t, home(), &account(&t).await);
         let (mut is_in, mut stranger_is_in) = (0, 0);
@@ -99,11 +99,11 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn attempt_that_finds_no_place_to_hash_is_not_counted(db: TestStore) {
+    async fn attempt_without_hashing_permit_is_not_counted(db: TestStore) {
         let t = TestServices::new(db);
         let owner = browser(&t, home(), &account(&t).await);
         let password = password();
-        let attempts = (0..40).map(|_| t.services.sign_in_first(EMAIL, &password, owner.clone()));
+        let attempts = (0..40).map(|_| t.services.sign_in_with_password(EMAIL, &password, owner.clone()));
         let mut refused = 0;
         for attempt in join_all(attempts).await {
             match attempt {
@@ -120,7 +120,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_device_has_few_tries_of_its_own_and_is_good_for_one_account(db: TestStore) {
+    async fn known_device_has_few_attempts_for_one_account(db: TestStore) {
         let t = TestServices::new(db);
         let ada = account(&t).await;
         let bob = t.services.create_user("bob@example.com", &password()).await.unwrap();
@@ -140,13 +140,13 @@ on_both_databases! {
         let mut forged = secrecy::ExposeSecret::expose_secret(&shown).to_owned();
         forged.replace_range(..1, if forged.starts_with('0') { "1" } else { "0" });
         for other in [bobs_browser, Client::from(home()).with_devices(&forged.into())] {
-            assert!(is_limited(&t.services.sign_in_first(EMAIL, &password(), other).await));
+            assert!(is_limited(&t.services.sign_in_with_password(EMAIL, &password(), other).await));
         }
         assert!(can_sign_in(&t, &password(), owner).await);
         t.finish().await;
     }
 
-    async fn a_browser_keeps_its_shares_of_several_accounts(db: TestStore) {
+    async fn browser_is_known_device_of_several_accounts(db: TestStore) {
         let t = TestServices::new(db);
         let ada = account(&t).await;
         let bob = t.services.create_user("bob@example.com", &password()).await.unwrap();
@@ -160,14 +160,14 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_device_of_nobody_in_particular_does_not_tell_whether_an_address_has_an_account(db: TestStore) {
+    async fn forged_device_does_not_reveal_account(db: TestStore) {
         let t = TestServices::new(db);
         let mine = browser(&t, home(), &account(&t).await);
         t.services.create_user("bob@example.com", &password()).await.unwrap();
         for email in ["bob@example.com", "nobody@example.com"] {
             let mut answers = Vec::new();
             for _ in 0..7 {
-                let answer = t.services.sign_in_first(email, &unhashed_password(), mine.clone()).await;
+                let answer = t.services.sign_in_with_password(email, &unhashed_password(), mine.clone()).await;
                 answers.push(answer.unwrap_err().to_string());
             }
             assert_eq!(answers[0], "Incorrect email or password", "{email}");
@@ -176,22 +176,22 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_new_password_ends_the_devices_and_renews_the_one_at_hand(db: TestStore) {
+    async fn new_password_invalidates_devices_and_renews_own(db: TestStore) {
         let t = TestServices::new(db);
         let ada = account(&t).await;
         let (laptop, phone) = (browser(&t, home(), &ada), browser(&t, home(), &ada));
         let new = SecretString::from("another horse battery");
-        let me = Caller::session(ada.id);
+        let me = Caller::operator(ada.id);
         let devices = t.services.change_password(&me, "", &new, laptop.clone()).await.unwrap().devices;
         flood(&t, 0).await;
         for dead in [&laptop, &phone] {
-            assert!(is_limited(&t.services.sign_in_first(EMAIL, &new, dead.clone()).await));
+            assert!(is_limited(&t.services.sign_in_with_password(EMAIL, &new, dead.clone()).await));
         }
         assert!(can_sign_in(&t, &new, laptop.with_devices(&devices)).await);
         t.finish().await;
     }
 
-    async fn after_a_reset_nobody_waits_for_what_was_tried_at_the_old_password(db: TestStore) {
+    async fn reset_clears_password_throttle(db: TestStore) {
         let t = TestServices::with_mail(db);
         account(&t).await;
         let new = SecretString::from("another horse battery");
@@ -202,12 +202,12 @@ on_both_databases! {
             here += 1;
             assert!(here < 10);
         }
-        let me = Caller::session(t.services.account_by_email(EMAIL).await.unwrap().unwrap().id);
+        let me = Caller::operator(t.services.find_account_by_email(EMAIL).await.unwrap().unwrap().id);
         for _ in 0..5 {
-            let _ = t.services.give_password(&me, &unhashed_password(), home()).await;
+            let _ = t.services.reauthenticate(&me, &unhashed_password(), home()).await;
         }
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert!(is_limited(&guess(&t, home()).await), "the request itself changes nothing");
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
         t.services.reset_password(&token, &new, home()).await.unwrap();
@@ -218,69 +218,69 @@ on_both_databases! {
         assert!(can_sign_in(&t, &new, home()).await);
         // The flood continues, and the person who has read the mail has a known device.
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
         let again = t.services.reset_password(&token, &third, Client::from(home())).await.unwrap();
         flood(&t, 1000).await;
-        assert!(is_limited(&t.services.sign_in_first(EMAIL, &third, home()).await));
+        assert!(is_limited(&t.services.sign_in_with_password(EMAIL, &third, home()).await));
         assert!(can_sign_in(&t, &third, Client::from(home()).with_devices(&again.devices)).await);
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_reset_forgets_no_wrong_codes_and_gives_no_new_tries_at_them(db: TestStore) {
+    async fn reset_keeps_code_throttle(db: TestStore) {
         let t = TestServices::with_mail(db);
         let ada = account(&t).await;
-        let me = Caller::session(ada.id);
+        let me = Caller::operator(ada.id);
         let mut tx = t.services.store().begin().await.unwrap();
-        assert!(tx.confirm_address(ada.id, EMAIL, t.services.now()).await.unwrap());
+        assert!(tx.confirm_email(ada.id, EMAIL, t.services.now()).await.unwrap());
         tx.commit().await.unwrap();
-        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let secret = t.services.create_totp_secret(&me).await.unwrap().secret;
         t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
         t.clock.advance(MINUTE);
         let (mut password, mut refused) = (password(), 0);
         let mut browser = Client::from(home());
         for round in 0..3 {
-            let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password, browser.clone()).await.unwrap() else { panic!() };
+            let SignIn::NeedsCode(pending) = t.services.sign_in_with_password(EMAIL, &password, browser.clone()).await.unwrap() else { panic!() };
             for _ in 0..5 {
-                refused += usize::from(is_limited(&t.services.sign_in_second(&pending, &"abcdef".into(), browser.clone()).await));
+                refused += usize::from(is_limited(&t.services.sign_in_with_code(&pending, &"abcdef".into(), browser.clone()).await));
             }
             t.services.request_password_reset(EMAIL, home()).await.unwrap();
-            t.run().await;
+            t.run_jobs().await;
             let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
             password = SecretString::from(format!("new horse battery {round}"));
             let reset = t.services.reset_password(&token, &password, home()).await.unwrap();
             browser = Client::from(home()).with_devices(&reset.devices);
         }
         assert!(refused == 10, "{refused}");
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_flood_of_wrong_codes_does_not_keep_the_owner_out(db: TestStore) {
+    async fn code_flood_does_not_lock_out_owner(db: TestStore) {
         let t = TestServices::new(db);
         let ada = account(&t).await;
-        let me = Caller::session(ada.id);
-        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let me = Caller::operator(ada.id);
+        let secret = t.services.create_totp_secret(&me).await.unwrap().secret;
         let recovery = t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
         let owner = browser(&t, home(), &ada);
-        let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &password(), attacker(0)).await.unwrap() else { panic!() };
+        let SignIn::NeedsCode(pending) = t.services.sign_in_with_password(EMAIL, &password(), attacker(0)).await.unwrap() else { panic!() };
         for number in 0..60 {
-            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), attacker(number)).await;
+            let _ = t.services.sign_in_with_code(&pending, &"abcdef".into(), attacker(number)).await;
         }
-        let SignIn::NeedsCode(mine) = t.services.sign_in_first(EMAIL, &password(), owner.clone()).await.unwrap() else { panic!() };
-        assert!(is_limited(&t.services.sign_in_second(&mine, &recovery[0], home()).await));
-        t.services.sign_in_second(&mine, &recovery[0], owner.clone()).await.unwrap();
-        t.services.new_recovery_codes(&me, &recovery[1], owner).await.unwrap();
+        let SignIn::NeedsCode(mine) = t.services.sign_in_with_password(EMAIL, &password(), owner.clone()).await.unwrap() else { panic!() };
+        assert!(is_limited(&t.services.sign_in_with_code(&mine, &recovery[0], home()).await));
+        t.services.sign_in_with_code(&mine, &recovery[0], owner.clone()).await.unwrap();
+        t.services.replace_recovery_codes(&me, &recovery[1], owner).await.unwrap();
         t.finish().await;
     }
 
-    async fn ipv6_counts_by_wider_networks_too(db: TestStore) {
+    async fn ipv6_is_throttled_by_wider_networks(db: TestStore) {
         let t = TestServices::new(db);
         // Each address guesses at another account, so that only networks are throttled.
         let try_from = async |number: u32, address: Ipv6Addr| {
             let from = ClientAddress(IpAddr::V6(address));
-            is_limited(&t.services.sign_in_first(&format!("u{number}@example.com"), &unhashed_password(), from).await)
+            is_limited(&t.services.sign_in_with_password(&format!("u{number}@example.com"), &unhashed_password(), from).await)
         };
         let network = |bits: u128| Ipv6Addr::from_bits((0x2001_0db8_0001 << 80) | bits);
         // A /56 has a limit of its own.
@@ -298,7 +298,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn new_browser_in_a_network_that_failed_waits_with_everybody(db: TestStore) {
+    async fn new_browser_in_failing_network_waits(db: TestStore) {
         let t = TestServices::new(db);
         account(&t).await;
         flood_elsewhere(&t, 0).await;
@@ -311,7 +311,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn guesses_from_ever_new_networks_are_bounded(db: TestStore) {
+    async fn guesses_from_new_networks_are_bounded(db: TestStore) {
         let t = TestServices::new(db);
         account(&t).await;
         let mut looked_at = 0;
@@ -324,7 +324,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn one_ipv6_customer_makes_nobody_else_wait(db: TestStore) {
+    async fn ipv6_customer_does_not_throttle_others(db: TestStore) {
         let t = TestServices::new(db);
         account(&t).await;
         for number in 0..60_u128 {
@@ -339,11 +339,11 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn changed_password_gives_no_new_tries_at_codes(db: TestStore) {
+    async fn password_change_keeps_code_throttle(db: TestStore) {
         let t = TestServices::new(db);
         let ada = account(&t).await;
-        let me = Caller::session(ada.id);
-        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let me = Caller::operator(ada.id);
+        let secret = t.services.create_totp_secret(&me).await.unwrap().secret;
         t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
         t.clock.advance(MINUTE);
         let mut refused = 0;
@@ -360,39 +360,39 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn reset_with_two_step_lets_its_browser_give_the_password_but_no_more_codes(db: TestStore) {
+    async fn reset_with_two_factor_trusts_browser_for_password_only(db: TestStore) {
         let t = TestServices::with_mail(db);
         let ada = t.services.sign_up(EMAIL, &password(), home()).await.unwrap();
-        let me = Caller::session(ada.id);
-        t.run().await;
+        let me = Caller::operator(ada.id);
+        t.run_jobs().await;
         let confirm = SecretString::from(t.mailer.token(EMAIL, "confirm").unwrap());
         t.services.confirm_email(&confirm, Some(&me), &"".into(), home()).await.unwrap();
-        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let secret = t.services.create_totp_secret(&me).await.unwrap().secret;
         let codes = t.services.confirm_totp(&me, &totp_code(&secret, t.services.now()), home()).await.unwrap();
         t.services.request_password_reset(EMAIL, home()).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
         let new = SecretString::from("another horse battery");
         let reset = t.services.reset_password(&token, &new, home()).await.unwrap();
         let browser = Client::from(home()).with_devices(&reset.devices);
         flood(&t, 0).await;
-        assert!(is_limited(&t.services.sign_in_first(EMAIL, &new, home()).await));
-        let SignIn::NeedsCode(pending) = t.services.sign_in_first(EMAIL, &new, browser.clone()).await.unwrap() else { panic!() };
+        assert!(is_limited(&t.services.sign_in_with_password(EMAIL, &new, home()).await));
+        let SignIn::NeedsCode(pending) = t.services.sign_in_with_password(EMAIL, &new, browser.clone()).await.unwrap() else { panic!() };
         for _ in 0..5 {
-            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), home()).await;
+            let _ = t.services.sign_in_with_code(&pending, &"abcdef".into(), home()).await;
         }
-        let tried = t.services.sign_in_second(&pending, &"abcdef".into(), browser.clone()).await;
+        let tried = t.services.sign_in_with_code(&pending, &"abcdef".into(), browser.clone()).await;
         assert!(is_limited(&tried), "codes count for the network");
         t.clock.advance(10 * SECOND);
-        let account = t.services.sign_in_second(&pending, &codes[0], browser.clone()).await.unwrap();
+        let account = t.services.sign_in_with_code(&pending, &codes[0], browser.clone()).await.unwrap();
         // A complete sign-in makes it a known device for passwords and codes.
         let devices = t.services.remember_device(&browser, &account);
         for _ in 0..6 {
-            let _ = t.services.sign_in_second(&pending, &"abcdef".into(), home()).await;
+            let _ = t.services.sign_in_with_code(&pending, &"abcdef".into(), home()).await;
         }
         let whole = browser.with_devices(&devices);
-        t.services.sign_in_second(&pending, &codes[1], whole).await.unwrap();
-        t.run().await;
+        t.services.sign_in_with_code(&pending, &codes[1], whole).await.unwrap();
+        t.run_jobs().await;
         t.finish().await;
     }
 }

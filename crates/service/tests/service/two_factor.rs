@@ -29,8 +29,8 @@ impl Ada {
     /// Turned on with the code of a minute ago, so that the current code is unused.
     pub async fn new(t: &TestServices) -> Self {
         let account = t.services.create_user(EMAIL, &password()).await.expect("it works");
-        let me = Caller::session(account.id);
-        let secret = t.services.begin_totp(&me).await.expect("it works").secret;
+        let me = Caller::operator(account.id);
+        let secret = t.services.create_totp_secret(&me).await.expect("it works").secret;
         let recovery = t
             .services
             .confirm_totp(&me, &totp_code(&secret, t.services.now()), HERE)
@@ -45,15 +45,15 @@ impl Ada {
     }
 
     async fn first(&self, t: &TestServices) -> PendingSignIn {
-        match t.services.sign_in_first(EMAIL, &password(), HERE).await.expect("it works") {
+        match t.services.sign_in_with_password(EMAIL, &password(), HERE).await.expect("it works") {
             SignIn::NeedsCode(pending) => pending,
-            SignIn::Done(_) => panic!("signed in without a code"),
+            SignIn::SignedIn(_) => panic!("signed in without a code"),
         }
     }
 
     async fn second(&self, t: &TestServices, code: &SecretString) -> Result<Account, Error> {
         let pending = self.first(t).await;
-        t.services.sign_in_second(&pending, code, HERE).await
+        t.services.sign_in_with_code(&pending, code, HERE).await
     }
 }
 
@@ -67,51 +67,51 @@ fn issue<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 }
 
 on_both_databases! {
-    async fn nothing_changes_before_a_code_has_shown_that_the_app_has_the_secret(db: TestStore) {
+    async fn totp_setup_requires_code(db: TestStore) {
         let t = TestServices::new(db);
         let account = t.services.create_user(EMAIL, &password()).await.unwrap();
-        let me = Caller::session(account.id);
-        assert!(t.services.pending_totp(&me).await.unwrap().is_none());
+        let me = Caller::operator(account.id);
+        assert!(t.services.find_pending_totp(&me).await.unwrap().is_none());
         assert_eq!(issue(t.services.confirm_totp(&me, &"123456".into(), HERE).await), "nothing_pending");
-        let older = t.services.begin_totp(&me).await.unwrap();
-        let new = t.services.begin_totp(&me).await.unwrap();
-        let shown = t.services.pending_totp(&me).await.unwrap().unwrap();
+        let older = t.services.create_totp_secret(&me).await.unwrap();
+        let new = t.services.create_totp_secret(&me).await.unwrap();
+        let shown = t.services.find_pending_totp(&me).await.unwrap().unwrap();
         assert_eq!(shown.secret.expose_secret(), new.secret.expose_secret());
         let url = new.otpauth_url.expose_secret();
         let rest = format!("?secret={}&issuer=Reef&algorithm=SHA1&digits=6&period=30", new.secret.expose_secret());
         assert_eq!(*url, format!("otpauth://totp/Reef:ada%40example%2Ecom{rest}"));
         let of = |secret: &SecretString| totp_code(secret, t.services.now());
         assert_eq!(issue(t.services.confirm_totp(&me, &of(&older.secret), HERE).await), "wrong");
-        let signed_in = t.services.sign_in_first(EMAIL, &password(), HERE).await.unwrap();
-        assert_eq!(signed_in, SignIn::Done(account));
-        assert!(!t.services.totp_status(&me).await.unwrap().on);
+        let signed_in = t.services.sign_in_with_password(EMAIL, &password(), HERE).await.unwrap();
+        assert_eq!(signed_in, SignIn::SignedIn(account));
+        assert!(!t.services.get_totp_status(&me).await.unwrap().is_on);
         // People type codes in groups.
         let code = of(&new.secret);
         let (one, two) = code.expose_secret().split_at(3);
         let recovery = t.services.confirm_totp(&me, &format!(" {one} {two}").into(), HERE).await.unwrap();
-        let status = t.services.totp_status(&me).await.unwrap();
-        assert_eq!((recovery.len(), status.on, status.recovery_codes_left), (10, true, 10));
-        assert!(t.services.pending_totp(&me).await.unwrap().is_none());
-        assert_eq!(issue(t.services.begin_totp(&me).await), "totp_is_on");
+        let status = t.services.get_totp_status(&me).await.unwrap();
+        assert_eq!((recovery.len(), status.is_on, status.recovery_codes_left), (10, true, 10));
+        assert!(t.services.find_pending_totp(&me).await.unwrap().is_none());
+        assert_eq!(issue(t.services.create_totp_secret(&me).await), "totp_is_on");
         t.finish().await;
     }
 
-    async fn a_secret_waits_an_hour_to_be_confirmed(db: TestStore) {
+    async fn totp_secret_expires_after_an_hour(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let secret = t.services.begin_totp(&me).await.unwrap().secret;
+        let me = t.create_user().await;
+        let secret = t.services.create_totp_secret(&me).await.unwrap().secret;
         t.clock.advance(60 * MINUTE);
-        assert!(t.services.pending_totp(&me).await.unwrap().is_none());
+        assert!(t.services.find_pending_totp(&me).await.unwrap().is_none());
         let code = totp_code(&secret, t.services.now());
         assert_eq!(issue(t.services.confirm_totp(&me, &code, HERE).await), "nothing_pending");
         t.clock.advance(TICK);
         t.services.prune().await.unwrap();
         // Only the signing secret is left.
-        assert_eq!(t.services.sealed_with().await.unwrap().first, 1);
+        assert_eq!(t.services.count_sealed_by_key().await.unwrap().first, 1);
         t.finish().await;
     }
 
-    async fn a_code_signs_in_once(db: TestStore) {
+    async fn code_signs_in_once(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let code = ada.code(&t);
@@ -133,7 +133,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn a_recovery_code_signs_in_once_however_it_is_written(db: TestStore) {
+    async fn recovery_code_signs_in_once_in_any_spelling(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let plain = ada.recovery[0].expose_secret();
@@ -143,57 +143,57 @@ on_both_databases! {
             assert_eq!(issue(ada.second(&t, &again.as_str().into()).await), "wrong");
         }
         ada.second(&t, &ada.recovery[1]).await.unwrap();
-        assert_eq!(t.services.totp_status(&ada.me).await.unwrap().recovery_codes_left, 8);
-        let new = t.services.new_recovery_codes(&ada.me, &ada.code(&t), HERE).await.unwrap();
-        assert_eq!(t.services.totp_status(&ada.me).await.unwrap().recovery_codes_left, 10);
+        assert_eq!(t.services.get_totp_status(&ada.me).await.unwrap().recovery_codes_left, 8);
+        let new = t.services.replace_recovery_codes(&ada.me, &ada.code(&t), HERE).await.unwrap();
+        assert_eq!(t.services.get_totp_status(&ada.me).await.unwrap().recovery_codes_left, 10);
         assert_eq!(issue(ada.second(&t, &ada.recovery[2]).await), "wrong", "replaced");
         ada.second(&t, &new[0]).await.unwrap();
         t.finish().await;
     }
 
-    async fn a_sign_in_waits_ten_minutes_for_its_code_and_not_for_another_password(db: TestStore) {
+    async fn pending_sign_in_expires_after_ten_minutes_or_password_change(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let pending = ada.first(&t).await;
         t.clock.advance(10 * MINUTE - TICK);
         let kept = serde_json::to_value(&pending).unwrap();
         let read = serde_json::from_value(kept).unwrap();
-        t.services.sign_in_second(&read, &ada.code(&t), HERE).await.unwrap();
+        t.services.sign_in_with_code(&read, &ada.code(&t), HERE).await.unwrap();
         t.clock.advance(TICK);
-        assert_eq!(issue(t.services.sign_in_second(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
+        assert_eq!(issue(t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
         let pending = ada.first(&t).await;
         let new = SecretString::from("another horse battery");
         t.services.change_password(&ada.me, "", &new, HERE).await.unwrap();
-        assert_eq!(issue(t.services.sign_in_second(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
-        assert_eq!(t.services.totp_status(&ada.me).await.unwrap().recovery_codes_left, 10, "no recovery code was used");
+        assert_eq!(issue(t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
+        assert_eq!(t.services.get_totp_status(&ada.me).await.unwrap().recovery_codes_left, 10, "no recovery code was used");
         t.finish().await;
     }
 
-    async fn guessing_codes_takes_longer_and_longer(db: TestStore) {
+    async fn code_guesses_wait_longer_and_longer(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let pending = ada.first(&t).await;
         for _ in 0..5 {
             // One code in a million is right by chance.
-            let wrong = t.services.sign_in_second(&pending, &"abcdef".into(), HERE).await;
+            let wrong = t.services.sign_in_with_code(&pending, &"abcdef".into(), HERE).await;
             assert_eq!(issue(wrong), "wrong");
         }
         // The right code has to wait, too, and so does every other form that takes a code.
         let code = ada.code(&t);
-        let slowed = t.services.sign_in_second(&pending, &code, HERE).await;
+        let slowed = t.services.sign_in_with_code(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
-        let slowed = t.services.new_recovery_codes(&ada.me, &code, HERE).await;
+        let slowed = t.services.replace_recovery_codes(&ada.me, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
         // Giving the password again does not reset the wait.
         let pending = ada.first(&t).await;
-        let slowed = t.services.sign_in_second(&pending, &code, HERE).await;
+        let slowed = t.services.sign_in_with_code(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
         t.clock.advance(10 * SECOND);
-        t.services.sign_in_second(&pending, &ada.recovery[0], HERE).await.unwrap();
+        t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await.unwrap();
         t.finish().await;
     }
 
-    async fn switching_off_takes_password_and_code(db: TestStore) {
+    async fn disabling_totp_requires_password_and_code(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let pending = ada.first(&t).await;
@@ -201,29 +201,29 @@ on_both_databases! {
         let wrong = SecretString::from("wrong horse battery");
         assert_eq!(issue(t.services.disable_totp(&ada.me, &wrong, &code, HERE).await), "wrong");
         assert_eq!(issue(t.services.disable_totp(&ada.me, &password(), &"abcdef".into(), HERE).await), "wrong");
-        assert!(t.services.totp_status(&ada.me).await.unwrap().on);
+        assert!(t.services.get_totp_status(&ada.me).await.unwrap().is_on);
         t.services.disable_totp(&ada.me, &password(), &code, HERE).await.unwrap();
-        let status = t.services.totp_status(&ada.me).await.unwrap();
-        assert_eq!((status.on, status.recovery_codes_left), (false, 0));
-        let signed_in = t.services.sign_in_first(EMAIL, &password(), HERE).await.unwrap();
-        assert_eq!(signed_in, SignIn::Done(ada.account.clone()));
-        assert_eq!(issue(t.services.sign_in_second(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
-        assert_eq!(issue(t.services.new_recovery_codes(&ada.me, &code, HERE).await), "totp_is_off");
+        let status = t.services.get_totp_status(&ada.me).await.unwrap();
+        assert_eq!((status.is_on, status.recovery_codes_left), (false, 0));
+        let signed_in = t.services.sign_in_with_password(EMAIL, &password(), HERE).await.unwrap();
+        assert_eq!(signed_in, SignIn::SignedIn(ada.account.clone()));
+        assert_eq!(issue(t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
+        assert_eq!(issue(t.services.replace_recovery_codes(&ada.me, &code, HERE).await), "totp_is_off");
         assert_eq!(issue(t.services.disable_totp(&ada.me, &password(), &code, HERE).await), "totp_is_off");
         t.finish().await;
     }
-    async fn an_operator_lets_somebody_in_who_has_lost_everything(db: TestStore) {
+    async fn operator_restores_locked_out_account(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let new = SecretString::from("another horse battery");
         t.services.replace_password(EMAIL, &new, false).await.unwrap();
-        let old = t.services.sign_in_first(EMAIL, &password(), HERE).await;
+        let old = t.services.sign_in_with_password(EMAIL, &password(), HERE).await;
         assert!(matches!(old, Err(Error::WrongCredentials)), "{old:?}");
-        let first = t.services.sign_in_first(EMAIL, &new, HERE).await;
+        let first = t.services.sign_in_with_password(EMAIL, &new, HERE).await;
         assert!(matches!(first, Ok(SignIn::NeedsCode(_))), "a new password does not turn two-factor authentication off");
         t.services.replace_password(EMAIL, &new, true).await.unwrap();
-        assert!(matches!(t.services.sign_in_first(EMAIL, &new, HERE).await, Ok(SignIn::Done(_))));
-        assert!(!t.services.totp_status(&ada.me).await.unwrap().on);
+        assert!(matches!(t.services.sign_in_with_password(EMAIL, &new, HERE).await, Ok(SignIn::SignedIn(_))));
+        assert!(!t.services.get_totp_status(&ada.me).await.unwrap().is_on);
         let short = t.services.replace_password(EMAIL, &SecretString::from("short"), false).await;
         assert!(matches!(short, Err(Error::InvalidRequest(_))), "{short:?}");
         let nobody = t.services.replace_password("bob@example.com", &new, false).await;

@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
-use reef_service::payments::Standing;
+use reef_service::payments::SubscriptionStatus;
 use reef_service::ports::Payments as _;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
@@ -115,7 +115,7 @@ impl Slot {
             _ => return false,
         }
         // Run the deployment at once: after minutes of waiting it would exceed its deadline.
-        t.run().await;
+        t.run_jobs().await;
         true
     }
 
@@ -123,9 +123,9 @@ impl Slot {
     fn expected(&self, payment: PaymentStatus, record: &AssistantRecord) -> Status {
         match self.is_wanted {
             None => Status::Purchased,
-            Some(true) if payment.entitles() && !self.has_ended => Status::Active,
+            Some(true) if payment.can_run() && !self.has_ended => Status::Active,
             // Whether Reef noticed a temporary end depends on the webhooks.
-            Some(true) if payment.entitles() && record.status == Status::Active => Status::Active,
+            Some(true) if payment.can_run() && record.status == Status::Active => Status::Active,
             Some(_) => Status::Stopped,
         }
     }
@@ -140,7 +140,7 @@ struct World {
 impl World {
     /// Lets something happen if it can. Returns Polar's webhooks about it, in order.
     async fn occur(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Occurrence) -> Vec<Value> {
-        let number = t.number();
+        let number = t.next_number();
         let slot = &mut self.slots[slot];
         let now = t.services.now();
         let metadata = json!({"assistant_id": slot.id.to_string()});
@@ -151,7 +151,7 @@ impl World {
         let pays = matches!(what, Occurrence::Pay) && slot.subscriptions.is_empty()
             || matches!(what, Occurrence::PaySecond) && !slot.subscriptions.is_empty();
         if pays {
-            t.payments.set_checkout(slot.id, "succeeded");
+            t.payments.set_checkout_status(slot.id, "succeeded");
             let end = now.plus(Duration::from_secs(30 * 86400));
             let subscription = json!({"id": format!("sub_{number}"), "status": "active", "canceled_at": null,
                 "ended_at": null, "current_period_end": end, "created_at": now, "modified_at": now, "metadata": metadata});
@@ -263,11 +263,11 @@ impl World {
             for subscription in &slot.subscriptions {
                 let id = subscription["id"].as_str().expect("text");
                 if !t.payments.revoked().iter().any(|revoked| revoked == id) {
-                    t.payments.put_subscription(subscription.clone());
+                    t.payments.set_subscription(subscription.clone());
                 }
             }
             for order in &slot.orders {
-                t.payments.put_order(order.clone());
+                t.payments.set_order(order.clone());
             }
         }
     }
@@ -275,7 +275,7 @@ impl World {
     fn send(&mut self, t: &TestServices, said: Vec<Value>, fates: &[Fate]) {
         for (body, fate) in said.into_iter().zip(fates.iter().cycle()) {
             let copies = [(!fate.dropped).then_some(fate.first), fate.second.filter(|_| !fate.dropped)];
-            let id = format!("webhook_{}", t.number());
+            let id = format!("webhook_{}", t.next_number());
             for minutes in copies.into_iter().flatten() {
                 let arrives = t.services.now().plus(Duration::from_secs(minutes * 60));
                 self.on_the_way.push(InFlight { arrives, id: id.clone(), body: body.to_string() });
@@ -290,7 +290,7 @@ impl World {
         while self.on_the_way.first().is_some_and(|webhook| webhook.arrives <= until) {
             let webhook = self.on_the_way.remove(0);
             t.clock.set(webhook.arrives.max(t.services.now()));
-            let headers = t.signed(&webhook.id, &webhook.body);
+            let headers = t.sign_polar(&webhook.id, &webhook.body);
             let forged = webhook.body.replace("active", "revoked").replace("past_due", "active");
             if forged != webhook.body {
                 let refused = t.services.receive_polar(&headers, forged.as_bytes()).await;
@@ -300,10 +300,10 @@ impl World {
                 .receive_polar(&headers, webhook.body.as_bytes())
                 .await
                 .expect("the webhook is accepted");
-            t.run().await;
+            t.run_jobs().await;
         }
         t.clock.set(until);
-        t.run().await;
+        t.run_jobs().await;
     }
 
     async fn check(&self, t: &TestServices, me: &Caller, steps: &impl std::fmt::Debug) {
@@ -319,7 +319,7 @@ impl World {
                     .expect("Polar keeps ended subscriptions");
                 live.push(facts);
             }
-            let charged: Vec<_> = live.iter().filter(|s| s.standing != Standing::Ended).collect();
+            let charged: Vec<_> = live.iter().filter(|s| s.status != SubscriptionStatus::Ended).collect();
             if slot.is_deleted {
                 assert!(charged.is_empty(), "a deleted assistant is charged for: {charged:?} {steps:#?}");
                 continue;
@@ -337,12 +337,12 @@ impl World {
             let is_refunded = slot.orders.iter().any(|order| {
                 order["status"] == "refunded" && order["subscription_id"].as_str() == Some(mine.id.as_str())
             });
-            let expected = match mine.standing {
+            let expected = match mine.status {
                 _ if is_refunded => PaymentStatus::Refunded,
-                Standing::Active => PaymentStatus::Paid,
-                Standing::PastDue => PaymentStatus::PastDue,
-                Standing::Paused => PaymentStatus::Paused,
-                Standing::Ended | Standing::Other => PaymentStatus::Canceled,
+                SubscriptionStatus::Active => PaymentStatus::Paid,
+                SubscriptionStatus::PastDue => PaymentStatus::PastDue,
+                SubscriptionStatus::Paused => PaymentStatus::Paused,
+                SubscriptionStatus::Ended | SubscriptionStatus::Other => PaymentStatus::Canceled,
             };
             assert_eq!(record.payment_status, expected, "{mine:?} {record:?} {steps:#?}");
             assert_eq!(record.canceled_at, mine.canceled_at, "{record:?} {steps:#?}");
@@ -355,7 +355,7 @@ impl World {
             let status = slot.expected(expected, &record);
             assert_eq!(record.status, status, "{expected} {:?} {record:?} {steps:#?}", slot.is_wanted);
             // Only a pause may leave an assistant waiting to be resumed.
-            let waits = reef_domain::actions::starts_on_resume(&record);
+            let waits = reef_domain::actions::restarts_on_resume(&record);
             let message = record.status_message.clone().unwrap_or_default();
             assert!(!waits || expected == PaymentStatus::Paused, "{record:?} {steps:#?}");
             assert!(
@@ -368,15 +368,15 @@ impl World {
 }
 
 on_both_databases! {
-    async fn whatever_becomes_of_webhooks_polars_truth_is_reefs(db: TestStore) {
+    async fn random_webhook_faults_end_in_polars_state(db: TestStore) {
         let t = TestServices::new(db);
         let mut runner = TestRunner::deterministic();
         for _ in 0..ROUNDS {
-            let me = t.user().await;
+            let me = t.create_user().await;
             let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
             let mut world = World::default();
             for _ in 0..SLOTS {
-                let id = t.slot(&me).await;
+                let id = t.create_unpaid(&me).await;
                 world.slots.push(Slot { id, is_deleted: false, is_wanted: None, has_ended: false, subscriptions: vec![], orders: vec![], periods: 0 });
             }
             for (slot, what, fates, minutes, is_asked) in &steps {
@@ -386,14 +386,14 @@ on_both_databases! {
                 world.pass(&t, MINUTE * u32::try_from(*minutes).unwrap()).await;
                 if *is_asked {
                     t.services.reconcile_due().await.unwrap();
-                    t.run().await;
+                    t.run_jobs().await;
                 }
             }
             // The last webhooks arrive, and then Reef checks with Polar for two days.
             for _ in 0..48 {
                 world.pass(&t, HOUR).await;
                 t.services.reconcile_due().await.unwrap();
-                t.run().await;
+                t.run_jobs().await;
             }
             world.check(&t, &me, &steps).await;
         }

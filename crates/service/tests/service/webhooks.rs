@@ -35,28 +35,28 @@ fn signed_by_the_standard(id: &str, at: i64, body: &str) -> HeaderMap {
 }
 
 on_both_databases! {
-    async fn both_signature_schemes_pay(db: TestStore) {
+    async fn both_signature_schemes_are_accepted(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (first, second) = (t.slot(&me).await, t.slot(&me).await);
+        let me = t.create_user().await;
+        let (first, second) = (t.create_unpaid(&me).await, t.create_unpaid(&me).await);
         let body = paid(&first, "sub_1");
-        t.services.receive_polar(&t.signed("w1", &body), body.as_bytes()).await.unwrap();
+        t.services.receive_polar(&t.sign_polar("w1", &body), body.as_bytes()).await.unwrap();
         let body = paid(&second, "sub_2");
         let headers = signed_by_the_standard("w2", START.unix_seconds(), &body);
         t.services.receive_polar(&headers, body.as_bytes()).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!(t.status(&me, first).await, Status::Purchased);
         assert_eq!(t.status(&me, second).await, Status::Purchased);
         t.finish().await;
     }
 
-    async fn what_polar_has_not_signed_leaves_nothing_behind(db: TestStore) {
+    async fn unsigned_webhook_leaves_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let body = paid(&id, "sub_1");
         let other_id = {
-            let mut headers = t.signed("w1", &body);
+            let mut headers = t.sign_polar("w1", &body);
             headers.insert("webhook-id", "w2".parse().unwrap());
             headers
         };
@@ -64,25 +64,25 @@ on_both_databases! {
         for (headers, body) in [
             (&nothing, body.as_str()),
             (&other_id, body.as_str()),
-            (&t.signed("w1", "{}"), body.as_str()),
-            (&t.signed("w1", &body), "{}"),
+            (&t.sign_polar("w1", "{}"), body.as_str()),
+            (&t.sign_polar("w1", &body), "{}"),
         ] {
             let refused = t.services.receive_polar(headers, body.as_bytes()).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{refused:?}");
         }
-        assert_eq!(t.jobs().await, (0, 0));
-        assert!(t.db.store.read().await.unwrap().open_polar(10).await.unwrap().is_empty());
+        assert_eq!(t.count_jobs().await, (0, 0));
+        assert!(t.db.store.read().await.unwrap().list_open_polar_webhooks(10).await.unwrap().is_empty());
         // A forged request does not use up the webhook id.
-        t.services.receive_polar(&t.signed("w1", &body), body.as_bytes()).await.unwrap();
-        t.run().await;
+        t.services.receive_polar(&t.sign_polar("w1", &body), body.as_bytes()).await.unwrap();
+        t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Status::Purchased);
         t.finish().await;
     }
 
-    async fn a_signature_is_good_for_five_minutes_either_way(db: TestStore) {
+    async fn signature_is_valid_for_five_minutes(db: TestStore) {
         let t = TestServices::new(db);
         let body = paid(&"nobody", "sub_1");
-        let headers = t.signed("w1", &body);
+        let headers = t.sign_polar("w1", &body);
         let five = Duration::from_secs(300);
         for (now, is_good) in [
             (START.minus(five), true),
@@ -93,48 +93,48 @@ on_both_databases! {
             t.clock.set(now);
             assert_eq!(t.services.receive_polar(&headers, body.as_bytes()).await.is_ok(), is_good, "{now:?}");
         }
-        t.run().await;
+        t.run_jobs().await;
         t.finish().await;
     }
 
-    async fn a_webhook_that_comes_again_is_worked_off_once(db: TestStore) {
+    async fn duplicate_webhook_is_processed_once(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let id = t.slot(&me).await;
+        let me = t.create_user().await;
+        let id = t.create_unpaid(&me).await;
         let body = paid(&id, "sub_1");
         let again = paid(&id, "sub_2");
         for body in [&body, &body, &again] {
-            t.services.receive_polar(&t.signed("w1", body), body.as_bytes()).await.unwrap();
-            t.run().await;
+            t.services.receive_polar(&t.sign_polar("w1", body), body.as_bytes()).await.unwrap();
+            t.run_jobs().await;
         }
         assert_eq!(t.record(&me, id).await.polar_subscription_id.as_deref(), Some("sub_1"));
         assert!(t.payments.revoked().is_empty());
         t.finish().await;
     }
 
-    async fn what_cannot_be_read_does_not_block_what_comes_after(db: TestStore) {
+    async fn unreadable_webhook_does_not_block_others(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
-        let (broken, id) = (t.slot(&me).await, t.slot(&me).await);
+        let me = t.create_user().await;
+        let (broken, id) = (t.create_unpaid(&me).await, t.create_unpaid(&me).await);
         for body in ["not json", "[]", r#"{"type":"order.paid"}"#, r#"{"type":"order.paid","data":{"paid":"yes"}}"#] {
-            t.services.receive_polar(&t.signed(body.get(..4).unwrap_or(body), body), body.as_bytes()).await.unwrap();
+            t.services.receive_polar(&t.sign_polar(body.get(..4).unwrap_or(body), body), body.as_bytes()).await.unwrap();
         }
         // A row that cannot be read does not block others either.
         crate::support::raw(&t, "update assistants set status = 'unheard of' where id = $1", broken).await;
-        t.subscription(broken, "subscription.active").await;
+        t.receive_subscription_event(broken, "subscription.active").await;
         let body = paid(&id, "sub_1");
-        t.services.receive_polar(&t.signed("last", &body), body.as_bytes()).await.unwrap();
-        t.run().await;
+        t.services.receive_polar(&t.sign_polar("last", &body), body.as_bytes()).await.unwrap();
+        t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Status::Purchased);
         t.finish().await;
     }
 
-    async fn bytes_that_are_no_text_are_refused_and_so_is_an_endless_id(db: TestStore) {
+    async fn binary_body_and_long_id_are_refused(db: TestStore) {
         let t = TestServices::new(db);
         let long = "x".repeat(256);
-        let headers = t.signed(&long, "{}");
+        let headers = t.sign_polar(&long, "{}");
         assert!(matches!(t.services.receive_polar(&headers, b"{}").await, Err(Error::InvalidRequest(_))));
-        let headers = t.signed("w1", "a\0b");
+        let headers = t.sign_polar("w1", "a\0b");
         assert!(matches!(t.services.receive_polar(&headers, b"a\0b").await, Err(Error::InvalidRequest(_))));
         t.finish().await;
     }

@@ -20,7 +20,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_checkout(
+    pub async fn update_checkout(
         &mut self,
         id: AssistantId,
         checkout: &str,
@@ -42,7 +42,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
+    pub async fn find_checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
         let row: Option<(Option<String>,)> =
             fetch_optional!(self, (Option<String>,), "select checkout_url from assistants where id = $1", id);
         Ok(row.and_then(|(url,)| url))
@@ -52,7 +52,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn checkout_of(&mut self, id: AssistantId) -> Result<Option<(String, String)>, StoreError> {
+    pub async fn find_checkout(&mut self, id: AssistantId) -> Result<Option<(String, String)>, StoreError> {
         Ok(fetch_optional!(
             self,
             (String, String),
@@ -66,7 +66,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_bot(
+    pub async fn update_bot(
         &mut self,
         id: AssistantId,
         generation: i64,
@@ -87,7 +87,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn bot_of(&mut self, id: AssistantId) -> Result<Option<BotRow>, StoreError> {
+    pub async fn find_bot(&mut self, id: AssistantId) -> Result<Option<BotRow>, StoreError> {
         Ok(fetch_optional!(
             self,
             BotRow,

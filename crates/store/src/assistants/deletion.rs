@@ -43,7 +43,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_void(&mut self, id: AssistantId) -> Result<(), StoreError> {
+    pub async fn record_checkout_failure(&mut self, id: AssistantId) -> Result<(), StoreError> {
         execute!(self, "update tombstones set checkout_failed = true where assistant_id = $1", id);
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn is_tombstone(&mut self, id: AssistantId) -> Result<bool, StoreError> {
+    pub async fn is_assistant_deleted(&mut self, id: AssistantId) -> Result<bool, StoreError> {
         let row: Option<(i64,)> =
             fetch_optional!(self, (i64,), "select count(*) from tombstones where assistant_id = $1", id);
         Ok(row.is_some_and(|(count,)| count > 0))

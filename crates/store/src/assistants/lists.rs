@@ -3,22 +3,22 @@
 
 use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::Status;
-use reef_domain::{Assistant, Chain, Timestamp};
+use reef_domain::{Assistant, ErrorChain, Timestamp};
 
 use super::{Row, select};
 use crate::error::StoreError;
 use crate::tx::{Tx, fetch_all, fetch_optional};
 
-fn all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
+fn read_all(rows: Vec<Row>) -> Result<Vec<Assistant>, StoreError> {
     rows.into_iter().map(Assistant::try_from).collect()
 }
 
 /// Logs and skips rows that cannot be read: one of them must not stop a reconciler for all others.
-fn sound(rows: Vec<Row>) -> Vec<Assistant> {
+fn skip_corrupt(rows: Vec<Row>) -> Vec<Assistant> {
     let read = rows.into_iter().map(Assistant::try_from);
     read.filter_map(|row| {
         row.inspect_err(|error| {
-            tracing::error!(error = %Chain(error), "corrupt assistant row skipped");
+            tracing::error!(error = %ErrorChain(error), "corrupt assistant row skipped");
         })
         .ok()
     })
@@ -30,12 +30,12 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistants_of(
+    pub async fn list_assistants(
         &mut self,
         user: UserId,
         unpaid_since: Timestamp,
     ) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
+        read_all(fetch_all!(
             self,
             Row,
             select!(
@@ -51,7 +51,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn assistants_page(
+    pub async fn list_assistants_page(
         &mut self,
         user: UserId,
         unpaid_since: Timestamp,
@@ -59,7 +59,7 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<Assistant>, StoreError> {
         let Some((created_at, id)) = after else {
-            return all(fetch_all!(
+            return read_all(fetch_all!(
                 self,
                 Row,
                 select!(
@@ -71,7 +71,7 @@ impl Tx {
                 limit,
             ));
         };
-        all(fetch_all!(
+        read_all(fetch_all!(
             self,
             Row,
             select!(
@@ -91,13 +91,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn granted_assistants(
+    pub async fn list_granted_assistants(
         &mut self,
         user: UserId,
         grant: GrantId,
         unpaid_since: Timestamp,
     ) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
+        read_all(fetch_all!(
             self,
             Row,
             select!(
@@ -115,7 +115,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn count_by_status(
+    pub async fn count_user_assistants_by_status(
         &mut self,
         user: UserId,
         unpaid_since: Timestamp,
@@ -142,12 +142,12 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn nth_newest_unpaid(
+    pub async fn find_nth_newest_unpaid_order(
         &mut self,
         user: UserId,
         after: Timestamp,
         n: i64,
-        void_too: bool,
+        include_failed_checkouts: bool,
     ) -> Result<Option<Timestamp>, StoreError> {
         // A deleted order with a revocation was paid after all, and that payment is being refunded.
         let row: Option<(Timestamp,)> = fetch_optional!(
@@ -164,7 +164,7 @@ impl Tx {
             user,
             after,
             n - 1,
-            void_too,
+            include_failed_checkouts,
         );
         Ok(row.map(|(ordered_at,)| ordered_at))
     }
@@ -173,13 +173,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn unpaid_of(
+    pub async fn list_unpaid_assistants(
         &mut self,
         user: UserId,
         since: Timestamp,
         limit: i64,
     ) -> Result<Vec<Assistant>, StoreError> {
-        all(fetch_all!(
+        read_all(fetch_all!(
             self,
             Row,
             select!(
@@ -197,8 +197,12 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn assistants_in(&mut self, status: Status, limit: i64) -> Result<Vec<Assistant>, StoreError> {
-        Ok(sound(fetch_all!(
+    pub async fn list_assistants_by_status(
+        &mut self,
+        status: Status,
+        limit: i64,
+    ) -> Result<Vec<Assistant>, StoreError> {
+        Ok(skip_corrupt(fetch_all!(
             self,
             Row,
             select!("where status = $1 order by updated_at, id limit $2"),
@@ -211,12 +215,12 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn overdue_deployments(
+    pub async fn list_overdue_deployments(
         &mut self,
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Assistant>, StoreError> {
-        Ok(sound(fetch_all!(
+        Ok(skip_corrupt(fetch_all!(
             self,
             Row,
             select!("where status = 'deploying' and deadline <= $1 order by deadline limit $2"),
@@ -231,10 +235,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn bot_is_taken(
+    pub async fn is_bot_taken(
         &mut self,
         fingerprint: &[u8],
-        besides: AssistantId,
+        except: AssistantId,
         owner: Option<UserId>,
     ) -> Result<bool, StoreError> {
         let row: Option<(i64,)> = match owner {
@@ -244,7 +248,7 @@ impl Tx {
                 "select count(*) from assistants
                  where bot_token_hash = $1 and id <> $2 and user_id = $3 and status <> 'stopped'",
                 fingerprint,
-                besides,
+                except,
                 owner,
             ),
             None => fetch_optional!(
@@ -253,20 +257,20 @@ impl Tx {
                 "select count(*) from assistants where bot_token_hash = $1 and id <> $2
                    and (status = 'active' or (status = 'deploying' and id < $2))",
                 fingerprint,
-                besides,
+                except,
             ),
         };
         if row.is_some_and(|(count,)| count > 0) {
             return Ok(true);
         }
-        self.bot_is_fallback(fingerprint, besides, owner).await
+        self.is_bot_fallback(fingerprint, except, owner).await
     }
 
     /// Whether an assistant of any user has this worker name.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn worker_name_is_taken(&mut self, name: &str) -> Result<bool, StoreError> {
+    pub async fn is_worker_name_taken(&mut self, name: &str) -> Result<bool, StoreError> {
         let sql = "select count(*) from assistants where worker_name = $1";
         let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, name);
         Ok(row.is_some_and(|(count,)| count > 0))
@@ -276,10 +280,10 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn bot_runs_elsewhere(
+    pub async fn is_bot_running_elsewhere(
         &mut self,
         fingerprint: &[u8],
-        besides: AssistantId,
+        except: AssistantId,
     ) -> Result<bool, StoreError> {
         let row: Option<(i64,)> = fetch_optional!(
             self,
@@ -287,7 +291,7 @@ impl Tx {
             "select count(*) from assistants
              where bot_token_hash = $1 and id <> $2 and status in ('active', 'deploying')",
             fingerprint,
-            besides,
+            except,
         );
         Ok(row.is_some_and(|(count,)| count > 0))
     }

@@ -14,19 +14,16 @@ pub struct Secrets {
     /// The bot token, sealed.
     pub bot_token: Option<Vec<u8>>,
     /// A hash of the bot token that is the same for equal tokens.
-    #[sqlx(rename = "bot_token_hash")]
-    pub bot_fingerprint: Option<Vec<u8>>,
+    pub bot_token_hash: Option<Vec<u8>>,
     /// The model key, sealed.
     pub model_key: Option<Vec<u8>>,
     /// OpenRouter's name for the key that Reef created, on a managed plan.
     pub managed_key_hash: Option<String>,
     /// The beginning of a keyed hash of the bot token, for its owner to compare.
-    #[sqlx(rename = "bot_token_fingerprint")]
-    pub bot_token_mark: Option<String>,
+    pub bot_token_fingerprint: Option<String>,
     pub bot_token_set_at: Option<Timestamp>,
     /// The beginning of a keyed hash of the model key.
-    #[sqlx(rename = "model_key_fingerprint")]
-    pub model_key_mark: Option<String>,
+    pub model_key_fingerprint: Option<String>,
     pub model_key_set_at: Option<Timestamp>,
 }
 
@@ -35,7 +32,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn secrets(&mut self, id: AssistantId) -> Result<Secrets, StoreError> {
+    pub async fn get_secrets(&mut self, id: AssistantId) -> Result<Secrets, StoreError> {
         let row: Option<Secrets> = fetch_optional!(
             self,
             Secrets,
@@ -50,7 +47,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn set_secrets(&mut self, id: AssistantId, secrets: &Secrets) -> Result<(), StoreError> {
+    pub async fn update_secrets(&mut self, id: AssistantId, secrets: &Secrets) -> Result<(), StoreError> {
         execute!(
             self,
             "update assistants set bot_token = coalesce($2, bot_token), bot_token_hash = coalesce($3, bot_token_hash),
@@ -62,12 +59,12 @@ impl Tx {
              where id = $1",
             id,
             &secrets.bot_token,
-            &secrets.bot_fingerprint,
+            &secrets.bot_token_hash,
             &secrets.model_key,
             &secrets.managed_key_hash,
-            &secrets.bot_token_mark,
+            &secrets.bot_token_fingerprint,
             secrets.bot_token_set_at,
-            &secrets.model_key_mark,
+            &secrets.model_key_fingerprint,
             secrets.model_key_set_at,
         );
         Ok(())

@@ -1,15 +1,15 @@
 use reef_domain::ids::AssistantId;
 use reef_store::on_both_databases;
 
-use crate::bots::{claim, update};
-use crate::chats::{said, say};
+use crate::bot_updates::{claim, update};
+use crate::conversations::{said, say};
 use crate::support::{NOW, at, uuid};
 
 const GROUP: i64 = -77;
 const SUPERGROUP: i64 = -1_001_234;
 
 on_both_databases! {
-    async fn migrate_chat_moves_memory_before_what_the_supergroup_has(db: TestStore) {
+    async fn migrated_messages_precede_those_of_supergroup(db: TestStore) {
         let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
         let mut tx = db.store.begin().await.unwrap();
         say(&mut tx, assistant, GROUP, &["1", "2", "3"]).await;
@@ -22,11 +22,11 @@ on_both_databases! {
         assert!(said(&mut tx, assistant, GROUP, 10).await.is_empty());
         assert_eq!(said(&mut tx, other, GROUP, 10).await, ["theirs"]);
         say(&mut tx, assistant, SUPERGROUP, &["6"]).await;
-        tx.trim_chat(assistant, SUPERGROUP, 4).await.unwrap();
+        tx.trim_conversation(assistant, SUPERGROUP, 4).await.unwrap();
         assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["3", "4", "5", "6"]);
     }
 
-    async fn migrate_chat_into_an_empty_supergroup_keeps_the_order(db: TestStore) {
+    async fn migrated_messages_keep_their_order(db: TestStore) {
         let assistant = AssistantId::new(uuid());
         let mut tx = db.store.begin().await.unwrap();
         say(&mut tx, assistant, GROUP, &["1", "2"]).await;
@@ -35,7 +35,7 @@ on_both_databases! {
         assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3"]);
     }
 
-    async fn find_supergroup_knows_only_the_assistants_own(db: TestStore) {
+    async fn supergroup_is_found_per_assistant(db: TestStore) {
         let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
         let mut tx = db.store.begin().await.unwrap();
         tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
@@ -48,16 +48,16 @@ on_both_databases! {
         assert_eq!(tx.find_supergroup(assistant, GROUP).await.unwrap(), None);
     }
 
-    async fn migrate_chat_moves_waiting_updates_with_their_wait(db: TestStore) {
+    async fn open_updates_migrate_with_their_retry_time(db: TestStore) {
         let (assistant, token) = (AssistantId::new(uuid()), uuid());
         let mut tx = db.store.begin().await.unwrap();
-        tx.insert_update(&update(assistant, GROUP, 1), NOW).await.unwrap();
+        tx.insert_bot_update(&update(assistant, GROUP, 1), NOW).await.unwrap();
         let head = claim(&mut tx, assistant, GROUP, token).await.unwrap();
-        tx.rest_update(head.id, token, at(500)).await.unwrap();
+        tx.retry_bot_update(head.id, token, at(500)).await.unwrap();
         tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
-        tx.insert_update(&update(assistant, SUPERGROUP, 2), NOW).await.unwrap();
+        tx.insert_bot_update(&update(assistant, SUPERGROUP, 2), NOW).await.unwrap();
         assert_eq!(claim(&mut tx, assistant, SUPERGROUP, token).await, None);
-        let row = tx.claim_update(assistant, SUPERGROUP, token, at(500), at(600)).await.unwrap().unwrap();
+        let row = tx.claim_bot_update(assistant, SUPERGROUP, token, at(500), at(600)).await.unwrap().unwrap();
         assert_eq!((row.id, row.chat_id), (head.id, SUPERGROUP));
     }
 }

@@ -27,7 +27,7 @@ fn combinations() -> impl Iterator<Item = (Status, Present)> {
 }
 
 on_both_databases! {
-    async fn only_the_possible_combinations_of_columns_are_a_state(db: TestStore) {
+    async fn impossible_column_combinations_are_corrupt(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let id = add_assistant(&mut tx, user, State::Purchased, NOW).await.id;
@@ -49,7 +49,7 @@ on_both_databases! {
             );
             assert_eq!(changed, 1);
             let mut tx = db.store.read().await.unwrap();
-            let found = tx.assistant(id).await;
+            let found = tx.find_assistant(id).await;
             if possible(status).contains(&present) {
                 assert_eq!(found.unwrap().unwrap().state.status(), status, "{present:?}");
             } else {
@@ -61,7 +61,7 @@ on_both_databases! {
         assert_eq!(refused, 6 * 32 - 7);
     }
 
-    async fn an_unknown_word_in_any_column_is_corrupt(db: TestStore) {
+    async fn unknown_value_in_any_column_is_corrupt(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         for sql in [
@@ -80,11 +80,11 @@ on_both_databases! {
             tx.commit().await.unwrap();
             assert_eq!(raw!(db, sql, id), 1);
             tx = db.store.begin().await.unwrap();
-            assert_corrupt(tx.assistant(id).await, "assistants", id);
+            assert_corrupt(tx.find_assistant(id).await, "assistants", id);
         }
     }
 
-    async fn every_way_of_reading_says_that_a_row_is_corrupt(db: TestStore) {
+    async fn every_query_reports_corrupt_row(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let deploying = State::Deploying { run: run(1), deadline: NOW };
@@ -97,15 +97,15 @@ on_both_databases! {
         assert_eq!(raw!(db, "update assistants set generation = null where id = $1", id), 1);
 
         let mut tx = db.store.begin().await.unwrap();
-        assert_corrupt(tx.assistant(id).await, "assistants", id);
+        assert_corrupt(tx.find_assistant(id).await, "assistants", id);
         assert_corrupt(tx.lock_assistant(id).await, "assistants", id);
-        assert_corrupt(tx.assistant_by_subscription("sub_1").await, "assistants", id);
-        assert_corrupt(tx.assistants_of(user, Timestamp::from_unix_ms(0)).await, "assistants", id);
+        assert_corrupt(tx.find_assistant_by_subscription("sub_1").await, "assistants", id);
+        assert_corrupt(tx.list_assistants(user, Timestamp::from_unix_ms(0)).await, "assistants", id);
         // Other rows can still be read.
-        assert_eq!(tx.assistant(sound.id).await.unwrap(), Some(sound));
+        assert_eq!(tx.find_assistant(sound.id).await.unwrap(), Some(sound));
     }
 
-    async fn what_looks_after_everybody_passes_a_corrupt_row_over(db: TestStore) {
+    async fn reconciler_lists_skip_corrupt_row(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let deploying = || State::Deploying { run: run(1), deadline: NOW };
@@ -115,17 +115,17 @@ on_both_databases! {
         assert_eq!(raw!(db, "update assistants set generation = null where id = $1", broken.id), 1);
 
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.assistants_in(Status::Deploying, 10).await.unwrap().as_slice(), std::slice::from_ref(&sound));
-        assert_eq!(tx.overdue_deployments(at(1), 10).await.unwrap(), [sound]);
+        assert_eq!(tx.list_assistants_by_status(Status::Deploying, 10).await.unwrap().as_slice(), std::slice::from_ref(&sound));
+        assert_eq!(tx.list_overdue_deployments(at(1), 10).await.unwrap(), [sound]);
     }
 
-    async fn an_error_names_the_table_and_the_row_and_nothing_of_its_content(db: TestStore) {
+    async fn corrupt_error_names_row_without_content(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let id = add_assistant(&mut tx, user, State::Purchased, NOW).await.id;
         tx.commit().await.unwrap();
         raw!(db, "update assistants set status = 'hunter2', name = 'hunter2' where id = $1", id);
-        let error = db.store.read().await.unwrap().assistant(id).await.unwrap_err();
+        let error = db.store.read().await.unwrap().find_assistant(id).await.unwrap_err();
         assert_eq!(error.to_string(), format!("corrupt row in assistants: {id}"));
     }
 }

@@ -33,7 +33,7 @@ async fn claim_all(store: Store) -> Vec<JobId> {
 }
 
 on_both_databases! {
-    async fn claimers_at_once_never_get_the_same_job_and_leave_none(db: TestStore) {
+    async fn concurrent_claims_share_out_all_jobs(db: TestStore) {
         let jobs: Vec<_> = (0..90).map(|_| job("deploy", None)).collect();
         enqueue(&db.store, &jobs).await;
         let mut tasks = tokio::task::JoinSet::new();
@@ -45,7 +45,7 @@ on_both_databases! {
         assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), jobs.iter().map(|job| job.id).collect());
     }
 
-    async fn a_leased_job_is_left_alone_until_its_lease_lapses(db: TestStore) {
+    async fn leased_job_is_claimed_again_after_lease_lapses(db: TestStore) {
         let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
@@ -55,20 +55,20 @@ on_both_databases! {
         assert_eq!((second.id, second.attempts), (first.id, 2));
     }
 
-    async fn an_extended_lease_lasts_longer(db: TestStore) {
+    async fn renewed_lease_lasts_longer(db: TestStore) {
         let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
         let row = claim(&mut tx, holder, NOW).await.unwrap();
-        assert!(!tx.extend_lease(row.id, rival, at(500)).await.unwrap());
-        assert!(tx.extend_lease(row.id, holder, at(200)).await.unwrap());
+        assert!(!tx.renew_job_lease(row.id, rival, at(500)).await.unwrap());
+        assert!(tx.renew_job_lease(row.id, holder, at(200)).await.unwrap());
         assert_eq!(claim(&mut tx, rival, at(199)).await, None);
         assert!(claim(&mut tx, rival, at(200)).await.is_some());
-        assert!(!tx.extend_lease(row.id, holder, at(900)).await.unwrap());
-        assert!(!tx.extend_lease(JobId::new(uuid()), holder, at(900)).await.unwrap());
+        assert!(!tx.renew_job_lease(row.id, holder, at(900)).await.unwrap());
+        assert!(!tx.renew_job_lease(JobId::new(uuid()), holder, at(900)).await.unwrap());
     }
 
-    async fn whoever_lost_its_lease_can_no_longer_end_the_job(db: TestStore) {
+    async fn writes_without_lease_change_nothing(db: TestStore) {
         let (holder, rival) = (uuid(), uuid());
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
@@ -76,16 +76,16 @@ on_both_databases! {
         let row = claim(&mut tx, rival, at(100)).await.unwrap();
         tx.finish_job(row.id, holder).await.unwrap();
         tx.retry_job(row.id, holder, at(0), None).await.unwrap();
-        tx.hand_back_job(row.id, holder).await.unwrap();
-        tx.bury_job(row.id, holder, "late", at(101)).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        tx.release_job(row.id, holder).await.unwrap();
+        tx.mark_job_dead(row.id, holder, "late", at(101)).await.unwrap();
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
         assert_eq!(claim(&mut tx, uuid(), at(150)).await, None);
         // The new holder can finish it.
         tx.finish_job(row.id, rival).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (0, 0));
     }
 
-    async fn a_job_that_is_tried_again_waits_until_then_and_counts_on(db: TestStore) {
+    async fn retried_job_waits_and_counts_attempts(db: TestStore) {
         let token = uuid();
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
@@ -98,36 +98,36 @@ on_both_databases! {
         assert_eq!(errors, [(Some("answered 503".to_owned()),)]);
     }
 
-    async fn a_job_handed_back_is_as_if_it_had_not_been_begun(db: TestStore) {
+    async fn released_job_counts_no_attempt(db: TestStore) {
         let token = uuid();
         enqueue(&db.store, &[job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
         for _ in 0..3 {
             let row = claim(&mut tx, token, NOW).await.unwrap();
             assert_eq!(row.attempts, 1);
-            tx.hand_back_job(row.id, token).await.unwrap();
+            tx.release_job(row.id, token).await.unwrap();
         }
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
     }
 
-    async fn what_is_open_is_counted_by_kind_with_its_age_and_tries(db: TestStore) {
+    async fn open_jobs_are_listed_by_kind_with_age_and_attempts(db: TestStore) {
         enqueue(&db.store, &[job("deploy", None), job("callback", None), job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
         assert!(claim(&mut tx, uuid(), NOW).await.is_some());
-        let open = tx.open_jobs().await.unwrap();
+        let open = tx.list_open_jobs().await.unwrap();
         let open: Vec<_> = open.iter().map(|o| (o.kind.as_str(), o.count, o.oldest, o.attempts)).collect();
         assert_eq!(open, [("callback", 1, NOW, 0), ("deploy", 2, NOW, 1)]);
     }
 
-    async fn a_buried_job_stays_visible_and_is_never_claimed(db: TestStore) {
+    async fn dead_job_stays_visible_and_is_never_claimed(db: TestStore) {
         let token = uuid();
         enqueue(&db.store, &[job("deploy", None), job("callback", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
         let row = claim(&mut tx, token, NOW).await.unwrap();
-        tx.bury_job(row.id, token, "hopeless", at(5)).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 1));
+        tx.mark_job_dead(row.id, token, "hopeless", at(5)).await.unwrap();
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 1));
         assert_eq!(claim(&mut tx, token, at(1_000_000)).await, None);
-        assert_eq!(tx.next_jobs(NOW).await.unwrap(), [("callback".to_owned(), NOW)]);
+        assert_eq!(tx.list_next_job_times(NOW).await.unwrap(), [("callback".to_owned(), NOW)]);
         tx.commit().await.unwrap();
         let dead = raw_rows!(
             db,
@@ -137,10 +137,10 @@ on_both_databases! {
         assert_eq!(dead, [(row.id, Some(at(5)), Some("hopeless".to_owned()))]);
     }
 
-    async fn the_next_moment_of_each_kind_is_known(db: TestStore) {
+    async fn next_job_times_are_listed_by_kind(db: TestStore) {
         let later = |kind, ms| NewJob { run_at: at(ms), ..job(kind, None) };
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.next_jobs(NOW).await.unwrap(), []);
+        assert_eq!(tx.list_next_job_times(NOW).await.unwrap(), []);
         tx.commit().await.unwrap();
         enqueue(&db.store, &[later("deploy", 5), later("deploy", 0), later("callback", 70)]).await;
         let mut tx = db.store.begin().await.unwrap();
@@ -148,27 +148,27 @@ on_both_databases! {
             if claimed {
                 assert!(claim(&mut tx, uuid(), NOW).await.is_some());
             }
-            let mut next = tx.next_jobs(at(now)).await.unwrap();
+            let mut next = tx.list_next_job_times(at(now)).await.unwrap();
             next.sort();
             assert_eq!(next, [("callback".to_owned(), at(70)), ("deploy".to_owned(), at(expected))]);
         }
         // While all are leased, the next job is due when the first lease ends.
         assert!(claim(&mut tx, uuid(), at(6)).await.is_some());
         let deploy = |next: Vec<(String, Timestamp)>| next.into_iter().find(|(kind, _)| kind == "deploy");
-        assert_eq!(deploy(tx.next_jobs(at(7)).await.unwrap()).unwrap().1, at(100));
-        assert_eq!(deploy(tx.next_jobs(at(100)).await.unwrap()).unwrap().1, NOW);
+        assert_eq!(deploy(tx.list_next_job_times(at(7)).await.unwrap()).unwrap().1, at(100));
+        assert_eq!(deploy(tx.list_next_job_times(at(100)).await.unwrap()).unwrap().1, NOW);
     }
 
-    async fn a_process_that_is_alone_frees_what_the_one_before_it_held(db: TestStore) {
+    async fn leases_of_earlier_process_are_released(db: TestStore) {
         enqueue(&db.store, &[job("deploy", None), job("deploy", None), job("deploy", None)]).await;
         let mut tx = db.store.begin().await.unwrap();
         assert_eq!(tx.claim_jobs("deploy", uuid(), NOW, at(1_000_000), 2).await.unwrap().len(), 2);
-        assert_eq!(tx.free_all_leases().await.unwrap(), 2);
-        assert_eq!(tx.free_all_leases().await.unwrap(), 0);
+        assert_eq!(tx.release_job_leases().await.unwrap(), 2);
+        assert_eq!(tx.release_job_leases().await.unwrap(), 0);
         assert_eq!(tx.claim_jobs("deploy", uuid(), NOW, at(100), 10).await.unwrap().len(), 3);
     }
 
-    async fn asking_again_while_the_run_ends_loses_nothing(db: TestStore) {
+    async fn enqueue_while_run_ends_causes_another_run(db: TestStore) {
         for round in 0..10 {
             let token = uuid();
             enqueue(&db.store, &[job("deploy", Some("d:1"))]).await;
@@ -187,7 +187,7 @@ on_both_databases! {
             end.await.unwrap();
             // Exactly one run follows, whichever of the two came first.
             let mut tx = db.store.begin().await.unwrap();
-            assert_eq!(tx.count_jobs().await.unwrap(), (1, 0), "round {round}");
+            assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0), "round {round}");
             let again = claim(&mut tx, token, NOW).await.unwrap();
             tx.finish_job(again.id, token).await.unwrap();
             tx.commit().await.unwrap();
@@ -197,7 +197,7 @@ on_both_databases! {
 
 /// Only on PostgreSQL: SQLite has one writer, and a second one waits in `begin`.
 #[tokio::test]
-async fn on_postgres_a_second_claimer_does_not_wait_for_the_first_ones_transaction() {
+async fn postgres_claim_does_not_wait_for_other_transaction() {
     let db = TestStore::postgres().await;
     enqueue(&db.store, &[job("deploy", None), job("deploy", None)]).await;
     let mut first = db.store.begin().await.unwrap();
@@ -222,7 +222,7 @@ async fn on_postgres_a_second_claimer_does_not_wait_for_the_first_ones_transacti
 
 /// With outdated statistics the planner expects one row and chooses a nested loop.
 #[tokio::test]
-async fn on_postgres_a_claim_keeps_to_its_limit_whatever_the_planner_believes() {
+async fn postgres_claim_keeps_limit_with_outdated_statistics() {
     let db = TestStore::postgres().await;
     enqueue(&db.store, &[job("deploy", None)]).await;
     raw!(db, "analyze jobs");

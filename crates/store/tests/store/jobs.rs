@@ -14,7 +14,7 @@ pub fn job(kind: &'static str, dedup_key: Option<&str>) -> NewJob {
         payload: json!({"assistant": "a1"}),
         run_at: NOW,
         traceparent: None,
-        share: None,
+        concurrency_key: None,
     }
 }
 
@@ -27,19 +27,19 @@ pub async fn claim(tx: &mut Tx, token: uuid::Uuid, now: Timestamp) -> Option<Job
 }
 
 on_both_databases! {
-    async fn no_share_takes_all_places_and_who_holds_fewest_comes_first(db: TestStore) {
+    async fn fair_claim_limits_keys_and_prefers_fewest_held(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         // One key has many jobs that were enqueued first; two others have one and two.
         let shares = ["a", "a", "a", "a", "a", "b", "c", "c"];
         let mut owners = std::collections::HashMap::new();
         for (number, share) in (0..).zip(shares) {
-            let new = NewJob { share: Some(share.to_owned()), run_at: at(number), ..job("callback", None) };
+            let new = NewJob { concurrency_key: Some(share.to_owned()), run_at: at(number), ..job("callback", None) };
             owners.insert(new.id, share);
             tx.enqueue(&new, NOW).await.unwrap();
         }
         let (token, now, until) = (uuid(), at(100), at(200));
         let mut claim = async |limit: i64| {
-            let claimed = tx.claim_jobs_in_shares("callback", token, now, until, limit, 3).await.unwrap();
+            let claimed = tx.claim_jobs_fairly("callback", token, now, until, limit, 3).await.unwrap();
             let mut shares: Vec<_> = claimed.iter().map(|job| owners[&job.id]).collect();
             shares.sort_unstable();
             (shares, claimed)
@@ -52,15 +52,15 @@ on_both_databases! {
         assert_eq!(held.len(), 1);
         // A released job makes room for one more, and a lapsed lease holds nothing.
         tx.finish_job(held[0].id, token).await.unwrap();
-        let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
+        let again = tx.claim_jobs_fairly("callback", token, at(500), at(600), 9, 3).await.unwrap();
         assert_eq!(again.len(), 6, "{again:?}");
         // A job without a key is claimed, too.
         tx.enqueue(&job("callback", Some("nobody's")), NOW).await.unwrap();
-        let again = tx.claim_jobs_in_shares("callback", token, at(500), at(600), 9, 3).await.unwrap();
+        let again = tx.claim_jobs_fairly("callback", token, at(500), at(600), 9, 3).await.unwrap();
         assert_eq!(again.len(), 1);
     }
 
-    async fn a_job_is_claimed_as_it_was_enqueued(db: TestStore) {
+    async fn claimed_job_has_what_was_enqueued(db: TestStore) {
         let new = NewJob { payload: json!({"b": [1, null], "a": "Ünï 🪸"}), traceparent: Some("00-a-b-01".to_owned()), ..job("deploy", Some("d:1")) };
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&new, at(-5)).await.unwrap();
@@ -73,53 +73,53 @@ on_both_databases! {
         assert_eq!((claimed.attempts, claimed.created_at), (1, at(-5)));
     }
 
-    async fn a_job_of_a_transaction_that_failed_was_never_there(db: TestStore) {
+    async fn job_of_rolled_back_transaction_does_not_exist(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", None), NOW).await.unwrap();
         drop(tx);
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (0, 0));
         assert_eq!(claim(&mut tx, uuid(), NOW).await, None);
     }
 
-    async fn a_taken_job_id_is_a_unique_violation(db: TestStore) {
+    async fn taken_job_id_is_unique_violation(db: TestStore) {
         let new = job("deploy", None);
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&new, NOW).await.unwrap();
         assert!(tx.enqueue(&new, NOW).await.unwrap_err().is_unique_violation());
     }
 
-    async fn jobs_are_counted_by_what_their_key_begins_with(db: TestStore) {
+    async fn jobs_are_counted_by_dedup_key_prefix(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let ahead = NewJob { run_at: at(10), ..job("deploy", Some("d_1:x")) };
         tx.enqueue(&ahead, NOW).await.unwrap();
         for key in ["d_1:y", "dx1:z"] {
             tx.enqueue(&job("deploy", Some(key)), NOW).await.unwrap();
         }
-        assert_eq!(tx.count_jobs_ahead("d_1:", NOW).await.unwrap(), 1);
-        assert_eq!(tx.count_jobs_ahead("d_1:", at(10)).await.unwrap(), 0, "the job is due");
-        assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 0);
+        assert_eq!(tx.count_scheduled_jobs("d_1:", NOW).await.unwrap(), 1);
+        assert_eq!(tx.count_scheduled_jobs("d_1:", at(10)).await.unwrap(), 0, "the job is due");
+        assert_eq!(tx.count_running_jobs("d_1:", NOW).await.unwrap(), 0);
         tx.claim_jobs("deploy", uuid(), NOW, at(100), 5).await.unwrap();
-        assert_eq!(tx.count_jobs_running("d_1:", NOW).await.unwrap(), 1);
-        assert_eq!(tx.count_jobs_running("d_1:", at(100)).await.unwrap(), 0, "the lease has lapsed");
+        assert_eq!(tx.count_running_jobs("d_1:", NOW).await.unwrap(), 1);
+        assert_eq!(tx.count_running_jobs("d_1:", at(100)).await.unwrap(), 0, "the lease has lapsed");
     }
 
-    async fn a_job_that_is_not_due_can_be_put_off_and_no_other(db: TestStore) {
+    async fn only_scheduled_job_is_rescheduled(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let later = NewJob { run_at: at(10), ..job("deploy", Some("later")) };
         tx.enqueue(&later, NOW).await.unwrap();
         tx.enqueue(&job("deploy", Some("due")), NOW).await.unwrap();
-        assert_eq!(tx.put_job_off("later", at(20), NOW).await.unwrap(), Some(later.id));
-        assert_eq!(tx.job_due("later").await.unwrap(), Some(at(20)));
+        assert_eq!(tx.reschedule_job("later", at(20), NOW).await.unwrap(), Some(later.id));
+        assert_eq!(tx.find_job_run_at("later").await.unwrap(), Some(at(20)));
         for (key, now) in [("later", at(20)), ("due", NOW), ("nobody's", NOW)] {
-            assert_eq!(tx.put_job_off(key, at(30), now).await.unwrap(), None, "{key}");
+            assert_eq!(tx.reschedule_job(key, at(30), now).await.unwrap(), None, "{key}");
         }
         // A running job is not rescheduled.
         tx.claim_jobs("deploy", uuid(), at(20), at(100), 5).await.unwrap();
-        assert_eq!(tx.put_job_off("later", at(30), NOW).await.unwrap(), None);
+        assert_eq!(tx.reschedule_job("later", at(30), NOW).await.unwrap(), None);
     }
 
-    async fn a_job_can_be_taken_back_until_it_runs(db: TestStore) {
+    async fn job_is_canceled_until_it_runs(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (waits, runs) = (job("callback", None), job("deploy", None));
         tx.enqueue(&waits, NOW).await.unwrap();
@@ -128,24 +128,24 @@ on_both_databases! {
         for one in [waits.id, runs.id] {
             tx.cancel_job(one).await.unwrap();
         }
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
     }
 
-    async fn no_job_runs_before_its_time(db: TestStore) {
+    async fn job_is_not_claimed_before_run_at(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", None), NOW).await.unwrap();
         assert_eq!(claim(&mut tx, uuid(), at(-1)).await, None);
         assert!(claim(&mut tx, uuid(), NOW).await.is_some());
     }
 
-    async fn kinds_are_claimed_apart(db: TestStore) {
+    async fn claim_is_limited_to_one_kind(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("callback", None), NOW).await.unwrap();
         assert_eq!(claim(&mut tx, uuid(), NOW).await, None);
         assert_eq!(tx.claim_jobs("callback", uuid(), NOW, at(1), 5).await.unwrap().len(), 1);
     }
 
-    async fn jobs_are_claimed_in_the_order_they_are_due(db: TestStore) {
+    async fn jobs_are_claimed_in_due_order(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let mut jobs = Vec::new();
         for run_at in [-1, -30, -20, -20, -10, 1] {
@@ -162,7 +162,7 @@ on_both_databases! {
         assert_eq!(claimed, due);
     }
 
-    async fn a_claim_takes_the_longest_due_and_no_more_than_its_limit(db: TestStore) {
+    async fn claim_takes_oldest_due_jobs_up_to_limit(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let mut expected = Vec::new();
         for late in 0..20 {
@@ -180,29 +180,29 @@ on_both_databases! {
         }
     }
 
-    async fn jobs_without_a_dedup_key_are_all_kept(db: TestStore) {
+    async fn jobs_without_dedup_key_are_all_kept(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         for new in [job("deploy", None), job("deploy", None), job("deploy", Some("a")), job("deploy", Some("b"))] {
             tx.enqueue(&new, NOW).await.unwrap();
         }
-        assert_eq!(tx.count_jobs().await.unwrap(), (4, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (4, 0));
     }
 
-    async fn a_job_asked_for_twice_runs_once_at_the_earlier_time(db: TestStore) {
+    async fn duplicate_enqueue_runs_once_at_earlier_time(db: TestStore) {
         for (first, second) in [(0, -50), (-50, 0)] {
             let mut tx = db.store.begin().await.unwrap();
             let original = NewJob { run_at: at(first), ..job("deploy", Some("d:1")) };
             tx.enqueue(&original, NOW).await.unwrap();
             let again = NewJob { run_at: at(second), ..job("deploy", Some("d:1")) };
             tx.enqueue(&again, NOW).await.unwrap();
-            assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+            assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
             assert_eq!(claim(&mut tx, uuid(), at(-51)).await, None);
             let claimed = claim(&mut tx, uuid(), at(-50)).await.unwrap();
             assert_eq!(claimed.id, original.id);
         }
     }
 
-    async fn a_job_asked_for_while_it_runs_runs_once_more(db: TestStore) {
+    async fn enqueue_while_running_runs_once_more(db: TestStore) {
         let token = uuid();
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
@@ -211,14 +211,14 @@ on_both_databases! {
         // It does not run at the same time as the first run.
         assert_eq!(claim(&mut tx, uuid(), at(20)).await, None);
         tx.finish_job(running.id, token).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
         let again = claim(&mut tx, token, at(20)).await.unwrap();
         assert_eq!((again.id, again.attempts), (running.id, 1));
         tx.finish_job(again.id, token).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (0, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (0, 0));
     }
 
-    async fn a_job_asked_for_while_its_run_fails_does_not_wait_for_the_back_off(db: TestStore) {
+    async fn enqueue_while_run_fails_skips_backoff(db: TestStore) {
         let token = uuid();
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
@@ -231,18 +231,18 @@ on_both_databases! {
         assert_eq!(claim(&mut tx, token, at(9_999)).await, None);
     }
 
-    async fn a_job_asked_for_while_its_run_gives_up_is_not_lost(db: TestStore) {
+    async fn enqueue_while_job_dies_starts_it_over(db: TestStore) {
         let token = uuid();
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
         let running = claim(&mut tx, token, NOW).await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
-        tx.bury_job(running.id, token, "hopeless", at(20)).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        tx.mark_job_dead(running.id, token, "hopeless", at(20)).await.unwrap();
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
         assert_eq!(claim(&mut tx, uuid(), at(20)).await.map(|row| row.attempts), Some(1));
     }
 
-    async fn a_job_that_was_given_up_starts_afresh_when_it_is_asked_for_again(db: TestStore) {
+    async fn enqueue_of_dead_job_starts_it_over(db: TestStore) {
         let token = uuid();
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
@@ -251,15 +251,15 @@ on_both_databases! {
             tx.retry_job(running.id, token, NOW, None).await.unwrap();
         }
         let last = claim(&mut tx, token, NOW).await.unwrap();
-        tx.bury_job(last.id, token, "hopeless", NOW).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (0, 1));
+        tx.mark_job_dead(last.id, token, "hopeless", NOW).await.unwrap();
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (0, 1));
         tx.enqueue(&job("deploy", Some("d:1")), at(10)).await.unwrap();
-        assert_eq!(tx.count_jobs().await.unwrap(), (1, 0));
+        assert_eq!(tx.count_open_and_dead_jobs().await.unwrap(), (1, 0));
         let fresh = claim(&mut tx, token, at(10)).await.unwrap();
         assert_eq!((fresh.id, fresh.attempts), (last.id, 1));
     }
 
-    async fn asking_again_during_the_back_off_does_not_forget_the_attempts(db: TestStore) {
+    async fn enqueue_during_backoff_keeps_attempts(db: TestStore) {
         let token = uuid();
         let mut tx = db.store.begin().await.unwrap();
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
@@ -269,14 +269,14 @@ on_both_databases! {
         assert_eq!(claim(&mut tx, token, at(5)).await.map(|row| row.attempts), Some(2));
     }
 
-    async fn when_a_job_runs_next_is_known_while_it_is_to_run(db: TestStore) {
+    async fn run_at_is_found_until_job_is_done_or_dead(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.job_due("d:1").await.unwrap(), None);
+        assert_eq!(tx.find_job_run_at("d:1").await.unwrap(), None);
         tx.enqueue(&job("deploy", Some("d:1")), NOW).await.unwrap();
-        assert_eq!(tx.job_due("d:1").await.unwrap(), Some(NOW));
+        assert_eq!(tx.find_job_run_at("d:1").await.unwrap(), Some(NOW));
         let token = uuid();
         let claimed = claim(&mut tx, token, NOW).await.unwrap();
-        tx.bury_job(claimed.id, token, "given up", NOW).await.unwrap();
-        assert_eq!(tx.job_due("d:1").await.unwrap(), None);
+        tx.mark_job_dead(claimed.id, token, "given up", NOW).await.unwrap();
+        assert_eq!(tx.find_job_run_at("d:1").await.unwrap(), None);
     }
 }

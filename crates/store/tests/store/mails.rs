@@ -1,7 +1,7 @@
 use reef_domain::ids::{MailId, UserId};
 use reef_store::{MailKind, MailRow, MailTokenRow, NewMailToken, TokenPurpose, on_both_databases};
 
-use crate::support::{NOW, add_slot, add_user, assert_corrupt, at, raw, uuid};
+use crate::support::{NOW, add_unpaid_assistant, add_user, assert_corrupt, at, raw, uuid};
 
 /// A mail that is not stored.
 pub fn mail(user_id: Option<UserId>, kind: MailKind) -> MailRow {
@@ -31,10 +31,10 @@ fn token<'a>(hash: &'a [u8], mail: &MailRow, purpose: TokenPurpose) -> NewMailTo
 }
 
 on_both_databases! {
-    async fn a_mail_is_read_as_it_was_written_and_loses_its_secret_when_it_is_sent(db: TestStore) {
+    async fn mail_round_trips_and_loses_token_when_sent(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let slot = add_slot(&mut tx, user).await;
+        let slot = add_unpaid_assistant(&mut tx, user).await;
         let row = MailRow {
             assistant_id: Some(slot.id),
             assistant_name: Some("Coral\r\n\u{1f41a}".to_owned()),
@@ -45,40 +45,40 @@ on_both_databases! {
         let bare = MailRow { recipient: None, ..mail(None, MailKind::ResetPassword) };
         tx.insert_mail(&row).await.unwrap();
         tx.insert_mail(&bare).await.unwrap();
-        assert_eq!(tx.mail(row.id).await.unwrap(), Some(row.clone()));
-        assert_eq!(tx.mail(bare.id).await.unwrap(), Some(bare.clone()));
-        assert_eq!(tx.mail(MailId::new(uuid())).await.unwrap(), None);
-        tx.mail_sent(row.id, at(5)).await.unwrap();
+        assert_eq!(tx.find_mail(row.id).await.unwrap(), Some(row.clone()));
+        assert_eq!(tx.find_mail(bare.id).await.unwrap(), Some(bare.clone()));
+        assert_eq!(tx.find_mail(MailId::new(uuid())).await.unwrap(), None);
+        tx.record_mail_sent(row.id, at(5)).await.unwrap();
         let sent = MailRow { token: None, sent_at: Some(at(5)), ..row };
-        assert_eq!(tx.mail(sent.id).await.unwrap(), Some(sent));
-        assert_eq!(tx.mail(bare.id).await.unwrap(), Some(bare));
+        assert_eq!(tx.find_mail(sent.id).await.unwrap(), Some(sent));
+        assert_eq!(tx.find_mail(bare.id).await.unwrap(), Some(bare));
     }
 
-    async fn the_secret_of_a_mail_that_is_not_sent_can_be_destroyed(db: TestStore) {
+    async fn token_of_unsent_mail_can_be_deleted(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let row = MailRow { token: Some(vec![1]), ..mail(None, MailKind::ConfirmAddress) };
         let other = MailRow { token: Some(vec![2]), ..mail(None, MailKind::ConfirmAddress) };
         tx.insert_mail(&row).await.unwrap();
         tx.insert_mail(&other).await.unwrap();
-        tx.destroy_mail_secret(row.id).await.unwrap();
-        assert_eq!(tx.mail(row.id).await.unwrap(), Some(MailRow { token: None, ..row }));
-        assert_eq!(tx.mail(other.id).await.unwrap(), Some(other));
+        tx.delete_mail_secret(row.id).await.unwrap();
+        assert_eq!(tx.find_mail(row.id).await.unwrap(), Some(MailRow { token: None, ..row }));
+        assert_eq!(tx.find_mail(other.id).await.unwrap(), Some(other));
     }
 
-    async fn a_kind_that_nobody_knows_is_corrupt(db: TestStore) {
+    async fn unknown_mail_kind_is_corrupt(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let row = mail(None, MailKind::ConfirmAddress);
         tx.insert_mail(&row).await.unwrap();
         tx.commit().await.unwrap();
         raw!(db, "update mails set kind = 'greeting'");
-        let found = db.store.read().await.unwrap().mail(row.id).await;
+        let found = db.store.read().await.unwrap().find_mail(row.id).await;
         assert_corrupt(found, "mails", row.id);
     }
 
-    async fn a_mail_of_a_kind_about_an_assistant_is_known_for_a_while(db: TestStore) {
+    async fn recent_mail_about_assistant_is_found(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let (slot, other) = (add_slot(&mut tx, user).await, add_slot(&mut tx, user).await);
+        let (slot, other) = (add_unpaid_assistant(&mut tx, user).await, add_unpaid_assistant(&mut tx, user).await);
         let kind = MailKind::PaymentFailed;
         tx.insert_mail(&MailRow { assistant_id: Some(slot.id), ..mail(Some(user), kind) }).await.unwrap();
         assert!(tx.has_mail_since(slot.id, kind, at(-1)).await.unwrap());
@@ -87,7 +87,7 @@ on_both_databases! {
         assert!(!tx.has_mail_since(slot.id, MailKind::AssistantFailed, at(-1)).await.unwrap());
     }
 
-    async fn a_link_is_good_once_for_its_purpose_and_until_its_end(db: TestStore) {
+    async fn token_is_valid_once_for_its_purpose_until_expiry(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let row = mail(Some(user), MailKind::ResetPassword);
@@ -99,24 +99,24 @@ on_both_databases! {
             (b"hash", TokenPurpose::Confirm, at(0)),
             (b"hash", TokenPurpose::Reset, at(1000)),
         ] {
-            assert_eq!(tx.mail_token(hash, purpose, when).await.unwrap(), None);
-            assert_eq!(tx.take_mail_token(hash, purpose, when).await.unwrap(), None);
+            assert_eq!(tx.find_mail_token(hash, purpose, when).await.unwrap(), None);
+            assert_eq!(tx.consume_mail_token(hash, purpose, when).await.unwrap(), None);
         }
-        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose.clone()));
-        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose));
-        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), None);
+        assert_eq!(tx.find_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose.clone()));
+        assert_eq!(tx.consume_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), Some(whose));
+        assert_eq!(tx.consume_mail_token(b"hash", TokenPurpose::Reset, at(999)).await.unwrap(), None);
     }
 
-    async fn a_link_of_nobody_is_good_for_nothing(db: TestStore) {
+    async fn token_without_user_is_never_valid(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let row = mail(None, MailKind::ResetPassword);
         tx.insert_mail(&row).await.unwrap();
         tx.insert_mail_token(&token(b"hash", &row, TokenPurpose::Reset)).await.unwrap();
-        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
-        assert_eq!(tx.take_mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
+        assert_eq!(tx.find_mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
+        assert_eq!(tx.consume_mail_token(b"hash", TokenPurpose::Reset, NOW).await.unwrap(), None);
     }
 
-    async fn links_are_made_void_by_purpose_and_go_with_their_mail(db: TestStore) {
+    async fn tokens_are_revoked_by_purpose_and_deleted_with_mail(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         let (own, others) = (mail(Some(user), MailKind::ResetPassword), mail(Some(other), MailKind::ResetPassword));
@@ -126,28 +126,28 @@ on_both_databases! {
         tx.insert_mail_token(&token(b"2", &own, TokenPurpose::Reset)).await.unwrap();
         tx.insert_mail_token(&token(b"3", &own, TokenPurpose::Confirm)).await.unwrap();
         tx.insert_mail_token(&token(b"4", &others, TokenPurpose::Reset)).await.unwrap();
-        assert_eq!(tx.void_mail_tokens(user, TokenPurpose::Reset).await.unwrap(), 2);
-        assert!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
-        assert!(tx.mail_token(b"4", TokenPurpose::Reset, NOW).await.unwrap().is_some());
+        assert_eq!(tx.revoke_mail_tokens(user, TokenPurpose::Reset).await.unwrap(), 2);
+        assert!(tx.find_mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
+        assert!(tx.find_mail_token(b"4", TokenPurpose::Reset, NOW).await.unwrap().is_some());
         tx.delete_mail(own.id).await.unwrap();
-        assert_eq!(tx.mail(own.id).await.unwrap(), None);
-        assert_eq!(tx.mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap(), None);
-        assert!(tx.mail(others.id).await.unwrap().is_some());
+        assert_eq!(tx.find_mail(own.id).await.unwrap(), None);
+        assert_eq!(tx.find_mail_token(b"3", TokenPurpose::Confirm, NOW).await.unwrap(), None);
+        assert!(tx.find_mail(others.id).await.unwrap().is_some());
     }
 
-    async fn what_is_old_is_forgotten_the_secrets_first(db: TestStore) {
+    async fn prune_deletes_tokens_before_mails(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let row = MailRow { token: Some(vec![9]), ..mail(Some(user), MailKind::ConfirmAddress) };
         tx.insert_mail(&row).await.unwrap();
         tx.insert_mail_token(&token(b"hash", &row, TokenPurpose::Confirm)).await.unwrap();
         assert_eq!(tx.prune_mails(at(999), NOW, NOW).await.unwrap(), 0);
-        assert_eq!(tx.mail(row.id).await.unwrap(), Some(row.clone()));
-        assert!(tx.mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
+        assert_eq!(tx.find_mail(row.id).await.unwrap(), Some(row.clone()));
+        assert!(tx.find_mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap().is_some());
         assert_eq!(tx.prune_mails(at(1000), at(1), NOW).await.unwrap(), 0);
-        assert_eq!(tx.mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap(), None);
-        assert_eq!(tx.mail(row.id).await.unwrap().map(|row| row.token), Some(None));
+        assert_eq!(tx.find_mail_token(b"hash", TokenPurpose::Confirm, NOW).await.unwrap(), None);
+        assert_eq!(tx.find_mail(row.id).await.unwrap().map(|row| row.token), Some(None));
         assert_eq!(tx.prune_mails(at(1000), at(1), at(1)).await.unwrap(), 1);
-        assert_eq!(tx.mail(row.id).await.unwrap(), None);
+        assert_eq!(tx.find_mail(row.id).await.unwrap(), None);
     }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use reef_store::testing::TestStore;
 use reef_store::{StoreError, on_both_databases};
 
-use crate::support::{account, raw, raw_rows};
+use crate::support::{new_user, raw, raw_rows};
 
 /// The sorted file names in `migrations/{database}`.
 fn files(database: &str) -> Vec<String> {
@@ -26,7 +26,7 @@ fn parsed(file: &str) -> (i64, String) {
 }
 
 #[test]
-fn both_databases_have_the_same_migrations_each_with_a_number_of_its_own() {
+fn migrations_are_the_same_for_both_databases() {
     let names = files("sqlite");
     assert_eq!(names, files("postgres"));
     let numbers: Vec<_> = names.iter().map(|name| parsed(name).0).collect();
@@ -34,7 +34,7 @@ fn both_databases_have_the_same_migrations_each_with_a_number_of_its_own() {
 }
 
 on_both_databases! {
-    async fn every_migration_of_the_folder_is_in_the_binary_and_applied(db: TestStore) {
+    async fn every_migration_file_is_applied(db: TestStore) {
         let applied = raw_rows!(
             db,
             (i64, String, bool),
@@ -48,17 +48,17 @@ on_both_databases! {
         assert_eq!(applied, expected);
     }
 
-    async fn migrating_again_changes_nothing(db: TestStore) {
-        let user = account("ada@example.com");
+    async fn repeated_migration_changes_nothing(db: TestStore) {
+        let user = new_user("ada@example.com");
         let mut tx = db.store.begin().await.unwrap();
         tx.insert_user(&user).await.unwrap();
         tx.commit().await.unwrap();
         db.store.migrate().await.unwrap();
         db.store.migrate().await.unwrap();
-        assert!(db.store.read().await.unwrap().user(user.id).await.unwrap().is_some());
+        assert!(db.store.read().await.unwrap().find_user(user.id).await.unwrap().is_some());
     }
 
-    async fn two_processes_can_migrate_at_once(db: TestStore) {
+    async fn concurrent_migrations_succeed(db: TestStore) {
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..3 {
             let store = db.store.clone();
@@ -69,7 +69,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_database_newer_than_the_binary_is_refused(db: TestStore) {
+    async fn database_newer_than_binary_is_refused(db: TestStore) {
         raw!(
             db,
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -95,7 +95,7 @@ on_both_databases! {
         assert!(matches!(db.store.migrate().await, Err(StoreError::UnreleasedSchema)));
     }
 
-    async fn a_migration_that_was_changed_after_it_ran_is_refused(db: TestStore) {
+    async fn changed_migration_is_refused(db: TestStore) {
         raw!(db, "update _sqlx_migrations set checksum = $1", b"other".as_slice());
         assert!(matches!(db.store.migrate().await, Err(StoreError::Migration(_))));
     }
@@ -118,7 +118,7 @@ const POSTGRES_INDEXES: &str = "select tablename::text, indexname::text from pg_
      order by tablename::text collate \"C\", indexname::text collate \"C\"";
 
 #[tokio::test]
-async fn both_databases_have_the_same_tables_columns_and_indexes() {
+async fn schemas_of_both_databases_match() {
     let (sqlite, postgres) = (TestStore::sqlite().await, TestStore::postgres().await);
     let columns = raw_rows!(sqlite, (String, String, bool), SQLITE_COLUMNS);
     assert!(columns.len() > 100, "{columns:?}");

@@ -3,14 +3,14 @@ use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_store::{ReceiptRow, on_both_databases};
 use uuid::Uuid;
 
-use crate::support::{add_slot, add_user, assert_corrupt, at, raw, uuid};
+use crate::support::{add_unpaid_assistant, add_user, assert_corrupt, at, raw, uuid};
 
 pub fn receipt(user_id: UserId, deleted_ms: i64) -> ReceiptRow {
     ReceiptRow {
         assistant_id: AssistantId::new(uuid()),
         user_id,
         name: "Coral \u{1f41a}".to_owned(),
-        mode: ApiMode::Managed,
+        plan: ApiMode::Managed,
         status: Status::Active,
         worker_name: Some("openclaw-0a1b2c3d".to_owned()),
         had_bot_token: true,
@@ -24,7 +24,7 @@ pub fn receipt(user_id: UserId, deleted_ms: i64) -> ReceiptRow {
 }
 
 on_both_databases! {
-    async fn a_receipt_is_read_as_it_was_written_and_the_first_one_stays(db: TestStore) {
+    async fn receipt_round_trips_and_first_one_stays(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let row = receipt(user, 1);
@@ -38,12 +38,12 @@ on_both_databases! {
             ..receipt(user, 2)
         };
         tx.insert_receipt(&bare).await.unwrap();
-        assert_eq!(tx.receipt(row.assistant_id).await.unwrap(), Some(row));
-        assert_eq!(tx.receipt(bare.assistant_id).await.unwrap(), Some(bare));
-        assert_eq!(tx.receipt(AssistantId::new(uuid())).await.unwrap(), None);
+        assert_eq!(tx.find_receipt(row.assistant_id).await.unwrap(), Some(row));
+        assert_eq!(tx.find_receipt(bare.assistant_id).await.unwrap(), Some(bare));
+        assert_eq!(tx.find_receipt(AssistantId::new(uuid())).await.unwrap(), None);
     }
 
-    async fn receipts_are_listed_newest_first_and_pruned_by_age(db: TestStore) {
+    async fn receipts_are_listed_newest_first_and_pruned(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         let rows = [receipt(user, 1), receipt(user, 3), receipt(user, 2), receipt(other, 9)];
@@ -52,17 +52,17 @@ on_both_databases! {
         }
         let listed = |found: Vec<ReceiptRow>| found.into_iter().map(|row| row.deleted_at).collect::<Vec<_>>();
         let (late, last) = (at(99), AssistantId::new(uuid()));
-        assert_eq!(listed(tx.receipts_of(user, (late, last), 9).await.unwrap()), [at(3), at(2), at(1)]);
-        assert_eq!(listed(tx.receipts_of(user, (late, last), 1).await.unwrap()), [at(3)]);
+        assert_eq!(listed(tx.list_receipts(user, (late, last), 9).await.unwrap()), [at(3), at(2), at(1)]);
+        assert_eq!(listed(tx.list_receipts(user, (late, last), 1).await.unwrap()), [at(3)]);
         let second = rows[2].assistant_id;
-        assert_eq!(listed(tx.receipts_of(user, (at(2), second), 9).await.unwrap()), [at(2), at(1)]);
+        assert_eq!(listed(tx.list_receipts(user, (at(2), second), 9).await.unwrap()), [at(2), at(1)]);
         let before = AssistantId::new(Uuid::nil());
-        assert_eq!(listed(tx.receipts_of(user, (at(2), before), 9).await.unwrap()), [at(1)]);
+        assert_eq!(listed(tx.list_receipts(user, (at(2), before), 9).await.unwrap()), [at(1)]);
         assert_eq!(tx.prune_receipts(at(3)).await.unwrap(), 2);
-        assert_eq!(listed(tx.receipts_of(user, (late, last), 9).await.unwrap()), [at(3)]);
+        assert_eq!(listed(tx.list_receipts(user, (late, last), 9).await.unwrap()), [at(3)]);
     }
 
-    async fn a_receipt_of_a_spelling_that_is_none_is_corrupt(db: TestStore) {
+    async fn unknown_value_in_receipt_is_corrupt(db: TestStore) {
         for sql in [
             "update receipts set plan = 'x' where assistant_id = $1",
             "update receipts set status = 'x' where assistant_id = $1",
@@ -74,21 +74,21 @@ on_both_databases! {
             tx.insert_receipt(&row).await.unwrap();
             tx.commit().await.unwrap();
             raw!(db, sql, row.assistant_id);
-            assert_corrupt(db.store.read().await.unwrap().receipt(row.assistant_id).await, "receipts", row.assistant_id);
+            assert_corrupt(db.store.read().await.unwrap().find_receipt(row.assistant_id).await, "receipts", row.assistant_id);
         }
     }
 
-    async fn all_revocations_of_a_slot_are_found(db: TestStore) {
+    async fn revocations_of_assistant_are_listed(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let (slot, other) = (add_slot(&mut tx, user).await.id, add_slot(&mut tx, user).await.id);
-        tx.begin_revocation("sub_2", slot, "late", at(2)).await.unwrap();
-        tx.begin_revocation("sub_1", slot, "deleted", at(1)).await.unwrap();
-        tx.begin_revocation("sub_3", other, "deleted", at(1)).await.unwrap();
+        let (slot, other) = (add_unpaid_assistant(&mut tx, user).await.id, add_unpaid_assistant(&mut tx, user).await.id);
+        tx.insert_revocation("sub_2", slot, "late", at(2)).await.unwrap();
+        tx.insert_revocation("sub_1", slot, "deleted", at(1)).await.unwrap();
+        tx.insert_revocation("sub_3", other, "deleted", at(1)).await.unwrap();
         tx.confirm_revocation("sub_1", at(5)).await.unwrap();
-        let found = tx.revocations_of(slot, 9).await.unwrap();
+        let found = tx.list_revocations(slot, 9).await.unwrap();
         let found: Vec<_> = found.iter().map(|row| (row.subscription_id.as_str(), row.confirmed_at)).collect();
         assert_eq!(found, [("sub_1", Some(at(5))), ("sub_2", None)]);
-        assert_eq!(tx.revocations_of(slot, 1).await.unwrap().len(), 1);
+        assert_eq!(tx.list_revocations(slot, 1).await.unwrap().len(), 1);
     }
 }

@@ -39,14 +39,14 @@ pub fn run(generation: i64) -> Run {
 }
 
 /// A user that is not stored.
-pub fn account(email: &str) -> UserRow {
+pub fn new_user(email: &str) -> UserRow {
     UserRow {
         id: UserId::new(uuid()),
         email: email.to_owned(),
         password_hash: "$argon2id$v=19$hash".to_owned(),
-        callback_secret: vec![1, 2, 3],
-        callback_secret_previous: None,
-        callback_secret_rotated: None,
+        signing_secret: vec![1, 2, 3],
+        previous_signing_secret: None,
+        signing_secret_rotated_at: None,
         created_at: NOW,
         email_confirmed_at: None,
     }
@@ -54,14 +54,14 @@ pub fn account(email: &str) -> UserRow {
 
 /// Stores a user with a unique address.
 pub async fn add_user(tx: &mut Tx) -> UserId {
-    let user = account(&format!("user{}@example.com", next_number()));
+    let user = new_user(&format!("user{}@example.com", next_number()));
     assert!(tx.insert_user(&user).await.expect("insert should succeed"));
     user.id
 }
 
 /// Stores a paid assistant of `user` in `state`, ordered at `created_at`.
 pub async fn add_assistant(tx: &mut Tx, user: UserId, state: State, created_at: Timestamp) -> Assistant {
-    let mut assistant = Assistant::ordered(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
+    let mut assistant = Assistant::new(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
     assistant.state = state;
     assistant.payment.status = PaymentStatus::Paid;
     tx.insert_assistant(&assistant).await.expect("insert should succeed");
@@ -69,13 +69,13 @@ pub async fn add_assistant(tx: &mut Tx, user: UserId, state: State, created_at: 
 }
 
 /// Stores an unpaid assistant of `user`.
-pub async fn add_slot(tx: &mut Tx, user: UserId) -> Assistant {
+pub async fn add_unpaid_assistant(tx: &mut Tx, user: UserId) -> Assistant {
     add_assistant(tx, user, State::PendingPayment, NOW).await
 }
 
 /// Stores an assistant of `user` that was ordered at `created_at` and never paid.
-pub async fn add_unpaid(tx: &mut Tx, user: UserId, created_at: Timestamp) -> AssistantId {
-    let assistant = Assistant::ordered(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
+pub async fn add_unpaid_order(tx: &mut Tx, user: UserId, created_at: Timestamp) -> AssistantId {
+    let assistant = Assistant::new(AssistantId::new(uuid()), user, ApiMode::Byok, created_at);
     tx.insert_assistant(&assistant).await.expect("insert should succeed");
     assistant.id
 }

@@ -26,7 +26,7 @@ fn examples() -> [(&'static str, Option<Value>, Value); 15] {
         "callbackUrl": "https://example.com/deploy-callback"
     });
     let update = json!({"name": "Updated Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929"});
-    let bought = json!({"deploymentId": ID, "checkoutUrl": "https://polar.sh/checkout/session_abc123"});
+    let purchased = json!({"deploymentId": ID, "checkoutUrl": "https://polar.sh/checkout/session_abc123"});
     let status = json!({
         "id": ID, "status": "active", "statusMessage": null, "workerUrl": "https://openclaw-ab12cd34.workers.dev"
     });
@@ -47,7 +47,7 @@ fn examples() -> [(&'static str, Option<Value>, Value); 15] {
         "provider": "anthropic", "id": "claude-sonnet-4-5-20250929", "name": "Claude Sonnet 4.5", "modes": ["byok", "managed"]
     });
     [
-        ("purchaseAssistant", Some(json!({"apiMode": "byok"})), bought),
+        ("purchaseAssistant", Some(json!({"apiMode": "byok"})), purchased),
         ("activateAssistant", Some(activation), record("deploying")),
         ("getAssistantStatus", None, status),
         ("listAssistants", None, json!([record("deploying")])),
@@ -102,7 +102,7 @@ fn error_example(description: &str) -> Option<Value> {
 }
 
 /// Adds an example to every request and response that has a body.
-pub(super) fn add(document: &mut Value) {
+pub(super) fn add_examples(document: &mut Value) {
     let examples = examples();
     for (_, operation) in super::operations(document) {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();

@@ -44,7 +44,7 @@ const PATTERNS: [(&str, &str, &str); 9] = [
 ];
 
 /// Completes the schemas of the components and the parameters.
-pub(super) fn complete(document: &mut Value) {
+pub(super) fn complete_schemas(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
     for (schema, field, pattern) in PATTERNS {
         schemas[schema]["properties"][field]["pattern"] = json!(pattern);

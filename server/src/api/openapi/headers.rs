@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Completes the responses of every operation.
-pub(super) fn complete(document: &mut Value) {
+pub(super) fn complete_responses(document: &mut Value) {
     document["components"]["headers"] = components();
     for (method, operation) in super::operations(document) {
         let is_read = method == "get";
@@ -12,7 +12,7 @@ pub(super) fn complete(document: &mut Value) {
             add_idempotency(responses);
         }
         for (status, response) in responses {
-            let names = names(is_read, status);
+            let names = header_names(is_read, status);
             let headers = &mut response["headers"];
             for (header, component) in names {
                 headers[header] = json!({"$ref": format!("#/components/headers/{component}")});
@@ -42,7 +42,7 @@ fn add_idempotency(responses: &mut Map<String, Value>) {
 }
 
 /// The headers of a response, each with the component that describes it.
-fn names(is_read: bool, status: &str) -> Vec<(&'static str, &'static str)> {
+fn header_names(is_read: bool, status: &str) -> Vec<(&'static str, &'static str)> {
     let mut names = vec![("X-Request-Id", "RequestId"), ("Cache-Control", "CacheControl")];
     // A request without a valid key has no quota.
     if status != "401" {

@@ -57,9 +57,9 @@ pub(super) fn base() -> Document {
 pub fn document() -> Value {
     let (_, document) = super::v1().split_for_parts();
     let mut value = serde_json::to_value(document).expect("the OpenAPI document can be serialized");
-    fields::complete(&mut value);
-    headers::complete(&mut value);
-    examples::add(&mut value);
+    fields::complete_schemas(&mut value);
+    headers::complete_responses(&mut value);
+    examples::add_examples(&mut value);
     value
 }
 

@@ -14,11 +14,11 @@ use reef_store::on_both_databases;
 use serde_json::json;
 
 on_both_databases! {
-    async fn change_whose_process_died_is_undone_at_its_deadline(db: TestStore) {
+    async fn change_of_dead_process_is_undone_at_deadline(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, number) = active(&t, &me).await;
-        let other = t.number();
+        let other = t.next_number();
         change(&t, &me, id, all_secrets(other)).await.unwrap();
         {
             // A process dies after it has set the new bot's webhook.
@@ -32,21 +32,21 @@ on_both_databases! {
         t.clock.advance(6 * MINUTE);
         t.services.fail_overdue_deployments().await.unwrap();
         assert_eq!(t.status(&me, id).await, Deploying);
-        t.run_after(MINUTE).await;
+        t.advance_and_run(MINUTE).await;
         assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("DEPLOY_TIMEOUT: Your change was undone"));
         assert!(t.telegram.webhook(&bot_token(other)).is_none(), "the new bot has no webhook");
         assert!(!has_replaced_config(&t, id).await);
-        t.run_after(HOUR).await;
+        t.advance_and_run(HOUR).await;
         t.finish().await;
     }
 
-    async fn stop_in_the_middle_of_a_change_or_of_undoing_it_ends_both(db: TestStore) {
+    async fn stop_during_change_or_rollback_ends_both(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for is_undone in [false, true] {
             let (id, number) = active(&t, &me).await;
-            let other = t.number();
+            let other = t.next_number();
             let stopping = async || stop(&t, &me, id).await.unwrap();
             if is_undone {
                 during_rollback(&t, &me, id, other, stopping).await;
@@ -57,7 +57,7 @@ on_both_databases! {
             assert_nothing_left(&t, id, [number, other]).await;
             // What starts again is the last change, or the settings from before if it was undone.
             redeploy(&t, &me, id).await.unwrap();
-            t.run().await;
+            t.run_jobs().await;
             if is_undone {
                 assert_runs_with(&t, id, number, "claude-sonnet-5");
             } else {
@@ -67,17 +67,17 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn deletion_in_the_middle_of_a_change_or_of_undoing_it_leaves_nothing(db: TestStore) {
+    async fn deletion_during_change_or_rollback_leaves_nothing(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for is_undone in [false, true] {
             let (id, number) = active(&t, &me).await;
-            let other = t.number();
+            let other = t.next_number();
             change(&t, &me, id, all_secrets(other)).await.unwrap();
             if is_undone {
                 t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
                 let gate = t.models.script.hold("check");
-                tokio::join!(t.run(), async {
+                tokio::join!(t.run_jobs(), async {
                     gate.reached().await;
                     gate.open();
                     delete(&t, &me, id).await.unwrap();
@@ -85,18 +85,18 @@ on_both_databases! {
             } else {
                 delete(&t, &me, id).await.unwrap();
             }
-            t.run_after(CHECKED).await;
-            t.run_after(MINUTE).await;
+            t.advance_and_run(CHECKED).await;
+            t.advance_and_run(MINUTE).await;
             assert_nothing_left(&t, id, [number, other]).await;
         }
         t.finish().await;
     }
 
-    async fn pause_in_the_middle_of_a_change_keeps_the_way_back(db: TestStore) {
+    async fn pause_during_change_keeps_rollback(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, number) = active(&t, &me).await;
-        let other = t.number();
+        let other = t.next_number();
         during_change(&t, &me, id, other, async || {
             pause_now(&t, id).await;
         }).await;
@@ -110,16 +110,16 @@ on_both_databases! {
         assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(message(&t, &me, id).await.starts_with("TELEGRAM_CONFLICT: Your change was undone"));
         assert!(!has_replaced_config(&t, id).await);
-        t.run_after(HOUR).await;
+        t.advance_and_run(HOUR).await;
         t.finish().await;
     }
 
-    async fn end_of_what_a_pause_has_kept_erases_it(db: TestStore) {
+    async fn subscription_end_erases_replaced_secrets_of_paused_change(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         for ending in ["revoked", "stop", "update"] {
             let (id, number) = active(&t, &me).await;
-            let other = t.number();
+            let other = t.next_number();
             during_change(&t, &me, id, other, async || pause_now(&t, id).await).await;
             assert!(has_replaced_config(&t, id).await, "{ending}");
             match ending {
@@ -130,36 +130,36 @@ on_both_databases! {
                     t.services.update(&me, &id.to_string(), Ok(renamed)).await.unwrap();
                 }
             }
-            t.run_after(MINUTE).await;
+            t.advance_and_run(MINUTE).await;
             assert_eq!(t.status(&me, id).await, Stopped, "{ending}");
             assert_nothing_left(&t, id, [number, other]).await;
         }
-        t.run_after(HOUR).await;
+        t.advance_and_run(HOUR).await;
         t.finish().await;
     }
 
-    async fn end_of_the_subscription_in_the_middle_of_undoing_stops_it(db: TestStore) {
+    async fn subscription_end_during_rollback_stops_it(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, number) = active(&t, &me).await;
-        let other = t.number();
+        let other = t.next_number();
         during_rollback(&t, &me, id, other, async || {
             t.clock.advance(TICK);
-            t.polar("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled"}))).await;
+            t.receive_polar_webhook("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled"}))).await;
             reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
         }).await;
         assert_eq!(t.status(&me, id).await, Stopped);
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED"));
         assert_nothing_left(&t, id, [number, other]).await;
-        t.run_after(HOUR).await;
+        t.advance_and_run(HOUR).await;
         t.finish().await;
     }
 
-    async fn second_change_waits_for_the_end_of_undoing_the_first(db: TestStore) {
+    async fn second_change_waits_for_rollback(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, number) = active(&t, &me).await;
-        let (other, third) = (t.number(), t.number());
+        let (other, third) = (t.next_number(), t.next_number());
         during_rollback(&t, &me, id, other, async || {
             let refused = change(&t, &me, id, all_secrets(third)).await;
             assert!(matches!(refused, Err(Error::InvalidState { current: Deploying, .. })), "{refused:?}");
@@ -168,26 +168,26 @@ on_both_databases! {
         }).await;
         assert_runs_with(&t, id, number, "claude-sonnet-5");
         change(&t, &me, id, all_secrets(third)).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_runs_with(&t, id, third, "claude-opus-5");
         assert_eq!(message(&t, &me, id).await, "");
-        t.run_after(HOUR).await;
+        t.advance_and_run(HOUR).await;
         t.finish().await;
     }
 
-    async fn bot_that_may_come_back_is_not_given_away(db: TestStore) {
+    async fn bot_of_pending_rollback_is_not_free(db: TestStore) {
         let t = TestServices::new(db);
-        let me = t.user().await;
+        let me = t.create_user().await;
         let (id, number) = active(&t, &me).await;
-        let slot = t.paid(&me).await;
-        let other = t.number();
+        let slot = t.create_paid(&me).await;
+        let other = t.next_number();
         change(&t, &me, id, all_secrets(other)).await.unwrap();
         let taken = t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await;
         assert_eq!(paths(taken), ["telegramBotToken"]);
-        t.run().await;
+        t.run_jobs().await;
         // The change worked, so the old bot is free.
         t.services.activate(&me, &slot.to_string(), Ok(reef_service::testing::activation(number))).await.unwrap();
-        t.run().await;
+        t.run_jobs().await;
         assert_eq!((t.status(&me, id).await, t.status(&me, slot).await), (Active, Active));
         t.finish().await;
     }

@@ -45,8 +45,8 @@ fn paths<T: std::fmt::Debug>(refused: Result<T, Error>) -> Vec<String> {
 
 /// Creates an active assistant. Returns it and the number of its bot and key.
 async fn active(t: &TestServices, me: &Caller) -> (AssistantId, u64) {
-    let id = t.active(me).await;
-    (id, t.number() - 1)
+    let id = t.create_active(me).await;
+    (id, t.next_number() - 1)
 }
 
 /// Asserts that the worker runs with this bot, key and model, and that the bot's webhook is set.
@@ -81,20 +81,25 @@ fn callback_statuses(t: &TestServices, id: AssistantId) -> Vec<(String, String)>
 
 /// Whether a replaced configuration is stored.
 async fn has_replaced_config(t: &TestServices, id: AssistantId) -> bool {
-    t.db.store.read().await.unwrap().replaced(id).await.unwrap().is_some()
+    t.db.store.read().await.unwrap().find_replaced_configuration(id).await.unwrap().is_some()
 }
 
 /// Polar reports a change of the subscription.
 async fn report(t: &TestServices, id: AssistantId, kind: &str, status: &str) {
     t.clock.advance(TICK);
-    t.polar(&format!("subscription.{kind}"), subscription_doc(t, id, &json!({"status": status}))).await;
-    t.run().await;
+    t.receive_polar_webhook(
+        &format!("subscription.{kind}"),
+        subscription_doc(t, id, &json!({"status": status})),
+    )
+    .await;
+    t.run_jobs().await;
 }
 
 /// Polar reports a pause while other jobs run.
 async fn pause_now(t: &TestServices, id: AssistantId) {
     t.clock.advance(TICK);
-    t.polar("subscription.paused", subscription_doc(t, id, &json!({"status": "paused"}))).await;
+    t.receive_polar_webhook("subscription.paused", subscription_doc(t, id, &json!({"status": "paused"})))
+        .await;
     reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
 }
 
@@ -108,13 +113,13 @@ async fn during_change(
 ) {
     change(t, me, id, all_secrets(number)).await.unwrap();
     let gate = t.telegram.script.hold("set_webhook");
-    tokio::join!(t.run(), async {
+    tokio::join!(t.run_jobs(), async {
         gate.reached().await;
         meanwhile().await;
         gate.open();
     });
-    t.run_after(CHECKED).await;
-    t.run_after(MINUTE).await;
+    t.advance_and_run(CHECKED).await;
+    t.advance_and_run(MINUTE).await;
 }
 
 /// Starts a change to other secrets whose run fails. Runs `meanwhile` before the run that undoes it checks the model.
@@ -128,14 +133,14 @@ async fn during_rollback(
     change(t, me, id, all_secrets(number)).await.unwrap();
     t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
     let gate = t.models.script.hold("check");
-    tokio::join!(t.run(), async {
+    tokio::join!(t.run_jobs(), async {
         gate.reached().await;
         assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying]);
         meanwhile().await;
         gate.open();
     });
-    t.run_after(CHECKED).await;
-    t.run_after(MINUTE).await;
+    t.advance_and_run(CHECKED).await;
+    t.advance_and_run(MINUTE).await;
 }
 
 /// Asserts that nothing runs, no bot has a webhook, and no replaced secret is stored.

@@ -1,0 +1,58 @@
+//! Shows the results of checking a form's bot and model at their fields. A result disappears when its field is changed.
+
+use wasm_bindgen::JsCast;
+use web_sys::{Document, Element, Event, HtmlFormElement};
+
+use super::dom;
+use crate::checks::CheckResult;
+
+pub(super) fn start() {
+    dom::listen("input", false, |event| clear_changed_field(&event));
+}
+
+/// Removes the result of a field that is being changed.
+fn clear_changed_field(event: &Event) {
+    let field = dom::target::<Element>(event).and_then(|at| at.closest(".field").ok().flatten());
+    for place in field.iter().flat_map(|field| dom::all(field, "[data-finding]")) {
+        place.set_text_content(None);
+    }
+}
+
+/// Removes all results of a form.
+pub(super) fn clear(form: &HtmlFormElement) {
+    for place in dom::all(form, "[data-finding]") {
+        place.set_text_content(None);
+    }
+}
+
+/// Shows each result at its field.
+pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
+    for finding in results {
+        let Some(place) = dom::first(form, &format!("[data-finding='{}']", finding.about)) else { continue };
+        let Some(words) = render(&dom::document(), finding) else { continue };
+        if place.append_child(&words).is_err() {
+            leptos::logging::error!("a check result could not be shown");
+        }
+    }
+}
+
+/// The fields whose results say that they cannot be deployed like that, in their order.
+pub(super) fn fields_to_fix(form: &HtmlFormElement) -> Vec<Element> {
+    let field = |result: Element| dom::first(&result.closest(".field").ok().flatten()?, "input, select");
+    dom::all(form, ".finding.bad").into_iter().filter_map(field).collect()
+}
+
+fn render(document: &Document, finding: &CheckResult) -> Option<Element> {
+    let words = document.create_element("p").ok()?;
+    words.set_class_name(if finding.good { "finding good" } else { "finding bad" });
+    if let Some(picture) = &finding.picture {
+        let image = document.create_element("img").ok()?;
+        for (name, value) in [("src", picture.as_str()), ("alt", ""), ("width", "32"), ("height", "32")] {
+            image.set_attribute(name, value).ok()?;
+        }
+        words.append_child(&image).ok()?;
+    }
+    let text = document.create_text_node(&format!(" {}", finding.words));
+    words.append_child(text.unchecked_ref()).ok()?;
+    Some(words)
+}

@@ -1,0 +1,117 @@
+//! What customers read for the codes of the API, and for waits and prices.
+
+use reef_domain::wire::{ApiMode, PaymentStatus, Provider, Status};
+use reef_service::ports::{Interval, Price};
+
+/// Currencies without a minor unit, as far as Polar supports them.
+const CURRENCIES_WITHOUT_MINOR_UNIT: [&str; 6] = ["clp", "isk", "jpy", "krw", "pyg", "vnd"];
+
+/// A status within a sentence. At the start of a text it is [`status_label`].
+pub const fn status_in_sentence(status: Status) -> &'static str {
+    match status {
+        Status::PendingPayment => "awaiting payment",
+        Status::Purchased => "needs setup",
+        Status::Deploying => "deploying",
+        Status::Active => "active",
+        Status::Failed => "failed",
+        Status::Stopped => "stopped",
+    }
+}
+
+/// A status that stands alone, as in a badge.
+pub const fn status_label(status: Status) -> &'static str {
+    match status {
+        Status::PendingPayment => "Awaiting payment",
+        Status::Purchased => "Needs setup",
+        Status::Deploying => "Deploying",
+        Status::Active => "Active",
+        Status::Failed => "Failed",
+        Status::Stopped => "Stopped",
+    }
+}
+
+/// The payment status of an assistant.
+pub const fn payment_label(status: PaymentStatus) -> &'static str {
+    match status {
+        // Includes a payment that Polar has not confirmed yet.
+        PaymentStatus::Pending => "Awaiting payment",
+        PaymentStatus::Paid => "Active",
+        PaymentStatus::PastDue => "Past due",
+        PaymentStatus::Paused => "Paused",
+        PaymentStatus::Canceled => "Canceled",
+        PaymentStatus::Refunded => "Refunded",
+    }
+}
+
+/// The plan of an assistant.
+pub const fn plan_label(mode: ApiMode) -> &'static str {
+    match mode {
+        ApiMode::Byok => "Bring your own key",
+        ApiMode::Managed => "Managed",
+    }
+}
+
+/// The name of a provider.
+pub const fn provider_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Anthropic => "Anthropic",
+        Provider::Openai => "OpenAI",
+        Provider::Google => "Google",
+        Provider::Openrouter => "OpenRouter",
+    }
+}
+
+/// A wait: in seconds below two minutes, else in minutes.
+pub fn wait_label(seconds: u64) -> String {
+    match seconds {
+        0 | 1 => "1 second".to_owned(),
+        2..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+/// A recurring price: `$19 / month`, `5 CHF / 2 weeks`.
+pub fn price_label(price: &Price) -> String {
+    let interval = match price.interval {
+        Interval::Day => "day",
+        Interval::Week => "week",
+        Interval::Month => "month",
+        Interval::Year => "year",
+    };
+    let period = match price.interval_count {
+        0 | 1 => interval.to_owned(),
+        count => format!("{count} {interval}s"),
+    };
+    format!("{} / {period}", money(price.amount, &price.currency))
+}
+
+/// An amount in the currency's minor unit: `$19`, `$19.50`, `19 CHF`.
+fn money(amount: i64, currency: &str) -> String {
+    let amount = match (CURRENCIES_WITHOUT_MINOR_UNIT.contains(&currency), amount / 100, amount % 100) {
+        (true, ..) => amount.to_string(),
+        (false, whole, 0) => whole.to_string(),
+        (false, whole, cents) => format!("{whole}.{cents:02}"),
+    };
+    match currency {
+        "usd" => format!("${amount}"),
+        "eur" => format!("€{amount}"),
+        "gbp" => format!("£{amount}"),
+        other => format!("{amount} {}", other.to_uppercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn price_label_has_amount_and_period() {
+        let said = |amount, currency: &str, interval, interval_count| {
+            price_label(&Price { amount, currency: currency.to_owned(), interval, interval_count })
+        };
+        assert_eq!(said(1900, "usd", Interval::Month, 1), "$19 / month");
+        assert_eq!(said(1905, "eur", Interval::Year, 1), "€19.05 / year");
+        assert_eq!(said(500, "chf", Interval::Week, 2), "5 CHF / 2 weeks");
+        assert_eq!(said(500, "jpy", Interval::Month, 3), "500 JPY / 3 months");
+    }
+}

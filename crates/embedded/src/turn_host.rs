@@ -1,0 +1,215 @@
+//! Implements the assistant's [`Host`] trait over the HTTP client, the clock and the database.
+
+use std::time::Duration;
+
+use reef_assistant::telegram::{Bot, parse_update};
+use reef_assistant::{
+    AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError,
+    Reply, Role, Turn,
+};
+use reef_domain::ErrorChain;
+use reef_domain::ids::AssistantId;
+use reef_store::{AlbumPartRow, BotUpdateRow, MessageRow, StoreError, Tx};
+
+use crate::embedded::Embedded;
+use crate::part_gate::PartGate;
+
+/// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
+/// has lost the lease without noticing changes nothing.
+pub(crate) struct TurnHost<'a> {
+    pub embedded: &'a Embedded,
+    pub row: &'a BotUpdateRow,
+    pub parts: &'a PartGate,
+}
+
+impl Host for TurnHost<'_> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let transport = &self.embedded.inner.transport;
+        if !Bot::is_message(&request) {
+            return transport.send(request).await;
+        }
+        self.parts.enter().await;
+        let sent = transport.send(request).await;
+        if !sent.as_ref().is_ok_and(|response| response.status == 200) {
+            self.parts.leave();
+        }
+        sent
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+    }
+
+    fn now_unix_ms(&self) -> i64 {
+        self.embedded.inner.clock.now().unix_ms()
+    }
+
+    async fn list_recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat_id(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.list_recent_messages(self.row.assistant_id, chat_id, limit).await
+        };
+        read.await.map_err(|error| storage_error(&error))?.into_iter().map(row_to_turn).collect()
+    }
+
+    async fn find_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
+        // The row was read when it was claimed, and nothing else writes to it under the lease.
+        let Some(answer) = &self.row.answer else { return Ok(None) };
+        let reply: Reply = serde_json::from_str(answer).map_err(|_| malformed_row())?;
+        let sent = usize::try_from(self.row.sent_parts).map_err(|_| malformed_row())?;
+        Ok(Some(Reply { sent, ..reply }))
+    }
+
+    async fn save_reply(
+        &self,
+        _update_id: i64,
+        reply: &Reply,
+        change: &MemoryChange,
+    ) -> Result<(), MemoryError> {
+        let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
+        let is_saved = self.save(&answer, change).await.map_err(|error| storage_error(&error))?;
+        if is_saved { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    async fn update_reply(&self, _update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
+        let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
+        let replaced = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            let is_replaced =
+                tx.replace_answer(self.row.id, self.embedded.inner.lease_holder, &answer).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_replaced)
+        };
+        if replaced.await.map_err(|error| storage_error(&error))? { Ok(()) } else { Err(lease_lost()) }
+    }
+
+    async fn migrate_chat(&self, from_chat_id: i64, to_chat_id: i64) -> Result<(), MemoryError> {
+        let migrated = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            tx.migrate_chat(self.row.assistant_id, from_chat_id, to_chat_id).await?;
+            tx.commit().await
+        };
+        migrated.await.map_err(|error| storage_error(&error))
+    }
+
+    async fn list_album_parts(
+        &self,
+        chat_id: i64,
+        media_group_id: &str,
+    ) -> Result<Vec<AlbumPart>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat_id(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.list_album_parts(self.row.assistant_id, chat_id, media_group_id).await
+        };
+        let rows = read.await.map_err(|error| storage_error(&error))?;
+        Ok(rows.iter().map(album_part).collect())
+    }
+
+    async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
+        let sent = i64::try_from(part_index + 1).map_err(|_| malformed_row())?;
+        let noted = async {
+            let mut tx = self.embedded.inner.store.begin().await?;
+            let is_noted = tx.update_sent_parts(self.row.id, self.embedded.inner.lease_holder, sent).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_noted)
+        };
+        let noted = noted.await;
+        self.parts.leave();
+        if noted.map_err(|error| storage_error(&error))? { Ok(()) } else { Err(lease_lost()) }
+    }
+}
+
+impl TurnHost<'_> {
+    /// Saves the reply and its change to the conversation in one transaction. Returns `false` if the lease is lost.
+    async fn save(&self, answer: &str, change: &MemoryChange) -> Result<bool, StoreError> {
+        let inner = &self.embedded.inner;
+        let mut tx = inner.store.begin().await?;
+        if !tx.save_answer(self.row.id, inner.lease_holder, answer).await? {
+            return Ok(false);
+        }
+        self.apply(&mut tx, change).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn apply(&self, tx: &mut Tx, change: &MemoryChange) -> Result<(), StoreError> {
+        let assistant = self.row.assistant_id;
+        match change {
+            MemoryChange::Keep => Ok(()),
+            MemoryChange::Forget { chat_id } => {
+                let chat_id = current_chat_id(tx, assistant, *chat_id).await?;
+                tx.delete_conversation(assistant, chat_id).await
+            }
+            MemoryChange::Append { chat_id, turns } => {
+                let now = self.embedded.inner.clock.now();
+                let chat_id = current_chat_id(tx, assistant, *chat_id).await?;
+                for turn in turns {
+                    tx.append_message(assistant, chat_id, &turn_to_row(turn), now).await?;
+                }
+                // Turns beyond the limit are never read again.
+                tx.trim_conversation(assistant, chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX))
+                    .await
+            }
+        }
+    }
+}
+
+/// Returns the id under which the conversation of a chat is stored: that of the supergroup, if the group became one.
+pub(crate) async fn current_chat_id(
+    tx: &mut Tx,
+    assistant: AssistantId,
+    chat_id: i64,
+) -> Result<i64, StoreError> {
+    // Private chats have positive ids and never migrate.
+    if chat_id >= 0 {
+        return Ok(chat_id);
+    }
+    Ok(tx.find_supergroup(assistant, chat_id).await?.unwrap_or(chat_id))
+}
+
+fn album_part(row: &AlbumPartRow) -> AlbumPart {
+    let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
+    AlbumPart {
+        update_id: row.update_id,
+        has_open_caption: message.is_some_and(|message| !message.text_or_caption().is_empty()),
+        is_answered: row.sent_parts > 0,
+    }
+}
+
+const USER: &str = "user";
+const ASSISTANT: &str = "assistant";
+
+fn turn_to_row(turn: &Turn) -> MessageRow {
+    let role = match turn.role {
+        Role::User => USER,
+        Role::Assistant => ASSISTANT,
+    };
+    // PostgreSQL cannot store NUL in a text.
+    MessageRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
+}
+
+fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
+    let role = match row.role.as_str() {
+        USER => Role::User,
+        ASSISTANT => Role::Assistant,
+        _ => return Err(malformed_row()),
+    };
+    Ok(Turn { role, text: row.content })
+}
+
+/// Logs a database error with its sources and converts it. [`MemoryError`] cannot carry a source.
+fn storage_error(error: &StoreError) -> MemoryError {
+    tracing::error!(error = %ErrorChain(error), "conversation could not be read or written");
+    MemoryError(error.to_string())
+}
+
+fn malformed_row() -> MemoryError {
+    MemoryError("a stored row could not be parsed".to_owned())
+}
+
+fn lease_lost() -> MemoryError {
+    MemoryError("another process holds the lease of this update".to_owned())
+}

@@ -1,0 +1,234 @@
+//! The model providers: checks of keys and models, a greeting for the activation form, and OpenRouter's model list.
+
+use async_trait::async_trait;
+use reef_assistant::model::{
+    Answer, ModelError, TokenBudget, chat_request, key_check_request, model_check_request, read_answer,
+    read_key_check, read_model_check,
+};
+use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider, Settings, Turn};
+use reef_domain::catalog::ListedModel;
+use reef_domain::wire::Provider;
+use reef_service::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::http::Http;
+
+/// The timeout for OpenRouter's list, in milliseconds.
+const LIST_TIMEOUT_MS: u64 = 30_000;
+/// The size limit of OpenRouter's list, which has some kilobytes for each of hundreds of models.
+const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The timeout of a greeting in milliseconds. It is short because a person waits for it at a form.
+const GREETING_TIMEOUT_MS: u64 = 20_000;
+/// The maximum length of a greeting, in characters.
+const GREETING_CHARS_MAX: usize = 200;
+const GREETING_SYSTEM: &str =
+    "You are about to become a chat assistant. Answer in one short, friendly sentence.";
+const GREETING_PROMPT: &str = "Say hello.";
+
+/// The base URLs of the model providers, without trailing slashes. Like in the vendors' own documentation, OpenAI's and
+/// OpenRouter's include the version, Anthropic's and Google's do not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderUrls {
+    /// Anthropic's base URL, by default `https://api.anthropic.com`.
+    pub anthropic: String,
+    /// OpenAI's base URL, by default `https://api.openai.com/v1`.
+    pub openai: String,
+    /// Google's base URL, by default `https://generativelanguage.googleapis.com`.
+    pub google: String,
+    /// OpenRouter's base URL, by default `https://openrouter.ai/api/v1`.
+    pub openrouter: String,
+}
+
+impl Default for ProviderUrls {
+    /// The providers' public base URLs.
+    fn default() -> Self {
+        Self {
+            anthropic: AssistantProvider::Anthropic.default_url().to_owned(),
+            openai: AssistantProvider::OpenAi.default_url().to_owned(),
+            google: AssistantProvider::Google.default_url().to_owned(),
+            openrouter: AssistantProvider::OpenRouter.default_url().to_owned(),
+        }
+    }
+}
+
+impl ProviderUrls {
+    /// The base URL of a provider.
+    #[must_use]
+    pub fn get(&self, provider: Provider) -> &str {
+        match provider {
+            Provider::Anthropic => &self.anthropic,
+            Provider::Openai => &self.openai,
+            Provider::Google => &self.google,
+            Provider::Openrouter => &self.openrouter,
+        }
+    }
+}
+
+/// Converts a provider of the API to that of the assistant crate.
+#[must_use]
+pub const fn assistant_provider(provider: Provider) -> AssistantProvider {
+    match provider {
+        Provider::Anthropic => AssistantProvider::Anthropic,
+        Provider::Openai => AssistantProvider::OpenAi,
+        Provider::Google => AssistantProvider::Google,
+        Provider::Openrouter => AssistantProvider::OpenRouter,
+    }
+}
+
+/// The client for the four model providers.
+#[derive(Clone, Debug)]
+pub struct ModelProvidersClient {
+    http: Http,
+    urls: ProviderUrls,
+}
+
+impl ModelProvidersClient {
+    /// Creates a client for the providers at these URLs.
+    #[must_use]
+    pub fn new(http: Http, urls: ProviderUrls) -> Self {
+        Self { http, urls }
+    }
+
+    /// Requests a greeting, and like a turn retries it with other token budgets that may help.
+    async fn request_greeting(&self, settings: &Settings) -> Result<Answer, GreetError> {
+        let mut budget = TokenBudget::default();
+        loop {
+            let request = chat_request(settings, GREETING_SYSTEM, &[Turn::user(GREETING_PROMPT)], budget);
+            let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
+            let sent = self.http.send(request).await;
+            let answer = sent.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
+            // The reset time of a limit is not used, so the current time does not matter.
+            let error = match read_answer(settings.provider, &answer, 0) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(other) = budget.retry_budget(error, &answer) else {
+                return Err(greet_error(budget.final_error(error)));
+            };
+            budget = other;
+        }
+    }
+
+    async fn send_check(&self, request: HttpRequest) -> Result<HttpResponse, ModelCheckError> {
+        self.http.send(request).await.map_err(|error| ModelCheckError::Unavailable(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl ModelProviders for ModelProvidersClient {
+    async fn check(
+        &self,
+        provider: Provider,
+        model_id: &str,
+        key: &SecretString,
+    ) -> Result<(), ModelCheckError> {
+        let (url, key) = (self.urls.get(provider), key.expose_secret());
+        let provider = assistant_provider(provider);
+        let answer = self.send_check(key_check_request(provider, url, key)).await?;
+        read_key_check(provider, &answer).map_err(check_error)?;
+        let answer = self.send_check(model_check_request(provider, url, key, model_id)).await?;
+        read_model_check(provider, model_id, &answer).map_err(check_error)
+    }
+
+    async fn greet(
+        &self,
+        provider: Provider,
+        model_id: &str,
+        key: &SecretString,
+    ) -> Result<String, GreetError> {
+        let settings = Settings {
+            name: String::new(),
+            bot_token: String::new(),
+            bot_username: String::new(),
+            telegram_url: String::new(),
+            provider: assistant_provider(provider),
+            provider_url: self.urls.get(provider).to_owned(),
+            model_id: model_id.to_owned(),
+            api_key: key.expose_secret().to_owned(),
+            credit: None,
+        };
+        let answer = self.request_greeting(&settings).await?;
+        Ok(one_line(&answer.text))
+    }
+
+    async fn list(&self) -> Result<Vec<ListedModel>, ModelListError> {
+        let request = HttpRequest {
+            vendor: AssistantProvider::OpenRouter.name(),
+            method: Method::Get,
+            url: format!("{}/models", self.urls.openrouter),
+            headers: vec![("accept", "application/json".to_owned())],
+            body: Vec::new(),
+            timeout_ms: LIST_TIMEOUT_MS,
+            response_bytes_max: LIST_BYTES_MAX,
+        };
+        let failed = |reason: String| ModelListError(reason);
+        let answer = self.http.send(request).await.map_err(|error| failed(error.to_string()))?;
+        if answer.status != 200 {
+            return Err(failed(format!("status {}", answer.status)));
+        }
+        let list: ModelList = serde_json::from_slice(&answer.body)
+            .map_err(|_| failed("the response could not be parsed".to_owned()))?;
+        let models = list.data.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
+        let texts = models.filter(Entry::answers_in_text);
+        Ok(texts
+            .map(|entry| ListedModel { name: entry.name.unwrap_or_else(|| entry.id.clone()), id: entry.id })
+            .collect())
+    }
+}
+
+/// The response to OpenRouter's `GET /models`. Entries are parsed one by one, so that a malformed one does not affect
+/// the others.
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    name: Option<String>,
+    architecture: Option<Architecture>,
+}
+
+#[derive(Deserialize)]
+struct Architecture {
+    output_modalities: Option<Vec<String>>,
+}
+
+impl Entry {
+    fn answers_in_text(&self) -> bool {
+        let outputs =
+            self.architecture.as_ref().and_then(|architecture| architecture.output_modalities.as_ref());
+        outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"))
+    }
+}
+
+/// Joins a text into one line and truncates it.
+fn one_line(text: &str) -> String {
+    let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = line.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(GREETING_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn greet_error(error: ModelError) -> GreetError {
+    match error {
+        ModelError::KeyRejected => GreetError::KeyRejected,
+        ModelError::ModelNotFound => GreetError::ModelUnavailable,
+        ModelError::OutOfCredit => GreetError::OutOfCredit,
+        error => GreetError::NoAnswer(error.to_string()),
+    }
+}
+
+fn check_error(error: ModelError) -> ModelCheckError {
+    match error {
+        ModelError::KeyRejected => ModelCheckError::KeyRejected,
+        ModelError::ModelNotFound => ModelCheckError::ModelUnavailable,
+        error => ModelCheckError::Unavailable(error.to_string()),
+    }
+}
