@@ -100,8 +100,8 @@ async fn missing_public_url_defaults_to_bound_address() {
 }
 
 #[tokio::test]
-async fn sandbox_banner_and_routes_exist_only_in_sandbox() {
-    const BANNER: &str = "Sandbox: no real money";
+async fn the_sandbox_says_that_it_is_on_and_is_gone_when_off() {
+    const BANNER: &str = "class=\"sandbox-banner\"";
     let page = async |app: &App, path: &str| {
         let answer = app.http.get(app.url(path)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
