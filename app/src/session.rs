@@ -35,7 +35,7 @@ pub async fn find_caller(session: &Session) -> Result<Option<Caller>, Error> {
     Ok(user.map(Caller::signed_in))
 }
 
-/// As [`caller_of`], with whether the password was verified in this session within the last minutes.
+/// As [`find_caller`], with whether the password was verified in this session within the last minutes.
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.

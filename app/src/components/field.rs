@@ -132,7 +132,7 @@ pub fn ConfirmPassword(
     .into_any()
 }
 
-/// An option of [`Choices`].
+/// An option of [`RadioGroup`].
 pub struct RadioOption {
     /// The value in the form.
     pub value: &'static str,

@@ -59,7 +59,7 @@ pub async fn create_key(
     .await
 }
 
-/// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`CHOSEN`], and a key that was
+/// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`SELECTED`], and a key that was
 /// to be limited must not become one for all assistants.
 fn allowed_assistants(reach: &str, checked: Vec<String>) -> Result<Vec<String>, Error> {
     match (reach == SELECTED, checked.is_empty()) {

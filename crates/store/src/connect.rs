@@ -51,7 +51,7 @@ impl Store {
     /// Connects to `url` (`sqlite://path` or `postgres://…`), and creates the SQLite file if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::UnsupportedUrl`] for another scheme, [`StoreError::Folder`] and [`StoreError::Database`] when the
+    /// [`StoreError::UnsupportedUrl`] for another scheme, [`StoreError::File`] and [`StoreError::Database`] when the
     /// database cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
@@ -153,7 +153,7 @@ impl Store {
     /// on PostgreSQL, which has its own tools.
     ///
     /// # Errors
-    /// [`StoreError::Folder`] when the file cannot be created or exists, [`StoreError::Database`] when the copy fails.
+    /// [`StoreError::File`] when the file cannot be created or exists, [`StoreError::Database`] when the copy fails.
     pub async fn back_up(&self, to: &Path) -> Result<bool, StoreError> {
         let Self::Sqlite { write, .. } = self else { return Ok(false) };
         // The file is created first to set its mode. `vacuum into` accepts an existing file only if it is empty.

@@ -7,7 +7,7 @@ use reef_domain::Timestamp;
 use crate::error::StoreError;
 use crate::tx::{Tx, dialect, execute, fetch_optional};
 
-/// How many mails an address may get within a period of at most [`MAIL_COUNTS_FOR`].
+/// How many mails an address may get within a period of at most [`MAIL_LIMIT_PERIOD_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct MailLimit {

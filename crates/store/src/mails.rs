@@ -344,7 +344,7 @@ impl Tx {
         ))
     }
 
-    /// Like [`Self::mail_token`], and deletes the token, so that it is valid once.
+    /// Like [`Self::find_mail_token`], and deletes the token, so that it is valid once.
     ///
     /// # Errors
     /// [`StoreError::Database`].
