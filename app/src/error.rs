@@ -126,7 +126,7 @@ mod tests {
         };
         assert!(message(PaymentStatus::Paused).contains("Resume it"));
         for ended in [PaymentStatus::Canceled, PaymentStatus::Refunded] {
-            assert!(message(ended).contains("Buy a new slot"));
+            assert!(message(ended).contains("Create a new assistant"));
         }
     }
 

@@ -87,25 +87,25 @@ impl FailureCode {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::DeployTimeout => "The deployment took too long. Redeploy to try again.",
-            Self::WorkerStartFailed => "The assistant couldn't start. Redeploy in a moment to try again.",
-            Self::HealthCheckFailed => "The assistant started but didn't respond. Redeploy to restart it.",
+            Self::DeployTimeout => "The deployment took too long; redeploy to try again.",
+            Self::WorkerStartFailed => "The assistant couldn't start; redeploy in a moment to try again.",
+            Self::HealthCheckFailed => "The assistant started but didn't respond; redeploy to restart it.",
             Self::TelegramTokenRejected => {
-                "Telegram rejected the bot token. Paste the current one from @BotFather and redeploy."
+                "Telegram rejected the bot token; paste the current one from @BotFather and redeploy."
             }
             Self::TelegramConflict => {
-                "Another app is using this bot. Disconnect it there, or use a different bot, then redeploy."
+                "Another app is using this bot; disconnect it there or use a different bot, then redeploy."
             }
             Self::ModelKeyRejected => {
-                "The model provider rejected the API key. Save a working key and redeploy."
+                "The model provider rejected the API key; save a working key and redeploy."
             }
             Self::ModelUnavailable => {
-                "The model couldn't be reached with this key. Choose another model or try again, then redeploy."
+                "The model couldn't be reached with this key; choose another model or try again, then redeploy."
             }
-            Self::WorkerMissing => "The assistant stopped unexpectedly. Redeploy to restart it.",
-            Self::SubscriptionEnded => "Your subscription has ended. Create a new assistant to continue.",
+            Self::WorkerMissing => "The assistant stopped unexpectedly; redeploy to restart it.",
+            Self::SubscriptionEnded => "Your subscription has ended; create a new assistant to continue.",
             Self::SubscriptionPaused => {
-                "Your subscription is paused, so this assistant is stopped. It starts again automatically when you resume the \
+                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume the \
                  subscription in the billing portal, which the Billing page opens."
             }
         }
@@ -116,36 +116,36 @@ impl FailureCode {
     pub const fn undo_sentence(self) -> &'static str {
         match self {
             Self::DeployTimeout => {
-                "Your change was undone because deploying it took too long. Your previous settings are in use, and you can try \
-                 the change again."
+                "Your change was undone because deploying it took too long; your previous settings are in use, \
+                 and you can try the change again."
             }
             Self::WorkerStartFailed => {
-                "Your change was undone because the assistant couldn't start. Your previous settings are in use, and you can \
-                 try the change again in a moment."
+                "Your change was undone because the assistant couldn't start; your previous settings are in \
+                 use, and you can try the change again in a moment."
             }
             Self::HealthCheckFailed => {
-                "Your change was undone because the assistant didn't respond. Your previous settings are in use, and you can try \
-                 the change again."
+                "Your change was undone because the assistant didn't respond; your previous settings are in \
+                 use, and you can try the change again."
             }
             Self::TelegramTokenRejected => {
-                "Your change was undone because Telegram rejected the bot token. Your previous settings are in use. To try again, \
-                 paste the current token from @BotFather."
+                "Your change was undone because Telegram rejected the bot token; your previous settings are in \
+                 use, and to try again you can paste the current token from @BotFather."
             }
             Self::TelegramConflict => {
-                "Your change was undone because another app is using the bot. Your previous settings are in use. To try again, \
-                 disconnect that app or use a different bot."
+                "Your change was undone because another app is using the bot; your previous settings are in \
+                 use, and to try again you can disconnect that app or use a different bot."
             }
             Self::ModelKeyRejected => {
-                "Your change was undone because the model provider rejected the API key. Your previous settings are in use. To try \
-                 again, enter a working key."
+                "Your change was undone because the model provider rejected the API key; your previous settings \
+                 are in use, and to try again you can enter a working key."
             }
             Self::ModelUnavailable => {
-                "Your change was undone because the model couldn't be reached with this key. Your previous settings are in use. \
-                 To try again, choose another model or another key."
+                "Your change was undone because the model couldn't be reached with this key; your previous \
+                 settings are in use, and to try again you can choose another model or another key."
             }
             // A deployment never fails with one of these codes.
             Self::WorkerMissing | Self::SubscriptionEnded | Self::SubscriptionPaused => {
-                "Your change was undone. Your previous settings are in use."
+                "Your change was undone; your previous settings are in use."
             }
         }
     }

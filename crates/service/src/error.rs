@@ -168,7 +168,7 @@ impl Error {
                         "Your subscription is paused. Resume it in the customer portal, which the Billing page opens, and \
                          try again."
                     }
-                    _ => "Your subscription is not active. To run an assistant again, buy a new one.",
+                    _ => "Your subscription has ended. Create a new assistant to continue.",
                 },
                 current: from,
                 allowed,

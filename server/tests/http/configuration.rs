@@ -100,7 +100,7 @@ async fn missing_public_url_defaults_to_bound_address() {
 }
 
 #[tokio::test]
-async fn the_sandbox_says_that_it_is_on_and_is_gone_when_off() {
+async fn sandbox_banner_and_routes_exist_only_in_sandbox() {
     const BANNER: &str = "class=\"sandbox-banner\"";
     let page = async |app: &App, path: &str| {
         let answer = app.http.get(app.url(path)).send().await.unwrap();

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::customer::Customer;
-use crate::pages::{hidden, page, submit};
+use crate::pages::{hidden, page, send_for_notice, submit};
 use crate::sessions::session_cookie;
 use crate::support::{App, bot_token, eventually};
 
@@ -13,22 +13,31 @@ type Typed<'a> = &'a [(&'a str, &'a str)];
 
 /// Submits the edit form of an assistant's page with `typed` in it, and returns the redirect's location.
 async fn edit(me: &Customer<'_>, cookie: &str, id: &str, endpoint: &str, typed: Typed<'_>) -> String {
-    let path = format!("/assistants/{id}");
+    let fields = edit_fields(me, cookie, id, typed).await;
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    submit(me.app, cookie, &format!("/assistants/{id}"), endpoint, &fields).await
+}
+
+/// The fields of the edit form as it is rendered, with `typed` entered.
+async fn edit_fields<'t>(
+    me: &Customer<'_>,
+    cookie: &str,
+    id: &str,
+    typed: Typed<'t>,
+) -> Vec<(&'t str, String)> {
     let record = me.get(&format!("/{id}")).await;
     let text = |field: &str| record[field].as_str().unwrap_or_default().to_owned();
-    let model = format!("{}:{}", text("modelProvider"), text("modelId"));
-    let (name, callback) = (text("name"), text("userCallbackUrl"));
-    let baseline = hidden(&page(me.app, cookie, &path).await, "baseline").replace("&quot;", "\"");
+    let shown = page(me.app, cookie, &format!("/assistants/{id}")).await;
     let mut fields = vec![
-        ("id", id),
-        ("name", &name),
-        ("model", &model),
-        ("callback_url", &callback),
-        ("baseline", &baseline),
+        ("id", id.to_owned()),
+        ("name", text("name")),
+        ("model", format!("{}:{}", text("modelProvider"), text("modelId"))),
+        ("callback_url", text("userCallbackUrl")),
+        ("baseline", hidden(&shown, "baseline").replace("&quot;", "\"")),
     ];
     fields.retain(|(name, _)| typed.iter().all(|(other, _)| other != name));
-    fields.extend(typed);
-    submit(me.app, cookie, &path, endpoint, &fields).await
+    fields.extend(typed.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    fields
 }
 
 /// The statuses and failure codes of the timeline, oldest first.
@@ -132,9 +141,11 @@ async fn edit_without_changes_is_not_called_saved() {
     let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let unchanged = format!("/assistants/{id}?done=unchanged");
-    let to = edit(&me, &cookie, &id, "change", &[]).await;
-    assert_eq!(to, unchanged);
-    let shown = page(&app, &cookie, &to).await;
+    assert_eq!(edit(&me, &cookie, &id, "change", &[]).await, unchanged);
+    let fields = edit_fields(&me, &cookie, &id, &[]).await;
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (to, cookies) = send_for_notice(&app, &cookie, &format!("/assistants/{id}"), "change", &fields).await;
+    let shown = page(&app, &cookies, &to).await;
     assert!(shown.contains("class=\"toast\"") && !shown.contains("Saved."), "{shown}");
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     assert_eq!(edit(&me, &cookie, &id, "update", &[]).await, unchanged);

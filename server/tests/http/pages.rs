@@ -195,7 +195,7 @@ async fn ended_subscription_page_offers_no_refused_actions() {
         let id = me.in_status(status).await;
         let path = format!("/assistants/{id}");
         let before = page(&app, &cookie, &path).await;
-        assert!(!before.contains("Buy a new slot"), "{status}");
+        assert!(!before.contains(">New assistant</a>"), "{status}");
         let record = me.get(&format!("/{id}")).await;
         let subscription = record["polarSubscriptionId"].as_str().expect("the assistant has no subscription");
         let ended = app.http.post(app.url(&format!("/sandbox/polar/subscriptions/{subscription}/refund")));
@@ -236,7 +236,7 @@ async fn paused_subscription_page_explains_resuming() {
         for said in ["Resume your subscription", "Your subscription is paused", ">Paused<"] {
             assert!(shown.contains(said), "{status}: {said}");
         }
-        for offered in [">Activate</h2>", ">Try again<", "Buy a new slot"] {
+        for offered in [">Activate</h2>", ">Try again<", ">New assistant</a>"] {
             assert!(!shown.contains(offered), "{status}: {offered}");
         }
         let name = record["name"].as_str().unwrap();

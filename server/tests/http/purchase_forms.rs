@@ -269,7 +269,7 @@ async fn preflight_from_frontend_returns_results_and_stores_nothing() {
 
     let wrong =
         browser.submit_as_frontend("check_callback_url", &[("callback_url", "http://localhost/x")]).await;
-    assert!(wrong.as_str().unwrap().contains("begins with https"), "{wrong}");
+    assert!(wrong.as_str().unwrap().contains("must start with https"), "{wrong}");
     assert_eq!(
         browser.submit_as_frontend("check_callback_url", &[("callback_url", "https://example.com")]).await,
         Value::Null

@@ -203,7 +203,7 @@ async fn confirmation_in_another_browser_requires_password() {
         assert!(!shown.contains(&email), "the page names nobody");
         let asks = [("token", &*token), ("asks", "true")];
         let back = submit(&app, reader, &at, "confirm_email", &asks).await;
-        assert!(page(&app, reader, &back).await.contains("Enter the password of this account"));
+        assert!(page(&app, reader, &back).await.contains("password to show that you created it"));
         let wrong = [("token", &*token), ("password", "not the password")];
         let back = submit(&app, reader, &at, "confirm_email", &wrong).await;
         assert!(page(&app, reader, &back).await.contains("Incorrect password"));

@@ -224,7 +224,7 @@ on_both_databases! {
         let flags: Vec<_> =
             t.events(id).await.into_iter().filter(|event| event.kind == EventKind::PaymentFlagged).collect();
         let said: Vec<_> = flags.iter().map(|event| event.status_message.clone().unwrap_or_default()).collect();
-        assert!(said.len() == 2 && said[0].contains("is being ended") && said[1].contains("has been ended"), "{said:?}");
+        assert!(said.len() == 2 && said[0].contains("paid for twice") && said[1].contains("has ended"), "{said:?}");
         assert_eq!(walk(&t.events(id).await).last(), Some(&Active), "the sequence has no gap");
         assert_eq!(t.record(&me, id).await, before);
         assert_eq!(t.callbacks.received().len(), callbacks, "only changes of the status have callbacks");
