@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::wire_enum;
 
 wire_enum! {
-    /// Every `error.code` a client can meet. The set is closed: a client may match on it.
+    /// Every `error.code` that the API returns. The set is closed, so a client may match on it.
     ErrorCode {
         /// The operator has turned the API off.
         ApiDisabled = "API_DISABLED",
@@ -60,7 +60,7 @@ impl ErrorCode {
     }
 }
 
-/// One thing wrong with one field of a body or form.
+/// A problem with one field of a body or form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Issue {

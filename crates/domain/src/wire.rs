@@ -146,10 +146,10 @@ wire_enum! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = Assistant))]
 pub struct AssistantRecord {
-    /// The deployment id of the assistant.
+    /// The deployment ID of the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub id: String,
-    /// The id of the account that owns the assistant.
+    /// The ID of the account that owns the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub user_id: String,
     /// Always null until organizations exist.
@@ -160,14 +160,14 @@ pub struct AssistantRecord {
     /// The provider of the model; null before activation in BYOK mode.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub model_provider: Option<Provider>,
-    /// The id of the model; null before activation.
+    /// The ID of the model; null before activation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub model_id: Option<String>,
-    /// The channel where people write; always `telegram`.
+    /// The channel through which people talk to the assistant; always `telegram`.
     pub channel_type: ChannelType,
     /// Who provides the model key.
     pub api_mode: ApiMode,
-    /// `openclaw-` and 8 hex digits, chosen at activation.
+    /// The name of the worker: `openclaw-` and 8 hex digits, chosen at activation.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub worker_name: Option<String>,
     /// The URL of the worker; null unless the status is `active`.
@@ -175,12 +175,12 @@ pub struct AssistantRecord {
     pub worker_url: Option<String>,
     /// The status of the assistant.
     pub status: Status,
-    /// What happened and the way out, after a failure code; null when there is nothing to report.
+    /// A failure code, what happened, and what to do about it; null if there is nothing to report.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub status_message: Option<String>,
     /// The payment status of the subscription.
     pub payment_status: PaymentStatus,
-    /// Polar's id of the subscription; null until paid.
+    /// Polar's ID of the subscription; null until the first payment.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub polar_subscription_id: Option<String>,
     /// When the paid billing period ends.
@@ -215,12 +215,12 @@ wire_enum! {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssistantStatus {
-    /// The deployment id of the assistant.
+    /// The deployment ID of the assistant.
     #[cfg_attr(feature = "openapi", schema(format = Uuid))]
     pub id: String,
     /// The status of the assistant.
     pub status: Status,
-    /// What happened and the way out, after a failure code; null when there is nothing to report.
+    /// A failure code, what happened, and what to do about it; null if there is nothing to report.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub status_message: Option<String>,
     /// The URL of the worker; null unless the status is `active`.

@@ -45,7 +45,7 @@ pub struct KeyRightsResponse {
     pub data: KeyRights,
 }
 
-/// Get the key's own rights
+/// Get current API key
 ///
 /// Returns the owner and the permissions of the API key that the request is made with. Needs no scope.
 #[utoipa::path(
@@ -53,10 +53,10 @@ pub struct KeyRightsResponse {
     responses(
         (status = 200, description = "The API key and its permissions.", body = KeyRightsResponse),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn me(
@@ -110,12 +110,12 @@ pub struct ModelListResponse {
     responses(
         (status = 200, description = "The models.", body = ModelListResponse),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: mode or provider is unknown.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: `mode` or `provider` is unknown.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn models(

@@ -25,20 +25,20 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// Purchase assistant slot
 ///
-/// Creates a prebuy deployment slot and returns a Polar checkout URL. Complete the checkout before calling activate.
+/// Creates a slot and returns the URL of its checkout at Polar. Pay there before you activate the slot.
 #[utoipa::path(
     post, path = "/api/v1/assistants/purchase", operation_id = "purchaseAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
     request_body = PurchaseRequest,
     responses(
         (status = 201, description = "Checkout session created.", body = PurchaseResponse),
-        (status = 400, description = "`INVALID_REQUEST`: body is missing required keys or includes unknown keys.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the body lacks a required key or contains an unknown one.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 10 unpaid orders within the last hour. Paying for an order frees its place; deleting it does not.", body = ErrorResponse),
-        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: product IDs are missing from server environment configuration. `INTERNAL_ERROR`: unhandled internal exception, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 10 unpaid orders within the last hour. Paid orders don't count; deleted ones do.", body = ErrorResponse),
+        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: the operator has not set up payments for this mode. `INTERNAL_ERROR`: something went wrong on our side, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
     )
 )]
 pub async fn purchase(
@@ -52,23 +52,23 @@ pub async fn purchase(
 
 /// Activate assistant
 ///
-/// Configures a purchased prebuy slot and starts deployment: the status becomes `deploying`. Only valid after a
-/// successful checkout payment.
+/// Configures a slot and starts its deployment: the status becomes `deploying`. The slot must be paid: its status is
+/// `purchased`.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/activate", operation_id = "activateAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     request_body = ActivateRequest,
     responses(
-        (status = 200, description = "Activation accepted; deployment begins.", body = AssistantResponse),
-        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation. `INVALID_INPUT`: activation payload is inconsistent with deployment mode.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 409, description = "`INVALID_STATE`: slot is not currently `purchased` with `isPrebuy=true`.", body = ErrorResponse),
+        (status = 200, description = "Activation accepted; the deployment starts.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the body is malformed. `INVALID_INPUT`: the provider, model or key does not fit the mode, or another assistant uses the bot.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the slot is not `purchased`, or its subscription has ended or is paused.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn activate(
@@ -83,23 +83,24 @@ pub async fn activate(
 
 /// Get assistant status
 ///
-/// Returns lightweight deployment state for polling, until status becomes `active` or `failed`.
+/// Returns the status of an assistant without the rest of its record, for clients that poll until it is `active` or
+/// `failed`.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/status", operation_id = "getAssistantStatus", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants."),
         ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the response until the status changes, for at most this many seconds."),
     ),
     responses(
-        (status = 200, description = "Current deployment status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds to wait before the next request, while `deploying`."))),
+        (status = 200, description = "Current status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds to wait before the next request, while `deploying`."))),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: wait is not a number from 0 to 30.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: `wait` is not a number from 0 to 30.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or, with `wait`, the account has 256 open event streams and waiting requests.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn status(
@@ -127,24 +128,24 @@ pub async fn status(
 
 /// List assistants
 ///
-/// Returns all assistants owned by the authenticated user, newest first. Stale pending-payment deployments older than
-/// one hour are excluded.
+/// Returns the assistants that the API key may access, newest first. Deployments that are still unpaid an hour after
+/// the order are excluded.
 #[utoipa::path(
     get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without limit and cursor the whole list is returned."),
-        ("cursor" = Option<String>, Query, description = "Where the page starts, from the Link header of the previous page."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without `limit` and `cursor`, the whole list is returned."),
+        ("cursor" = Option<String>, Query, description = "Where the page starts: the cursor in the `Link` header of the previous page."),
     ),
     responses(
-        (status = 200, description = "Assistants list returned.", body = AssistantListResponse, headers(("Link" = String, description = "URL of the next page, `rel=\"next\"`, if there is one."))),
+        (status = 200, description = "List of assistants returned.", body = AssistantListResponse, headers(("Link" = String, description = "URL of the next page, `rel=\"next\"`, if there is one."))),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: limit or cursor is not valid.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: `limit` or `cursor` is not valid.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn list(
@@ -168,19 +169,19 @@ pub async fn list(
 
 /// Get assistant
 ///
-/// Fetches a single assistant deployment record by ID.
+/// Returns the record of an assistant.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}", operation_id = "getAssistant", tag = "Assistants",
     security(("apiKey" = ["read"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     responses(
         (status = 200, description = "Assistant details returned.", body = AssistantResponse),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn get(
@@ -193,23 +194,23 @@ pub async fn get(
 
 /// Update assistant config
 ///
-/// Updates mutable assistant configuration fields, all of them or none, and never starts a deployment. Managed deployments
-/// enforce modelProvider=openrouter and reject modelApiKey updates.
+/// Changes the configuration of an assistant and never starts a deployment. If one field is not valid, none is changed.
+/// In managed mode, `modelProvider` must be `openrouter`, and `modelApiKey` is rejected.
 #[utoipa::path(
     patch, path = "/api/v1/assistants/{deploymentId}", operation_id = "updateAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     request_body = UpdateRequest,
     responses(
         (status = 200, description = "Assistant updated.", body = AssistantResponse),
-        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation (including empty body with no update fields). `INVALID_INPUT`: provided provider/model values are not allowed for deployment mode.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 409, description = "`INVALID_STATE`: patch is attempted while deployment is not editable.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the body is malformed, or contains no field to update. `INVALID_INPUT`: the provider, model or key does not fit the mode, or another assistant uses the bot.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the assistant can't be updated in its current status.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn update(
@@ -225,22 +226,22 @@ pub async fn update(
 
 /// Redeploy assistant
 ///
-/// Starts a fresh deployment for an active/failed/stopped assistant.
+/// Starts a new deployment of an assistant that is `active`, `failed` or `stopped`.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/redeploy", operation_id = "redeployAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     request_body = Option<RedeployRequest>,
     responses(
-        (status = 200, description = "Redeploy accepted; status moves to deploying.", body = AssistantResponse),
-        (status = 400, description = "`INVALID_REQUEST`: body fails schema validation.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
-        (status = 409, description = "`INVALID_STATE`: current status is outside allowed redeploy states, or its subscription has ended or is paused.", body = ErrorResponse),
+        (status = 200, description = "Redeployment accepted; the status becomes `deploying`.", body = AssistantResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the body is malformed.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
+        (status = 409, description = "`INVALID_STATE`: the assistant is not `active`, `failed` or `stopped`, or its subscription has ended or is paused.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn redeploy(
@@ -255,23 +256,23 @@ pub async fn redeploy(
 
 /// Stop assistant
 ///
-/// Stops a deployment and deletes the current worker. Billing continues. If a paused subscription had already stopped the
-/// assistant, it is not restarted automatically when the subscription resumes.
+/// Stops an assistant and deletes its worker. Billing continues. If a paused subscription has already stopped the
+/// assistant, it does not restart automatically when the subscription resumes.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     responses(
         (status = 200, description = "Assistant stopped.", body = AssistantResponse),
         (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the slot has not been activated.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
-        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; the assistant is unchanged.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
+        (status = 502, description = "`WORKER_DELETE_FAILED`: the removal of the worker was not confirmed; the assistant is unchanged.", body = ErrorResponse),
     )
 )]
 pub async fn stop(
@@ -285,22 +286,22 @@ pub async fn stop(
 
 /// Delete assistant
 ///
-/// Deletes an assistant deployment. Its worker and secrets are deleted immediately; its subscription ends as soon as Polar
-/// confirms.
+/// Deletes an assistant permanently. Its worker and secrets are deleted immediately; its subscription ends as soon as
+/// Polar confirms.
 #[utoipa::path(
     delete, path = "/api/v1/assistants/{deploymentId}", operation_id = "deleteAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     responses(
         (status = 200, description = "Assistant deleted.", body = SuccessResponse),
         (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
-        (status = 502, description = "`WORKER_DELETE_FAILED`: worker deletion failed with a non-404 upstream response; nothing is deleted.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
+        (status = 502, description = "`WORKER_DELETE_FAILED`: the removal of the worker was not confirmed; nothing was deleted.", body = ErrorResponse),
     )
 )]
 pub async fn delete(

@@ -38,13 +38,13 @@ impl From<&Purchased> for PurchaseResult {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct ActivateRequest {
-    /// Assistant name: 1–100 characters after trimming, no control characters.
+    /// Display name: 1–100 characters after trimming, no control characters.
     #[schema(min_length = 1)]
     pub name: String,
     /// Provider ID (`anthropic`, `openai`, `google` or `openrouter`). Required in BYOK mode; ignored in managed mode.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model ID; GET /api/v1/models lists them.
+    /// Model ID; `GET /api/v1/models` lists them.
     #[schema(min_length = 1, max_length = 200)]
     pub model_id: String,
     /// Telegram bot token, without spaces or control characters.
@@ -67,10 +67,10 @@ pub struct UpdateRequest {
     /// Display name: 1–100 characters after trimming, no control characters.
     #[schema(nullable = false, min_length = 1)]
     pub name: Option<String>,
-    /// Provider ID. Requires modelApiKey when it changes.
+    /// Provider ID. A new provider requires `modelApiKey`, too.
     #[schema(nullable = false)]
     pub model_provider: Option<String>,
-    /// Model ID; GET /api/v1/models lists them.
+    /// Model ID; `GET /api/v1/models` lists them.
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     pub model_id: Option<String>,
     /// A Telegram bot token that replaces the current one.
@@ -86,7 +86,7 @@ pub struct UpdateRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub struct RedeployRequest {
-    /// The new callback URL, under the same rules as at activation. Omit it to keep the current one; send null to remove it.
+    /// The new callback URL, under the same rules as at activation. Omit it to keep the current one; send `null` to remove it.
     #[schema(max_length = 2048)]
     pub callback_url: Option<String>,
 }
@@ -162,7 +162,7 @@ pub struct ErrorDetails {
     /// With `INVALID_REQUEST` and `INVALID_INPUT`: all validation issues, at most the first 20.
     #[schema(nullable = false, max_items = 20)]
     pub issues: Option<Vec<Issue>>,
-    /// How many further issues there are; absent if there are none.
+    /// The number of further issues; absent if there are none.
     #[schema(nullable = false, minimum = 1)]
     pub omitted: Option<u32>,
     /// With `INVALID_STATE`: the current status.

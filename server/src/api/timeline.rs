@@ -96,17 +96,17 @@ pub struct EventListResponse {
     get, path = "/api/v1/assistants/{deploymentId}/events", operation_id = "listAssistantEvents", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants."),
         ("Last-Event-ID" = Option<String>, Header, description = "For streams: only entries after this sequence number. An invalid value is ignored."),
     ),
     responses(
         (status = 200, description = "The timeline.", content((EventListResponse = "application/json"), (String = "text/event-stream"))),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or the account has 256 open event streams and waiting requests.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn events(
@@ -309,15 +309,15 @@ pub struct DeliveryResponse {
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/callbacks", operation_id = "listCallbacks", tag = "Callbacks",
     security(("apiKey" = ["read"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     responses(
         (status = 200, description = "The delivery log.", body = DeliveryListResponse),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the read scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn callbacks(
@@ -331,23 +331,23 @@ pub async fn callbacks(
 
 /// Redeliver a callback
 ///
-/// Resends a callback now, with the same `webhook-id` and body, and restarts its retry schedule.
+/// Sends a callback again immediately, with the same `webhook-id` and body, and restarts its retry schedule.
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", operation_id = "redeliverCallback", tag = "Callbacks",
     security(("apiKey" = ["write"])),
     params(
-        ("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints."),
+        ("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants."),
         ("deliveryId" = String, Path, format = Uuid, description = "Callback ID from the delivery log."),
     ),
     responses(
-        (status = 200, description = "The callback, which is sent now.", body = DeliveryResponse),
+        (status = 200, description = "The callback, which Reef sends immediately.", body = DeliveryResponse),
         (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment or its callback does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment or its callback does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 manual callbacks of the account within a minute.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 redeliveries and test callbacks of the account within a minute.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn redeliver(
@@ -366,17 +366,17 @@ pub async fn redeliver(
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/callbacks/test", operation_id = "testCallback", tag = "Callbacks",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Assistant deployment ID returned from purchase or list endpoints.")),
+    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
     responses(
-        (status = 200, description = "The callback, which is sent now.", body = DeliveryResponse),
+        (status = 200, description = "The callback, which Reef sends immediately.", body = DeliveryResponse),
         (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: X-API-Key header is missing or invalid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the write scope.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist or does not belong to the API key owner. `API_DISABLED`: ASSISTANTS_API_V1_ENABLED is false.", body = ErrorResponse),
+        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
+        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant has no callback URL.", body = ErrorResponse),
         (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 manual callbacks of the account within a minute.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: unhandled internal exception.", body = ErrorResponse),
+        (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or more than 30 redeliveries and test callbacks of the account within a minute.", body = ErrorResponse),
+        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn test_callback(

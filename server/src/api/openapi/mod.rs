@@ -18,7 +18,7 @@ use super::schema::ErrorResponse;
     info(
         title = "Reef",
         version = "1.0.0",
-        description = "Hosted Telegram assistants: buy a slot, activate it with a name, a model and a Telegram bot, and it starts to answer.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.\n\nWith the header `Idempotency-Key` (1 to 255 visible ASCII characters) a POST, PATCH or DELETE request runs once: for 24 hours, a request with the same key, method, path and body returns the first response with `Idempotency-Replayed: true`.\n\nEvery 200 response to a GET request carries an `ETag`; a request with that value in `If-None-Match` returns 304 while nothing has changed. Paths that are not listed here return 404 `NOT_FOUND`; methods that are not listed return 405 `METHOD_NOT_ALLOWED` with `Allow`.",
+        description = "Hosted Telegram assistants: buy a slot, activate it with a name, a model and a Telegram bot, and the assistant replies in the bot's chats.\n\nAll success responses use `{ data: ... }` and errors use `{ error: { code, message, details? } }`.\n\nWith the header `Idempotency-Key` (1 to 255 visible ASCII characters) a POST, PATCH or DELETE request runs once: for 24 hours, a request with the same key, method, path and body returns the first response with `Idempotency-Replayed: true`.\n\nEvery 200 response to a GET request carries an `ETag`; a request with that value in `If-None-Match` returns 304 while nothing has changed. Paths that are not listed here return 404 `NOT_FOUND`; methods that are not listed return 405 `METHOD_NOT_ALLOWED` with `Allow`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
@@ -38,7 +38,7 @@ struct KeyScheme;
 impl Modify for KeyScheme {
     fn modify(&self, document: &mut Document) {
         let key =
-            ApiKeyValue::with_description("X-API-Key", "Your API key from the dashboard API Keys page.");
+            ApiKeyValue::with_description("X-API-Key", "Your API key, from the page API keys of the dashboard.");
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
     }
