@@ -100,7 +100,7 @@ pub enum Error {
 const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
     match refusal {
         CheckoutRefusal::Email => {
-            "Our payment provider didn't accept your email address. Change it in Settings, or in the customer portal on the \
+            "Our payment provider didn't accept your email address. Change it in Settings, or in the billing portal on the \
              Billing page if you have paid here before, then try again. Nothing was charged."
         }
         CheckoutRefusal::OtherCustomer => {
@@ -165,7 +165,7 @@ impl Error {
             ActionRejected::SubscriptionInactive { payment, from, allowed } => Self::InvalidState {
                 message: match payment {
                     PaymentStatus::Paused => {
-                        "Your subscription is paused. Resume it in the customer portal, which the Billing page opens, and \
+                        "Your subscription is paused. Resume it in the billing portal, which the Billing page opens, and \
                          try again."
                     }
                     _ => "Your subscription has ended. Create a new assistant to continue.",

@@ -38,7 +38,7 @@ struct KeyScheme;
 impl Modify for KeyScheme {
     fn modify(&self, document: &mut Document) {
         let key =
-            ApiKeyValue::with_description("X-API-Key", "Your API key, from the page API keys of the dashboard.");
+            ApiKeyValue::with_description("X-API-Key", "Your API key, from the dashboard's page API keys.");
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
     }
