@@ -113,7 +113,7 @@ fn request_blocks(document: Document<'_>, operation: Operation<'_>) -> Vec<Block
     blocks.push(heading(3, "Body"));
     let needed = if body["required"] == true { "" } else { " The body is optional." };
     let words = text(&document.resolve(schema)["description"]);
-    blocks.push(paragraph(format!("A JSON object with these keys. {words}{needed}")));
+    blocks.push(paragraph(format!("{words} The body is a JSON object with these keys.{needed}")));
     blocks.push(tables::request_fields("Body", schema::list_fields(document, schema)));
     blocks
 }
