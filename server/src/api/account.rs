@@ -110,7 +110,7 @@ pub struct ModelListResponse {
     responses(
         (status = 200, description = "The models.", body = ModelListResponse),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: `mode` or `provider` is unknown.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the parameter `mode` or `provider` is unknown.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),

@@ -95,7 +95,7 @@ pub async fn activate(
     responses(
         (status = 200, description = "Current status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds to wait before the next request, while `deploying`."))),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: `wait` is not a number from 0 to 30.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the parameter `wait` is not a number from 0 to 30.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
         (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
@@ -140,7 +140,7 @@ pub async fn status(
     responses(
         (status = 200, description = "List of assistants returned.", body = AssistantListResponse, headers(("Link" = String, description = "URL of the next page, `rel=\"next\"`, if there is one."))),
         (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 400, description = "`INVALID_REQUEST`: `limit` or `cursor` is not valid.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: the parameter `limit` or `cursor` is not valid.", body = ErrorResponse),
         (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
         (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
         (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),

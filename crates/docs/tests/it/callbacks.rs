@@ -126,7 +126,7 @@ fn numbers_in_guides_match_the_server() {
     let limits = &DOCS.page("/docs/limits").unwrap().markdown;
     let keys = reef_service::api_keys::KEYS_MAX;
     for line in [
-        format!("| Live API keys | {keys} per account |"),
+        format!("| Active API keys | {keys} per account |"),
         format!("| {} entries |", reef_domain::query::LIMIT_MAX),
         format!("| {} seconds |", reef_domain::query::WAIT_MAX_SECONDS),
     ] {

@@ -189,7 +189,7 @@ fn operation_pages_name_the_required_scope() {
         match operation["responses"]["403"]["description"].as_str() {
             Some(refused) => {
                 let scope = operation["security"][0]["apiKey"][0].as_str().unwrap();
-                assert!(refused.contains(&format!("lacks the {scope} scope")), "{page}: {refused}");
+                assert!(refused.contains(&format!("lacks the scope `{scope}`")), "{page}: {refused}");
                 assert!(markdown.contains(&format!("needs the scope `{scope}`")), "{page}");
             }
             None => assert!(markdown.contains("Any valid API key"), "{page}"),
