@@ -38,6 +38,7 @@ struct File {
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     /// A file or folder could not be read.
+    #[cfg(not(feature = "embed-site"))]
     #[error("{path} could not be read")]
     Read {
         /// The path of the file or folder.
