@@ -46,7 +46,7 @@ pub(crate) async fn authenticate() -> Result<(Services, Caller), AppError> {
     Ok((services, caller))
 }
 
-/// As [`signed_in`], for actions that could take the account away from its owner: they need the password, unless it was verified
+/// As [`authenticate`], for actions that could take the account away from its owner: they need the password, unless it was verified
 /// in this session within the last ten minutes. A password that is given is verified in any case.
 pub(crate) async fn authenticate_with_password(password: &Secret) -> Result<(Services, Caller), AppError> {
     let (services, caller) = authenticate().await?;

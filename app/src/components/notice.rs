@@ -11,7 +11,7 @@ pub fn has_notice() -> bool {
     query_value("done").is_some()
 }
 
-/// Whether the address has one of these notices, which is as little proof as [`is_done`].
+/// Whether the address has one of these notices, which proves nothing, as with [`has_notice`].
 pub fn has_notice_of(done: &[&str]) -> bool {
     query_value("done").is_some_and(|name| done.contains(&&*name))
 }
