@@ -1,4 +1,4 @@
-//! How a deployment ended while its page was open. The snapshots of a live page say where the assistant stands; this compares each
+//! How a deployment ended while its page was open. The snapshots of a live page have the assistant's status; this compares each
 //! with the one before.
 
 use reef_domain::wire::Status;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 const DEPLOYED: &str = "Deployed.";
 const FAILED: &str = "Deploy failed.";
 
-/// What of a snapshot matters here. Snapshots of other pages have no status.
+/// The part of a snapshot that matters here. Snapshots of other pages have no status.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Snapshot {
@@ -15,7 +15,7 @@ struct Snapshot {
     status_message: Option<String>,
 }
 
-/// Whether an assistant is being deployed, by the snapshot that came last.
+/// Whether an assistant is being deployed, according to the last snapshot.
 pub(crate) struct DeploymentWatch {
     is_deploying: bool,
 }
@@ -25,7 +25,7 @@ impl DeploymentWatch {
         Self { is_deploying }
     }
 
-    /// Takes the next snapshot, as JSON. Returns what to say if it ends a deployment.
+    /// Applies the next snapshot, as JSON. Returns the notice to show if it ends a deployment.
     pub(crate) fn apply(&mut self, snapshot: &str) -> Option<&'static str> {
         let Snapshot { status, status_message } = serde_json::from_str(snapshot).ok()?;
         let was_deploying = std::mem::replace(&mut self.is_deploying, status == Status::Deploying);

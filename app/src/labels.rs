@@ -3,10 +3,10 @@
 use reef_domain::wire::{ApiMode, PaymentStatus, Provider, Status};
 use reef_service::ports::{Interval, Price};
 
-/// Currencies without a minor unit, as far as Polar supports them.
+/// The currencies without a minor unit that Polar supports.
 const CURRENCIES_WITHOUT_MINOR_UNIT: [&str; 6] = ["clp", "isk", "jpy", "krw", "pyg", "vnd"];
 
-/// A status within a sentence. At the start of a text it is [`status_label`].
+/// A status within a sentence. [`status_label`] is for a status that stands alone.
 pub const fn status_in_sentence(status: Status) -> &'static str {
     match status {
         Status::PendingPayment => "awaiting payment",
@@ -61,7 +61,7 @@ pub const fn provider_name(provider: Provider) -> &'static str {
     }
 }
 
-/// A wait: in seconds below two minutes, else in minutes.
+/// A wait: in seconds if it is shorter than two minutes, otherwise in minutes.
 pub fn wait_label(seconds: u64) -> String {
     match seconds {
         0 | 1 => "1 second".to_owned(),

@@ -13,14 +13,14 @@ use url::Url;
 use crate::device_cookie::{cookie_value, is_https};
 use crate::server::{get_context, request_headers};
 
-/// Long enough for a slow page and for loading it again, as long as one-time secrets are shown.
+/// Long enough for a slow page and a reload. One-time secrets are shown for the same time.
 const MAX_AGE: Duration = Duration::seconds(60);
 
 fn name(services: &Services) -> &'static str {
     if is_https(services) { "__Host-reef-notice" } else { "reef-notice" }
 }
 
-/// Confirms the notice that an address on this site asks for, if it asks for one.
+/// Confirms the notice that an address on this site names, if it names one.
 ///
 /// # Errors
 /// [`Error::Internal`] when there are no services in the context.

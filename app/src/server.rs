@@ -1,4 +1,4 @@
-//! What server functions and pages share on the server: the request, the caller, one-time secrets, answers and redirects.
+//! What server functions and pages share on the server: the request, the caller, one-time secrets, responses and redirects.
 
 use axum::http::header::{ACCEPT, LOCATION, REFERER, USER_AGENT};
 use axum::http::request::Parts;
@@ -23,7 +23,7 @@ use crate::session::{current_session, find_caller_with_password, record_password
 /// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
 const VALUE_CHARS_MAX: usize = 2100;
 
-/// What pages need to know of the server. The server provides it as context to every page and server function.
+/// What pages need to know about the server. The server provides it as context to every page and server function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiteInfo {
     /// Whether the outside world is the sandbox. Every page then has a banner.
@@ -46,8 +46,8 @@ pub(crate) async fn authenticate() -> Result<(Services, Caller), AppError> {
     Ok((services, caller))
 }
 
-/// As [`authenticate`], for actions that could take the account away from its owner: they need the password, unless it was verified
-/// in this session within the last ten minutes. A password that is given is verified in any case.
+/// As [`authenticate`], for actions that could take the account away from its owner: they need the password, unless it was
+/// verified in this session within the last ten minutes. A given password is always verified.
 pub(crate) async fn authenticate_with_password(password: &Secret) -> Result<(Services, Caller), AppError> {
     let (services, caller) = authenticate().await?;
     if caller.has_proven_password() && password.expose().is_empty() {
@@ -97,7 +97,7 @@ pub(crate) async fn find_flash(services: &Services, name: &str) -> Result<Option
     Ok(kept.map(|text| text.expose_secret().to_owned().into()))
 }
 
-/// The path of the request; `/` when there is no request any more.
+/// The path of the request; `/` once the request is gone.
 ///
 /// Read from the request and not from the router, whose hooks panic when a page is left while it is rendered.
 pub(crate) fn request_path() -> String {
@@ -111,7 +111,7 @@ pub(crate) fn query_value(name: &str) -> Option<String> {
     pairs.filter(|(found, _)| found == name).last().map(|(_, value)| value.into_owned())
 }
 
-/// The headers of the request; none when there is no request any more.
+/// The headers of the request; none once the request is gone.
 pub(crate) fn request_headers() -> HeaderMap {
     use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default()
 }
@@ -135,8 +135,8 @@ pub(crate) async fn current_session_row() -> Result<String, AppError> {
     Ok(session_row_id(&current_session_id().await?))
 }
 
-/// Runs a form's work. On an error the answer has the error's HTTP status for scripts, and the values of the fields `kept`, so that
-/// the form can be rendered with what was typed.
+/// Runs a form's work. On an error the response has the error's HTTP status for scripts, and the values of the fields `kept`, so
+/// that the form can be rendered with what was typed.
 pub(crate) async fn run_form<T>(
     values: &[(&str, &str)],
     work: impl Future<Output = Result<T, AppError>>,
@@ -147,14 +147,14 @@ pub(crate) async fn run_form<T>(
             ((*name).to_owned(), value.chars().take(VALUE_CHARS_MAX).collect::<String>())
         };
         error.values = values.iter().map(keep).collect();
-        // A request without a `Referer` keeps Leptos' own answer.
+        // A request without a `Referer` keeps Leptos' own response.
         let _ = redirect_back_with(&error);
         error
     })
 }
 
-/// Sets the status of an error, unless a browser's plain form waits for the answer: the form is redirected back to its page, which a
-/// browser does for redirect statuses only.
+/// Sets the status of an error, unless a browser's plain form waits for the response: the form is redirected back to its page,
+/// and browsers follow a redirect only with a redirect status.
 pub(crate) fn set_status(code: ErrorCode) {
     if let (Some(options), Ok(status)) =
         (use_context::<ResponseOptions>(), StatusCode::from_u16(code.http_status()))
@@ -180,7 +180,7 @@ pub(crate) fn redirect_to(to: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Answers the request of a page with a redirect.
+/// Responds to the request of a page with a redirect.
 pub(crate) fn redirect_page(to: &str) {
     if let (Some(options), Ok(location)) = (use_context::<ResponseOptions>(), HeaderValue::from_str(to)) {
         options.insert_header(LOCATION, location);
@@ -197,7 +197,7 @@ pub(crate) fn local_path_or_list(next: &str) -> &str {
 
 /// Redirects a plain form back to the page it was sent from, with the error in the query.
 ///
-/// Leptos does the same, but appends to the query that is there, so that each failed attempt would make the address longer.
+/// Leptos does the same, but appends to the existing query, so that each failed attempt would make the address longer.
 fn redirect_back_with(error: &AppError) -> Option<()> {
     let parts = use_context::<Parts>()?;
     let path = parts.uri.path();

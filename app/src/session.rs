@@ -100,7 +100,7 @@ pub async fn sign_in_session(
 /// [`Error::Internal`] when the session cannot be written.
 pub(crate) async fn save_pending_sign_in(session: &Session, pending: &PendingSignIn) -> Result<(), Error> {
     session.cycle_id().await.map_err(Error::internal)?;
-    // Without this, saving the new row would restore a session that is revoked meanwhile.
+    // Without this, saving the new row would restore a session that was revoked in the meantime.
     session.clear().await;
     session.insert(SESSION_PENDING, pending).await.map_err(Error::internal)
 }

@@ -77,7 +77,7 @@ fn asset_tags(assets: &Assets) -> impl IntoView + use<> {
     let css = format!("/pkg/{}", assets.css);
     view! {
         <link rel="stylesheet" href=css/>
-        // The content security policy allows inline scripts only with the nonce of this answer.
+        // The content security policy allows inline scripts only with the nonce of this response.
         <script type="module" r#async="" nonce=use_nonce()>{hydration_script(assets)}</script>
     }
 }

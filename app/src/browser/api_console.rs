@@ -27,7 +27,7 @@ pub(super) fn start() {
     });
 }
 
-/// The answer of the API.
+/// The API's response.
 struct Answer {
     status: u16,
     status_text: String,
@@ -49,7 +49,7 @@ async fn run(form: HtmlFormElement) {
     }
 }
 
-/// Sends the request of a form. An error is the text to show instead of an answer.
+/// Sends the request of a form. An error is the text to show instead of a response.
 async fn send(form: &HtmlFormElement) -> Result<Answer, &'static str> {
     let (path, init) = request_of(form).map_err(|_| NOT_SENDABLE)?;
     fetch(&path, &init).await.map_err(|_| UNREACHABLE)

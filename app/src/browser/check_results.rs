@@ -36,7 +36,7 @@ pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
     }
 }
 
-/// The fields whose results say that they cannot be deployed like that, in their order.
+/// The fields whose values cannot be deployed, in the order of the page.
 pub(super) fn fields_to_fix(form: &HtmlFormElement) -> Vec<Element> {
     let field = |result: Element| dom::first(&result.closest(".field").ok().flatten()?, "input, select");
     dom::all(form, ".finding.bad").into_iter().filter_map(field).collect()

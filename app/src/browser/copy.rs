@@ -17,7 +17,7 @@ pub(super) fn start() {
             return;
         };
         let code = button.closest("[data-copy]").ok().flatten().and_then(|block| dom::first(&block, "code"));
-        // Copying again before the label is back would keep "Copied" as the label.
+        // Copying again before the label is restored would make "Copied" the label.
         let is_copied = button.has_attribute("data-copied");
         if let Some(code) = code.filter(|_| !is_copied) {
             spawn_local(copy(button, code.text_content().unwrap_or_default()));

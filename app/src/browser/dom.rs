@@ -1,4 +1,4 @@
-//! Short forms of what the scripts need of the document.
+//! Shorthands for what the scripts need from the document.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub fn first(root: &Element, selector: &str) -> Option<Element> {
     root.query_selector(selector).ok().flatten()
 }
 
-/// Dispatches the event by which the shell's script wakes new islands below `root` and converts new times.
+/// Dispatches the event on which the shell's script hydrates new islands below `root` and converts new times.
 pub fn announce_rendered(root: &Element) {
     let init = web_sys::CustomEventInit::new();
     init.set_bubbles(true);

@@ -1,5 +1,5 @@
-//! Where the keyboard focus is, and where it goes when a form was answered or a part of the page was replaced. It must not fall
-//! back to `<body>`: the next key would start at the top of the page, and a screen reader would not read out what happened.
+//! Where the keyboard focus goes after a form was sent or a part of the page was replaced. It must not fall back to `<body>`: the
+//! next key would start at the top of the page, and a screen reader would not read out what happened.
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsCast;
@@ -11,7 +11,7 @@ const FOCUSABLE: &str = "a[href], button:enabled, summary, input, select, textar
 /// The session storage key for the control whose form leads to another page.
 const SENDER: &str = "reef-focus";
 
-/// An element that can take the focus, by what identifies it: after the page was replaced, the element is a different one.
+/// What identifies an element that can take the focus, because replacing a part of the page creates new elements.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Focus {
     identity: String,
@@ -58,7 +58,7 @@ impl Focus {
     }
 }
 
-/// The control that sends a form: the pressed button, or else what has the focus. Disabling the button takes the focus from it.
+/// The control that sends a form: what has the focus, or else the pressed button. Disabling the button takes the focus from it.
 pub(super) fn sender(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Option<Focus> {
     let root = dom::document().document_element()?;
     let focused = dom::document().active_element().filter(|active| form.contains(Some(active)));
@@ -66,8 +66,8 @@ pub(super) fn sender(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Op
     Some(Focus::of(&control, &root))
 }
 
-/// Puts the focus where the answer to a form is to be read: the first wrong field, else the message above the form, else the control
-/// that sent it. A reader who has moved on to another part of the page meanwhile stays there.
+/// Focuses the result of a form: the first field with an issue, else the message above the form, else the control that sent it. A
+/// reader who has moved on to another part of the page stays there.
 pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
     let is_in_form = dom::document().active_element().is_some_and(|active| form.contains(Some(&active)));
     if !is_in_form && !is_lost() {
@@ -90,7 +90,7 @@ pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
     }
 }
 
-/// Keeps the control whose form leads to a page, for [`focus_after_navigation`].
+/// Saves the control whose form leads to a page, for [`focus_after_navigation`].
 pub(super) fn save_sender(to: &str, control: Option<&Focus>) {
     let Some(path) = path_of(to) else { return };
     let sender = serde_json::json!({ "path": path, "control": control });
@@ -98,7 +98,7 @@ pub(super) fn save_sender(to: &str, control: Option<&Focus>) {
     let _ = storage().map(|storage| storage.set_item(SENDER, &sender.to_string()));
 }
 
-/// Puts the focus on a page that a form has led to. Browsers follow `autofocus` only in an address without a fragment.
+/// Sets the focus on a page that a form has led to. Browsers follow `autofocus` only in an address without a fragment.
 pub(super) fn focus_after_navigation() {
     let Some(Sender { path, control }) = remove_sender() else { return };
     let (Some(root), true) = (dom::document().document_element(), is_lost()) else { return };
@@ -171,7 +171,7 @@ fn focus_and_scroll(element: &Element) -> bool {
     matches!(asked, Some(Ok(()))) && has_focus(element)
 }
 
-/// Focuses an element that is no control, and scrolls to it if need be.
+/// Focuses an element that is not a control, and scrolls to it if necessary.
 fn make_focusable_and_focus(element: &Element) -> bool {
     element.set_attribute("tabindex", "-1").is_ok() && focus_and_scroll(element)
 }
@@ -180,7 +180,8 @@ fn has_focus(element: &Element) -> bool {
     dom::document().active_element().is_some_and(|active| active.is_same_node(Some(element)))
 }
 
-/// What is the same for an element and the one that takes its place: its id if it has one, else all that a reader sees of it.
+/// What an element has in common with the one that takes its place: its id if it has one, else everything that a reader sees of
+/// it.
 fn identity(element: &Element) -> String {
     let attribute = |name| element.get_attribute(name).unwrap_or_default();
     let id = attribute("id");

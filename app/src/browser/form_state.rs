@@ -11,7 +11,7 @@ pub(super) struct FormState {
     fields: Vec<(String, Value)>,
     /// The errors above forms, as HTML, by the form's purpose.
     problems: Vec<(String, String)>,
-    /// What is wrong with fields, by the id of the place that says it.
+    /// The issues of fields, by the id of the element that shows them.
     issues: Vec<(String, String)>,
 }
 
@@ -37,7 +37,7 @@ impl FormState {
         Self { fields: fields.collect(), problems: problems.collect(), issues: issues.collect() }
     }
 
-    /// Restores it where the new content has a place for it.
+    /// Restores the values and errors that the new content has a place for.
     pub(super) fn restore(&self, region: &Element) {
         for field in fields(region) {
             let typed = self.fields.iter().find(|(id, _)| *id == field.id());
@@ -50,7 +50,7 @@ impl FormState {
             let said = self.problems.iter().find(|(of, _)| *of == purpose);
             if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
                 place.set_inner_html(words);
-                // The focus may be on it.
+                // The error may have had the focus.
                 if place.set_attribute("tabindex", "-1").is_err() {
                     leptos::logging::error!("an error could not be made focusable");
                 }

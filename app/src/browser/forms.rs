@@ -1,4 +1,4 @@
-//! Sends every `form[data-form]` in the background, so that an error loses nothing typed.
+//! Sends every `form[data-form]` in the background, so that nothing typed is lost when it fails.
 
 use leptos::task::spawn_local;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use super::refresh::refresh_waiting_region;
 use super::{check_results, dom, notices, password_field};
 use crate::checks::CheckResult;
 
-/// The header with which leptos_axum marks an answer that redirects.
+/// The header with which leptos_axum marks a response that redirects.
 const REDIRECT_HEADER: &str = "serverfnredirect";
 const UNREACHABLE: &str = "Reef can’t be reached. Check your connection and try again.";
 
@@ -34,7 +34,7 @@ impl FormFailure {
     }
 }
 
-/// The answer of a server function that succeeded.
+/// The response of a server function that succeeded.
 pub(super) struct Answer {
     /// What the function returned, as JSON.
     pub(super) text: String,
@@ -51,7 +51,7 @@ pub(super) fn start() {
             submit(form, &event);
         }
     });
-    // A page from the back/forward cache comes back busy, and must be usable again.
+    // The back/forward cache restores a page with its forms still busy.
     let shown = wasm_bindgen::closure::Closure::<dyn Fn()>::new(|| {
         let root = dom::document().document_element();
         for form in root.iter().flat_map(|root| dom::all(root, "form[aria-busy]")) {
@@ -72,11 +72,11 @@ fn submit(form: HtmlFormElement, event: &Event) {
         .and_then(|button| button.get_attribute("formaction"))
         .or_else(|| form.get_attribute("action"))
         .unwrap_or_default();
-    // A button may only check the fields.
+    // Some buttons only check the fields.
     let is_check = button.as_ref().is_some_and(|button| button.has_attribute("data-finds"));
     let sender = focus::sender(&form, button.as_ref());
     set_busy(&form, button.as_ref(), true);
-    // A notice of an earlier form would be read as the answer to this one.
+    // A notice from an earlier form would look like the result of this one.
     notices::remove_all();
     spawn_local(async move {
         let failure = if is_check {
@@ -96,7 +96,7 @@ fn submit(form: HtmlFormElement, event: &Event) {
     });
 }
 
-/// Posts a form and goes where it leads. The form stays busy until the other page is there.
+/// Posts a form and opens the page that it leads to. The form stays busy until that page is shown.
 async fn submit_and_leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), FormFailure> {
     let answer = post(path, body).await?;
     focus::save_sender(&answer.location, sender);
@@ -122,7 +122,7 @@ async fn submit_check(
     Ok(())
 }
 
-/// The fields as a plain form sends them, with the one of the pressed button.
+/// The fields as a plain form sends them, including the pressed button's.
 fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<String, JsValue> {
     let data = FormData::new_with_form(form)?;
     let value =
@@ -134,10 +134,10 @@ fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<Strin
     Ok(pairs.to_string().as_string().unwrap_or_default())
 }
 
-/// Posts a form. Returns the answer to a success.
+/// Posts a form. Returns the response if it succeeds.
 pub(super) async fn post(path: &str, body: &str) -> Result<Answer, FormFailure> {
     let response = send(path, body).await.map_err(|_| FormFailure::with_message(UNREACHABLE))?;
-    // Chromium reports an answer that is not read to its end as a failed request.
+    // Chromium reports a response that is not read to its end as a failed request.
     let text = text_of(&response).await;
     if response.ok() {
         return Ok(Answer { text, location: location_of(&response) });
@@ -150,7 +150,7 @@ pub(super) async fn post(path: &str, body: &str) -> Result<Answer, FormFailure> 
     }))
 }
 
-/// The address that a success redirects to.
+/// The address that a successful response redirects to.
 fn location_of(response: &Response) -> String {
     let headers = response.headers();
     let leads = headers.has(REDIRECT_HEADER).unwrap_or(false);
@@ -177,13 +177,13 @@ async fn send(path: &str, body: &str) -> Result<Response, JsValue> {
     JsFuture::from(dom::window().fetch_with_str_and_init(path, &init)).await?.dyn_into()
 }
 
-/// Opens a page; reloads it if it is this one.
+/// Opens a page, or reloads it if it is the current one.
 fn open_page(to: &str) -> Result<(), JsValue> {
     let location = dom::window().location();
     let before = location.href()?;
     let here = before.split('#').next().unwrap_or_default();
     let target = web_sys::Url::new_with_base(to, &before)?.href();
-    // Assigning an address that differs in the fragment alone would only scroll.
+    // Assigning an address that differs only in its fragment would only scroll.
     if target.split('#').next() == Some(here) { location.reload() } else { location.assign(&target) }
 }
 
@@ -258,7 +258,7 @@ fn clear_errors(form: &HtmlFormElement) {
     }
 }
 
-/// Shows what is wrong with a field at its place for issues, or removes that.
+/// Shows an issue at the place of its field; `None` removes it.
 pub(super) fn set_issue(form: &Element, place: &Element, words: Option<&str>) {
     place.set_text_content(words);
     let Some(field) = dom::first(form, &format!("[aria-describedby~='{}']", place.id())) else { return };

@@ -18,12 +18,12 @@ use super::refresh::{FIRST_PAUSE, next_pause, refresh, refresh_or_leave};
 use super::{dom, notices};
 use crate::deployment_outcome::DeploymentWatch;
 
-/// How long a hidden tab keeps its connection, so that a short look at another tab costs nothing.
+/// How long a hidden tab keeps its connection, so that a quick switch to another tab costs nothing.
 const HIDDEN_CLOSE_AFTER: Duration = Duration::from_secs(20);
 
 /// The stream of a page, over all its connections.
 struct LiveStream {
-    /// The path of the stream. Its query has the stamp of what the page showed at first.
+    /// The path of the stream. Its query has the stamp of what the page showed when it loaded.
     path: String,
     /// The stamp of the last snapshot.
     last_stamp: RefCell<Option<String>>,
@@ -134,8 +134,8 @@ impl LiveStream {
         }
     }
 
-    /// Reconnects after a pause. Browsers give up a stream that was answered with anything but 200, even a proxy's 502 during a
-    /// restart. Refreshing the page finds out whether the stream has ended, because the session has for example.
+    /// Reconnects after a pause. Browsers give up on a stream whose response is anything but 200, even a proxy's 502 during a
+    /// restart. Refreshing the page shows whether the stream has ended, for example because the session has.
     fn reconnect(self: &Rc<Self>) {
         spawn_local(refresh());
         let pause = self.retry_pause.get();

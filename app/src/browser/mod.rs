@@ -15,7 +15,7 @@ mod password_field;
 pub mod refresh;
 mod validation;
 
-/// Starts all of them. Called once, when the WebAssembly is loaded.
+/// Starts all scripts. It is called once, when the WebAssembly has loaded.
 pub fn start() {
     forms::start();
     validation::start();

@@ -1,4 +1,4 @@
-//! Notices of a live page. They are shown once, and not again when the page is reloaded or come back to.
+//! Notices of a live page. They are shown once, and not again when the reader reloads the page or comes back to it.
 
 use std::cell::Cell;
 
@@ -45,7 +45,7 @@ fn remove_from_address_or_log() {
     }
 }
 
-/// Schedules a notice for when the regions of the page have been replaced next, because replacing the state removes notices.
+/// Schedules a notice to be shown after the next refresh, because replacing the state removes notices.
 pub(super) fn schedule(words: &'static str) {
     NEXT.set(Some(words));
 }

@@ -62,8 +62,8 @@ pub async fn refresh() {
     refresh_to(&address).await;
 }
 
-/// Replaces the regions of this page by those of the page at `address`, unless a later refresh has begun meanwhile, because answers
-/// may overtake each other. An event arrives only once, so a failed request is repeated until it succeeds.
+/// Replaces the regions of this page by those of the page at `address`, unless a later refresh has begun in the meantime, because
+/// responses may overtake each other. An event arrives only once, so a failed request is repeated until it succeeds.
 pub async fn refresh_to(address: &str) {
     let number = REFRESHES.get().wrapping_add(1);
     REFRESHES.set(number);
@@ -91,14 +91,15 @@ pub async fn refresh_to(address: &str) {
     }
 }
 
-/// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and leads on itself.
+/// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and then leads to another page
+/// itself.
 pub async fn refresh_or_leave() {
     if !is_form_busy() {
         refresh().await;
     }
 }
 
-/// Replaces the region of a form that has been sent, if its new content has waited for that.
+/// Replaces the region of a form that has been sent, if its new content was waiting for that.
 pub async fn refresh_waiting_region(form: &Element) {
     let waiting = form.closest("[data-late]").ok().flatten();
     if waiting.is_some_and(|region| region.remove_attribute(WAITING).is_ok()) {
@@ -144,7 +145,7 @@ fn replace_regions(new: &Document) {
         let found = dom::first(&there, &format!("[data-region='{name}']"));
         match found {
             Some(content) => replace_region(&name, &region, &content),
-            // The page has other regions than before.
+            // The page's regions have changed.
             None => return reload(),
         }
     }
@@ -168,7 +169,7 @@ fn replace_region(name: &str, region: &Element, content: &Element) {
         }
         return;
     }
-    // A notice is about the state that it was shown with.
+    // A notice belongs to the state that it was shown with.
     if name == "state" {
         notices::remove_all();
     }
@@ -193,8 +194,8 @@ fn replace_region(name: &str, region: &Element, content: &Element) {
     dom::announce_rendered(region);
 }
 
-/// The HTML that the server rendered for a region at first. The shell's script saves it before it converts times to the reader's
-/// time zone.
+/// The HTML that the server rendered for a region when the page loaded. The shell's script saves it before it converts times to
+/// the reader's time zone.
 fn first_rendered(region: &Element) -> String {
     let kept = js_sys::Reflect::get(region, &JsValue::from_str("renderedHtml")).ok();
     kept.and_then(|html| html.as_string()).unwrap_or_else(|| region.inner_html())

@@ -1,9 +1,9 @@
 //! Validates fields while they are filled in, with the rules of the server (`data-check` names the rule).
 //!
-//! A field is validated when the reader leaves it, and from then on with each change. Before that only a value is marked that
-//! cannot become valid any more: a bot token that begins with a letter.
+//! A field is validated when the reader leaves it, and from then on with each change. Before that, only a value that can no
+//! longer become valid is marked, such as a bot token that begins with a letter.
 //!
-//! An issue that the server has found in a field without a rule is removed when the field changes.
+//! An issue that the server found in a field without a rule is removed when the field changes.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn validate_field(event: &Event, is_left: bool) {
     let Some(place) = issue_place(&field) else { return };
     let value = field.value();
     if rule == CALLBACK_URL {
-        // Invalidates a request about the value before.
+        // Invalidates a request about the previous value.
         CHANGES.set(CHANGES.get().wrapping_add(1));
     }
     // A required field that is empty is marked only when the form is sent.
@@ -75,7 +75,7 @@ fn clear_issue(field: &HtmlElement) {
     }
 }
 
-/// The element that says what is wrong with a field.
+/// The element that shows the issue of a field.
 fn issue_place(field: &Element) -> Option<Element> {
     let described = field.get_attribute("aria-describedby").unwrap_or_default();
     let mut places = described.split(' ').filter_map(|id| dom::document().get_element_by_id(id));
@@ -99,7 +99,7 @@ fn schedule_server_check(field: HtmlInputElement, place: Element) {
     leptos::prelude::set_timeout(ask, PAUSE);
 }
 
-/// Asks the server. When the request fails nothing is marked; sending the form finds the issue.
+/// Asks the server. If the request fails, nothing is marked; sending the form finds the issue.
 async fn check_on_server(field: HtmlInputElement, place: Element) {
     let value = field.value();
     let Ok(body) = callback_url_body(&value) else { return };

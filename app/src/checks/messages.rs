@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::CheckResult;
 use crate::error::AppError;
 
-/// The greeting of a model is cut after this many characters.
+/// A model's greeting is truncated after this many characters.
 const ANSWER_MAX: usize = 200;
 
-/// The results that a form leaves for the page it leads to, where no script shows them.
+/// The results that a form saves for the page it leads to, where no script shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedChecks {
     pub results: Vec<CheckResult>,
-    /// The webhook URL that was entered: before the activation it is stored nowhere else.
+    /// The webhook URL that was entered. Before the activation it is stored nowhere else.
     pub callback_url: String,
 }
 

@@ -16,7 +16,7 @@ pub struct CheckResult {
     pub about: String,
     /// Whether the value can be deployed.
     pub good: bool,
-    /// The result, and if the value cannot be deployed how to fix it.
+    /// The result and, if the value cannot be deployed, how to fix it.
     pub words: String,
     /// The bot's picture, as a `data:` URL.
     pub picture: Option<String>,

@@ -1,4 +1,4 @@
-//! Dialogs, as native popovers, which need no script. A dialog takes the focus when it opens, so that screen readers read it out.
+//! Dialogs as native popovers, which need no script. A dialog takes the focus when it opens, so that screen readers read it out.
 //! Escape and a click outside close it.
 
 use leptos::prelude::*;

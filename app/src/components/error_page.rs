@@ -1,4 +1,4 @@
-//! What a page shows instead of its content when an error prevents that.
+//! What a page shows when an error keeps it from showing its content.
 
 use axum::http::StatusCode;
 use leptos::prelude::*;

@@ -27,7 +27,7 @@ pub fn TextField(
     /// Whether the field may be left empty.
     #[prop(optional)]
     optional: bool,
-    /// The rule of `browser::checks` that the browser validates the field with.
+    /// The rule of `browser::validation` that the browser validates the field with.
     #[prop(optional)]
     check: Option<&'static str>,
     /// The keyboard that a phone shows.
@@ -93,8 +93,8 @@ pub fn NewPasswordField(
 
 /// A field for the account's password, unless the session has verified it within the last minutes.
 ///
-/// A script may still have to add the field, when those minutes end before the form is sent: `browser::password` finds its place and
-/// its hint here.
+/// If those minutes end before the form is sent, a script adds the field: `browser::password_field` finds its place and its hint
+/// here.
 #[component]
 pub fn ConfirmPassword(
     form: Form,

@@ -1,4 +1,4 @@
-//! Forms, and what they know about their last attempt.
+//! Forms, and the error of their last attempt.
 //!
 //! A form is a plain form that posts to its server function and is redirected. An error comes back in the address of the
 //! form's page. With scripts, `browser::forms` posts in the background instead and writes errors to the same places, so that
@@ -39,7 +39,7 @@ impl Form {
     /// The same form for one of several things on the page: an error belongs to the form whose hidden `field` has this `value`.
     pub fn for_item(self, field: &str, value: &str) -> Self {
         if self.typed_value(field).is_some_and(|failed| failed != value) {
-            // A value that is disposed of with its page needs no change.
+            // A value that was disposed of with its page needs no change.
             let _ = self.error.try_set_value(None);
         }
         self
@@ -77,7 +77,7 @@ impl Form {
         })
     }
 
-    /// Reads from the error, if there is one. A page that was left while it is rendered has none any more.
+    /// Reads from the error, if there is one. A page that is left while it is being rendered has lost it.
     fn with_error<T>(&self, read: impl FnOnce(&AppError) -> Option<T>) -> Option<T> {
         self.error.try_with_value(|error| error.as_ref().and_then(read)).flatten()
     }

@@ -6,12 +6,12 @@ use crate::form_error_query::ERROR;
 use crate::notice_cookie;
 use crate::server::{query_value, request_path};
 
-/// Whether the address has a notice. Anybody can write an address, so what depends on this alone must claim nothing.
+/// Whether the address has a notice. Anybody can type an address, so nothing that depends on this alone may claim anything.
 pub fn has_notice() -> bool {
     query_value("done").is_some()
 }
 
-/// Whether the address has one of these notices, which proves nothing, as with [`has_notice`].
+/// Whether the address has one of these notices, which proves as little as [`has_notice`].
 pub fn has_notice_of(done: &[&str]) -> bool {
     query_value("done").is_some_and(|name| done.contains(&&*name))
 }
@@ -28,8 +28,8 @@ pub fn FocusAfterForm(children: Children) -> impl IntoView {
     view! { <div class="arrival" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
 }
 
-/// Says what the form that led here has done. The address only names one of these notices, and a cookie of the form's answer has to
-/// confirm it, so that no link can make a page claim something.
+/// Says what the form that led here has done. The address only names one of these notices, and a cookie set by the form's
+/// response has to confirm it, so that no link can make a page claim something.
 #[component]
 pub fn Notice(
     /// Whether it disappears after some seconds, because the page is live. `browser::notices` then removes it from the address.
@@ -81,7 +81,7 @@ pub fn Notice(
     view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
 }
 
-/// A message with a button that dismisses it: a script removes it, and without scripts the page is loaded without it.
+/// A message with a button that dismisses it: a script removes it, and without scripts the page reloads without it.
 #[component]
 pub fn Toast(
     words: &'static str,

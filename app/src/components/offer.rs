@@ -47,7 +47,7 @@ pub(crate) fn offers(services: &Services) -> [Offer; 2] {
 #[component]
 pub(crate) fn OfferField(form: Form, offers: Vec<Offer>, chosen: ApiMode) -> impl IntoView {
     let kept = form.typed_value("api_mode").and_then(|kept| ApiMode::parse(&kept)).unwrap_or(chosen);
-    // A plan that is not sold cannot be chosen: the other one is preselected then.
+    // A plan that is not sold cannot be chosen, so the other one is preselected.
     let is_sold = |mode| offers.iter().any(|offer| offer.mode == mode && offer.is_available);
     let first = offers.iter().find(|offer| offer.is_available).map(|offer| offer.mode);
     let chosen = if is_sold(kept) { Some(kept) } else { first };

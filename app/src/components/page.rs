@@ -11,8 +11,9 @@ use crate::server::request_path;
 /// Title of pages that set none.
 const SITE_NAME: &str = "Reef";
 
-/// The content of `<title>`. `leptos_meta` writes titles without escaping them, so they are escaped here, where all of them pass.
-/// Characters that change the direction of text are left out, because they would also affect the rest of a tab or history entry.
+/// The content of `<title>`. `leptos_meta` writes titles without escaping them, so they are escaped here, where all titles pass
+/// through. Characters that change the direction of text are left out, because they would also affect the rest of a tab or
+/// history entry.
 pub fn document_title(title: String) -> String {
     let title = if title == SITE_NAME { title } else { format!("{title} · {SITE_NAME}") };
     let mut html = String::with_capacity(title.len());
@@ -87,7 +88,8 @@ fn card(title: &str, description: &str) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-/// Renders a part that waits for its data. The server sends nothing before that, so that the status and redirects are known.
+/// Renders a part that waits for its data. The server sends nothing until the data is there, because it decides the status and
+/// redirects.
 pub fn render<F>(view: F) -> impl IntoView
 where
     F: Future<Output = AnyView> + Send + 'static,

@@ -1,4 +1,4 @@
-//! How an assistant is paid, and the buttons that lead to Polar: to the checkout of an unfinished order, and to the customer
+//! How an assistant is paid for, and the buttons that lead to Polar: to the checkout of an unfinished order, and to the customer
 //! portal.
 
 use leptos::prelude::*;

@@ -7,7 +7,7 @@ use crate::checks::CheckResult;
 use crate::functions::activation;
 
 /// The button that checks the form's bot and model. The form has the fields of an activation, any of which may be empty, and a
-/// [`Found`] for each result.
+/// [`CheckMessage`] for each result.
 #[component]
 pub(crate) fn TestConnection() -> impl IntoView {
     view! {

@@ -28,7 +28,7 @@ impl Qr {
     }
 }
 
-/// The picture is dark on light in every theme, because cameras read nothing else reliably.
+/// The code is dark on light in every theme, because cameras read nothing else reliably.
 #[component]
 pub(crate) fn QrPicture(qr: Qr, #[prop(into)] spoken: String) -> impl IntoView {
     let view_box = format!("0 0 {0} {0}", qr.side);

@@ -1,4 +1,4 @@
-//! Times and statuses, and the lines that say how to see more of a page.
+//! Times and statuses, and the links that refresh a page or show more of it.
 
 use leptos::prelude::*;
 use reef_domain::Timestamp;
@@ -22,7 +22,7 @@ pub fn Time(
     view! { <time datetime=exact.clone() title=in_utc(&exact) data-local=precision>{shown}</time> }
 }
 
-/// The day of a time, in the reader's time zone; without scripts in UTC, which it says.
+/// The day of a time, in the reader's time zone; without scripts in UTC, marked as such.
 #[component]
 pub fn Day(at: Timestamp) -> impl IntoView {
     let (exact, shown) = (at.to_string(), format!("{} (UTC)", sentence::format_day(at)));

@@ -1,4 +1,4 @@
-//! The forms that sign up, in and out, and the data around every page.
+//! The forms that sign up, in and out, and the data of the header.
 
 use leptos::prelude::*;
 use leptos_router::location::Url;
@@ -24,7 +24,7 @@ pub struct HeaderData {
     pub signups_open: bool,
     /// The email of the account that is signed in.
     pub email: Option<String>,
-    /// Whether that email is not confirmed, though it could be.
+    /// Whether that email is unconfirmed although Reef can send a confirmation.
     pub is_unconfirmed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The activation of a paid assistant, and the check of its bot and model before.
+//! The activation of a paid assistant, and the preceding check of its bot and model.
 
 use leptos::prelude::*;
 use reef_domain::callback_url::validate;

@@ -78,7 +78,7 @@ fn has_secrets(body: &Map<String, Value>) -> bool {
     ["telegramBotToken", "modelApiKey"].iter().any(|field| body.contains_key(*field))
 }
 
-/// Leads to the assistant's page. During a deployment the page itself says how the change stands, so that no toast calls it
+/// Leads to the assistant's page. During a deployment the page itself shows the progress of the change, so no toast calls it
 /// saved. A record has no secrets, but an active assistant gets new ones only with a deployment.
 fn redirect_after_save(
     before: &AssistantRecord,

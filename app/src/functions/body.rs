@@ -68,7 +68,7 @@ pub(super) fn update_body(
     body
 }
 
-/// The callback URL as in the body of a redeployment: absent when it was not changed, `null` when it was cleared.
+/// The callback URL for the body of a redeployment: absent when it was not changed, `null` when it was cleared.
 pub(super) fn callback_change(baseline: &FormBaseline, callback_url: &str) -> Map<String, Value> {
     let callback_url = callback_url.trim();
     if callback_url == baseline.callback_url {

@@ -22,7 +22,7 @@ pub async fn purchase(
     .await
 }
 
-/// Leads to the checkout of an unpaid order, to a new one if it has expired.
+/// Leads to the checkout of an unpaid order, or to a new one if it has expired.
 #[server(prefix = "/_fn", endpoint = "resume_checkout")]
 pub async fn resume_checkout(id: String) -> Result<(), AppError> {
     run_form(&[("id", &id)], async {

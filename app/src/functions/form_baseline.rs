@@ -1,5 +1,5 @@
 //! The values that an edit form was rendered with. A field that differs from them was changed in the form; every other field may
-//! have been changed elsewhere meanwhile, and is left alone.
+//! have been changed elsewhere in the meantime, and is left alone.
 
 use reef_domain::ErrorCode;
 use reef_domain::wire::AssistantRecord;

@@ -1,5 +1,5 @@
-//! API keys, and the secret that signs webhooks. A form that is sent twice creates one key, because only the last of two could be
-//! shown.
+//! API keys, and the secret that signs webhooks. A form that is sent twice creates one key, because only the second of two could
+//! be shown.
 
 #![expect(
     clippy::too_many_arguments,
@@ -59,8 +59,8 @@ pub async fn create_key(
     .await
 }
 
-/// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`SELECTED`], and a key that was
-/// to be limited must not become one for all assistants.
+/// The assistants that a form limits a key to; empty for all of them. Checked assistants count only with [`SELECTED`], and a key
+/// that was meant to be limited must not reach all assistants.
 fn allowed_assistants(reach: &str, checked: Vec<String>) -> Result<Vec<String>, Error> {
     match (reach == SELECTED, checked.is_empty()) {
         (true, true) => {
@@ -72,7 +72,7 @@ fn allowed_assistants(reach: &str, checked: Vec<String>) -> Result<Vec<String>, 
     }
 }
 
-/// Replaces a key by a new one. The old key keeps working for the chosen overlap.
+/// Replaces a key with a new one. The old key keeps working for the chosen overlap.
 #[server(prefix = "/_fn", endpoint = "rotate_key")]
 pub async fn rotate_key(
     id: String,

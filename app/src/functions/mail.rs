@@ -1,4 +1,4 @@
-//! The forms around emails: an address that is confirmed or changed, and a password that is reset. Links in emails lead to a page
+//! The forms that involve emails: confirming or changing an address, and resetting a password. Links in emails lead to a page
 //! with a button, because programs that scan emails open links too.
 
 use leptos::prelude::*;
@@ -63,8 +63,8 @@ pub async fn confirm_email(
     .await
 }
 
-/// Gives an account that a stranger has created to the owner of its address: with a new password, and without what the stranger has
-/// set up.
+/// Gives an account that a stranger created to the owner of its address, with a new password and without anything that the
+/// stranger set up.
 #[server(prefix = "/_fn", endpoint = "claim_account")]
 pub async fn claim_account(
     #[server(default)] token: Secret,
@@ -96,8 +96,8 @@ pub async fn confirm_email_change(
     .await
 }
 
-/// Sends a reset link if there is an account with this address. The answer is the same if there is none, so that nobody can find out
-/// who has an account.
+/// Sends a reset link if there is an account with this address. The response is the same if there is none, so that nobody can
+/// find out who has an account.
 #[server(prefix = "/_fn", endpoint = "forgot_password")]
 pub async fn forgot_password(#[server(default)] email: String) -> Result<(), AppError> {
     run_form(&[("email", &email)], async {

@@ -16,8 +16,8 @@ use crate::session::{current_session, record_password, sign_out_session};
 /// The name under which new recovery codes are saved for the page of settings, one per line.
 pub const RECOVERY_CODES: &str = "recovery_codes";
 
-/// Replaces the password and revokes all other sessions. `current_password` is the name that the field `password` had in forms of
-/// earlier versions, which may still be open in browsers.
+/// Replaces the password and revokes all other sessions. `current_password` is what earlier versions called the field `password`;
+/// their forms may still be open in browsers.
 #[server(prefix = "/_fn", endpoint = "change_password")]
 pub async fn change_password(
     #[server(default)] password: Secret,

@@ -14,7 +14,7 @@ pub fn Live(
     crate::browser::live::follow(&path, lost);
     #[cfg(not(feature = "hydrate"))]
     let _ = path;
-    // An empty text would be rendered as a space, and the line would not be `:empty`.
+    // An empty text would be rendered as a space, so the line would not match `:empty`.
     let words = move || lost.get().then_some("Connection lost, reconnecting…");
     view! {
         <p class="connection" role="status">

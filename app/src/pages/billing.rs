@@ -18,7 +18,7 @@ use crate::labels;
 use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
-/// An assistant, and while it is unpaid how its payment stands.
+/// An assistant and, while it is unpaid, the state of its payment.
 struct Entry {
     record: AssistantRecord,
     standing: Option<CheckoutProgress>,
@@ -45,7 +45,7 @@ async fn load() -> Result<Billing, AppError> {
     let mut polar_answers = true;
     for record in records {
         let standing = match record.payment_status {
-            // One question that Polar does not answer is enough: each may take seconds.
+            // Once Polar fails to answer it is not asked again, because each request may take seconds.
             PaymentStatus::Pending if !polar_answers => Some(CheckoutProgress::Unknown),
             PaymentStatus::Pending => payment::standing(&services, &caller, &record).await?,
             _ => None,
@@ -57,7 +57,7 @@ async fn load() -> Result<Billing, AppError> {
 }
 
 fn page(Billing { entries, stream }: Billing) -> AnyView {
-    // Polar has a portal for an account from its first payment on.
+    // Polar has a portal for an account only after its first payment.
     let has_nothing = use_query_map().with_untracked(|query| query.get_str("portal") == Some("none"));
     let notice = has_nothing.then(|| {
         view! {

@@ -20,7 +20,7 @@ pub(super) fn token() -> Option<String> {
     query_value("token").filter(|token| !token.is_empty())
 }
 
-/// For a link without its token: some email programs cut links.
+/// For a link without its token: some email programs truncate links.
 pub(super) fn incomplete() -> AnyView {
     view! {
         <p class="notice warn">

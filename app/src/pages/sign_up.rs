@@ -39,7 +39,7 @@ fn SignUpForm(next: String) -> impl IntoView {
     }
 }
 
-/// Shown instead of the form, so that nobody fills it in for nothing.
+/// Shown instead of the form, so that nobody fills it out in vain.
 #[component]
 fn Closed() -> impl IntoView {
     view! {

@@ -1,4 +1,4 @@
-//! `/styleguide`: every component in every state, to look at while styling. It exists only in the sandbox.
+//! `/styleguide`: every component in every state, for work on the style sheet. It exists only in the sandbox.
 
 use leptos::prelude::*;
 use reef_domain::wire::Status;

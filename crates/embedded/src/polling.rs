@@ -226,7 +226,7 @@ impl Embedded {
 
     /// Stores polled updates together with the offset of the next poll, which confirms them to Telegram.
     ///
-    /// The offset follows the last update, also to a smaller number: after a week without updates, Telegram continues
+    /// The offset follows the last update, even to a smaller number: after a week without updates, Telegram continues
     /// with a random one.
     async fn store_polled(
         &self,

@@ -89,7 +89,7 @@ impl Embedded {
         Ok(WebhookOutcome::Accepted)
     }
 
-    /// Starts the processing of a stored update after its transaction is committed.
+    /// Starts processing a stored update after its transaction is committed.
     pub(crate) fn process_received(&self, received: &ReceivedUpdate) {
         if received.is_delayed {
             self.inner.sweep.notify_one();
@@ -141,9 +141,9 @@ pub(crate) struct ReceivedUpdate {
     is_delayed: bool,
 }
 
-/// Whether the answer depends on other parts of an album, which are updates of their own. This is so for a picture
-/// without a caption that is addressed to the assistant; in a group it must be a reply, because it cannot contain a
-/// mention.
+/// Whether the answer depends on other parts of an album, which are updates of their own. This is the case for a
+/// picture without a caption that is addressed to the assistant; in a group it must be a reply, because it cannot
+/// contain a mention.
 fn waits_for_album(message: &Message) -> bool {
     message.media_group_id.is_some()
         && message.text_or_caption().is_empty()

@@ -26,9 +26,9 @@ impl Services {
         self.random_hex::<16>()
     }
 
-    /// Carries out a form once for its token and content, within a day and over all processes. It runs to its end even if the
-    /// caller drops the future, as when a second click closes the first connection. `None` when it was carried out before.
-    /// `content` is any text that distinguishes two requests with the same token.
+    /// Carries out a form once per token and content, within a day and over all processes. It runs to its end even if
+    /// the caller drops the future, as when a second click closes the first connection. `None` when it was carried out
+    /// before. `content` is any text that distinguishes two requests with the same token.
     ///
     /// # Errors
     /// Those of the use case, after which the form may be sent again; [`Error::InvalidRequest`] without a token.

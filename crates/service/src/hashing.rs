@@ -15,7 +15,8 @@ const QUEUE_MAX: usize = 32;
 /// The share of one account in the lane of known users, so that its sessions do not block others.
 const QUEUE_PER_USER_MAX: usize = 2;
 
-/// Who wants to hash. Each lane has its own queue, so that a flood of anonymous requests leaves room for owners.
+/// The kind of request that hashes a password. Each lane has its own queue, so that a flood of anonymous requests
+/// leaves room for owners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// A request that proves no account.

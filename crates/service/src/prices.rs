@@ -13,7 +13,7 @@ const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// The first wait after a failed refresh, which doubles with each further failure.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(5 * 60);
-/// The age from which a price that could not be refreshed is not shown any more.
+/// The age from which a price that could not be refreshed is no longer shown.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The known prices. An unknown one is only shown at the checkout.

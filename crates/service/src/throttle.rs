@@ -25,7 +25,7 @@ const RESET_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// The longest wait between two attempts.
 const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// How long to wait after how many attempts.
+/// The wait that follows from the number of attempts.
 #[derive(Clone, Copy, Debug)]
 struct BackoffPolicy {
     /// Attempts that need no wait.

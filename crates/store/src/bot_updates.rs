@@ -95,7 +95,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Leases the head of a chat to the holder of `token` until `until`, and counts the attempt. `None` when nothing
+    /// Leases the head of a chat to the holder of `token` until `until`, and counts the attempt. `None` when no update
     /// is open, another process has the lease, or the head may not be attempted yet.
     ///
     /// # Errors

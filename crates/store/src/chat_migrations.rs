@@ -7,7 +7,7 @@ use crate::tx::{Tx, execute, fetch_optional};
 
 impl Tx {
     /// Moves the conversation and the open updates of a group to its supergroup, and records the new id. What the
-    /// supergroup has already comes after what is moved. A second call changes nothing.
+    /// supergroup already has comes after what is moved. A second call changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Database`].

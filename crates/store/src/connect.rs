@@ -23,7 +23,7 @@ const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a returned connection may take to prove that it is alive.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-/// When PostgreSQL gives up a client that has disappeared. Without this, the row locks of its last transaction would
+/// When PostgreSQL gives up on a client that has disappeared. Without this, the row locks of its last transaction would
 /// block everyone else for hours. (Client connection defaults, and the TCP settings.)
 const DEAD_PEER_OPTIONS: [(&str, &str); 5] = [
     ("idle_in_transaction_session_timeout", "15s"),
@@ -149,8 +149,8 @@ impl Store {
         })
     }
 
-    /// Writes a complete and consistent copy of a SQLite database to a new file while other processes go on. `false`
-    /// on PostgreSQL, which has its own tools.
+    /// Writes a complete and consistent copy of a SQLite database to a new file while other processes keep running.
+    /// `false` on PostgreSQL, which has its own tools.
     ///
     /// # Errors
     /// [`StoreError::File`] when the file cannot be created or exists, [`StoreError::Database`] when the copy fails.

@@ -10,7 +10,7 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 /// A schedule has ten attempts, and a delivery may be sent again.
 const ATTEMPTS_KEPT: i64 = 50;
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
     /// More attempts are scheduled.
@@ -67,7 +67,7 @@ pub struct DeliveryRow {
 #[expect(missing_docs, reason = "the names of the other fields say it")]
 pub struct AttemptOutcome {
     pub started_at: Timestamp,
-    /// Where the delivery stands after this attempt.
+    /// The state of the delivery after this attempt.
     pub state: DeliveryState,
     /// The HTTP status, if there was one.
     pub status: Option<i64>,
@@ -160,7 +160,7 @@ impl Tx {
         row.map(DeliveryRow::try_from).transpose()
     }
 
-    /// Records an attempt that ended at `now`. Of each delivery the newest fifty attempts are kept.
+    /// Records an attempt that ended at `now`. The newest fifty attempts of each delivery are kept.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -19,9 +19,9 @@ pub enum EventKind {
     Deleted,
     /// The model credit of a managed assistant is exhausted. No webhook is sent for this.
     CreditExhausted,
-    /// The configuration was edited after activation. It has no callback.
+    /// The configuration was edited after activation. No webhook is sent for this.
     ConfigurationChanged,
-    /// A change of a running assistant was undone because its deployment failed. It has no callback.
+    /// A change of a running assistant was undone because its deployment failed. No webhook is sent for this.
     ChangeUndone,
 }
 

@@ -302,7 +302,7 @@ impl Tx {
         Ok(execute!(self, "delete from jobs where kind = $1 and dead_at < $2", kind, before))
     }
 
-    /// Deletes a job that is not needed any more, unless it is running.
+    /// Deletes a job that is no longer needed, unless it is running.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Limits on how many mails one address gets, no matter who asks for them.
+//! Limits on how many mails one address gets, no matter who requests them.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Deletes what no limit counts any more; returns how many.
+    /// Deletes entries that no limit counts any longer; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].

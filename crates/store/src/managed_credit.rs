@@ -50,8 +50,8 @@ impl Period {
         same_order || same_end
     }
 
-    /// Whether both may be the same period, known by different halves. The two events of one payment arrive in any
-    /// order, and one of them may name only the order, the other only the end.
+    /// Whether both may be the same period, each identified by only one of order and end. The two events of one payment
+    /// arrive in any order, and one of them may name only the order, the other only the end.
     fn may_match(&self, new: &NewCredit) -> bool {
         let knows = (self.order_id.is_some(), self.period_end.is_some());
         let named = (new.order_id.is_some(), new.period_end.is_some());
@@ -201,7 +201,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Lists assistants with refused requests that were not looked at since.
+    /// Lists assistants with refused requests that were not handled since.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -228,8 +228,8 @@ impl Tx {
         Ok(row.and_then(|(micros,)| micros).map(Usd::from_micros))
     }
 
-    /// Records that the refusals were looked at, and the credit whose exhaustion the owner is notified of; `None`
-    /// leaves that as it is.
+    /// Records that the refusals were handled, and the credit whose exhaustion the owner is notified of; `None` leaves
+    /// that as it is.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -18,7 +18,7 @@ pub struct JobCounts {
     /// Jobs that have a lease.
     pub running: i64,
     pub dead: i64,
-    /// Since when the job that has been due longest is due.
+    /// When the job that has been due longest became due.
     pub due_since: Option<Timestamp>,
 }
 

@@ -1,5 +1,5 @@
-//! Payment checks: for which assistants Polar is asked, when, and at which rate. The rate is one for all processes of
-//! a database.
+//! Payment checks: for which assistants Polar is asked, when, and at what rate. All processes of a database share one
+//! rate.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ pub struct PaymentCheckRow {
     /// Until when the claim holds. The check becomes due again then, unless it is completed before.
     #[sqlx(rename = "next_check_at")]
     pub claimed_until: Timestamp,
-    /// How many checks were made since something last happened, including this one.
+    /// How many checks were made since the schedule last started over, including this one.
     pub check_count: i64,
     /// When Polar first said that the checkout can no longer be paid.
     pub checkout_closed_at: Option<Timestamp>,
-    /// When the assistant was ordered, or when it got its present checkout.
+    /// When the assistant was ordered, or when it got its current checkout.
     pub ordered_at: Timestamp,
 }
 
@@ -227,9 +227,9 @@ impl Tx {
         Ok(claimed)
     }
 
-    /// Completes a claimed check: the next one is at `next`, or never, and the count is `check_count`. A check that
-    /// was brought forward meanwhile keeps its time, and `checkout_closed_at` is dropped when the assistant has got
-    /// another checkout.
+    /// Completes a claimed check: the next one is at `next`, or never, and the count is `check_count`. A check that was
+    /// brought forward meanwhile keeps its time, and `checkout_closed_at` is dropped when the assistant has another
+    /// checkout.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -365,7 +365,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Counts the checks that are due at `now`, and finds since when the oldest one is due.
+    /// Counts the checks that are due at `now`, and finds when the oldest one became due.
     ///
     /// # Errors
     /// [`StoreError::Database`].

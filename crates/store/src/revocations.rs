@@ -93,7 +93,7 @@ impl Tx {
         ))
     }
 
-    /// Counts the revocations that are not confirmed, and finds since when the oldest one is open.
+    /// Counts the revocations that are not confirmed, and finds when the oldest one was requested.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! Browser sessions and what they hand to their next page.
+//! Browser sessions, and the text that one page leaves for the next.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -179,7 +179,7 @@ impl Tx {
         Ok(row.and_then(|(flash,)| flash))
     }
 
-    /// Deletes texts for next pages that have expired; returns of how many sessions.
+    /// Deletes texts for next pages that have expired; returns how many sessions had one.
     ///
     /// # Errors
     /// [`StoreError::Database`].

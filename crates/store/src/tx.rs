@@ -6,8 +6,8 @@ use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
 
-/// How long the database may take to answer a statement. After that the network is considered dead; TCP alone would
-/// wait for fifteen minutes.
+/// How long the database may take to answer a statement. After that the connection counts as dead; TCP alone would wait
+/// for fifteen minutes.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for an answer of the database, with a time limit.
@@ -29,8 +29,7 @@ pub enum Tx {
 impl Tx {
     /// Commits everything that was done in the transaction.
     ///
-    /// # Errors
-    /// [`StoreError::Database`] when the database refuses. Nothing was changed then.
+    /// # Errors [`StoreError::Database`] when the database refuses, in which case nothing was changed.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => with_timeout(tx.commit()).await?,

@@ -22,7 +22,7 @@ pub struct UserRow {
     pub previous_signing_secret: Option<Vec<u8>>,
     pub signing_secret_rotated_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// When the owner proved that the address is theirs to read, by a link that was sent there.
+    /// When the owner proved access to the address, by opening a link that was sent there.
     pub email_confirmed_at: Option<Timestamp>,
 }
 
@@ -62,7 +62,7 @@ impl Tx {
         Ok(fetch_optional!(self, UserRow, "select * from users where id = $1", id))
     }
 
-    /// Locks the row of a user until the transaction ends, so that what is counted for the user stays true meanwhile.
+    /// Locks the row of a user until the transaction ends, so that counts for the user stay true until then.
     ///
     /// # Errors
     /// [`StoreError::Database`].

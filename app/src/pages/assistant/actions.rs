@@ -20,7 +20,7 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
     let activate = is_new.then(|| refused(record, Action::Activate, "Activate"));
     let edit = is_new.then(|| refused(record, Action::Edit, "Edit"));
     let redeploy = (!is_order).then(|| redeploy(record));
-    // A stopped assistant offers “Start” instead, but one that a pause has stopped can be kept from starting again.
+    // A stopped assistant offers “Start” instead, but one that was stopped by a pause can be kept from starting again.
     let has_stop = !is_order && (record.status != Status::Stopped || restarts_on_resume(record));
     let stop = has_stop.then(|| stop(record));
     view! {
@@ -36,7 +36,7 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
     .into_any()
 }
 
-/// The disabled button of an action that is not possible, with why; `None` when the action is possible.
+/// The disabled button of an action that is not possible, with the reason; `None` when the action is possible.
 pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
     let refusal = disabled_reason(record, action)?;
     let id = format!("why-not-{}", label.to_lowercase());

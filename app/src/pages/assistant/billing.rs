@@ -23,7 +23,7 @@ pub(super) fn section(details: &Details) -> AnyView {
             </dd>
         }
     });
-    // Before the payment, the payment section says how it stands.
+    // Before the payment, the payment section shows its state.
     let was_paid = record.payment_status != PaymentStatus::Pending;
     let standing = was_paid.then(|| view! { <p><LocalizedSentence sentence=billing::summary(record)/></p> });
     let status = was_paid.then(|| view! { <dt>"Status"</dt> <dd>{payment_status(record)}</dd> });

@@ -37,7 +37,7 @@ struct PageData {
     details: Details,
     catalog: Arc<Catalog>,
     now: Timestamp,
-    /// How the payment of an order stands; `None` for a paid assistant.
+    /// The state of an unpaid order's payment; `None` for a paid assistant.
     standing: Option<CheckoutProgress>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn AssistantPage() -> impl IntoView {
     render_or_error(async move {
         let (services, caller) = authenticate().await?;
         match render(&services, &caller, &id).await {
-            // It may be deleted between the reads of this request, too.
+            // The assistant may also be deleted between two reads of this request.
             Err(error) if error.code == ErrorCode::NotFound => {
                 redirect_to_receipt(&services, &caller, &id).await
             }

@@ -10,7 +10,7 @@ use crate::components::time_and_status::AutoRefresh;
 use crate::error::AppError;
 use crate::labels;
 
-/// The way to pay. The status of the page says how the payment stands.
+/// The way to pay. The status above shows the state of the payment.
 pub(super) fn section(services: &Services, details: &Details, standing: CheckoutProgress) -> AnyView {
     let record = &details.record;
     let prices = services.prices();
@@ -36,8 +36,8 @@ pub(super) fn section(services: &Services, details: &Details, standing: Checkout
     .into_any()
 }
 
-/// How the payment of an order stands, as Polar says; `None` for an assistant that is paid. An order that is paid while Polar
-/// is asked counts as being confirmed: the page is about to be refreshed with the new status.
+/// The state of an order's payment according to Polar; `None` for an assistant that is paid. An order that is paid while Polar is
+/// asked counts as being confirmed: the page is about to be refreshed with the new status.
 pub(crate) async fn standing(
     services: &Services,
     caller: &Caller,

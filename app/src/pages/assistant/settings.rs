@@ -90,7 +90,8 @@ fn edit_form(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView
     let (form, save) = (Form::of::<Change>("edit", FIELDS), Form::of::<Update>("edit", FIELDS));
     // The form's own action is that of its first button, which the Enter key presses.
     let form = if may_deploy && !save.has_failed() { form } else { save };
-    // After a refused attempt the baseline stays that of the first rendering: what differs from it was changed by the owner.
+    // After a refused attempt the baseline stays that of the first rendering, so that what differs from it was changed by the
+    // owner.
     let kept = form.typed_value(form_baseline::FIELD).filter(|kept| FormBaseline::from_json(kept).is_ok());
     let baseline = match kept {
         Some(kept) => kept,

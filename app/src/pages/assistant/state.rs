@@ -119,7 +119,7 @@ fn meaning(details: &Details) -> String {
     message.unwrap_or(plain).to_owned()
 }
 
-/// What an undone change has left. The status message says why it was undone, and only this says that the name and the webhook
+/// What is left of an undone change. The status message says why it was undone, and only this says that the name and the webhook
 /// URL, which apply without a deployment, are not restored.
 fn restored(details: &Details) -> Option<&'static str> {
     let record = &details.record;
@@ -157,7 +157,7 @@ fn next_step(record: &AssistantRecord) -> Option<AnyView> {
     Some(view! { <div class="actions">{button}</div> }.into_any())
 }
 
-/// Leads to the field that an undone change has failed at.
+/// Leads to the field at which an undone change failed.
 fn edit_again(
     record: &AssistantRecord,
     link: impl Fn(&'static str, &'static str) -> AnyView,
@@ -180,7 +180,7 @@ fn fix_failure(
         }
         FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Update API key"),
         FailureCode::ModelUnavailable => link("#edit-model", "Choose another model"),
-        // `mend` has a button for these.
+        // These have a button of their own.
         FailureCode::SubscriptionEnded | FailureCode::SubscriptionPaused => return None,
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed

@@ -37,7 +37,7 @@ struct PageData {
     /// Whether the session has verified the password.
     password_verified: bool,
     public_url: String,
-    /// Whether the email is not confirmed, though it could be.
+    /// Whether the email is unconfirmed although Reef can send a confirmation.
     unconfirmed: bool,
     now: Timestamp,
 }
@@ -55,7 +55,7 @@ async fn load() -> Result<PageData, AppError> {
     let (services, caller) = authenticate().await?;
     Ok(PageData {
         keys: services.list_api_keys(&caller).await?,
-        // Shown only where the form leads, and again when that page is reloaded within a minute.
+        // Shown only on the page that the form leads to, and again when that page is reloaded within a minute.
         new_key: if has_notice_of(&["created", "key_rotated"]) {
             find_flash(&services, NEW_KEY).await?
         } else {
@@ -90,7 +90,7 @@ fn page(shown: PageData) -> AnyView {
             <h1>"API keys"</h1>
             <a class="button" href="#new-key">"New key"</a>
         </div>
-        // The section with the new key says so itself, and must not be dismissed.
+        // The section with the new key says what was done, and must not be dismissed.
         {new_key_section.is_none().then(|| view! { <Notice/> })}
         {unconfirmed.then(|| view! {
             <p class="notice warn">
@@ -110,7 +110,7 @@ fn page(shown: PageData) -> AnyView {
 
 /// Shows the new key; `None` when it has been revoked since.
 fn new_key_section(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<AnyView> {
-    // Keys can share the prefix that is stored of them, so this takes the newest.
+    // Keys can share their stored prefix, so this takes the newest.
     let of_it = keys.iter().filter(|key| new.expose().starts_with(&key.prefix));
     let key = of_it.max_by_key(|key| key.created_at)?;
     let curl = curl(public_url, new.expose(), key.read);

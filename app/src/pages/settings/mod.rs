@@ -57,7 +57,7 @@ async fn load() -> Result<PageData, AppError> {
         password_verified: caller.has_proven_password(),
         totp: services.get_totp_status(&caller).await?,
         pending_totp: services.find_pending_totp(&caller).await?,
-        // Shown only where their form leads, because a later form may come after some of them were used.
+        // Shown only on the page that their form leads to, because some of them may be used before a later form.
         new_codes: if has_notice_of(&["totp_on", "codes_new"]) {
             find_flash(&services, RECOVERY_CODES).await?
         } else {

@@ -21,7 +21,7 @@ fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// Stores a reply of two parts of which none has been sent.
+/// Stores a reply of two parts, neither of which has been sent.
 async fn insert_two_part_reply(db: &TestStore) {
     let (id, killed) = (UpdateRowId::new(Uuid::from_u128(1)), Uuid::from_u128(99));
     let body = text_update(1, 5, "one").to_string();

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 
-/// How often the deletion restarts because an assistant was ordered meanwhile.
+/// How often the deletion restarts because an assistant was ordered in the meantime.
 const ATTEMPTS_MAX: usize = 5;
 
 /// What an account has before it is deleted, and loses with it.

@@ -30,7 +30,7 @@ pub const PREFIX: &str = "reef_live_";
 pub const KEYS_MAX: i64 = 50;
 const RANDOM_HEX: usize = 40;
 const CHECKSUM_HEX: usize = 8;
-/// How much of a key lists show: the prefix and 4 characters.
+/// How many characters of a key are shown in lists: the prefix and 4 more.
 const SHOWN_LENGTH: usize = PREFIX.len() + 4;
 /// How old the recorded last use of a key may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);

@@ -101,7 +101,7 @@ impl Services {
         Ok(within_time(removal).await)
     }
 
-    /// Removes a worker that must not answer any more, then the webhooks of its bots, even if the worker could not be
+    /// Removes a worker that must no longer answer, then the webhooks of its bots, even if the worker could not be
     /// removed.
     pub(crate) async fn tear_down(
         &self,

@@ -15,7 +15,7 @@ pub(crate) const MODEL_KEY: &str = "assistants.model_key";
 
 const BOT_TOKEN_PURPOSE: &str = "reef bot token";
 
-/// The purpose of the fingerprints that pages show.
+/// The purpose of the fingerprints that pages show. Stored fingerprints depend on this text, so it must not change.
 const FINGERPRINT_PURPOSE: &str = "reef secret mark";
 /// The length of a shown fingerprint in hexadecimal digits.
 const FINGERPRINT_LENGTH: usize = 8;

@@ -64,7 +64,7 @@ pub struct History {
 
 async fn list_timeline(tx: &mut Tx, id: AssistantId, limit: i64) -> Result<Vec<TimelineItem>, Error> {
     let events = tx.list_events(id, limit).await?;
-    // Pages never show a code, and this one is not a failure code, which they remove themselves.
+    // Pages never show a code. They remove failure codes themselves, but this code is not one of them.
     let words = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
     let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(words));
     Ok(events.into_iter().map(shown).collect())
@@ -207,7 +207,7 @@ impl Services {
         }
     }
 
-    /// The newest events and deliveries of one of the caller's assistants, a hundred of each.
+    /// The newest hundred events and the newest hundred deliveries of one of the caller's assistants.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].

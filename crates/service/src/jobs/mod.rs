@@ -204,7 +204,7 @@ impl Job {
     fn backoff(&self, attempts: i64) -> Duration {
         const SHORT_CEILING: Duration = Duration::from_secs(30);
         const LONG_CEILING: Duration = Duration::from_secs(3600);
-        /// After so many attempts a deployment is past its deadline, and only its cleanup is left.
+        /// After this many attempts a deployment is past its deadline, and only its cleanup is left.
         const DEPLOY_ATTEMPTS: i64 = 15;
         let (first, ceiling) = match self {
             Self::Deploy { .. } if attempts > DEPLOY_ATTEMPTS => (Duration::from_millis(500), LONG_CEILING),

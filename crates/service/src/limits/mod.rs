@@ -1,4 +1,4 @@
-//! Rate limits: so many requests per minute, over all processes.
+//! Rate limits: a number of requests per minute, over all processes.
 //!
 //! Each process counts in memory, so that no request waits for the database. Twice a second it adds its counts to the
 //! database and reads the sums of all processes. Processes therefore agree within a second, and a new process continues

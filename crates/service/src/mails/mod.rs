@@ -49,7 +49,7 @@ pub(crate) const fn mail_lifetime(kind: MailKind) -> Duration {
     }
 }
 
-/// The hash of a link's secret, which is what is stored of it.
+/// The hash of a link's secret. Only the hash is stored.
 pub(crate) fn hash_token(token: &SecretString) -> Vec<u8> {
     fingerprint("reef mail token", token.expose_secret())
 }

@@ -133,7 +133,8 @@ impl Services {
             tracing::info!(assistant_id = %after.id, "redeploying after a paused subscription was resumed");
             self.enqueue_run(work, &after).await?;
         }
-        // An assistant that its subscription has stopped will not undo a change any more, unless it is only paused.
+        // An assistant that its subscription has stopped no longer undoes a change, unless the subscription is only
+        // paused.
         if before.state.run().is_some() && !after.state.is_running() && !is_paused(&after) {
             work.discard_fallback(&after).await?;
         }

@@ -223,7 +223,8 @@ impl Services {
         };
         let mut subscriptions: Vec<_> = payments.subscription(subscription_id).await?.into_iter().collect();
         if subscriptions.is_empty() {
-            // Polar keeps ended subscriptions, so this is rather a wrong token or organization. Nothing is stopped for it.
+            // Polar keeps ended subscriptions, so this is more likely a wrong token or organization. Nothing is stopped
+            // because of it.
             tracing::warn!(assistant_id = %slot, subscription_id = subscription_id, "subscription unknown to polar");
         }
         let orders = self.orders_of(slot).await?;
@@ -246,7 +247,7 @@ impl Services {
     }
 }
 
-/// Evaluates the answers; `nothing` is the outlook without any subscription.
+/// Evaluates Polar's answer; `nothing` is the outlook without any subscription.
 fn evaluate(
     subscriptions: Vec<SubscriptionFacts>,
     orders: Vec<OrderFacts>,
@@ -266,7 +267,7 @@ fn evaluate(
     let is_refunded = orders.iter().any(|order| order.is_refunded_in_full);
     let orders = orders.into_iter().filter_map(|order| match &order {
         _ if order.is_refunded_in_full => Some(Event::OrderRefunded(order)),
-        // An order with a subscription is covered by the state of that.
+        // An order with a subscription is covered by the state of that subscription.
         _ if order.is_paid && order.subscription_id.is_none() => Some(Event::OrderPaid(order)),
         _ => None,
     });

@@ -13,8 +13,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const FIRST_CHECK_AFTER: Duration = Duration::from_secs(15);
 /// The check after a webhook, by when the webhooks that belong to it have arrived as well.
 pub(crate) const VERIFY_AFTER: Duration = Duration::from_secs(30);
-/// The first check after an unpaid assistant was deleted, which may have been paid just before with its webhook lost. Later
-/// checks are rare: its checkout cannot be closed, but it is hardly ever paid.
+/// The first check after an unpaid assistant was deleted. It may have been paid just before, with its webhook lost.
+/// Later checks are rare: its checkout cannot be closed, but it is hardly ever paid.
 pub(crate) const DELETED_CHECK_AFTER: Duration = Duration::from_secs(2 * 60);
 /// The delay of an expedited check.
 pub(super) const EXPEDITED_DELAY: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ const LAST_CHECK_AFTER: Duration = HOUR;
 const CHECKOUT_LIVES_FOR: Duration = Duration::from_secs(25 * 3600);
 /// Polar can reinstate an ended subscription until another billing period has passed.
 const REINSTATABLE_FOR: Duration = Duration::from_secs(32 * 24 * 3600);
-/// An unpaid order is not checked any more after a week, whatever its checkout says.
+/// An unpaid order is no longer checked after a week, whatever its checkout says.
 const UNPAID_CHECKED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What can still happen to a payment, according to a check.
@@ -79,7 +79,7 @@ pub(super) enum Outlook {
         /// The end of its last billing period.
         until: Option<Timestamp>,
     },
-    /// Nothing can change any more.
+    /// Nothing can change from now on.
     Over,
     /// Polar did not answer.
     NoAnswer,
@@ -202,7 +202,7 @@ mod tests {
             let long = CheckProgress { checks: 20, ..silent };
             assert_eq!(next_check(silence, long, ORDERED).0, Some(ORDERED.plus(IDLE_WAIT)));
         }
-        // It was paid after all, so its revocation is checked as soon as any other.
+        // It was paid after all, so its revocation is checked as early as any other.
         assert_eq!(next_check(Outlook::Unsettled, silent, ORDERED).0, Some(ORDERED.plus(MINUTE)));
     }
 

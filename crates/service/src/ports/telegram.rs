@@ -1,4 +1,4 @@
-//! The Bot API of Telegram, as far as deployments need it.
+//! The part of Telegram's Bot API that deployments need.
 
 use async_trait::async_trait;
 use secrecy::SecretString;

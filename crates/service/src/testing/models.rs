@@ -20,7 +20,7 @@ pub struct FakeModels {
     /// The scripted failures of `list`.
     pub list_script: Script<ModelListError>,
     checked: Mutex<Vec<(Provider, String, String)>>,
-    /// With `None`, a dozen models of an unknown author are listed.
+    /// The models that OpenRouter lists; `None` stands for a dozen models of an unknown author.
     listed: Mutex<Option<Vec<ListedModel>>>,
 }
 

@@ -18,7 +18,7 @@ pub struct FakeTelegram {
 }
 
 impl FakeTelegram {
-    /// The URL that a bot's updates are sent to, and the secret they carry.
+    /// The URL that a bot's updates are sent to, and the secret that they carry.
     #[must_use]
     pub fn webhook(&self, token: &str) -> Option<(String, String)> {
         lock(&self.webhooks).get(token).cloned()

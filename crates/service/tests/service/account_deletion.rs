@@ -60,7 +60,7 @@ on_both_databases! {
         let again = t.services.delete_account(&me, &password(), None, HERE).await;
         assert!(matches!(again, Err(Error::Unauthorized)), "{again:?}");
 
-        // Jobs end what is outside of Reef.
+        // Jobs end what exists outside of Reef.
         t.run_jobs().await;
         for id in [running, paid] {
             assert!(t.payments.revoked().contains(&TestServices::subscription_id(id)));

@@ -72,7 +72,7 @@ impl Stranger {
         Self { caller, key, signing, change }
     }
 
-    /// What of it the stranger still has.
+    /// What the stranger still has access to.
     async fn remaining_access(&self, t: &TestServices) -> Vec<&'static str> {
         let now = t.services.now();
         let session = t.db.store.read().await.unwrap().find_session("stranger", now).await.unwrap();

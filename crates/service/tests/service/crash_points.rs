@@ -134,8 +134,8 @@ async fn take_over(t: &TestServices) {
     assert_eq!(t.count_jobs().await, (0, 0), "jobs are left");
 }
 
-/// For every poll: runs `set_up`, then `live` until it is dropped there, then `look`. Ends after several complete runs,
-/// because the number of polls varies a little: a fast database may answer at the first one.
+/// For every poll: runs `set_up`, then `live` until it is dropped there, then `inspect`. Ends after several complete
+/// runs, because the number of polls varies a little: a fast database may answer at the first one.
 async fn crash_at_every_poll<C, R>(
     t: &TestServices,
     set_up: impl AsyncFn() -> C,

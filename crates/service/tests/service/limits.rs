@@ -240,7 +240,7 @@ on_both_databases! {
         };
         sign_up("one@example.com", HOME).await.unwrap();
         assert_eq!(wait_of(sign_up("two@example.com", HOME).await), 60);
-        // Whether the email is taken does not show either.
+        // The response does not reveal whether the email is taken either.
         assert_eq!(wait_of(sign_up("ada@example.com", HOME).await), 60);
         sign_up("two@example.com", AWAY).await.unwrap();
         sign_up("local@example.com", "127.0.0.1").await.unwrap();

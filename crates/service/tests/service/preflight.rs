@@ -164,7 +164,7 @@ on_both_databases! {
         assert_eq!(refused(misshapen.clone()).await, [
             pair("modelApiKey", "rejected"), pair("telegramBotToken", "invalid_bot_token"),
         ]);
-        // The fields of the model are judged without a name, and the bot is asked about without a model.
+        // The fields of the model are checked without a name, and the bot is checked without a model.
         misshapen.as_object_mut().unwrap().retain(|key, _| key == "telegramBotToken" || key == "name");
         misshapen["telegramBotToken"] = body["telegramBotToken"].clone();
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);

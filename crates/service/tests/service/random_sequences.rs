@@ -78,7 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What has happened, according to Polar and the customer.
+/// The state according to Polar and the customer.
 #[derive(Default)]
 struct World {
     slots: Vec<AssistantId>,

@@ -65,7 +65,7 @@ on_both_databases! {
         assert_eq!((record.status, record.payment_status), (Purchased, Paid));
         assert_eq!(record.polar_subscription_id, Some(TestServices::subscription_id(id)));
         assert_eq!(record.current_period_end, Timestamp::parse(PERIOD_END));
-        // The webhooks that arrive late change nothing.
+        // Webhooks that arrive late change nothing.
         t.pay(id).await;
         pass_time(&t, 2, MINUTE).await;
         assert_eq!(t.record(&me, id).await, record);
@@ -241,7 +241,7 @@ on_both_databases! {
         let me = t.create_user().await;
         let id = t.create_unpaid_with_plan(&me, reef_domain::wire::ApiMode::Managed).await;
         let credit = async || t.db.store.read().await.unwrap().find_credit(id).await.unwrap();
-        // The webhook has the period and the list has the order: they are one payment.
+        // The webhook names the period and the list has the order, but they are one payment.
         t.receive_subscription_event(id, "subscription.active").await;
         pay_without_webhooks(&t, id);
         pass_time(&t, 2, MINUTE).await;
@@ -296,7 +296,7 @@ on_both_databases! {
         let me = t.create_user().await;
         let (id, unpaid) = (t.create_active(&me).await, t.create_unpaid(&me).await);
         let before = t.record(&me, id).await;
-        // Polar says the subscription is unknown. A wrong token must not stop anybody's assistant.
+        // Polar does not know the subscription. A wrong token must not stop anybody's assistant.
         pass_time(&t, 2, 9 * HOUR).await;
         t.payments.script.fail("subscription", 3, || PaymentError::Refused { status: 401 });
         t.payments.script.fail("checkout", 3, || PaymentError::Unavailable("down".into()));
@@ -359,7 +359,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_unpaid(&me).await;
-        // The last check is minutes ago, and the next one is minutes away.
+        // The last check was minutes ago, and the next one is minutes away.
         pass_time(&t, 80, 10 * SECOND).await;
         pay_without_webhooks(&t, id);
         assert_eq!(pass_time(&t, 3, SECOND).await, 0);

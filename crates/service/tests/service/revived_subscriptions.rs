@@ -124,7 +124,7 @@ on_both_databases! {
         t.services.reconcile_due().await.unwrap();
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));
-        // Evidence from before is late, even if it reports an end.
+        // An event from before that is late, even if it reports an end.
         t.receive_polar_webhook("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled", "modified_at": at_the_end,
             "ended_at": at_the_end}))).await;
         t.run_jobs().await;

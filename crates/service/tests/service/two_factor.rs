@@ -1,4 +1,4 @@
-//! Two-factor authentication: its codes, its recovery codes, and guessing them.
+//! Two-factor authentication: codes, recovery codes, and attempts to guess them.
 
 use reef_service::accounts::{Account, PendingSignIn, SignIn};
 use reef_service::testing::{TestServices, totp_code};
@@ -10,7 +10,7 @@ use crate::support::{MINUTE, SECOND, TICK};
 
 const HERE: ClientAddress = ClientAddress::UNKNOWN;
 const EMAIL: &str = "ada@example.com";
-/// After this time the app shows another code.
+/// How long the app shows a code.
 const STEP: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn password() -> SecretString {
@@ -26,7 +26,7 @@ pub struct Ada {
 }
 
 impl Ada {
-    /// Turned on with the code of a minute ago, so that the current code is unused.
+    /// Turns two-factor authentication on with the code of a minute ago, so that the current code is unused.
     pub async fn new(t: &TestServices) -> Self {
         let account = t.services.create_user(EMAIL, &password()).await.expect("it works");
         let me = Caller::operator(account.id);
@@ -184,7 +184,7 @@ on_both_databases! {
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
         let slowed = t.services.replace_recovery_codes(&ada.me, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
-        // Giving the password again does not reset the wait.
+        // Entering the password again does not reset the wait.
         let pending = ada.first(&t).await;
         let slowed = t.services.sign_in_with_code(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");

@@ -138,7 +138,7 @@ struct World {
 }
 
 impl World {
-    /// Lets something happen if it can. Returns Polar's webhooks about it, in order.
+    /// Makes an occurrence happen if it is possible. Returns Polar's webhooks about it, in order.
     async fn occur(&mut self, t: &TestServices, me: &Caller, slot: usize, what: Occurrence) -> Vec<Value> {
         let number = t.next_number();
         let slot = &mut self.slots[slot];

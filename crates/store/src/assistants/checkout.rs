@@ -38,7 +38,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Finds the URL at which an assistant can be paid.
+    /// Finds the URL at which an assistant can be paid for.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
 impl Tx {
-    /// Deletes an assistant, and of what belongs to it everything but the history its owner may read. A tombstone
+    /// Deletes an assistant and everything that belongs to it except the history that its owner may read. A tombstone
     /// keeps its id. `false` when there was no such assistant.
     ///
     /// # Errors

@@ -230,7 +230,7 @@ impl Tx {
     }
 
     /// Whether another assistant has the same bot token. With `owner`, assistants of that user that are not stopped
-    /// count; without, running ones of any user, and of two that are deploying the older one. A token that a failing
+    /// count; without, running ones of any user count, and the older of two that are deploying. A token that a failing
     /// change would restore counts as taken.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ on_both_databases! {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         let old = key(user, b"old", at(-5), None);
-        // Of two with the same time the one with the later id is newer.
+        // If two have the same time, the one with the later id is newer.
         let (first, second) = (key(user, b"first", NOW, None), key(user, b"second", NOW, None));
         for made in [&first, &old, &second, &key(other, b"other", NOW, None)] {
             tx.insert_api_key(made).await.unwrap();

@@ -169,7 +169,7 @@ async fn unsupported_urls_are_refused() {
 
 #[tokio::test]
 async fn unreachable_postgres_is_database_error() {
-    // Port 9 is `discard`, and nothing listens on it.
+    // Port 9 is reserved for the discard service, so nothing listens on it.
     let refused = Store::connect("postgres://reef@127.0.0.1:9/reef").await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
     assert!(matches!(Store::connect("postgres://reef@127.0.0.1:port/").await, Err(StoreError::Database(_))));

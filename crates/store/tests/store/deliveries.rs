@@ -84,7 +84,7 @@ on_both_databases! {
         let assistant = AssistantId::new(uuid());
         let mut tx = db.store.begin().await.unwrap();
         let mut rows: Vec<_> = [2, 1, 3].into_iter().map(|sequence| delivery(assistant, sequence)).collect();
-        // Of two with the same time the one with the later id is newer.
+        // If two have the same time, the one with the later id is newer.
         rows.push(DeliveryRow { created_at: at(3), ..delivery(assistant, 4) });
         for row in &rows {
             tx.insert_delivery(row).await.unwrap();

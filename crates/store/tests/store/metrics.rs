@@ -24,7 +24,7 @@ on_both_databases! {
         };
         let expected = [tally("callback", 3, 0, 0, Some(at(-50))), tally("deploy", 1, 1, 1, Some(NOW))];
         assert_eq!(tx.count_jobs_by_kind(NOW).await.unwrap(), expected);
-        // A job with a lapsed lease is waiting again.
+        // A job whose lease has lapsed waits again.
         let later = [tally("callback", 3, 0, 0, Some(at(-50))), tally("deploy", 2, 0, 1, Some(NOW))];
         assert_eq!(tx.count_jobs_by_kind(at(1_000)).await.unwrap(), later);
     }

@@ -84,7 +84,7 @@ fn change_everything_else(random: &mut Random, assistant: &mut Assistant) {
     assistant.updated_at = random.moment();
 }
 
-/// Walks once; returns in how many steps something was saved.
+/// Walks once; returns how many steps saved something.
 async fn walk(store: &Store, user: UserId, seed: u64) -> u32 {
     let random = &mut Random(seed);
     let mode = random.one_of(ApiMode::ALL);

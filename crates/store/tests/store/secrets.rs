@@ -132,7 +132,7 @@ on_both_databases! {
             assert!(!tx.is_bot_taken(&bot, holder.id, Some(user)).await.unwrap(), "{status}");
             assert!(!tx.is_bot_taken(&bot, asking.id, Some(other)).await.unwrap(), "{status}");
             assert!(!tx.is_bot_taken(&[99; 32], asking.id, Some(user)).await.unwrap(), "{status}");
-            // Across all users only a running assistant counts.
+            // Across all users, only a running assistant counts.
             let running = tx.is_bot_taken(&bot, asking.id, None).await.unwrap();
             assert_eq!(running, status == reef_domain::wire::Status::Active, "{status}");
             assert!(!tx.is_bot_taken(&bot, holder.id, None).await.unwrap(), "{status}");
