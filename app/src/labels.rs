@@ -106,12 +106,12 @@ mod tests {
 
     #[test]
     fn price_label_has_amount_and_period() {
-        let said = |amount, currency: &str, interval, interval_count| {
+        let label = |amount, currency: &str, interval, interval_count| {
             price_label(&Price { amount, currency: currency.to_owned(), interval, interval_count })
         };
-        assert_eq!(said(1900, "usd", Interval::Month, 1), "$19 / month");
-        assert_eq!(said(1905, "eur", Interval::Year, 1), "€19.05 / year");
-        assert_eq!(said(500, "chf", Interval::Week, 2), "5 CHF / 2 weeks");
-        assert_eq!(said(500, "jpy", Interval::Month, 3), "500 JPY / 3 months");
+        assert_eq!(label(1900, "usd", Interval::Month, 1), "$19 / month");
+        assert_eq!(label(1905, "eur", Interval::Year, 1), "€19.05 / year");
+        assert_eq!(label(500, "chf", Interval::Week, 2), "5 CHF / 2 weeks");
+        assert_eq!(label(500, "jpy", Interval::Month, 3), "500 JPY / 3 months");
     }
 }

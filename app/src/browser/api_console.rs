@@ -79,7 +79,7 @@ fn request_of(form: &HtmlFormElement) -> Result<(String, RequestInit), JsValue> 
 }
 
 async fn fetch(path: &str, init: &RequestInit) -> Result<Answer, JsValue> {
-    let began = Date::now();
+    let started = Date::now();
     let response: Response =
         JsFuture::from(dom::window().fetch_with_str_and_init(path, init)).await?.dyn_into()?;
     let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
@@ -87,7 +87,7 @@ async fn fetch(path: &str, init: &RequestInit) -> Result<Answer, JsValue> {
         status: response.status(),
         status_text: response.status_text(),
         request_id: response.headers().get("x-request-id")?.unwrap_or_default(),
-        duration_ms: Date::now() - began,
+        duration_ms: Date::now() - started,
         body,
     })
 }
@@ -125,14 +125,14 @@ fn value_of(field: &Element) -> String {
 /// Shows a line with status and duration, and the body below it.
 fn show_answer(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
     output.set_text_content(None);
-    let Answer { status, status_text: phrase, request_id, duration_ms: took_ms, body } = match answer {
+    let Answer { status, status_text, request_id, duration_ms, body } = match answer {
         Ok(answer) => answer,
-        Err(words) => {
-            append(output, "p", words)?;
+        Err(message) => {
+            append(output, "p", message)?;
             return Ok(());
         }
     };
-    append(output, "p", &format!("{status} {phrase} · {took_ms:.0} ms · request {request_id}"))?;
+    append(output, "p", &format!("{status} {status_text} · {duration_ms:.0} ms · request {request_id}"))?;
     if body.is_empty() {
         return Ok(());
     }

@@ -29,8 +29,8 @@ pub(super) fn clear(form: &HtmlFormElement) {
 pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
     for finding in results {
         let Some(place) = dom::first(form, &format!("[data-finding='{}']", finding.about)) else { continue };
-        let Some(words) = render(&dom::document(), finding) else { continue };
-        if place.append_child(&words).is_err() {
+        let Some(message) = render(&dom::document(), finding) else { continue };
+        if place.append_child(&message).is_err() {
             leptos::logging::error!("a check result could not be shown");
         }
     }
@@ -43,16 +43,16 @@ pub(super) fn fields_to_fix(form: &HtmlFormElement) -> Vec<Element> {
 }
 
 fn render(document: &Document, finding: &CheckResult) -> Option<Element> {
-    let words = document.create_element("p").ok()?;
-    words.set_class_name(if finding.good { "finding good" } else { "finding bad" });
+    let paragraph = document.create_element("p").ok()?;
+    paragraph.set_class_name(if finding.good { "finding good" } else { "finding bad" });
     if let Some(picture) = &finding.picture {
         let image = document.create_element("img").ok()?;
         for (name, value) in [("src", picture.as_str()), ("alt", ""), ("width", "32"), ("height", "32")] {
             image.set_attribute(name, value).ok()?;
         }
-        words.append_child(&image).ok()?;
+        paragraph.append_child(&image).ok()?;
     }
     let text = document.create_text_node(&format!(" {}", finding.words));
-    words.append_child(text.unchecked_ref()).ok()?;
-    Some(words)
+    paragraph.append_child(text.unchecked_ref()).ok()?;
+    Some(paragraph)
 }

@@ -38,11 +38,11 @@ async fn copy(button: Element, text: String) {
     }
     let before = button.text_content();
     button.set_text_content(Some(if done { "Copied" } else { "Select and copy by hand" }));
-    let again = move || {
+    let reset = move || {
         button.set_text_content(before.as_deref());
         if button.toggle_attribute_with_force("data-copied", false).is_err() {
             leptos::logging::error!("a button could not be reset");
         }
     };
-    leptos::prelude::set_timeout(again, std::time::Duration::from_millis(COPIED_SHOWN_MS.into()));
+    leptos::prelude::set_timeout(reset, std::time::Duration::from_millis(COPIED_SHOWN_MS.into()));
 }

@@ -35,15 +35,16 @@ impl Focus {
 
     fn of(element: &Element, region: &Element) -> Self {
         let identity = identity(element);
-        let alike = dom::all(region, FOCUSABLE).into_iter().filter(|other| self::identity(other) == identity);
-        let number = alike.take_while(|other| !other.is_same_node(Some(element))).count();
+        let similar =
+            dom::all(region, FOCUSABLE).into_iter().filter(|other| self::identity(other) == identity);
+        let number = similar.take_while(|other| !other.is_same_node(Some(element))).count();
         Self { identity, number }
     }
 
     fn find(&self, region: &Element) -> Option<Element> {
-        let mut alike =
+        let mut similar =
             dom::all(region, FOCUSABLE).into_iter().filter(|other| identity(other) == self.identity);
-        alike.nth(self.number)
+        similar.nth(self.number)
     }
 
     /// Focuses the same element of the new content. When it is gone, or in a dialog that is closed now, the region takes the focus,
@@ -159,16 +160,16 @@ fn first_control(field: Element) -> Element {
 
 /// Focuses an element where it is, without scrolling to it. Returns whether it has taken the focus.
 fn focus_in_place(element: &Element) -> bool {
-    let still = FocusOptions::new();
-    still.set_prevent_scroll(true);
-    let asked = element.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&still));
-    matches!(asked, Some(Ok(()))) && has_focus(element)
+    let options = FocusOptions::new();
+    options.set_prevent_scroll(true);
+    let result = element.dyn_ref::<HtmlElement>().map(|element| element.focus_with_options(&options));
+    matches!(result, Some(Ok(()))) && has_focus(element)
 }
 
 /// Focuses an element and scrolls to it. Returns whether it has taken the focus.
 fn focus_and_scroll(element: &Element) -> bool {
-    let asked = element.dyn_ref::<HtmlElement>().map(HtmlElement::focus);
-    matches!(asked, Some(Ok(()))) && has_focus(element)
+    let result = element.dyn_ref::<HtmlElement>().map(HtmlElement::focus);
+    matches!(result, Some(Ok(()))) && has_focus(element)
 }
 
 /// Focuses an element that is not a control, and scrolls to it if necessary.
@@ -190,6 +191,6 @@ fn identity(element: &Element) -> String {
     }
     let form = element.closest("form").ok().flatten();
     let action = form.and_then(|form| form.get_attribute("action")).unwrap_or_default();
-    let words = element.text_content().unwrap_or_default();
-    [element.tag_name(), attribute("href"), attribute("name"), action, words].join("\n")
+    let text = element.text_content().unwrap_or_default();
+    [element.tag_name(), attribute("href"), attribute("name"), action, text].join("\n")
 }

@@ -27,12 +27,13 @@ impl FormState {
             fields(region).filter(is_changed).filter_map(|field| Some((field.id(), value_of(&field)?)));
         let problems = dom::all(region, "form").into_iter().filter_map(|form| {
             let problem = dom::first(&form, "[data-problem]")?;
-            let is_said = problem.has_child_nodes() && !problem.text_content().unwrap_or_default().is_empty();
-            is_said.then(|| (form_key(&form), problem.inner_html()))
+            let is_shown =
+                problem.has_child_nodes() && !problem.text_content().unwrap_or_default().is_empty();
+            is_shown.then(|| (form_key(&form), problem.inner_html()))
         });
         let issues = dom::all(region, "[data-issue]").into_iter().filter_map(|place| {
-            let words = place.text_content().filter(|words| !words.is_empty())?;
-            Some((place.id(), words))
+            let text = place.text_content().filter(|text| !text.is_empty())?;
+            Some((place.id(), text))
         });
         Self { fields: fields.collect(), problems: problems.collect(), issues: issues.collect() }
     }
@@ -47,9 +48,9 @@ impl FormState {
         }
         for form in dom::all(region, "form") {
             let purpose = form_key(&form);
-            let said = self.problems.iter().find(|(of, _)| *of == purpose);
-            if let (Some((_, words)), Some(place)) = (said, dom::first(&form, "[data-problem]")) {
-                place.set_inner_html(words);
+            let problem = self.problems.iter().find(|(of, _)| *of == purpose);
+            if let (Some((_, html)), Some(place)) = (problem, dom::first(&form, "[data-problem]")) {
+                place.set_inner_html(html);
                 // The error may have had the focus.
                 if place.set_attribute("tabindex", "-1").is_err() {
                     leptos::logging::error!("an error could not be made focusable");
@@ -57,8 +58,8 @@ impl FormState {
             }
         }
         for place in dom::all(region, "[data-issue]") {
-            if let Some((_, words)) = self.issues.iter().find(|(id, _)| *id == place.id()) {
-                forms::set_issue(region, &place, Some(words));
+            if let Some((_, message)) = self.issues.iter().find(|(id, _)| *id == place.id()) {
+                forms::set_issue(region, &place, Some(message));
             }
         }
     }
@@ -100,8 +101,8 @@ fn is_changed(field: &Element) -> bool {
 
 fn value_of(field: &Element) -> Option<Value> {
     if let Some(input) = field.dyn_ref::<HtmlInputElement>() {
-        let is_mark = matches!(input.type_().as_str(), "checkbox" | "radio");
-        return Some(if is_mark { Value::Checked(input.checked()) } else { Value::Text(input.value()) });
+        let is_checkable = matches!(input.type_().as_str(), "checkbox" | "radio");
+        return Some(if is_checkable { Value::Checked(input.checked()) } else { Value::Text(input.value()) });
     }
     let text = field.dyn_ref::<HtmlTextAreaElement>().map(HtmlTextAreaElement::value);
     text.or_else(|| field.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value)).map(Value::Text)

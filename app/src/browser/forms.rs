@@ -85,9 +85,9 @@ fn submit(form: HtmlFormElement, event: &Event) {
             submit_and_leave(&path, &body, sender.as_ref()).await.err()
         };
         let stays_on_page = is_check || failure.is_some();
-        if let Some(refusal) = failure {
+        if let Some(failure) = failure {
             set_busy(&form, button.as_ref(), false);
-            show_failure(&form, refusal);
+            show_failure(&form, failure);
         }
         if stays_on_page {
             focus::after_answer(&form, sender.as_ref());
@@ -113,12 +113,12 @@ async fn submit_check(
 ) -> Result<(), FormFailure> {
     check_results::clear(form);
     let answer = post(path, body).await?;
-    let found: Vec<CheckResult> = serde_json::from_str(&answer.text).map_err(|_| {
+    let results: Vec<CheckResult> = serde_json::from_str(&answer.text).map_err(|_| {
         FormFailure::with_message("Reef’s answer can’t be read. Reload the page and try again.")
     })?;
     set_busy(form, button, false);
     clear_errors(form);
-    check_results::show_results(form, &found);
+    check_results::show_results(form, &results);
     Ok(())
 }
 
@@ -153,8 +153,8 @@ pub(super) async fn post(path: &str, body: &str) -> Result<Answer, FormFailure> 
 /// The address that a successful response redirects to.
 fn location_of(response: &Response) -> String {
     let headers = response.headers();
-    let leads = headers.has(REDIRECT_HEADER).unwrap_or(false);
-    let to = headers.get("location").ok().flatten().filter(|_| leads);
+    let is_redirect = headers.has(REDIRECT_HEADER).unwrap_or(false);
+    let to = headers.get("location").ok().flatten().filter(|_| is_redirect);
     // A success without a redirect reloads the page.
     to.unwrap_or_else(|| dom::window().location().href().unwrap_or_default())
 }
@@ -189,30 +189,30 @@ fn open_page(to: &str) -> Result<(), JsValue> {
 
 /// Marks a form as busy: its buttons are disabled, and the pressed one says what happens.
 fn set_busy(form: &Element, button: Option<&HtmlElement>, busy: bool) {
-    let done =
+    let result =
         if busy { form.set_attribute("aria-busy", "true") } else { form.remove_attribute("aria-busy") };
-    if done.is_err() {
+    if result.is_err() {
         console::error_1(&"a form could not be marked as busy".into());
     }
     for each in dom::all(form, "button") {
         let Ok(each) = each.dyn_into::<web_sys::HtmlButtonElement>() else { continue };
         each.set_disabled(busy);
         let is_pressed = button.is_none_or(|button| button.is_same_node(Some(&each)));
-        let words = each.dataset().get(if busy { "busy" } else { "label" });
-        if let Some(words) = words.filter(|_| is_pressed) {
+        let label = each.dataset().get(if busy { "busy" } else { "label" });
+        if let Some(label) = label.filter(|_| is_pressed) {
             if busy && each.dataset().set("label", &each.text_content().unwrap_or_default()).is_err() {
                 continue;
             }
-            each.set_text_content(Some(&words));
+            each.set_text_content(Some(&label));
         }
     }
 }
 
 /// Shows an error: each issue at its field, and the rest above the form.
-fn show_failure(form: &HtmlFormElement, refusal: FormFailure) {
+fn show_failure(form: &HtmlFormElement, failure: FormFailure) {
     clear_errors(form);
-    let mut above = vec![refusal.message];
-    for issue in refusal.issues {
+    let mut above = vec![failure.message];
+    for issue in failure.issues {
         if issue.path == "password" && password_field::is_missing(form) {
             password_field::add_field(form);
         }
@@ -225,16 +225,16 @@ fn show_failure(form: &HtmlFormElement, refusal: FormFailure) {
         for line in above {
             append(&problem, "p", &line);
         }
-        if refusal.is_signed_out {
+        if failure.is_signed_out {
             add_sign_in_link(&problem);
         }
     }
 }
 
 /// Appends an element with a text to a place.
-fn append(place: &Element, tag: &str, words: &str) -> Option<Element> {
+fn append(place: &Element, tag: &str, text: &str) -> Option<Element> {
     let element = dom::document().create_element(tag).ok()?;
-    element.set_text_content(Some(words));
+    element.set_text_content(Some(text));
     place.append_child(&element).ok()?;
     Some(element)
 }
@@ -259,14 +259,14 @@ fn clear_errors(form: &HtmlFormElement) {
 }
 
 /// Shows an issue at the place of its field; `None` removes it.
-pub(super) fn set_issue(form: &Element, place: &Element, words: Option<&str>) {
-    place.set_text_content(words);
+pub(super) fn set_issue(form: &Element, place: &Element, message: Option<&str>) {
+    place.set_text_content(message);
     let Some(field) = dom::first(form, &format!("[aria-describedby~='{}']", place.id())) else { return };
-    let done = match words {
+    let result = match message {
         Some(_) => field.set_attribute("aria-invalid", "true"),
         None => field.remove_attribute("aria-invalid"),
     };
-    if done.is_err() {
+    if result.is_err() {
         console::error_1(&"a field could not be marked".into());
     }
 }

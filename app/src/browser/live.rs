@@ -110,13 +110,13 @@ impl LiveStream {
     }
 
     fn close_if_still_hidden(self: &Rc<Self>) {
-        let (follower, turn) = (Rc::clone(self), self.visibility_changes.get());
-        let rest = move || {
-            if follower.visibility_changes.get() == turn {
+        let (follower, changes) = (Rc::clone(self), self.visibility_changes.get());
+        let close = move || {
+            if follower.visibility_changes.get() == changes {
                 follower.close();
             }
         };
-        set_timeout(rest, HIDDEN_CLOSE_AFTER);
+        set_timeout(close, HIDDEN_CLOSE_AFTER);
     }
 
     fn close(&self) {

@@ -46,25 +46,25 @@ fn remove_from_address_or_log() {
 }
 
 /// Schedules a notice to be shown after the next refresh, because replacing the state removes notices.
-pub(super) fn schedule(words: &'static str) {
-    NEXT.set(Some(words));
+pub(super) fn schedule(message: &'static str) {
+    NEXT.set(Some(message));
 }
 
 /// Shows the notice that was scheduled, if there is one.
 pub(super) fn show_scheduled() {
-    if let (Some(words), Some(place)) = (NEXT.take(), container()) {
+    if let (Some(message), Some(place)) = (NEXT.take(), container()) {
         place.set_inner_html("");
-        if append_toast(&place, words).is_err() {
+        if append_toast(&place, message).is_err() {
             leptos::logging::error!("a notice could not be shown");
         }
     }
 }
 
 /// Builds what the server renders for a notice (`components::notice::Toast`).
-fn append_toast(place: &Element, words: &str) -> Result<(), JsValue> {
+fn append_toast(place: &Element, message: &str) -> Result<(), JsValue> {
     let toast = append(place, "div")?;
     toast.set_class_name("toast");
-    append(&toast, "p")?.set_text_content(Some(words));
+    append(&toast, "p")?.set_text_content(Some(message));
     let button = append(&toast, "button")?;
     button.set_class_name("dismiss");
     button.set_text_content(Some("×"));

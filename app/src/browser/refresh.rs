@@ -156,8 +156,8 @@ fn replace_region(name: &str, region: &Element, content: &Element) {
     let key = content.get_attribute("data-key");
     let is_same_thing = region.get_attribute("data-key") == key;
     let new = content.inner_html();
-    let is_unchanged = RENDERED.with_borrow(|drawn| match drawn.get(name) {
-        Some(drawn) => *drawn == new,
+    let is_unchanged = RENDERED.with_borrow(|rendered| match rendered.get(name) {
+        Some(rendered) => *rendered == new,
         None => first_rendered(region) == new,
     });
     if is_unchanged || (is_same_thing && is_in_use(region)) {
@@ -176,7 +176,7 @@ fn replace_region(name: &str, region: &Element, content: &Element) {
     let (focus, typed) = (Focus::in_region(region), FormState::of_region(region));
     let open: Vec<String> = dom::all(region, "details[open][id]").iter().map(Element::id).collect();
     region.set_inner_html(&new);
-    RENDERED.with_borrow_mut(|drawn| drawn.insert(name.to_owned(), new));
+    RENDERED.with_borrow_mut(|rendered| rendered.insert(name.to_owned(), new));
     if let Some(key) = key
         && region.set_attribute("data-key", &key).is_err()
     {

@@ -82,21 +82,21 @@ fn issue_place(field: &Element) -> Option<Element> {
     places.find(|place| place.has_attribute("data-issue"))
 }
 
-fn show_issue(field: &HtmlInputElement, place: &Element, words: Option<&str>) {
+fn show_issue(field: &HtmlInputElement, place: &Element, message: Option<&str>) {
     if let Some(form) = field.closest("form").ok().flatten() {
-        forms::set_issue(&form, place, words);
+        forms::set_issue(&form, place, message);
     }
 }
 
 /// Asks the server about the field after a pause without changes.
 fn schedule_server_check(field: HtmlInputElement, place: Element) {
     let change = CHANGES.get();
-    let ask = move || {
+    let send_check = move || {
         if CHANGES.get() == change {
             spawn_local(check_on_server(field, place));
         }
     };
-    leptos::prelude::set_timeout(ask, PAUSE);
+    leptos::prelude::set_timeout(send_check, PAUSE);
 }
 
 /// Asks the server. If the request fails, nothing is marked; sending the form finds the issue.
@@ -104,12 +104,12 @@ async fn check_on_server(field: HtmlInputElement, place: Element) {
     let value = field.value();
     let Ok(body) = callback_url_body(&value) else { return };
     let Ok(answer) = forms::post("/_fn/check_callback_url", &body).await else { return };
-    let words = serde_json::from_str::<Option<String>>(&answer.text);
+    let message = serde_json::from_str::<Option<String>>(&answer.text);
     // The field may have changed since.
-    if let Ok(words) = words
+    if let Ok(message) = message
         && field.value() == value
     {
-        show_issue(&field, &place, words.as_deref());
+        show_issue(&field, &place, message.as_deref());
     }
 }
 

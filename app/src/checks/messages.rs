@@ -79,11 +79,11 @@ fn model_result(found: &ModelCheck) -> CheckResult {
 }
 
 fn shortened(answer: &str) -> String {
-    let mut words: String = answer.trim().chars().take(ANSWER_MAX).collect();
-    if words.len() < answer.trim().len() {
-        words.push('…');
+    let mut text: String = answer.trim().chars().take(ANSWER_MAX).collect();
+    if text.len() < answer.trim().len() {
+        text.push('…');
     }
-    words
+    text
 }
 
 #[cfg(test)]

@@ -205,10 +205,10 @@ pub fn Checkbox(
     children: Option<Children>,
 ) -> impl IntoView {
     let id = form.id(&format!("{name}-{value}"));
-    let ticked = form.typed_value(name).map_or(checked, |kept| kept.split(' ').any(|one| one == value));
+    let is_checked = form.typed_value(name).map_or(checked, |kept| kept.split(' ').any(|one| one == value));
     view! {
         <div class="choice">
-            <input type="checkbox" id=id.clone() name=name value=value checked=ticked/>
+            <input type="checkbox" id=id.clone() name=name value=value checked=is_checked/>
             <label for=id>{label} {children.map(|children| children())}</label>
         </div>
     }

@@ -37,7 +37,7 @@ pub fn Notice(
     transient: bool,
 ) -> impl IntoView {
     let name = query_value("done").filter(|name| notice_cookie::is_confirmed(name));
-    let words = name.and_then(|name| {
+    let message = name.and_then(|name| {
         Some(match &*name {
             "saved" => "Saved. Takes effect the next time your assistant starts.",
             "applied" => "Saved. No restart was needed.",
@@ -78,13 +78,13 @@ pub fn Notice(
     });
     let has_focus = !transient && takes_focus();
     let class = if transient { "toasts transient" } else { "toasts" };
-    view! { <div role="status" class=class>{words.map(|words| view! { <Toast words has_focus=has_focus/> })}</div> }
+    view! { <div role="status" class=class>{message.map(|message| view! { <Toast message has_focus=has_focus/> })}</div> }
 }
 
 /// A message with a button that dismisses it: a script removes it, and without scripts the page reloads without it.
 #[component]
 pub fn Toast(
-    words: &'static str,
+    message: &'static str,
     /// Whether it takes the focus, because no other part of the page does.
     #[prop(optional)]
     has_focus: bool,
@@ -92,7 +92,7 @@ pub fn Toast(
     let here = request_path();
     view! {
         <div class="toast" tabindex=has_focus.then_some("-1") autofocus=has_focus>
-            <p>{words}</p>
+            <p>{message}</p>
             <form method="get" action=here class="inline">
                 <button type="submit" class="dismiss" aria-label="Dismiss" data-dismiss="">"×"</button>
             </form>

@@ -37,7 +37,7 @@ fn in_utc(exact: &str) -> String {
 #[component]
 pub fn LocalizedSentence(#[prop(into)] sentence: Sentence) -> impl IntoView {
     let part = |part: &Part| match part {
-        Part::Text(words) => words.clone().into_any(),
+        Part::Text(text) => text.clone().into_any(),
         Part::Day(at) => view! { <Day at=*at/> }.into_any(),
     };
     sentence.parts().iter().map(part).collect_view()
@@ -61,11 +61,11 @@ pub fn StatusBadge(status: Status) -> impl IntoView {
 /// The payment status. What needs the customer's attention is a badge.
 #[component]
 pub fn PaymentBadge(status: PaymentStatus) -> impl IntoView {
-    let words = labels::payment_label(status);
+    let label = labels::payment_label(status);
     match status {
-        PaymentStatus::PastDue => view! { <span class="badge bad">{words}</span> }.into_any(),
-        PaymentStatus::Paused => view! { <span class="badge warn">{words}</span> }.into_any(),
-        _ => words.into_any(),
+        PaymentStatus::PastDue => view! { <span class="badge bad">{label}</span> }.into_any(),
+        PaymentStatus::Paused => view! { <span class="badge warn">{label}</span> }.into_any(),
+        _ => label.into_any(),
     }
 }
 

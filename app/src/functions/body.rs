@@ -74,8 +74,8 @@ pub(super) fn callback_change(baseline: &FormBaseline, callback_url: &str) -> Ma
     if callback_url == baseline.callback_url {
         return Map::new();
     }
-    let asked = if callback_url.is_empty() { None } else { Some(callback_url) };
-    Map::from_iter([("callbackUrl".to_owned(), asked.map_or(Value::Null, Value::from))])
+    let value = if callback_url.is_empty() { None } else { Some(callback_url) };
+    Map::from_iter([("callbackUrl".to_owned(), value.map_or(Value::Null, Value::from))])
 }
 
 /// Parses what a form changes of an assistant.

@@ -51,9 +51,9 @@ pub async fn create_key(
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));
         let new = NewApiKey { name: name.clone(), read, write, expires_in, assistants };
         let content = format!("create key {new:?}");
-        let maker = services.clone();
-        let making = async move { Ok(maker.create_api_key(&caller, &new).await?.1) };
-        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
+        let creator = services.clone();
+        let creation = async move { Ok(creator.create_api_key(&caller, &new).await?.1) };
+        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, creation).await?;
         redirect_to("/keys?done=created")
     })
     .await
@@ -86,9 +86,9 @@ pub async fn rotate_key(
             || Error::invalid_field("", "invalid_value", "Choose how long the old key keeps working.");
         let overlap = Overlap::parse(&overlap).ok_or_else(unknown)?;
         let content = format!("rotate key {id}");
-        let (maker, of) = (services.clone(), id.clone());
-        let making = async move { Ok(maker.rotate_api_key(&caller, &of, overlap).await?.1) };
-        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, making).await?;
+        let (rotator, old) = (services.clone(), id.clone());
+        let rotation = async move { Ok(rotator.rotate_api_key(&caller, &old, overlap).await?.1) };
+        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, rotation).await?;
         redirect_to("/keys?done=key_rotated")
     })
     .await
@@ -113,9 +113,9 @@ pub async fn rotate_callback_secret(
 ) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate_with_password(&password).await?;
-        let maker = services.clone();
-        let rotating = async move { maker.rotate_signing_secret(&caller).await };
-        services.once_per_form(&caller, &token, "rotate callback secret", rotating).await?;
+        let rotator = services.clone();
+        let rotation = async move { rotator.rotate_signing_secret(&caller).await };
+        services.once_per_form(&caller, &token, "rotate callback secret", rotation).await?;
         redirect_to("/keys?done=rotated")
     })
     .await
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn limited_key_without_assistants_is_refused() {
-        let ticked = vec!["1".to_owned()];
-        assert_eq!(allowed_assistants(SELECTED, ticked.clone()).unwrap(), ticked);
+        let checked = vec!["1".to_owned()];
+        assert_eq!(allowed_assistants(SELECTED, checked.clone()).unwrap(), checked);
         assert!(allowed_assistants(SELECTED, Vec::new()).is_err());
-        assert!(allowed_assistants("all", ticked).unwrap().is_empty());
+        assert!(allowed_assistants("all", checked).unwrap().is_empty());
     }
 }

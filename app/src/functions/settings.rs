@@ -59,9 +59,9 @@ pub async fn confirm_totp(
 ) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate_with_password(&password).await?;
-        let (maker, from) = (services.clone(), client(&services));
+        let (creator, from) = (services.clone(), client(&services));
         let codes =
-            async move { Ok(lines(&maker.confirm_totp(&caller, &code.expose().into(), from).await?)) };
+            async move { Ok(lines(&creator.confirm_totp(&caller, &code.expose().into(), from).await?)) };
         save_flash_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
         redirect_to("/settings?done=totp_on")
     })
@@ -90,9 +90,9 @@ pub async fn new_recovery_codes(
 ) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
-        let (maker, from) = (services.clone(), client(&services));
+        let (creator, from) = (services.clone(), client(&services));
         let codes = async move {
-            Ok(lines(&maker.replace_recovery_codes(&caller, &code.expose().into(), from).await?))
+            Ok(lines(&creator.replace_recovery_codes(&caller, &code.expose().into(), from).await?))
         };
         save_flash_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
         redirect_to("/settings?done=codes_new")

@@ -15,10 +15,10 @@ pub fn Live(
     #[cfg(not(feature = "hydrate"))]
     let _ = path;
     // An empty text would be rendered as a space, so the line would not match `:empty`.
-    let words = move || lost.get().then_some("Connection lost, reconnecting…");
+    let message = move || lost.get().then_some("Connection lost, reconnecting…");
     view! {
         <p class="connection" role="status">
-            {words}
+            {message}
         </p>
     }
 }

@@ -95,7 +95,7 @@ fn list(ListData { query: asked, found, catalog, stream }: &ListData) -> AnyView
         );
         view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
     };
-    let found = summary(asked, found).map(|words| view! { <p class="hint">{words}</p> });
+    let found = summary(asked, found).map(|text| view! { <p class="hint">{text}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>

@@ -65,20 +65,20 @@ pub(crate) fn ConfirmChangePage() -> impl IntoView {
     })
 }
 
-fn page(words: Texts) -> AnyView {
-    let title = words.title;
+fn page(texts: Texts) -> AnyView {
+    let title = texts.title;
     view! {
         <Head title description="Confirm an email address of your Reef account."/>
         <div class="narrow">
             <h1>{title}</h1>
             <Notice/>
-            {render_or_error(async move { content(&words).await })}
+            {render_or_error(async move { content(&texts).await })}
         </div>
     }
     .into_any()
 }
 
-async fn content(words: &Texts) -> Result<AnyView, AppError> {
+async fn content(texts: &Texts) -> Result<AnyView, AppError> {
     if has_notice() {
         let view = view! { <p><a class="button" href="/assistants">"Go to dashboard"</a></p> };
         return Ok(view.into_any());
@@ -86,18 +86,18 @@ async fn content(words: &Texts) -> Result<AnyView, AppError> {
     let Some(token) = token() else { return Ok(incomplete()) };
     let services: Services = get_context()?;
     let caller = find_current_caller().await?;
-    let reader = services.link_access(&token.as_str().into(), words.is_change, caller.as_ref()).await?;
+    let reader = services.link_access(&token.as_str().into(), texts.is_change, caller.as_ref()).await?;
     if reader == LinkAccess::Invalid {
-        return expired_link(words, &services, caller.as_ref()).await;
+        return expired_link(texts, &services, caller.as_ref()).await;
     }
     let needs_password = reader == LinkAccess::PasswordRequired;
     let claiming = Form::of::<ClaimAccount>("claim", &["password"]);
-    let claim = (needs_password && !words.is_change).then(|| claim(claiming, token.clone()));
-    let nothing = (needs_password && words.is_change).then(|| {
+    let claim = (needs_password && !texts.is_change).then(|| claim(claiming, token.clone()));
+    let nothing = (needs_password && texts.is_change).then(|| {
         view! { <p>"Didn’t request this? Close this page, and nothing changes."</p> }
     });
     let view = view! {
-        {confirm(words, token, needs_password)}
+        {confirm(texts, token, needs_password)}
         {claim}
         {nothing}
     };
@@ -106,7 +106,7 @@ async fn content(words: &Texts) -> Result<AnyView, AppError> {
 
 /// For a link that is no longer valid, with what to do instead.
 async fn expired_link(
-    words: &Texts,
+    texts: &Texts,
     services: &Services,
     caller: Option<&Caller>,
 ) -> Result<AnyView, AppError> {
@@ -115,7 +115,7 @@ async fn expired_link(
         None => None,
     };
     let next = match account {
-        Some(account) if account.email_confirmed && !words.is_change => view! {
+        Some(account) if account.email_confirmed && !texts.is_change => view! {
             <p>"Your email is already confirmed."</p>
             <p><a class="button" href="/assistants">"Go to dashboard"</a></p>
         }
@@ -129,9 +129,9 @@ async fn expired_link(
     Ok(view! { {expired()} {next} }.into_any())
 }
 
-fn confirm(words: &Texts, token: String, needs_password: bool) -> AnyView {
+fn confirm(texts: &Texts, token: String, needs_password: bool) -> AnyView {
     let fields = if needs_password { &["password"][..] } else { &[] };
-    let form = if words.is_change {
+    let form = if texts.is_change {
         Form::of::<ConfirmEmailChange>("confirm-change", fields)
     } else {
         Form::of::<ConfirmEmail>("confirm", fields)
@@ -150,8 +150,8 @@ fn confirm(words: &Texts, token: String, needs_password: bool) -> AnyView {
         }
     });
     // Sent even without a password field, because the session may end before the form is sent.
-    let marker = (!words.is_change).then(|| view! { <input type="hidden" name="asks" value="true"/> });
-    let (about, button) = (words.about, words.button);
+    let marker = (!texts.is_change).then(|| view! { <input type="hidden" name="asks" value="true"/> });
+    let (about, button) = (texts.about, texts.button);
     // The second card is for an owner of the address who does not know the password.
     let class = needs_password.then_some("card");
     view! {

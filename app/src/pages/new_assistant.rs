@@ -17,8 +17,8 @@ use crate::{labels, snapshot};
 
 #[component]
 pub(crate) fn NewAssistantPage() -> impl IntoView {
-    let asked = use_query_map().with_untracked(|query| query.get("mode"));
-    let chosen = asked.and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
+    let requested = use_query_map().with_untracked(|query| query.get("mode"));
+    let chosen = requested.and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
     view! {
         <Head title="New assistant" description="Choose a plan for a new assistant."/>
         {render_or_error(async move { Ok(page(load().await?, chosen)) })}

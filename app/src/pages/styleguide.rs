@@ -148,7 +148,7 @@ fn Notices() -> impl IntoView {
         <section aria-labelledby="says">
             <h2 id="says">"Statuses and notices"</h2>
             <p>{STATES.into_iter().map(badge).collect_view()}</p>
-            <Toast words="Saved. Takes effect the next time your assistant starts."/>
+            <Toast message="Saved. Takes effect the next time your assistant starts."/>
             <p class="notice">"Something worth knowing."</p>
             <p class="notice good">"Something that went well."</p>
             <p class="notice warn">"Payment failed. Update your card to keep Pearl running."</p>

@@ -76,9 +76,10 @@ fn facts(shown: &PageData) -> AnyView {
 /// A secret is shown by its fingerprint, which lets its owner see whether two secrets are equal, and by its age.
 fn secret_facts(secret: Option<&StoredSecret>) -> AnyView {
     let Some(secret) = secret else { return "Not set".into_any() };
-    let mark = secret.fingerprint.as_ref().map(|mark| format!(" · fingerprint {mark}")).unwrap_or_default();
+    let fingerprint =
+        secret.fingerprint.as_ref().map(|shown| format!(" · fingerprint {shown}")).unwrap_or_default();
     let since = secret.updated_at.map(|since| view! { " · updated " <Day at=since/> });
-    view! { {format!("Encrypted{mark}")} {since} }.into_any()
+    view! { {format!("Encrypted{fingerprint}")} {since} }.into_any()
 }
 
 fn edit_form(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView, AppError> {

@@ -37,11 +37,11 @@ pub(super) fn section(details: &Details, standing: Option<CheckoutProgress>) -> 
 }
 
 fn order(record: &AssistantRecord, standing: CheckoutProgress) -> AnyView {
-    let (badge, words) = payment::badge_and_sentence(standing);
+    let (badge, sentence) = payment::badge_and_sentence(standing);
     view! {
         <section class="state" aria-label="Status">
             <p><span class=format!("badge {}", record.status)>{badge}</span></p>
-            <p>{words}</p>
+            <p>{sentence}</p>
         </section>
     }
     .into_any()
@@ -70,7 +70,7 @@ fn payment_notice(record: &AssistantRecord) -> Option<AnyView> {
 
 /// A renewal that could not be charged.
 fn past_due(record: &AssistantRecord) -> AnyView {
-    let words = match record.status {
+    let sentence = match record.status {
         Status::Deploying | Status::Active => {
             format!("Payment failed. Update your card to keep {} running.", record.name)
         }
@@ -78,7 +78,7 @@ fn past_due(record: &AssistantRecord) -> AnyView {
     };
     view! {
         <div class="notice bad">
-            <p>{words}</p>
+            <p>{sentence}</p>
             <UpdateCard id=record.id.clone() name=record.name.clone()/>
         </div>
     }
@@ -139,7 +139,7 @@ fn restored(details: &Details) -> Option<&'static str> {
 /// The button for the next step. An assistant whose subscription has ended can only be replaced.
 fn next_step(record: &AssistantRecord) -> Option<AnyView> {
     let link =
-        |to: &'static str, words: &'static str| view! { <a class="button" href=to>{words}</a> }.into_any();
+        |to: &'static str, label: &'static str| view! { <a class="button" href=to>{label}</a> }.into_any();
     let has_ended = record.payment_status.has_ended();
     let button = match record.status {
         Status::Purchased | Status::Failed | Status::Stopped

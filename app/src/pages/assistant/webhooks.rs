@@ -58,11 +58,11 @@ pub(super) fn list(
     here: String,
 ) -> AnyView {
     if callbacks.is_empty() {
-        let words = match &record.user_callback_url {
+        let message = match &record.user_callback_url {
             Some(_) => "No deliveries yet. The next change of status sends one.",
             None => "Get status changes as signed webhooks.",
         };
-        return view! { <p>{words} " " <a href="/docs/callbacks">"About webhooks"</a></p> }.into_any();
+        return view! { <p>{message} " " <a href="/docs/callbacks">"About webhooks"</a></p> }.into_any();
     }
     let is_any_pending = callbacks.iter().any(|callback| callback.delivery.state == DeliveryState::Pending);
     let one = |callback: &LoggedDelivery| delivery_entry(callback, record, now);

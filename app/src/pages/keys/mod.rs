@@ -187,11 +187,11 @@ fn row(key: ApiKey, token: &str, password_verified: bool, now: Timestamp) -> Any
 /// The scopes of a key, in one line.
 fn scopes(key: &ApiKey) -> String {
     let scopes = key.scopes();
-    let words = |scope: Scope| match scope {
+    let label = |scope: Scope| match scope {
         Scope::Read => "Read",
         Scope::Write => "Write",
     };
-    scopes.iter().copied().map(words).collect::<Vec<_>>().join(", ")
+    scopes.iter().copied().map(label).collect::<Vec<_>>().join(", ")
 }
 
 /// The assistants that a key can reach, in one line.
@@ -204,13 +204,13 @@ fn access(key: &ApiKey) -> String {
 
 /// The state of a key, unless the key simply works.
 fn state_badge(state: KeyState) -> Option<AnyView> {
-    let (class, words) = match state {
+    let (class, label) = match state {
         KeyState::Live => return None,
         KeyState::Replaced => ("badge warn", "Being replaced"),
         KeyState::Expired => ("badge bad", "Expired"),
         KeyState::Revoked => ("badge bad", "Revoked"),
     };
-    Some(view! { <span class=class>{words}</span> }.into_any())
+    Some(view! { <span class=class>{label}</span> }.into_any())
 }
 
 #[cfg(test)]

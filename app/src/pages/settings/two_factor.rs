@@ -103,7 +103,7 @@ fn setting_up(new: &NewTotp, token: &str, password_verified: bool) -> Result<Any
 
 fn on(status: TotpStatus, token: &str) -> AnyView {
     let left = status.recovery_codes_left;
-    let words = match left {
+    let message = match left {
         0 => "No recovery codes left. Generate new ones, or you may lose access to your account with your device.".to_owned(),
         1 => "1 recovery code left.".to_owned(),
         _ => format!("{left} recovery codes left."),
@@ -111,7 +111,7 @@ fn on(status: TotpStatus, token: &str) -> AnyView {
     let class = (left < LOW_CODES).then_some("notice warn");
     view! {
         <p><span class="badge good">"On"</span> " You sign in with a code from your authenticator app."</p>
-        <p class=class>{words}</p>
+        <p class=class>{message}</p>
         <div class="actions">{new_codes_dialog(token)} {turn_off_dialog()}</div>
     }
     .into_any()
