@@ -119,9 +119,9 @@ mod tests {
     fn ipv6_address_has_two_wider_networks() {
         let wider = |address: &str| ClientAddress(address.parse().unwrap()).wider_networks();
         let networks = wider("2001:db8:1:23ff:ffff::1");
-        let said: Vec<_> =
+        let networks: Vec<_> =
             networks.into_iter().map(|(network, length)| format!("{network}/{length}")).collect();
-        assert_eq!(said, ["2001:db8:1::/48", "2001:db8:1:2300::/56"]);
+        assert_eq!(networks, ["2001:db8:1::/48", "2001:db8:1:2300::/56"]);
         assert!(wider("203.0.113.7").is_empty() && wider("::ffff:203.0.113.7").is_empty());
     }
 }

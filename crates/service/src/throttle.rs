@@ -255,14 +255,14 @@ impl Services {
         let mut tx = self.store().begin().await?;
         let mut counter = AttemptCounter { tx: &mut tx, now: self.now(), message };
         let owner = key.owner.as_deref();
-        for (network, patience) in &key.networks {
-            counter.admit(network, *patience, None).await?;
+        for (network, policy) in &key.networks {
+            counter.admit(network, *policy, None).await?;
         }
         if let Some(account) = &key.account {
             counter.admit_to_account(account, owner).await?;
         }
-        for (subject, patience) in &key.subjects {
-            counter.admit(subject, *patience, owner).await?;
+        for (subject, policy) in &key.subjects {
+            counter.admit(subject, *policy, owner).await?;
         }
         tx.commit().await?;
         Ok(())

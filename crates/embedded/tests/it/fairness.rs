@@ -27,10 +27,10 @@ on_both_databases! {
             send_text(&running.host, chat, 10_000 + chat, "slow").await;
         }
         wait_until("the model is busy", || world.questions().len() >= 200).await;
-        let asked = Instant::now();
+        let started = Instant::now();
         send_text_to_other(&running.host, 1, "quick").await;
         wait_until("the other assistant's answer", || world.texts(7) == ["quick after 0"]).await;
-        eprintln!("answered next to {CHATS} chats that wait for a model: {:?}", asked.elapsed());
+        eprintln!("answered next to {CHATS} chats that wait for a model: {:?}", started.elapsed());
         assert_eq!(world.sent().len(), 1, "the others still wait");
         world.release_answer("slow");
         wait_until("all answers", || i64::try_from(world.sent().len()) == Ok(CHATS + 1)).await;
@@ -46,13 +46,13 @@ on_both_databases! {
             send_text(&running.host, chat, 10_000 + chat, "flooded").await;
         }
         wait_until("all are refused", || (1..=CHATS).all(|chat| world.attempts(10_000 + chat).len() == 1)).await;
-        let asked = Instant::now();
+        let started = Instant::now();
         send_text_to_other(&running.host, 1, "quick").await;
         wait_until("the other assistant's answer", || world.texts(7) == ["quick after 0"]).await;
         // Other chats of the same assistant do not wait either.
         send_text(&running.host, 1_000, 9, "me too").await;
         wait_until("another chat's answer", || world.texts(9) == ["me too after 0"]).await;
-        eprintln!("answered next to {CHATS} chats that wait for Telegram: {:?}", asked.elapsed());
+        eprintln!("answered next to {CHATS} chats that wait for Telegram: {:?}", started.elapsed());
         assert_eq!(world.sent().len(), 2);
     }
 }

@@ -80,7 +80,7 @@ impl FakeServer {
 
     /// The texts that bots have sent to a chat, oldest first.
     pub fn texts(&self, chat: i64) -> Vec<String> {
-        self.sent().into_iter().filter(|said| said.chat == chat).map(|said| said.text).collect()
+        self.sent().into_iter().filter(|message| message.chat == chat).map(|message| message.text).collect()
     }
 
     pub fn questions(&self) -> Vec<String> {

@@ -37,8 +37,8 @@ on_both_databases! {
         let host = host(&db.store, &world, UpdateSource::Webhook);
         host.start(&spec(2, TOKEN)).await.unwrap();
         let other = WorkerRef { worker_name: "openclaw-0000000\"2".to_owned(), ..worker(1) };
-        let asked = [worker(2), worker(1), worker(3), other.clone()];
-        assert_eq!(host.missing(&asked).await.unwrap(), [worker(1), worker(3), other]);
+        let workers = [worker(2), worker(1), worker(3), other.clone()];
+        assert_eq!(host.missing(&workers).await.unwrap(), [worker(1), worker(3), other]);
         assert_eq!(host.missing(&[]).await.unwrap(), []);
     }
 

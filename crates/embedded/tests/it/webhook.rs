@@ -17,7 +17,7 @@ on_both_databases! {
         assert_eq!(send_text(&running.host, 2, 5, "two").await, WebhookOutcome::Accepted);
         wait_until("the second answer", || world.texts(5).len() == 2).await;
         assert_eq!(world.texts(5)[1], "two after 1");
-        assert!(world.sent().iter().all(|said| said.token == TOKEN));
+        assert!(world.sent().iter().all(|message| message.token == TOKEN));
     }
 
     async fn repeated_update_is_answered_once(db: TestStore) {

@@ -40,7 +40,7 @@ pub fn sanitize_user_agent(header: &str) -> String {
 /// Names the browser and the system, such as `Firefox on Linux`.
 pub(super) fn describe_user_agent(agent: &str) -> String {
     let find = |known: &[(&str, &'static str)]| {
-        known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, words)| *words)
+        known.iter().find(|(token, _)| agent.contains(token)).map(|(_, name)| *name)
     };
     match (find(&BROWSERS), find(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn common_browsers_are_named() {
-        for (agent, words) in [
+        for (agent, expected) in [
             ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
@@ -86,7 +86,7 @@ mod tests {
             ("Something (Linux)", "A browser on Linux"),
             ("", "An unknown browser"),
         ] {
-            assert_eq!(describe_user_agent(agent), words, "{agent}");
+            assert_eq!(describe_user_agent(agent), expected, "{agent}");
         }
     }
 

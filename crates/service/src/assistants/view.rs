@@ -65,8 +65,8 @@ pub struct History {
 async fn list_timeline(tx: &mut Tx, id: AssistantId, limit: i64) -> Result<Vec<TimelineItem>, Error> {
     let events = tx.list_events(id, limit).await?;
     // Pages never show a code. They remove failure codes themselves, but this code is not one of them.
-    let words = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
-    let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(words));
+    let without_code = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
+    let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(without_code));
     Ok(events.into_iter().map(shown).collect())
 }
 
@@ -80,8 +80,8 @@ pub struct StoredSecret {
 }
 
 impl StoredSecret {
-    fn of(is_kept: bool, mark: Option<String>, since: Option<Timestamp>) -> Option<Self> {
-        is_kept.then_some(Self { fingerprint: mark, updated_at: since })
+    fn of(is_stored: bool, fingerprint: Option<String>, updated_at: Option<Timestamp>) -> Option<Self> {
+        is_stored.then_some(Self { fingerprint, updated_at })
     }
 }
 

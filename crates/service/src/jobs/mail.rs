@@ -107,12 +107,12 @@ impl Services {
             |sealed: &Vec<u8>| self.vault().open(sealed, SecretLocation { column: COLUMN, row: &mail.id });
         let token: Option<SecretString> =
             mail.token.as_ref().map(open).transpose().map_err(Error::internal)?;
-        let words = render(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
+        let message = render(mail, &self.config().public_url, token.as_ref(), to.is_confirmed);
         Ok(Mail {
             id: mail.id,
             to: to.address,
-            subject: words.subject,
-            text: words.text,
+            subject: message.subject,
+            text: message.text,
             requested_at: mail.created_at,
         })
     }

@@ -91,8 +91,8 @@ fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind,
     match &after.state {
         State::Failed { .. } if status_changed => {
             let message = after.status_message().unwrap_or_default();
-            let words = message.split_once(": ").map(|(_, words)| words.to_owned());
-            return Some((MailKind::AssistantFailed, words));
+            let reason = message.split_once(": ").map(|(_, reason)| reason.to_owned());
+            return Some((MailKind::AssistantFailed, reason));
         }
         // An assistant that a pause has stopped can end later, and stays stopped.
         State::Stopped { reason: Some(reason), .. } if before.state.failure() != Some(*reason) => {

@@ -61,12 +61,12 @@ impl Services {
         let is_other = matches!((current, subscription), (Some(mine), Some(other)) if mine != other);
         // A subscription that ended before it was paid leaves the assistant free for another one.
         let replaces = is_other && event.grants() && before.state == state::State::PendingPayment;
-        if let (true, false, Some(theirs)) = (is_other, replaces, subscription) {
+        if let (true, false, Some(duplicate)) = (is_other, replaces, subscription) {
             if !event.grants() {
                 return Ok("other subscription");
             }
-            tracing::warn!(assistant_id = %before.id, subscription_id = theirs, "duplicate subscription, revoking");
-            if work.enqueue_revocation(before.id, theirs, "duplicate").await? {
+            tracing::warn!(assistant_id = %before.id, subscription_id = duplicate, "duplicate subscription, revoking");
+            if work.enqueue_revocation(before.id, duplicate, "duplicate").await? {
                 work.record_payment_flag(before, PAID_TWICE).await?;
             }
             return Ok("revoking");

@@ -100,7 +100,7 @@ impl Services {
         };
         let is_deleted = assistant.is_none();
         let answer = match self.check_payment(row, assistant.as_ref()).await {
-            Ok(told) => told,
+            Ok(answer) => answer,
             Err(PaymentError::RateLimited { retry_after }) => {
                 let wait = retry_after.unwrap_or(DEFAULT_PAUSE).min(PAUSE_MAX);
                 tracing::warn!(seconds = wait.as_secs(), "rate limited by polar, payment checks pause");
@@ -159,10 +159,10 @@ impl Services {
             closed_at: row.checkout_closed_at,
             is_deleted,
         };
-        let (at, asked) = next_check(outlook, progress, now);
+        let (at, progress) = next_check(outlook, progress, now);
         let at = at.map(|at| self.jittered(now, at));
         let mut tx = self.store().begin().await?;
-        tx.complete_payment_check(row, at, asked.checks, asked.closed_at).await?;
+        tx.complete_payment_check(row, at, progress.checks, progress.closed_at).await?;
         Ok(tx.commit().await?)
     }
 

@@ -165,16 +165,16 @@ mod tests {
         answer: impl Fn(Duration) -> Outlook,
     ) -> Vec<u64> {
         let mut now = first;
-        let mut asked = CheckProgress { checks: 0, ordered_at: ORDERED, closed_at: None, is_deleted };
+        let mut progress = CheckProgress { checks: 0, ordered_at: ORDERED, closed_at: None, is_deleted };
         let mut all = Vec::new();
         loop {
             all.push(now.since(ORDERED).as_secs());
-            asked.checks += 1;
-            let (next, then) = next_check(answer(now.since(ORDERED)), asked, now);
+            progress.checks += 1;
+            let (next, then) = next_check(answer(now.since(ORDERED)), progress, now);
             assert!(all.len() < 100, "the schedule does not end: {all:?}");
             let Some(next) = next else { return all };
             assert!(next > now, "no wait before the next check at {now}");
-            (now, asked) = (next, then);
+            (now, progress) = (next, then);
         }
     }
 
@@ -216,17 +216,21 @@ mod tests {
 
     #[test]
     fn active_subscription_is_checked_after_its_period() {
-        let asked = CheckProgress { checks: 9, ordered_at: ORDERED, closed_at: None, is_deleted: false };
-        let at =
-            |until: Duration| next_check(Outlook::Paid { until: Some(ORDERED.plus(until)) }, asked, ORDERED);
+        let progress = CheckProgress { checks: 9, ordered_at: ORDERED, closed_at: None, is_deleted: false };
+        let at = |until: Duration| {
+            next_check(Outlook::Paid { until: Some(ORDERED.plus(until)) }, progress, ORDERED)
+        };
         let (far, then) = at(100 * HOUR);
         assert_eq!((far, then.checks), (Some(ORDERED.plus(IDLE_WAIT)), 0));
         assert_eq!(at(HOUR).0, Some(ORDERED.plus(HOUR + AFTER_PERIOD_END)));
         // An overdue renewal is checked like a recent change.
-        let late =
-            next_check(Outlook::Paid { until: Some(ORDERED) }, CheckProgress { checks: 1, ..asked }, ORDERED);
+        let late = next_check(
+            Outlook::Paid { until: Some(ORDERED) },
+            CheckProgress { checks: 1, ..progress },
+            ORDERED,
+        );
         assert_eq!(late.0, Some(ORDERED.plus(MINUTE)));
-        assert_eq!(next_check(Outlook::Over, asked, ORDERED).0, None);
+        assert_eq!(next_check(Outlook::Over, progress, ORDERED).0, None);
     }
 
     #[test]
@@ -235,7 +239,7 @@ mod tests {
         let all = check_times(|_| Outlook::Ended { until: Some(until) });
         assert_eq!(all[..2], [15, 15 + 86400]);
         assert!((41..=42).contains(&(all[all.len() - 1] / 86400)), "{all:?}");
-        let asked = CheckProgress { checks: 9, ordered_at: ORDERED, closed_at: None, is_deleted: false };
-        assert_eq!(next_check(Outlook::Ended { until: None }, asked, ORDERED.plus(32 * DAY)).0, None);
+        let progress = CheckProgress { checks: 9, ordered_at: ORDERED, closed_at: None, is_deleted: false };
+        assert_eq!(next_check(Outlook::Ended { until: None }, progress, ORDERED.plus(32 * DAY)).0, None);
     }
 }

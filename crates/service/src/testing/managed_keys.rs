@@ -52,9 +52,9 @@ impl FakeManagedKeys {
 impl ManagedKeys for FakeManagedKeys {
     async fn create(&self, name: &str, limit: Usd) -> Result<ManagedKey, ManagedKeyError> {
         let create = || {
-            let mut made = lock(&self.created);
-            *made += 1;
-            let hash = format!("keyhash-{made}");
+            let mut created = lock(&self.created);
+            *created += 1;
+            let hash = format!("keyhash-{created}");
             lock(&self.keys).push(ManagedKeyInfo {
                 hash: hash.clone(),
                 name: name.to_owned(),
@@ -63,7 +63,7 @@ impl ManagedKeys for FakeManagedKeys {
                 used: Usd::ZERO,
                 created_at: Some(Timestamp::from_unix_ms(0)),
             });
-            Ok(ManagedKey { key: format!("sk-or-managed-secret-{made}").into(), hash })
+            Ok(ManagedKey { key: format!("sk-or-managed-secret-{created}").into(), hash })
         };
         self.script.perform("create", create).await
     }

@@ -63,8 +63,8 @@ impl FakePayments {
     /// # Panics
     /// When the assistant has no checkout.
     pub fn set_checkout_status(&self, slot: AssistantId, status: &'static str) {
-        let made = lock(&self.checkouts);
-        let number = made.iter().position(|new| new.assistant_id == slot).expect("a checkout") + 1;
+        let checkouts = lock(&self.checkouts);
+        let number = checkouts.iter().position(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
@@ -73,8 +73,8 @@ impl FakePayments {
     /// # Panics
     /// When the assistant has no checkout.
     pub fn set_last_checkout_status(&self, slot: AssistantId, status: &'static str) {
-        let made = lock(&self.checkouts);
-        let number = made.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
+        let checkouts = lock(&self.checkouts);
+        let number = checkouts.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
@@ -103,9 +103,9 @@ impl FakePayments {
 impl Payments for FakePayments {
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError> {
         let make = || {
-            let mut made = lock(&self.checkouts);
-            made.push(new.clone());
-            let id = format!("checkout_{}", made.len());
+            let mut checkouts = lock(&self.checkouts);
+            checkouts.push(new.clone());
+            let id = format!("checkout_{}", checkouts.len());
             Ok(Checkout { url: format!("https://polar.test/checkout/{id}"), id })
         };
         self.script.perform("create_checkout", make).await

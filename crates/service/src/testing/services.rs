@@ -189,9 +189,9 @@ impl TestServices {
             created_at: self.services.now(),
             email_confirmed_at: None,
         };
-        let mut tx = self.db.store.begin().await.expect("a transaction");
+        let mut tx = self.db.store.begin().await.expect("begin should succeed");
         assert!(tx.insert_user(&row).await.expect("an account"));
-        tx.commit().await.expect("a commit");
+        tx.commit().await.expect("commit should succeed");
         Caller::operator(id)
     }
 
@@ -237,7 +237,7 @@ impl TestServices {
     /// When the deployment fails.
     pub async fn create_active(&self, caller: &Caller) -> AssistantId {
         let id = self.create_paid(caller).await;
-        self.activate(caller, id).await.expect("activation");
+        self.activate(caller, id).await.expect("activation should succeed");
         self.run_jobs().await;
         assert_eq!(self.status(caller, id).await, Status::Active);
         id
@@ -264,7 +264,7 @@ impl TestServices {
     /// # Panics
     /// When there is none.
     pub async fn get_stored(&self, id: AssistantId) -> Assistant {
-        let mut tx = self.db.store.read().await.expect("a transaction");
+        let mut tx = self.db.store.read().await.expect("begin should succeed");
         tx.find_assistant(id).await.expect("a readable row").expect("an assistant")
     }
 
@@ -289,7 +289,7 @@ impl TestServices {
     /// # Panics
     /// When they can't be read.
     pub async fn events(&self, id: AssistantId) -> Vec<EventRow> {
-        let mut tx = self.db.store.read().await.expect("a transaction");
+        let mut tx = self.db.store.read().await.expect("begin should succeed");
         let mut events = tx.list_events(id, 1000).await.expect("a timeline");
         events.reverse();
         events
@@ -300,7 +300,7 @@ impl TestServices {
     /// # Panics
     /// When the queue fails.
     pub async fn run_jobs(&self) -> usize {
-        self.runner.run_due().await.expect("the queue")
+        self.runner.run_due().await.expect("the jobs should run")
     }
 
     /// Advances the clock, then runs the jobs that are due.
@@ -317,7 +317,7 @@ impl TestServices {
     /// # Panics
     /// When the queue fails.
     pub async fn count_jobs(&self) -> (i64, i64) {
-        let mut tx = self.db.store.read().await.expect("a transaction");
+        let mut tx = self.db.store.read().await.expect("begin should succeed");
         tx.count_open_and_dead_jobs().await.expect("a count")
     }
 

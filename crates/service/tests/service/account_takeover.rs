@@ -55,9 +55,9 @@ impl Stranger {
             expires_at: t.services.now().plus(24 * HOUR),
             last_used_at: None,
         };
-        let mut tx = t.db.store.begin().await.expect("a transaction");
+        let mut tx = t.db.store.begin().await.expect("begin should succeed");
         assert!(tx.insert_session(&row).await.expect("a session"));
-        tx.commit().await.expect("a commit");
+        tx.commit().await.expect("commit should succeed");
         let (_, key) = t.services.create_api_key(&caller, &new_key("lurker")).await.expect("a key");
         let totp = t.services.create_totp_secret(&caller).await.expect("a secret").secret;
         let code = totp_code(&totp, t.services.now());
@@ -235,19 +235,19 @@ on_both_databases! {
         let id = key.id.to_string();
         let totp = t.services.create_totp_secret(&me).await.unwrap().secret;
         let code = totp_code(&totp, t.services.now());
-        let asks = Caller::signed_in(me.user_id);
+        let signed_in = Caller::signed_in(me.user_id);
         let wanted = about("password", "required");
-        assert_eq!(issue(t.services.create_api_key(&asks, &new_key("l")).await), wanted);
-        assert_eq!(issue(t.services.rotate_api_key(&asks, &id, Overlap::Day).await), wanted);
-        assert_eq!(issue(t.services.rotate_signing_secret(&asks).await), wanted);
-        assert_eq!(issue(t.services.create_totp_secret(&asks).await), wanted);
-        assert_eq!(issue(t.services.confirm_totp(&asks, &code, HERE).await), wanted);
-        assert_eq!(issue(t.services.change_password(&asks, "", &owner_password(), HERE).await), wanted);
+        assert_eq!(issue(t.services.create_api_key(&signed_in, &new_key("l")).await), wanted);
+        assert_eq!(issue(t.services.rotate_api_key(&signed_in, &id, Overlap::Day).await), wanted);
+        assert_eq!(issue(t.services.rotate_signing_secret(&signed_in).await), wanted);
+        assert_eq!(issue(t.services.create_totp_secret(&signed_in).await), wanted);
+        assert_eq!(issue(t.services.confirm_totp(&signed_in, &code, HERE).await), wanted);
+        assert_eq!(issue(t.services.change_password(&signed_in, "", &owner_password(), HERE).await), wanted);
         // Other issues are reported first, so that the password need not be typed twice.
-        assert_eq!(issue(t.services.create_api_key(&asks, &new_key("")).await).0, "name");
+        assert_eq!(issue(t.services.create_api_key(&signed_in, &new_key("")).await).0, "name");
         // What takes nothing away does not require the password.
-        t.services.revoke_api_key(&asks, &id).await.unwrap();
-        assert!(t.services.purchase(&asks, Ok(ApiMode::Byok)).await.is_ok());
+        t.services.revoke_api_key(&signed_in, &id).await.unwrap();
+        assert!(t.services.purchase(&signed_in, Ok(ApiMode::Byok)).await.is_ok());
         assert_eq!(t.services.list_api_keys(&me).await.unwrap().len(), 0);
         t.finish().await;
     }

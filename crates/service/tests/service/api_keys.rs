@@ -30,7 +30,7 @@ on_both_databases! {
             let services = t.services.clone();
             rush.spawn(async move { services.create_api_key(&me, &key("one more")).await.is_ok() });
         }
-        assert_eq!(rush.join_all().await.into_iter().filter(|made| *made).count(), 5);
+        assert_eq!(rush.join_all().await.into_iter().filter(|created| *created).count(), 5);
         assert!(matches!(t.services.create_api_key(&me, &key("51")).await, Err(Error::InvalidRequest(_))));
         t.services.create_api_key(&other, &key("other")).await.unwrap();
         let first = t.services.list_api_keys(&me).await.unwrap()[0].id.to_string();
@@ -60,12 +60,12 @@ on_both_databases! {
     async fn revoked_key_is_invalid_permanently(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (made, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
-        assert!(secret.expose_secret().starts_with(&made.prefix) && made.prefix.len() < 20);
+        let (created, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
+        assert!(secret.expose_secret().starts_with(&created.prefix) && created.prefix.len() < 20);
         t.services.authenticate(&secret).await.unwrap();
-        t.services.revoke_api_key(&me, &made.id.to_string()).await.unwrap();
+        t.services.revoke_api_key(&me, &created.id.to_string()).await.unwrap();
         assert!(matches!(t.services.authenticate(&secret).await, Err(Error::Unauthorized)));
-        assert!(matches!(t.services.revoke_api_key(&me, &made.id.to_string()).await, Err(Error::NotFound)));
+        assert!(matches!(t.services.revoke_api_key(&me, &created.id.to_string()).await, Err(Error::NotFound)));
         assert!(matches!(t.services.revoke_api_key_by_secret(&secret).await, Err(Error::NotFound)));
         assert!(t.services.list_api_keys(&me).await.unwrap().is_empty());
         t.finish().await;
@@ -90,12 +90,12 @@ on_both_databases! {
     async fn api_key_cannot_manage_keys(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (made, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
+        let (created, secret) = t.services.create_api_key(&me, &key("k")).await.unwrap();
         let caller = t.services.authenticate(&secret).await.unwrap();
-        assert_eq!(caller.credential, Credential::ApiKey { id: made.id, read: true, write: true, grant: None });
+        assert_eq!(caller.credential, Credential::ApiKey { id: created.id, read: true, write: true, grant: None });
         assert!(matches!(t.services.create_api_key(&caller, &key("x")).await, Err(Error::Forbidden { .. })));
         assert!(matches!(t.services.list_api_keys(&caller).await, Err(Error::Forbidden { .. })));
-        let id = made.id.to_string();
+        let id = created.id.to_string();
         assert!(matches!(t.services.revoke_api_key(&caller, &id).await, Err(Error::Forbidden { .. })));
         t.finish().await;
     }

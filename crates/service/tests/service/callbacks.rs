@@ -14,7 +14,7 @@ use standardwebhooks::Webhook;
 use crate::support::{HOUR, SECOND, TICK, delete, redeploy, stop};
 
 async fn newest_delivery(t: &TestServices, id: AssistantId) -> DeliveryRow {
-    let mut tx = t.db.store.read().await.expect("a transaction");
+    let mut tx = t.db.store.read().await.expect("begin should succeed");
     let deliveries = tx.list_deliveries(id, 100).await.expect("deliveries");
     // The clock stands still, so the time does not say which delivery is the latest.
     deliveries.into_iter().max_by_key(|delivery| delivery.sequence).expect("a delivery")

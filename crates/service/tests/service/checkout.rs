@@ -96,8 +96,8 @@ on_both_databases! {
         let renewed = one.unwrap();
         assert_eq!(two.unwrap(), renewed);
         assert_ne!(renewed, CheckoutRedirect::Checkout(bought.checkout_url));
-        let made = t.payments.checkouts();
-        assert_eq!(made.iter().map(|new| new.assistant_id).collect::<Vec<_>>(), [bought.id, bought.id]);
+        let checkouts = t.payments.checkouts();
+        assert_eq!(checkouts.iter().map(|new| new.assistant_id).collect::<Vec<_>>(), [bought.id, bought.id]);
 
         // A payment there is found by a payment check, too.
         t.payments.set_subscription(serde_json::json!({

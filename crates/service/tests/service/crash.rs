@@ -50,7 +50,7 @@ pub async fn crash_at(t: &TestServices, call: &'static str, is_after: bool) {
 
 async fn activated(t: &TestServices, me: &Caller) -> (AssistantId, String) {
     let id = t.create_paid(me).await;
-    t.activate(me, id).await.expect("activation");
+    t.activate(me, id).await.expect("activation should succeed");
     (id, bot_token(t.next_number() - 1))
 }
 

@@ -140,9 +140,9 @@ async fn crash_at_every_poll<C, R>(
     t: &TestServices,
     set_up: impl AsyncFn() -> C,
     live: impl AsyncFn(&C) -> R,
-    look: impl AsyncFn(&C, usize),
+    inspect: impl AsyncFn(&C, usize),
 ) {
-    crash_at_every_nth_poll(t, 1, set_up, live, look).await;
+    crash_at_every_nth_poll(t, 1, set_up, live, inspect).await;
 }
 
 /// As [`crash_at_every_poll`], for use cases whose parts have tests of their own.
@@ -151,14 +151,14 @@ async fn crash_at_every_nth_poll<C, R>(
     nth: usize,
     set_up: impl AsyncFn() -> C,
     live: impl AsyncFn(&C) -> R,
-    look: impl AsyncFn(&C, usize),
+    inspect: impl AsyncFn(&C, usize),
 ) {
     let stride = if t.db.schema().is_some() { STRIDE_POSTGRES } else { nth };
     let (mut whole, mut cut_short) = (0, 0);
     for waits in (0..POLLS_MAX).step_by(stride) {
         let case = set_up().await;
         let lived = Interruptible { life: Box::pin(live(&case)), waits }.await;
-        look(&case, waits).await;
+        inspect(&case, waits).await;
         if lived.is_some() {
             whole += 1;
         } else {
@@ -169,7 +169,7 @@ async fn crash_at_every_nth_poll<C, R>(
             return;
         }
     }
-    panic!("it never came to its end");
+    panic!("the use case never ran to its end");
 }
 
 const NEW_KEY: &str = "sk-ant-another-key-of-the-owner";

@@ -35,13 +35,13 @@ impl Entropy for Unlucky {
 /// Activates an assistant whose deployment fails, checks the code, and deploys it successfully afterwards.
 async fn fails_with(t: &TestServices, me: &Caller, code: FailureCode) {
     let id = t.create_paid(me).await;
-    t.activate(me, id).await.expect("activation");
+    t.activate(me, id).await.expect("activation should succeed");
     let token = bot_token(t.next_number() - 1);
     t.run_jobs().await;
     assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Failed]);
-    let said = message(t, me, id).await;
-    assert!(said.starts_with(&format!("{}: ", code.as_str())), "{said}");
-    assert!(said.len() <= 500, "{said}");
+    let status_message = message(t, me, id).await;
+    assert!(status_message.starts_with(&format!("{}: ", code.as_str())), "{status_message}");
+    assert!(status_message.len() <= 500, "{status_message}");
     assert_eq!((t.workers.running(), t.telegram.webhook(&token)), (vec![], None));
     assert!(!t.record(me, id).await.is_prebuy, "a failed deployment uses up the prebuy");
     assert!(matches!(t.activate(me, id).await, Err(Error::InvalidState { .. })));
@@ -135,8 +135,8 @@ on_both_databases! {
         let services = Services::new(t.db.store.clone(), t.services.config().clone(), vault, ports);
         let mut names = Vec::new();
         for (id, number) in [(one, 81), (two, 82)] {
-            let made = services.activate(&me, &id.to_string(), Ok(activation(number))).await.unwrap();
-            names.push(made.worker_name.unwrap());
+            let record = services.activate(&me, &id.to_string(), Ok(activation(number))).await.unwrap();
+            names.push(record.worker_name.unwrap());
         }
         assert_eq!(names[0], "openclaw-07070707");
         assert!(names[1].starts_with("openclaw-") && names[1] != names[0], "{names:?}");

@@ -49,14 +49,14 @@ async fn payment_delay(t: &TestServices, caller: &Caller) -> Duration {
 /// Deleted assistants of an account whose payment checks are due.
 async fn create_due_checks(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
     let mut ids = vec![];
-    let mut tx = t.db.store.begin().await.expect("a transaction");
+    let mut tx = t.db.store.begin().await.expect("begin should succeed");
     for _ in 0..count {
         let id = AssistantId::new(t.services.new_uuid());
         let now = t.services.now();
         tx.insert_payment_check(id, caller.user_id, now, now).await.expect("a slot");
         ids.push(id);
     }
-    tx.commit().await.expect("a commit");
+    tx.commit().await.expect("commit should succeed");
     ids
 }
 
@@ -66,7 +66,7 @@ async fn count_scheduled_checks(t: &TestServices) -> i64 {
     t.db.store
         .read()
         .await
-        .expect("a transaction")
+        .expect("begin should succeed")
         .count_overdue_payment_checks(far)
         .await
         .expect("a count")
@@ -202,19 +202,19 @@ on_both_databases! {
     async fn scheduled_checks_of_busy_account_stay_bounded(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (mut asked, mut most) = (0, 0);
+        let (mut checks, mut most) = (0, 0);
         for _ in 0..40 {
             assert_eq!(buy_and_delete(&t, &me, 11).await, 10);
             for checkout in t.payments.checkouts().iter().rev().skip(250) {
                 t.payments.set_checkout_status(checkout.assistant_id, "expired");
             }
-            asked += pass_time(&t, 4, 15 * MINUTE).await;
+            checks += pass_time(&t, 4, 15 * MINUTE).await;
             t.services.prune().await.unwrap();
             most = most.max(count_scheduled_checks(&t).await);
         }
-        println!("{asked} checks in 40 h, at most {most} rows");
+        println!("{checks} checks in 40 h, at most {most} rows");
         // Ten orders an hour are checked for at most 27 h each, plus a few that the prune every 15 minutes finds late.
-        assert!(most <= 320 && asked <= 40 * 60, "{most} {asked}");
+        assert!(most <= 320 && checks <= 40 * 60, "{most} {checks}");
         t.finish().await;
     }
 

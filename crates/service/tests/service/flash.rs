@@ -19,14 +19,14 @@ async fn session(t: &TestServices, id: &str) {
         expires_at: t.services.now().plus(60 * MINUTE),
         last_used_at: None,
     };
-    let mut tx = t.db.store.begin().await.expect("a transaction");
+    let mut tx = t.db.store.begin().await.expect("begin should succeed");
     assert!(tx.insert_session(&row).await.expect("a session"));
-    tx.commit().await.expect("a commit");
+    tx.commit().await.expect("commit should succeed");
 }
 
 async fn shown(t: &TestServices, session: &str, name: &str) -> Option<String> {
-    let kept = t.services.find_flash(session, name).await.expect("a look");
-    kept.map(|text| text.expose_secret().to_owned())
+    let flash = t.services.find_flash(session, name).await.expect("the flash should be readable");
+    flash.map(|text| text.expose_secret().to_owned())
 }
 
 on_both_databases! {

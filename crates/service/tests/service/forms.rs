@@ -75,12 +75,12 @@ on_both_databases! {
     async fn mac_is_valid_for_one_reader_and_text(db: TestStore) {
         let t = TestServices::new(db);
         let (me, other) = (Some(UserId::new(Uuid::from_u128(1))), Some(UserId::new(Uuid::from_u128(2))));
-        let mark = t.services.mac(me, "text");
-        assert!(t.services.is_valid_mac(me, "text", &mark));
+        let mac = t.services.mac(me, "text");
+        assert!(t.services.is_valid_mac(me, "text", &mac));
         for (reader, text) in [(other, "text"), (None, "text"), (me, "texts")] {
-            assert!(!t.services.is_valid_mac(reader, text, &mark));
+            assert!(!t.services.is_valid_mac(reader, text, &mac));
         }
-        assert!(!t.services.is_valid_mac(me, "text", "") && !t.services.is_valid_mac(me, "text", &mark[1..]));
+        assert!(!t.services.is_valid_mac(me, "text", "") && !t.services.is_valid_mac(me, "text", &mac[1..]));
         assert!(t.services.is_valid_mac(None, "text", &t.services.mac(None, "text")));
         t.finish().await;
     }

@@ -41,7 +41,7 @@ on_both_databases! {
         // The slow one was away for longer than its lease.
         t.advance_and_run(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
-        timeout(SOON, slow).await.expect("it notices").unwrap().unwrap();
+        timeout(SOON, slow).await.expect("the lost lease should be noticed").unwrap().unwrap();
         assert_eq!((times_active(&t, id).await, t.workers.running().len()), (1, 1));
         t.finish().await;
     }
@@ -62,7 +62,7 @@ on_both_databases! {
             }
         })
         .await
-        .expect("it becomes active");
+        .expect("the assistant should become active");
         // Polling would have taken a second for each step.
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
         timeout(SOON, async {
@@ -123,7 +123,7 @@ async fn shutdown_releases_unfinished_jobs() {
     let process = tokio::spawn(async move { runner.run(stopped).await });
     gate.reached().await;
     stop.cancel();
-    timeout(Duration::from_secs(20), process).await.expect("it stops").unwrap();
+    timeout(Duration::from_secs(20), process).await.expect("the process should stop").unwrap();
     // The job is released at once, without waiting for its lease.
     t.run_jobs().await;
     assert_eq!((t.status(&me, id).await, times_active(&t, id).await), (Active, 1));

@@ -114,10 +114,10 @@ on_both_databases! {
         let many: Vec<_> = (0..21).map(|_| AssistantId::new(t.services.new_uuid())).collect();
         assert_eq!(refused(limited(&many)).await, ("assistants".into(), "too_many".into()));
         assert!(t.services.list_api_keys(&me).await.unwrap().is_empty());
-        let (made, _) = t.services.create_api_key(&me, &limited(&[mine, mine])).await.unwrap();
+        let (created, _) = t.services.create_api_key(&me, &limited(&[mine, mine])).await.unwrap();
         let expected = vec![GrantedAssistant { id: mine, name: Some("Untitled assistant".into()) }];
-        assert_eq!(made.assistants, Some(expected));
-        assert_eq!(t.services.get_api_key(&me, &made.id.to_string()).await.unwrap(), made);
+        assert_eq!(created.assistants, Some(expected));
+        assert_eq!(t.services.get_api_key(&me, &created.id.to_string()).await.unwrap(), created);
         let (open, _) = t.services.create_api_key(&me, &limited(&[])).await.unwrap();
         assert_eq!(open.assistants, None);
         t.finish().await;

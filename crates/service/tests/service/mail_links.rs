@@ -254,8 +254,8 @@ on_both_databases! {
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
         t.run_jobs().await;
-        let asked = "Your Reef email is about to change";
-        assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == asked).count(), 2);
+        let notice = "Your Reef email is about to change";
+        assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == notice).count(), 2);
         assert_eq!(t.services.find_account(me.user_id).await.unwrap().unwrap().email, ADA);
         let earlier = link(&t, "typo@example.net", "confirm-change");
         assert_eq!(code(t.services.confirm_email_change(&earlier, Some(&me), &none(), HERE).await), "link_over");

@@ -30,7 +30,7 @@ pub async fn slot(t: &TestServices, me: &Caller) -> AssistantId {
 pub async fn activate(t: &TestServices, me: &Caller, id: AssistantId) {
     let mut input = activation(t.next_number());
     input.model_id = "openrouter/auto".into();
-    t.services.activate(me, &id.to_string(), Ok(input)).await.expect("activation");
+    t.services.activate(me, &id.to_string(), Ok(input)).await.expect("activation should succeed");
 }
 
 pub async fn active(t: &TestServices, me: &Caller) -> AssistantId {

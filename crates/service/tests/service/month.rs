@@ -27,10 +27,10 @@ fn put(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_
 async fn live(t: &TestServices, until: Timestamp, step: Duration) {
     while t.services.now() < until {
         t.advance_and_run(step).await;
-        t.services.reconcile_due().await.expect("asking");
-        t.services.fail_overdue_deployments().await.expect("looking");
-        t.services.fail_missing_workers().await.expect("looking");
-        t.services.prune().await.expect("pruning");
+        t.services.reconcile_due().await.expect("the checks should run");
+        t.services.fail_overdue_deployments().await.expect("maintenance should run");
+        t.services.fail_missing_workers().await.expect("maintenance should run");
+        t.services.prune().await.expect("pruning should succeed");
         t.run_jobs().await;
     }
 }
@@ -93,7 +93,7 @@ on_both_databases! {
         live(&t, START.plus(15 * DAY), 6 * HOUR).await;
         assert!(!has_session().await);
         assert_eq!(t.status(&me, unpaid).await, PendingPayment);
-        let asked = t.payments.script.count("checkout");
+        let checks_before = t.payments.script.count("checkout");
 
         // The subscription renews half an hour after its end, without a webhook.
         live(&t, period_end.plus(HOUR / 2), 6 * HOUR).await;
@@ -110,7 +110,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(t.workers.running().is_empty());
-        assert_eq!(t.payments.script.count("checkout"), asked, "the unpaid assistant is no longer checked");
+        assert_eq!(t.payments.script.count("checkout"), checks_before, "the unpaid assistant is no longer checked");
 
         // Deliveries that ended a month ago are pruned, newer ones are not.
         live(&t, START.plus(36 * DAY), 6 * HOUR).await;

@@ -67,18 +67,18 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.worker_url.clone()), (Stopped, Paused, None));
         assert!(record.updated_at > before.updated_at);
-        let said = message(&t, &me, id).await;
-        assert!(said.starts_with("SUBSCRIPTION_PAUSED: Your subscription is paused"), "{said}");
+        let status_message = message(&t, &me, id).await;
+        assert!(status_message.starts_with("SUBSCRIPTION_PAUSED: Your subscription is paused"), "{status_message}");
         assert_eq!((record.name, record.model_id, record.worker_name), (before.name.clone(), before.model_id, before.worker_name));
         assert!(t.workers.running().is_empty() && t.telegram.webhook(&token).is_none() && t.workers.deleted_memories().is_empty());
         assert_eq!(t.db.store.read().await.unwrap().get_secrets(id).await.unwrap(), secrets);
-        assert_eq!(callback_statuses(&t, id).last(), Some(&("stopped".to_owned(), Some(said))));
+        assert_eq!(callback_statuses(&t, id).last(), Some(&("stopped".to_owned(), Some(status_message))));
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Stopped]);
         let mails = t.mailer.sent();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         assert_eq!(mail.subject, format!("[Reef] {} is paused", before.name));
-        let words = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
-        assert!(mail.text.expose_secret().contains(&words), "{}", mail.text.expose_secret());
+        let sentence = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
+        assert!(mail.text.expose_secret().contains(&sentence), "{}", mail.text.expose_secret());
         assert!(t.payments.revoked().is_empty());
         t.finish().await;
     }

@@ -204,7 +204,7 @@ impl World {
             assert!(record.as_ref().is_none_or(|record| record.status != Status::Deploying), "{steps:#?}");
             // Replaced settings are only kept for assistants that a pause has stopped.
             let waits = record.as_ref().is_some_and(reef_domain::actions::restarts_on_resume);
-            let mut tx = t.db.store.read().await.expect("a transaction");
+            let mut tx = t.db.store.read().await.expect("begin should succeed");
             let is_kept = tx.find_replaced_configuration(*id).await.expect("a readable row").is_some();
             assert!(!is_kept || waits, "{record:?} {steps:#?}");
             let mine = record.and_then(|record| record.polar_subscription_id);

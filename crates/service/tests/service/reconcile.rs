@@ -44,13 +44,13 @@ pub fn pay_without_webhooks(t: &TestServices, id: AssistantId) {
 
 /// Lets time pass in steps with payment checks and jobs. Returns the number of checks.
 pub async fn pass_time(t: &TestServices, steps: u32, step: Duration) -> usize {
-    let mut asked = 0;
+    let mut checks = 0;
     for _ in 0..steps {
         t.advance_and_run(step).await;
-        asked += t.services.reconcile_due().await.expect("asking");
+        checks += t.services.reconcile_due().await.expect("the checks should run");
         t.run_jobs().await;
     }
-    asked
+    checks
 }
 
 on_both_databases! {
@@ -125,12 +125,12 @@ on_both_databases! {
         };
         let end = |id| put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
         let minutes = async |count: u32| {
-            let mut asked = 0;
+            let mut checks = 0;
             for _ in 0..count {
-                t.services.check_endpoint_if_due().await.expect("a look");
-                asked += pass_time(&t, 1, MINUTE).await;
+                t.services.check_endpoint_if_due().await.expect("the endpoint check should run");
+                checks += pass_time(&t, 1, MINUTE).await;
             }
-            asked
+            checks
         };
         for id in [first, second, third] {
             put(&t, id, &json!({}));
@@ -223,8 +223,8 @@ on_both_databases! {
         assert_eq!(open().await, (0, None));
         let flags: Vec<_> =
             t.events(id).await.into_iter().filter(|event| event.kind == EventKind::PaymentFlagged).collect();
-        let said: Vec<_> = flags.iter().map(|event| event.status_message.clone().unwrap_or_default()).collect();
-        assert!(said.len() == 2 && said[0].contains("paid for twice") && said[1].contains("has ended"), "{said:?}");
+        let messages: Vec<_> = flags.iter().map(|event| event.status_message.clone().unwrap_or_default()).collect();
+        assert!(messages.len() == 2 && messages[0].contains("paid for twice") && messages[1].contains("has ended"), "{messages:?}");
         assert_eq!(walk(&t.events(id).await).last(), Some(&Active), "the sequence has no gap");
         assert_eq!(t.record(&me, id).await, before);
         assert_eq!(t.callbacks.received().len(), callbacks, "only changes of the status have callbacks");
@@ -322,8 +322,8 @@ on_both_databases! {
         assert_eq!(t.services.reconcile_due().await.unwrap(), 0);
         let minute = pass_time(&t, 60, SECOND).await;
         assert!((15..=21).contains(&minute), "{minute}");
-        let patience = || PaymentError::RateLimited { retry_after: Some(Duration::from_secs(120)) };
-        t.payments.script.fail("checkout", 1, patience);
+        let rate_limited = || PaymentError::RateLimited { retry_after: Some(Duration::from_secs(120)) };
+        t.payments.script.fail("checkout", 1, rate_limited);
         t.clock.advance(HOUR);
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
         assert_eq!(pass_time(&t, 11, 10 * SECOND).await, 0, "no checks for two minutes");
@@ -369,17 +369,17 @@ on_both_databases! {
         assert_eq!(t.status(&me, id).await, Purchased);
         let other = t.create_unpaid(&me).await;
         pass_time(&t, 80, 10 * SECOND).await;
-        let mut asked = 0;
+        let mut checks = 0;
         for _ in 0..20 {
             t.services.get_details(&me, &other.to_string()).await.unwrap();
-            asked += pass_time(&t, 1, 3 * SECOND).await;
+            checks += pass_time(&t, 1, 3 * SECOND).await;
         }
-        assert!((2..=3).contains(&asked), "fewer checks than views of the page: {asked}");
+        assert!((2..=3).contains(&checks), "fewer checks than views of the page: {checks}");
         for _ in 0..20 {
             t.services.get_details(&me, &other.to_string()).await.unwrap();
-            asked += pass_time(&t, 1, 31 * SECOND).await;
+            checks += pass_time(&t, 1, 31 * SECOND).await;
         }
-        assert!((5..=8).contains(&asked), "{asked}");
+        assert!((5..=8).contains(&checks), "{checks}");
         t.finish().await;
     }
 }

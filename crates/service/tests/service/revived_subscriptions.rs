@@ -88,8 +88,8 @@ on_both_databases! {
             t.run_jobs().await;
             let record = t.record(&me, id).await;
             assert_eq!((record.status, record.payment_status, record.canceled_at), (then, Paid, None));
-            let said = record.status_message.unwrap_or_default();
-            assert_eq!(said, if then == Failed { failure.clone() } else { String::new() });
+            let message = record.status_message.unwrap_or_default();
+            assert_eq!(message, if then == Failed { failure.clone() } else { String::new() });
             if then == Purchased { t.activate(&me, id).await.map(drop) } else { redeploy(&t, &me, id).await }.unwrap();
             t.run_jobs().await;
             assert_eq!(t.status(&me, id).await, Active);

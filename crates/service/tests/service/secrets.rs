@@ -112,17 +112,17 @@ on_both_databases! {
         let number = t.next_number() - 1;
         let spec = t.workers.spec_of(id).unwrap();
         let new = NewApiKey { name: "k".into(), read: true, write: true, ..NewApiKey::default() };
-        let made = t.services.create_api_key(&me, &new).await.unwrap();
+        let api_key = t.services.create_api_key(&me, &new).await.unwrap();
         let secret = t.services.get_signing_secret(me.user_id).await.unwrap();
         let details = t.services.get_details(&me, &id.to_string()).await.unwrap();
-        let printed = format!("{:?} {:?} {spec:?} {made:?} {secret:?} {details:?} {me:?}", t.services.config(), t.services.vault());
+        let printed = format!("{:?} {:?} {spec:?} {api_key:?} {secret:?} {details:?} {me:?}", t.services.config(), t.services.vault());
         assert!(printed.contains(&id.to_string()), "the debug output is not empty");
         for hidden in [
             POLAR_SECRET,
             &bot_token(number),
             &model_key(number),
             spec.webhook_secret.expose_secret(),
-            made.1.expose_secret(),
+            api_key.1.expose_secret(),
             secret.expose_secret(),
         ] {
             assert!(!printed.contains(hidden), "{hidden}");

@@ -27,16 +27,16 @@ pub async fn open_session(t: &TestServices, user: UserId, id: &str) -> SessionRo
         expires_at: t.services.now().plus(600 * MINUTE),
         last_used_at: None,
     };
-    let mut tx = t.db.store.begin().await.expect("a transaction");
+    let mut tx = t.db.store.begin().await.expect("begin should succeed");
     assert!(tx.insert_session(&row).await.expect("a session"));
-    tx.commit().await.expect("a commit");
+    tx.commit().await.expect("commit should succeed");
     row
 }
 
 /// Finds a session as it is stored.
 pub async fn find_session(t: &TestServices, id: &str) -> Option<SessionRow> {
-    let mut tx = t.db.store.read().await.expect("a transaction");
-    tx.find_session(&session_row_id(id), t.services.now()).await.expect("a look")
+    let mut tx = t.db.store.read().await.expect("begin should succeed");
+    tx.find_session(&session_row_id(id), t.services.now()).await.expect("the session should be readable")
 }
 
 async fn sessions(t: &TestServices, me: &Caller, current: &str) -> Vec<SessionView> {
@@ -149,22 +149,22 @@ on_both_databases! {
         let t = TestServices::new(db);
         let (right, wrong) = (SecretString::from("correct horse battery"), SecretString::from("wrong horse battery"));
         let account = t.services.create_user("ada@example.com", &right).await.unwrap();
-        let asks = Caller::signed_in(account.id);
+        let caller = Caller::signed_in(account.id);
         for (typed, code) in [("", "required"), ("wrong horse battery", "wrong")] {
-            let refused = t.services.reauthenticate(&asks, &typed.into(), HERE).await;
+            let refused = t.services.reauthenticate(&caller, &typed.into(), HERE).await;
             let Err(Error::InvalidRequest(issues)) = refused else { panic!("{refused:?}") };
             assert_eq!((issues[0].path.as_str(), issues[0].code.as_str()), ("password", code));
         }
         for _ in 0..4 {
-            let refused = t.services.reauthenticate(&asks, &wrong, HERE).await;
+            let refused = t.services.reauthenticate(&caller, &wrong, HERE).await;
             assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{refused:?}");
         }
         assert!(matches!(t.services.sign_in_with_password("ada@example.com", &right, HERE).await, Ok(SignIn::SignedIn(_))));
-        let slowed = t.services.reauthenticate(&asks, &right, HERE).await;
+        let slowed = t.services.reauthenticate(&caller, &right, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { retry_after_seconds: 10, .. })), "{slowed:?}");
         t.clock.advance(10 * SECOND);
-        assert!(t.services.reauthenticate(&asks, &right, HERE).await.unwrap().has_proven_password());
-        assert!(!asks.has_proven_password() && Caller::operator(account.id).has_proven_password());
+        assert!(t.services.reauthenticate(&caller, &right, HERE).await.unwrap().has_proven_password());
+        assert!(!caller.has_proven_password() && Caller::operator(account.id).has_proven_password());
         t.finish().await;
     }
 }

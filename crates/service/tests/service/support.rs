@@ -77,10 +77,10 @@ pub async fn message(t: &TestServices, caller: &Caller, id: AssistantId) -> Stri
 pub async fn raw(t: &TestServices, sql: &'static str, id: AssistantId) {
     let changed = match &t.db.store {
         reef_store::Store::Sqlite { write, .. } => {
-            sqlx::query(sql).bind(id).execute(write).await.expect("raw SQL").rows_affected()
+            sqlx::query(sql).bind(id).execute(write).await.expect("raw SQL should succeed").rows_affected()
         }
         reef_store::Store::Postgres(pool) => {
-            sqlx::query(sql).bind(id).execute(pool).await.expect("raw SQL").rows_affected()
+            sqlx::query(sql).bind(id).execute(pool).await.expect("raw SQL should succeed").rows_affected()
         }
     };
     assert_eq!(changed, 1);

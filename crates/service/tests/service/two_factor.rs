@@ -28,14 +28,14 @@ pub struct Ada {
 impl Ada {
     /// Turns two-factor authentication on with the code of a minute ago, so that the current code is unused.
     pub async fn new(t: &TestServices) -> Self {
-        let account = t.services.create_user(EMAIL, &password()).await.expect("it works");
+        let account = t.services.create_user(EMAIL, &password()).await.expect("an account");
         let me = Caller::operator(account.id);
-        let secret = t.services.create_totp_secret(&me).await.expect("it works").secret;
+        let secret = t.services.create_totp_secret(&me).await.expect("a secret").secret;
         let recovery = t
             .services
             .confirm_totp(&me, &totp_code(&secret, t.services.now()), HERE)
             .await
-            .expect("it works");
+            .expect("recovery codes");
         t.clock.advance(2 * STEP);
         Self { account, me, secret, recovery }
     }
@@ -45,7 +45,8 @@ impl Ada {
     }
 
     async fn first(&self, t: &TestServices) -> PendingSignIn {
-        match t.services.sign_in_with_password(EMAIL, &password(), HERE).await.expect("it works") {
+        match t.services.sign_in_with_password(EMAIL, &password(), HERE).await.expect("the password is right")
+        {
             SignIn::NeedsCode(pending) => pending,
             SignIn::SignedIn(_) => panic!("signed in without a code"),
         }

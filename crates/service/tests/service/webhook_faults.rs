@@ -158,14 +158,14 @@ impl World {
             let order = json!({"id": format!("order_{number}"), "status": "paid", "paid": true, "total_amount": 1500,
                 "refunded_amount": 0, "subscription_id": subscription["id"], "metadata": metadata, "created_at": now,
                 "modified_at": now});
-            let said = vec![
+            let webhooks = vec![
                 event("subscription.created", &subscription),
                 event("subscription.active", &subscription),
                 event("order.paid", &order),
             ];
             slot.subscriptions.push(subscription);
             slot.orders.push(order);
-            return said;
+            return webhooks;
         }
         let Some(subscription) = slot.subscriptions.first_mut() else { return vec![] };
         // A subscription that Reef has revoked stays revoked.
@@ -272,8 +272,8 @@ impl World {
         }
     }
 
-    fn send(&mut self, t: &TestServices, said: Vec<Value>, fates: &[Fate]) {
-        for (body, fate) in said.into_iter().zip(fates.iter().cycle()) {
+    fn send(&mut self, t: &TestServices, webhooks: Vec<Value>, fates: &[Fate]) {
+        for (body, fate) in webhooks.into_iter().zip(fates.iter().cycle()) {
             let copies = [(!fate.dropped).then_some(fate.first), fate.second.filter(|_| !fate.dropped)];
             let id = format!("webhook_{}", t.next_number());
             for minutes in copies.into_iter().flatten() {
@@ -380,9 +380,9 @@ on_both_databases! {
                 world.slots.push(Slot { id, is_deleted: false, is_wanted: None, has_ended: false, subscriptions: vec![], orders: vec![], periods: 0 });
             }
             for (slot, what, fates, minutes, is_asked) in &steps {
-                let said = world.occur(&t, &me, *slot, *what).await;
+                let webhooks = world.occur(&t, &me, *slot, *what).await;
                 world.update_polar(&t);
-                world.send(&t, said, fates);
+                world.send(&t, webhooks, fates);
                 world.pass(&t, MINUTE * u32::try_from(*minutes).unwrap()).await;
                 if *is_asked {
                     t.services.reconcile_due().await.unwrap();

@@ -26,12 +26,12 @@ on_both_databases! {
     async fn live_key_is_found_by_hash(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let made = key(user, b"h1", NOW, Some(at(1000)));
-        tx.insert_api_key(&made).await.unwrap();
+        let inserted = key(user, b"h1", NOW, Some(at(1000)));
+        tx.insert_api_key(&inserted).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = db.store.read().await.unwrap();
         let found = tx.find_live_api_key(b"h1", NOW).await.unwrap().unwrap();
-        assert_eq!((found.id, found.user_id), (made.id, user));
+        assert_eq!((found.id, found.user_id), (inserted.id, user));
         assert_eq!((found.name.as_str(), found.prefix.as_str()), ("CI", "reef_ab"));
         assert_eq!(found.hash, b"h1");
         assert_eq!((found.can_read, found.can_write), (true, false));
@@ -82,8 +82,8 @@ on_both_databases! {
         let old = key(user, b"old", at(-5), None);
         // If two have the same time, the one with the later id is newer.
         let (first, second) = (key(user, b"first", NOW, None), key(user, b"second", NOW, None));
-        for made in [&first, &old, &second, &key(other, b"other", NOW, None)] {
-            tx.insert_api_key(made).await.unwrap();
+        for inserted in [&first, &old, &second, &key(other, b"other", NOW, None)] {
+            tx.insert_api_key(inserted).await.unwrap();
         }
         let listed: Vec<_> = tx.list_api_keys(user).await.unwrap().iter().map(|key| key.id).collect();
         assert_eq!(listed, [second.id, first.id, old.id]);
@@ -95,10 +95,10 @@ on_both_databases! {
     async fn revoked_key_is_not_live_and_is_revoked_once(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let made = key(user, b"h1", NOW, None);
-        tx.insert_api_key(&made).await.unwrap();
-        assert!(tx.revoke_api_key(user, made.id, at(1)).await.unwrap());
-        assert!(!tx.revoke_api_key(user, made.id, at(2)).await.unwrap());
+        let inserted = key(user, b"h1", NOW, None);
+        tx.insert_api_key(&inserted).await.unwrap();
+        assert!(tx.revoke_api_key(user, inserted.id, at(1)).await.unwrap());
+        assert!(!tx.revoke_api_key(user, inserted.id, at(2)).await.unwrap());
         assert!(tx.find_live_api_key(b"h1", at(1)).await.unwrap().is_none());
         assert!(tx.list_api_keys(user).await.unwrap().is_empty());
         assert_eq!(tx.count_live_api_keys(user, at(1)).await.unwrap(), 0);
@@ -109,9 +109,9 @@ on_both_databases! {
     async fn key_of_another_user_is_not_revoked(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
-        let made = key(user, b"h1", NOW, None);
-        tx.insert_api_key(&made).await.unwrap();
-        assert!(!tx.revoke_api_key(other, made.id, NOW).await.unwrap());
+        let inserted = key(user, b"h1", NOW, None);
+        tx.insert_api_key(&inserted).await.unwrap();
+        assert!(!tx.revoke_api_key(other, inserted.id, NOW).await.unwrap());
         assert!(!tx.revoke_api_key(user, ApiKeyId::new(uuid()), NOW).await.unwrap());
         assert!(tx.find_live_api_key(b"h1", NOW).await.unwrap().is_some());
     }
@@ -125,21 +125,21 @@ on_both_databases! {
             (b"h2", Some(at(9000)), 5000, 5000),
             (b"h3", Some(at(1000)), 5000, 1000),
         ] {
-            let made = key(user, hash, NOW, expires_at);
-            tx.insert_api_key(&made).await.unwrap();
-            tx.replace_api_key(made.id, by, Some(at(ends_at)), NOW).await.unwrap();
-            let now = tx.find_api_key(user, made.id).await.unwrap().unwrap();
+            let inserted = key(user, hash, NOW, expires_at);
+            tx.insert_api_key(&inserted).await.unwrap();
+            tx.replace_api_key(inserted.id, by, Some(at(ends_at)), NOW).await.unwrap();
+            let now = tx.find_api_key(user, inserted.id).await.unwrap().unwrap();
             assert_eq!((now.expires_at, now.replaced_by, now.revoked_at), (Some(at(expected)), Some(by), None));
             assert!(tx.find_live_api_key(hash, at(expected - 1)).await.unwrap().is_some());
             assert!(tx.find_live_api_key(hash, at(expected)).await.unwrap().is_none());
         }
-        let made = key(user, b"h4", NOW, Some(at(1000)));
-        tx.insert_api_key(&made).await.unwrap();
-        tx.replace_api_key(made.id, by, None, at(3)).await.unwrap();
-        let now = tx.find_api_key(user, made.id).await.unwrap().unwrap();
+        let inserted = key(user, b"h4", NOW, Some(at(1000)));
+        tx.insert_api_key(&inserted).await.unwrap();
+        tx.replace_api_key(inserted.id, by, None, at(3)).await.unwrap();
+        let now = tx.find_api_key(user, inserted.id).await.unwrap().unwrap();
         assert_eq!((now.replaced_by, now.revoked_at, now.expires_at), (Some(by), Some(at(3)), Some(at(1000))));
         let other = add_user(&mut tx).await;
-        assert!(tx.find_api_key(other, made.id).await.unwrap().is_none());
+        assert!(tx.find_api_key(other, inserted.id).await.unwrap().is_none());
     }
 
     async fn grant_keeps_deleted_assistants(db: TestStore) {

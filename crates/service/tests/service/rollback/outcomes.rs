@@ -198,8 +198,8 @@ on_both_databases! {
         t.telegram.script.fail("set_webhook", 1, || TelegramError::TokenRejected);
         t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying, Failed]);
-        let said = message(&t, &me, id).await;
-        assert!(said.starts_with("TELEGRAM_TOKEN_REJECTED: ") && said.contains("after your last change failed"), "{said}");
+        let status_message = message(&t, &me, id).await;
+        assert!(status_message.starts_with("TELEGRAM_TOKEN_REJECTED: ") && status_message.contains("after your last change failed"), "{status_message}");
         t.advance_and_run(CHECKED).await;
         assert_nothing_left(&t, id, [number, other]).await;
         let mails = t.mailer.sent();
