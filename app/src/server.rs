@@ -143,10 +143,10 @@ pub(crate) async fn run_form<T>(
 ) -> Result<T, AppError> {
     work.await.map_err(|mut error| {
         set_status(error.code);
-        let keep = |(name, value): &(&str, &str)| {
+        let truncated = |(name, value): &(&str, &str)| {
             ((*name).to_owned(), value.chars().take(VALUE_CHARS_MAX).collect::<String>())
         };
-        error.values = values.iter().map(keep).collect();
+        error.values = values.iter().map(truncated).collect();
         // A request without a `Referer` keeps Leptos' own response.
         let _ = redirect_back_with(&error);
         error

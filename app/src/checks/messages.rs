@@ -22,7 +22,7 @@ pub(crate) struct SavedChecks {
 impl SavedChecks {
     /// The name of the flash: each assistant has its own.
     pub(crate) fn flash_name(id: &str) -> String {
-        format!("tried_{id}")
+        format!("checks_{id}")
     }
 
     pub(crate) fn to_json(&self) -> Result<String, AppError> {

@@ -1,6 +1,6 @@
 //! Forms, and the error of their last attempt.
 //!
-//! A form is a plain form that posts to its server function and is redirected. An error comes back in the address of the
+//! Each is a plain HTML form that posts to its server function and is redirected. An error is returned in the address of the
 //! form's page. With scripts, `browser::forms` posts in the background instead and writes errors to the same places, so that
 //! nothing typed is lost.
 

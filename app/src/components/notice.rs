@@ -69,7 +69,7 @@ pub fn Notice(
                  new password."
             }
             "password_reset" => "Password changed. Sign in with your new password.",
-            "password_reset_anew" => {
+            "password_reset_revoked_access" => {
                 "Password changed. Sign in with your new password. Your API keys and two-factor were removed, and your \
                  signing secret was rotated, because the email was never confirmed."
             }

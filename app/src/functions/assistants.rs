@@ -34,10 +34,10 @@ pub async fn update(
         let (now, baseline) =
             (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
         let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
-        let brings_secrets = has_secrets(&body);
+        let has_new_secrets = has_secrets(&body);
         let change = parse_change(body, callback_change(&baseline, &callback_url));
         let saved = services.save_change(&caller, &id, change).await?;
-        redirect_after_save(&now, &saved, brings_secrets)
+        redirect_after_save(&now, &saved, has_new_secrets)
     })
     .await
 }
@@ -65,11 +65,11 @@ pub async fn change(
         let (now, baseline) =
             (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
         let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
-        let brings_secrets = has_secrets(&body);
+        let has_new_secrets = has_secrets(&body);
         let change = parse_change(body, callback_change(&baseline, &callback_url));
         let saved =
             services.change(&caller, &id, change).await.map_err(|error| explain_refusal(error, &now))?;
-        redirect_after_save(&now, &saved, brings_secrets)
+        redirect_after_save(&now, &saved, has_new_secrets)
     })
     .await
 }
@@ -83,12 +83,12 @@ fn has_secrets(body: &Map<String, Value>) -> bool {
 fn redirect_after_save(
     before: &AssistantRecord,
     saved: &AssistantRecord,
-    brings_secrets: bool,
+    has_new_secrets: bool,
 ) -> Result<(), AppError> {
     let query = match saved.status {
         Status::Deploying => "",
         Status::Active if before == saved => "?done=unchanged",
-        _ if before == saved && !brings_secrets => "?done=unchanged",
+        _ if before == saved && !has_new_secrets => "?done=unchanged",
         Status::Active => "?done=applied",
         _ => "?done=saved",
     };

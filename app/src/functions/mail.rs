@@ -120,7 +120,7 @@ pub async fn reset_password(
         let reset = services.reset_password(&token, &password, client(&services)).await?;
         device_cookie::set(&services, &reset.devices)?;
         redirect_to(if reset.revoked_access {
-            "/signin?done=password_reset_anew"
+            "/signin?done=password_reset_revoked_access"
         } else {
             "/signin?done=password_reset"
         })

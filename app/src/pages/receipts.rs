@@ -1,4 +1,4 @@
-//! `/receipts` and `/receipts/{id}`: what the deletion of an assistant has removed, and how the end of its subscription stands.
+//! `/receipts` and `/receipts/{id}`: what the deletion of an assistant has removed, and whether its subscription has ended.
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};

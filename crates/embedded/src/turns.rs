@@ -80,9 +80,9 @@ impl Embedded {
                 }
             }
         }
-        let has_to_go = self.must_release(&slot);
+        let must_release = self.must_release(&slot);
         drop(slot);
-        if has_to_go {
+        if must_release {
             self.inner.sweep.notify_one();
         }
     }

@@ -140,7 +140,7 @@ impl UnitOfWork<'_> {
         Ok(())
     }
 
-    /// Enqueues the revocation of a subscription that pays for nothing; the job repeats until Polar confirms it.
+    /// Enqueues the revocation of a subscription that pays for no assistant; the job repeats until Polar confirms it.
     /// Returns whether the revocation is new.
     pub async fn enqueue_revocation(
         &mut self,

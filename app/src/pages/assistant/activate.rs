@@ -45,12 +45,12 @@ struct FormDefaults {
 pub(super) async fn section(services: &Services, details: &Details) -> Result<AnyView, AppError> {
     let record = details.record.clone();
     let checks = find_flash(services, &SavedChecks::flash_name(&record.id)).await?;
-    let tried = checks.map(|text| SavedChecks::from_json(text.expose())).transpose()?.unwrap_or_default();
+    let saved = checks.map(|text| SavedChecks::from_json(text.expose())).transpose()?.unwrap_or_default();
     let start = FormDefaults {
         catalog: services.catalog().await?,
         has_bot_token: details.bot_token.is_some(),
         has_model_key: details.model_key.is_some(),
-        checks: tried,
+        checks: saved,
         sandbox_bots: get_context::<SiteInfo>()?.sandbox_bots,
         record,
     };

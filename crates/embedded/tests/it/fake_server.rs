@@ -115,7 +115,7 @@ impl FakeServer {
 
     /// When `sendMessage` was called for a chat.
     pub fn attempts(&self, chat: i64) -> Vec<Instant> {
-        self.state().attempts.iter().filter(|(_, tried)| *tried == chat).map(|(at, _)| *at).collect()
+        self.state().attempts.iter().filter(|(_, attempted)| *attempted == chat).map(|(at, _)| *at).collect()
     }
 
     pub fn reject_polls(&self, refusals: impl IntoIterator<Item = Value>) {

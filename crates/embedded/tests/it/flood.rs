@@ -11,8 +11,8 @@ use crate::setup::{TOKEN, run, send_text, spec};
 
 /// Whether a flood wait of three seconds has passed between two attempts. Clocks and timers may round by some
 /// milliseconds.
-fn has_waited(refused: Instant, tried: Instant) -> bool {
-    tried.duration_since(refused) >= Duration::from_millis(2_950)
+fn has_waited(refused: Instant, retried: Instant) -> bool {
+    retried.duration_since(refused) >= Duration::from_millis(2_950)
 }
 
 on_both_databases! {

@@ -43,8 +43,8 @@ impl Services {
         self.verify_caller_password(caller, password, "password", &from.into()).await?;
         self.admit_attempt(&ThrottleKey::mail(user.id), TOO_MANY_MAILS).await?;
         let mut work = self.unit_of_work().await?;
-        // A password change revokes the links that exist. A link created after the change, on the strength of the old
-        // password, would survive it.
+        // A password change revokes the links that exist. A link created after the change, with the old password as
+        // proof, would survive it.
         lock_if_password_unchanged(&mut work.tx, &user).await?;
         work.enqueue_link_mail(Some(&user), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
         work.enqueue_notice(&user, MailKind::AddressChangeRequested, &user.email, &email).await?;

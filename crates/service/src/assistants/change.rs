@@ -36,16 +36,16 @@ pub struct Change {
 /// Whether a change may start a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deploy {
-    /// A running assistant is deployed only if the change needs it, one that does not run always.
+    /// A running assistant is deployed only if the change needs it; any other is always deployed.
     AsNeeded,
     /// On a running assistant, a change that needs a deployment is refused.
     Never,
 }
 
 impl Services {
-    /// Saves a change and applies it. A running assistant is deployed only if the change needs it, a failed or stopped one
-    /// always. Everything that can be checked is checked before anything stops. The change completes even if the caller drops
-    /// the future.
+    /// Saves a change and applies it. A running assistant is deployed only if the change needs it; a failed or stopped
+    /// one is always deployed. Everything that can be checked is checked before anything stops. The change completes
+    /// even if the caller drops the future.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], [`Error::InvalidInput`] with what the vendors

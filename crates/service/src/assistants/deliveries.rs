@@ -44,7 +44,7 @@ pub(super) async fn list_logged_deliveries(
         callbacks.push(LoggedDelivery {
             event_type: event_type_of(&delivery),
             next_attempt_at,
-            attempts: attempts.iter().filter(|tried| tried.delivery_id == delivery.id).cloned().collect(),
+            attempts: attempts.iter().filter(|attempt| attempt.delivery_id == delivery.id).cloned().collect(),
             delivery,
         });
     }

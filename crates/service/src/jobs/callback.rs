@@ -72,7 +72,7 @@ impl Services {
 /// The attempt to record, and how long to wait for the next one.
 fn outcome_of(
     delivery: &DeliveryRow,
-    tried_at: Timestamp,
+    started_at: Timestamp,
     answer: &Result<u16, CallbackError>,
 ) -> (AttemptOutcome, Option<Duration>) {
     let status = answer.as_ref().ok().copied();
@@ -81,11 +81,12 @@ fn outcome_of(
         Ok(status) => Some(format!("answered {status}")),
         Err(error) => Some(error.to_string()),
     };
-    let wait = usize::try_from(delivery.attempts).ok().and_then(|tried| RETRY_DELAYS.get(tried)).copied();
+    let wait =
+        usize::try_from(delivery.attempts).ok().and_then(|attempts| RETRY_DELAYS.get(attempts)).copied();
     let (state, retry_after) = match (status, wait) {
         (Some(200..=299), _) => (DeliveryState::Delivered, None),
         (Some(GONE), _) | (_, None) => (DeliveryState::Failed, None),
         (_, Some(wait)) => (DeliveryState::Pending, Some(wait)),
     };
-    (AttemptOutcome { started_at: tried_at, state, status: status.map(i64::from), error }, retry_after)
+    (AttemptOutcome { started_at, state, status: status.map(i64::from), error }, retry_after)
 }

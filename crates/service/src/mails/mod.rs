@@ -85,7 +85,7 @@ impl Services {
     }
 }
 
-/// The mail that a change of an assistant is worth, if any, and its detail.
+/// The mail that a change of an assistant causes, if any, and its detail.
 fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
@@ -221,8 +221,8 @@ impl UnitOfWork<'_> {
         self.enqueue_mail(&mail).await
     }
 
-    /// Enqueues a mail about a change of an assistant, if it is worth one and the owner had none of this kind for an
-    /// hour. The assistant is locked, so concurrent changes cause one mail.
+    /// Enqueues a mail about a change of an assistant, if the change calls for one and the owner had none of this kind
+    /// for an hour. The assistant is locked, so concurrent changes cause one mail.
     pub async fn enqueue_change_mail(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
         let Some((kind, detail)) =
             mail_about_change(before, after).filter(|_| self.services.is_mail_enabled())

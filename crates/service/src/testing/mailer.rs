@@ -43,11 +43,11 @@ impl FakeMailer {
 #[async_trait]
 impl Mailer for FakeMailer {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let take = || {
+        let accept = || {
             lock(&self.sent).push(mail.clone());
             Ok(())
         };
-        self.script.perform("send", take).await
+        self.script.perform("send", accept).await
     }
 
     async fn check(&self) -> Result<(), MailError> {

@@ -102,13 +102,13 @@ impl FakePayments {
 #[async_trait]
 impl Payments for FakePayments {
     async fn create_checkout(&self, new: &NewCheckout) -> Result<Checkout, PaymentError> {
-        let make = || {
+        let create = || {
             let mut checkouts = lock(&self.checkouts);
             checkouts.push(new.clone());
             let id = format!("checkout_{}", checkouts.len());
             Ok(Checkout { url: format!("https://polar.test/checkout/{id}"), id })
         };
-        self.script.perform("create_checkout", make).await
+        self.script.perform("create_checkout", create).await
     }
 
     async fn price(&self, product: &str) -> Result<Option<Price>, PaymentError> {

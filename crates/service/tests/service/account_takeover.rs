@@ -236,13 +236,13 @@ on_both_databases! {
         let totp = t.services.create_totp_secret(&me).await.unwrap().secret;
         let code = totp_code(&totp, t.services.now());
         let signed_in = Caller::signed_in(me.user_id);
-        let wanted = about("password", "required");
-        assert_eq!(issue(t.services.create_api_key(&signed_in, &new_key("l")).await), wanted);
-        assert_eq!(issue(t.services.rotate_api_key(&signed_in, &id, Overlap::Day).await), wanted);
-        assert_eq!(issue(t.services.rotate_signing_secret(&signed_in).await), wanted);
-        assert_eq!(issue(t.services.create_totp_secret(&signed_in).await), wanted);
-        assert_eq!(issue(t.services.confirm_totp(&signed_in, &code, HERE).await), wanted);
-        assert_eq!(issue(t.services.change_password(&signed_in, "", &owner_password(), HERE).await), wanted);
+        let expected = about("password", "required");
+        assert_eq!(issue(t.services.create_api_key(&signed_in, &new_key("l")).await), expected);
+        assert_eq!(issue(t.services.rotate_api_key(&signed_in, &id, Overlap::Day).await), expected);
+        assert_eq!(issue(t.services.rotate_signing_secret(&signed_in).await), expected);
+        assert_eq!(issue(t.services.create_totp_secret(&signed_in).await), expected);
+        assert_eq!(issue(t.services.confirm_totp(&signed_in, &code, HERE).await), expected);
+        assert_eq!(issue(t.services.change_password(&signed_in, "", &owner_password(), HERE).await), expected);
         // Other issues are reported first, so that the password need not be typed twice.
         assert_eq!(issue(t.services.create_api_key(&signed_in, &new_key("")).await).0, "name");
         // What takes nothing away does not require the password.
@@ -310,11 +310,11 @@ on_both_databases! {
         t.run_jobs().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
         t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
-        let wanted = about("password", "required");
-        assert_eq!(issue(t.services.create_api_key(&under_way, &new_key("lurker")).await), wanted);
-        assert_eq!(issue(t.services.rotate_signing_secret(&under_way).await), wanted);
-        assert_eq!(issue(t.services.create_totp_secret(&under_way).await), wanted);
-        assert_eq!(issue(t.services.change_password(&under_way, "", &stranger_password(), HERE).await), wanted);
+        let expected = about("password", "required");
+        assert_eq!(issue(t.services.create_api_key(&under_way, &new_key("lurker")).await), expected);
+        assert_eq!(issue(t.services.rotate_signing_secret(&under_way).await), expected);
+        assert_eq!(issue(t.services.create_totp_secret(&under_way).await), expected);
+        assert_eq!(issue(t.services.change_password(&under_way, "", &stranger_password(), HERE).await), expected);
         let owner = t.services.reauthenticate(&Caller::signed_in(account.id), &owner_password(), HERE).await.unwrap();
         t.services.create_api_key(&owner, &new_key("mine")).await.unwrap();
         t.run_jobs().await;

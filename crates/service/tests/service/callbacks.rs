@@ -40,11 +40,11 @@ on_both_databases! {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         let schedule = [5 * SECOND, 300 * SECOND, 1800 * SECOND, hours(2), hours(5), hours(10), hours(14), hours(20), hours(24)];
         assert_eq!(schedule, RETRY_DELAYS);
-        for (tried, wait) in (1..).zip(schedule) {
+        for (attempts, wait) in (1..).zip(schedule) {
             let delivery = newest_delivery(&t, id).await;
-            assert_eq!((delivery.state, delivery.attempts, delivery.last_status), (DeliveryState::Pending, tried, Some(500)));
-            assert_eq!(t.advance_and_run(wait - TICK).await, 0, "too early before try {}", tried + 1);
-            assert_eq!(t.advance_and_run(wait / 10 + TICK).await, 1, "too late before try {}", tried + 1);
+            assert_eq!((delivery.state, delivery.attempts, delivery.last_status), (DeliveryState::Pending, attempts, Some(500)));
+            assert_eq!(t.advance_and_run(wait - TICK).await, 0, "too early before attempt {}", attempts + 1);
+            assert_eq!(t.advance_and_run(wait / 10 + TICK).await, 1, "too late before attempt {}", attempts + 1);
         }
         let delivery = newest_delivery(&t, id).await;
         assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Failed, 10));
@@ -167,9 +167,9 @@ on_both_databases! {
         t.advance_and_run(6 * SECOND).await;
         t.advance_and_run(330 * SECOND).await;
         let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
-        let tries: Vec<_> = newest.attempts.iter().map(|tried| (tried.number, tried.status, tried.error.as_deref())).collect();
+        let attempts: Vec<_> = newest.attempts.iter().map(|attempt| (attempt.number, attempt.status, attempt.error.as_deref())).collect();
         let expected = [(3, Some(503), Some("answered 503")), (2, Some(500), Some("answered 500")), (1, None, Some("no response within 15 s"))];
-        assert_eq!(tries, expected);
+        assert_eq!(attempts, expected);
         assert_eq!(newest.attempts[2].started_at, tried_at);
         assert_eq!(newest.event_type, "assistant.status_changed");
         assert!(newest.next_attempt_at.unwrap().since(t.services.now()) >= 1800 * SECOND);
@@ -179,7 +179,7 @@ on_both_databases! {
         t.run_jobs().await;
         let newest = log(&t).await.into_iter().max_by_key(|one| one.delivery.sequence).unwrap();
         assert_eq!((newest.delivery.state, newest.next_attempt_at), (DeliveryState::Delivered, None));
-        assert_eq!(newest.attempts.iter().map(|tried| tried.status).collect::<Vec<_>>(), [Some(200), Some(503), Some(500), None]);
+        assert_eq!(newest.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [Some(200), Some(503), Some(500), None]);
         t.finish().await;
     }
 }

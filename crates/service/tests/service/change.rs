@@ -56,7 +56,7 @@ on_both_databases! {
         let slot = t.create_paid(&me).await;
         let draft = UpdateInput { name: Some("Draft".to_owned()), ..UpdateInput::default() };
         t.services.update(&me, &slot.to_string(), Ok(draft)).await.unwrap();
-        assert!(edits(&t.events(slot).await).is_empty(), "a draft is no history");
+        assert!(edits(&t.events(slot).await).is_empty(), "drafts are not recorded");
 
         let id = t.create_active(&me).await;
         let number = t.next_number() - 1;

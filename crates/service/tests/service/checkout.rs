@@ -77,11 +77,11 @@ on_both_databases! {
         let me = t.create_user().await;
         let bought = t.services.purchase(&me, Ok(ApiMode::Byok)).await.unwrap();
         let id = bought.id.to_string();
-        let go_on = || t.services.resume_checkout(&me, &id);
-        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
+        let resume = || t.services.resume_checkout(&me, &id);
+        assert_eq!(resume().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
         // If Polar does not answer, its own page shows the state of the checkout.
         t.payments.script.fail("checkout", 1, down);
-        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
+        assert_eq!(resume().await.unwrap(), CheckoutRedirect::Checkout(bought.checkout_url.clone()));
         assert_eq!(t.payments.checkouts().len(), 1);
 
         // The next day the checkout has expired, and no payment check is left.
@@ -89,7 +89,7 @@ on_both_databases! {
         t.clock.advance(DAY);
         while t.services.reconcile_due().await.unwrap() > 0 { t.clock.advance(HOUR); }
         let gate = t.payments.script.hold("create_checkout");
-        let (one, two, ()) = tokio::join!(go_on(), go_on(), async {
+        let (one, two, ()) = tokio::join!(resume(), resume(), async {
             gate.reached().await;
             gate.open();
         });
@@ -109,7 +109,7 @@ on_both_databases! {
         assert_eq!(t.services.reconcile_due().await.unwrap(), 1);
         t.run_jobs().await;
         assert_eq!(t.status(&me, bought.id).await, Status::Purchased);
-        assert_eq!(go_on().await.unwrap(), CheckoutRedirect::Assistant(bought.id));
+        assert_eq!(resume().await.unwrap(), CheckoutRedirect::Assistant(bought.id));
         assert!(t.services.list_unpaid(&me).await.unwrap().is_empty());
         let other = t.create_user().await;
         assert!(matches!(t.services.resume_checkout(&other, &id).await, Err(Error::NotFound)));
@@ -138,13 +138,13 @@ on_both_databases! {
         let id = t.create_unpaid(&me).await;
         t.payments.set_checkout_status(id, "failed");
         t.payments.script.fail("create_checkout", 1, down);
-        let go_on = || async { t.services.resume_checkout(&me, &id.to_string()).await };
-        assert!(matches!(go_on().await, Err(Error::PaymentProviderUnavailable)));
+        let resume = || async { t.services.resume_checkout(&me, &id.to_string()).await };
+        assert!(matches!(resume().await, Err(Error::PaymentProviderUnavailable)));
         let refusal = || PaymentError::CheckoutRefused { refusal: CheckoutRefusal::NotReady, message: String::new() };
         t.payments.script.fail("create_checkout", 1, refusal);
-        assert!(matches!(go_on().await, Err(Error::CheckoutRefused(CheckoutRefusal::NotReady))));
+        assert!(matches!(resume().await, Err(Error::CheckoutRefused(CheckoutRefusal::NotReady))));
         assert_eq!(only_slot(&t, &me).await, id);
-        assert!(matches!(go_on().await.unwrap(), CheckoutRedirect::Checkout(_)));
+        assert!(matches!(resume().await.unwrap(), CheckoutRedirect::Checkout(_)));
         assert_eq!(t.payments.checkouts().len(), 2);
         t.finish().await;
     }

@@ -83,7 +83,7 @@ on_both_databases! {
             other => panic!("{other:?}"),
         };
         t.services.run_with_claim(&first, render, t.activate(&me, id)).await.unwrap();
-        let Ok(ClaimResult::Replay { status, body }) = claim().await else { panic!("it has happened") };
+        let Ok(ClaimResult::Replay { status, body }) = claim().await else { panic!("the request has run") };
         assert_eq!((status, body), (200, format!("{id} deploying")));
         t.run_jobs().await;
         t.finish().await;

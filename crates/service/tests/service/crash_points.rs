@@ -486,7 +486,7 @@ on_both_databases! {
             .to_string()
         };
         // Polar repeats a webhook until it is accepted.
-        let tell = async |id: &AssistantId| {
+        let deliver = async |id: &AssistantId| {
             let body = body(*id);
             let headers = t.sign_polar(&format!("webhook_of_{id}"), &body);
             t.services.receive_polar(&headers, body.as_bytes()).await.unwrap();
@@ -496,8 +496,8 @@ on_both_databases! {
             let me = t.create_user().await;
             t.create_unpaid(&me).await
         };
-        crash_at_every_poll(&t, set_up, tell, async |id, at| {
-            tell(id).await;
+        crash_at_every_poll(&t, set_up, deliver, async |id, at| {
+            deliver(id).await;
             take_over(&t).await;
             assert_eq!(walk(&t.events(*id).await), [Purchased], "killed at {at}");
         })

@@ -200,9 +200,9 @@ on_both_databases! {
             let (services, id) = (t.services.clone(), t.create_paid(&me).await);
             both.spawn(async move { services.activate(&me, &id.to_string(), Ok(activation(50))).await.is_ok() });
         }
-        let mut got = both.join_all().await;
-        got.sort_unstable();
-        assert_eq!(got, [false, true]);
+        let mut results = both.join_all().await;
+        results.sort_unstable();
+        assert_eq!(results, [false, true]);
         t.run_jobs().await;
         t.finish().await;
     }

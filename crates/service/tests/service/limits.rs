@@ -94,23 +94,23 @@ on_both_databases! {
     async fn invalid_keys_are_limited_by_address_and_valid_key_works(db: TestStore) {
         let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
         let good = api_key(&t, &t.create_user().await).await;
-        let ask = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
+        let authenticate = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
         for number in 0..5 {
-            let refused = ask(&unknown_key(number), HOME).await;
+            let refused = authenticate(&unknown_key(number), HOME).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
         t.clock.advance(15 * SECOND);
-        assert_eq!(wait_of(ask(&unknown_key(9), HOME).await), 45);
-        assert_eq!(wait_of(ask(&SecretString::from("nonsense"), HOME).await), 45);
-        ask(&good, HOME).await.unwrap();
+        assert_eq!(wait_of(authenticate(&unknown_key(9), HOME).await), 45);
+        assert_eq!(wait_of(authenticate(&SecretString::from("nonsense"), HOME).await), 45);
+        authenticate(&good, HOME).await.unwrap();
         // A neighboring address has its own limit, and an IPv4-mapped address has none of its own.
-        assert!(matches!(ask(&unknown_key(9), AWAY).await, Err(Error::Unauthorized)));
-        assert_eq!(wait_of(ask(&unknown_key(9), "::ffff:203.0.113.7").await), 45);
+        assert!(matches!(authenticate(&unknown_key(9), AWAY).await, Err(Error::Unauthorized)));
+        assert_eq!(wait_of(authenticate(&unknown_key(9), "::ffff:203.0.113.7").await), 45);
         t.clock.advance(45 * SECOND);
-        assert!(matches!(ask(&unknown_key(9), HOME).await, Err(Error::Unauthorized)));
+        assert!(matches!(authenticate(&unknown_key(9), HOME).await, Err(Error::Unauthorized)));
         // The limit reaches other processes.
         for number in 0..5 {
-            let _ = ask(&unknown_key(number), HOME).await;
+            let _ = authenticate(&unknown_key(number), HOME).await;
         }
         t.services.sync_rate_limits().await.unwrap();
         let two = other_process(&t);
@@ -123,22 +123,22 @@ on_both_databases! {
     async fn invalid_keys_are_limited_by_wider_ipv6_networks(db: TestStore) {
         let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
         let good = api_key(&t, &t.create_user().await).await;
-        let ask = async |number: u32, network: String| {
+        let authenticate = async |number: u32, network: String| {
             t.services.authenticate_from(&unknown_key(number), from(&network)).await
         };
         // A /56 may send twice as many as a /64.
         for number in 0..10 {
-            let refused = ask(number, format!("2001:db8:1:{number:x}::1")).await;
+            let refused = authenticate(number, format!("2001:db8:1:{number:x}::1")).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
-        assert_eq!(wait_of(ask(10, "2001:db8:1:ff::1".to_owned()).await), 60);
+        assert_eq!(wait_of(authenticate(10, "2001:db8:1:ff::1".to_owned()).await), 60);
         // A /48 may send four times as many as a /64.
         for number in 10..20 {
-            let refused = ask(number, format!("2001:db8:1:{:x}::1", number << 8)).await;
+            let refused = authenticate(number, format!("2001:db8:1:{:x}::1", number << 8)).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
         }
-        wait_of(ask(30, "2001:db8:1:fe00::1".to_owned()).await);
-        assert!(matches!(ask(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "a neighboring /48");
+        wait_of(authenticate(30, "2001:db8:1:fe00::1".to_owned()).await);
+        assert!(matches!(authenticate(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "a neighboring /48");
         t.services.authenticate_from(&good, from("2001:db8:1:fe00::1")).await.unwrap();
     }
 

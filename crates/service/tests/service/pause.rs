@@ -224,7 +224,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let (id, unreported) = (t.create_active(&me).await, t.create_unpaid(&me).await);
-        let put = |id, status: &str| t.payments.set_subscription(subscription_doc(&t, id, &json!({"status": status})));
+        let set_status = |id, status: &str| t.payments.set_subscription(subscription_doc(&t, id, &json!({"status": status})));
         let pass = async |times: u32| {
             for _ in 0..times {
                 t.advance_and_run(HOUR).await;
@@ -234,7 +234,7 @@ on_both_databases! {
         };
         t.payments.set_checkout_status(unreported, "succeeded");
         for id in [id, unreported] {
-            put(id, "paused");
+            set_status(id, "paused");
         }
         pass(12).await;
         let record = t.record(&me, id).await;
@@ -242,7 +242,7 @@ on_both_databases! {
         let record = t.record(&me, unreported).await;
         assert_eq!((record.status, record.payment_status), (Purchased, Paused), "a paused subscription was paid for");
         for id in [id, unreported] {
-            put(id, "active");
+            set_status(id, "active");
         }
         pass(12).await;
         assert_eq!((t.status(&me, id).await, t.status(&me, unreported).await), (Active, Purchased));

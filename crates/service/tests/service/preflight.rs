@@ -118,8 +118,8 @@ on_both_databases! {
         let refused = t.services.preflight(&me, &paid, Ok(unknown), CheckTarget::Model).await;
         assert!(matches!(refused, Err(Error::InvalidInput { .. })));
         let refused = loop {
-            let tried = t.services.preflight(&me, &paid, Ok(bot_only(1)), CheckTarget::Bot).await;
-            if let Err(error) = tried { break error; }
+            let result = t.services.preflight(&me, &paid, Ok(bot_only(1)), CheckTarget::Bot).await;
+            if let Err(error) = result { break error; }
         };
         assert!(matches!(refused, Error::RateLimited { .. }), "{refused:?}");
         t.finish().await;

@@ -1,4 +1,4 @@
-//! A revoked subscription is judged by its own status, and one that is active again pays again.
+//! A revoked subscription is judged by its own status, and a reinstated one pays for its assistant again.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
@@ -183,7 +183,7 @@ on_both_databases! {
         t.receive_polar_webhook("subscription.active", subscription_doc(&t, id, &json!({}))).await;
         t.run_jobs().await;
         assert!(t.services.get_assistant(&me, &id.to_string()).await.is_err());
-        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)], "it must not charge for nothing");
+        assert_eq!(t.payments.revoked(), [TestServices::subscription_id(id)], "a subscription that pays for no assistant must end");
         t.finish().await;
     }
 

@@ -352,8 +352,8 @@ on_both_databases! {
             let devices = t.services.change_password(&me, "", &new, home()).await.unwrap().devices;
             let browser = Client::from(home()).with_devices(&devices);
             for _ in 0..5 {
-                let tried = t.services.disable_totp(&me, &new, &"abcdef".into(), browser.clone()).await;
-                refused += usize::from(is_limited(&tried));
+                let result = t.services.disable_totp(&me, &new, &"abcdef".into(), browser.clone()).await;
+                refused += usize::from(is_limited(&result));
             }
         }
         assert!(refused >= 9, "{refused}");
@@ -381,8 +381,8 @@ on_both_databases! {
         for _ in 0..5 {
             let _ = t.services.sign_in_with_code(&pending, &"abcdef".into(), home()).await;
         }
-        let tried = t.services.sign_in_with_code(&pending, &"abcdef".into(), browser.clone()).await;
-        assert!(is_limited(&tried), "codes count for the network");
+        let result = t.services.sign_in_with_code(&pending, &"abcdef".into(), browser.clone()).await;
+        assert!(is_limited(&result), "codes count for the network");
         t.clock.advance(10 * SECOND);
         let account = t.services.sign_in_with_code(&pending, &codes[0], browser.clone()).await.unwrap();
         // A complete sign-in makes it a known device for passwords and codes.

@@ -146,12 +146,12 @@ on_both_databases! {
             tx.reopen_delivery(row.id).await.unwrap();
         }
         let of_newest = tx.list_delivery_attempts(assistant, 1).await.unwrap();
-        assert_eq!(of_newest.iter().map(|tried| tried.number).collect::<Vec<_>>(), (2..=51).rev().collect::<Vec<_>>());
+        assert_eq!(of_newest.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), (2..=51).rev().collect::<Vec<_>>());
         let newest = &of_newest[0];
         assert_eq!((newest.delivery_id, newest.started_at, newest.duration_ms), (row.id, at(51), 7));
         assert_eq!((newest.status, newest.error.as_deref()), (Some(500), Some("answered 500")));
         let all = tx.list_delivery_attempts(assistant, 9).await.unwrap();
-        assert_eq!(all.iter().filter(|tried| tried.delivery_id == old.id).count(), 1);
+        assert_eq!(all.iter().filter(|attempt| attempt.delivery_id == old.id).count(), 1);
         assert_eq!(tx.list_delivery_attempts(AssistantId::new(uuid()), 9).await.unwrap(), []);
         // Attempts are deleted with their delivery.
         assert_eq!(tx.prune_deliveries(at(6)).await.unwrap(), 1);

@@ -175,15 +175,15 @@ on_both_databases! {
             let mut tx = db.store.begin().await.unwrap();
             let row = claim(&mut tx, token, NOW).await.unwrap();
             tx.commit().await.unwrap();
-            let (store, asking) = (db.store.clone(), job("deploy", Some("d:1")));
-            let ask = tokio::spawn(async move { enqueue(&store, &[asking]).await });
+            let (store, repeated) = (db.store.clone(), job("deploy", Some("d:1")));
+            let enqueuing = tokio::spawn(async move { enqueue(&store, &[repeated]).await });
             let store = db.store.clone();
             let end = tokio::spawn(async move {
                 let mut tx = store.begin().await.unwrap();
                 tx.finish_job(row.id, token).await.unwrap();
                 tx.commit().await.unwrap();
             });
-            ask.await.unwrap();
+            enqueuing.await.unwrap();
             end.await.unwrap();
             // Exactly one run follows, whichever of the two came first.
             let mut tx = db.store.begin().await.unwrap();
