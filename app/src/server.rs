@@ -135,8 +135,8 @@ pub(crate) async fn current_session_row() -> Result<String, AppError> {
     Ok(session_row_id(&current_session_id().await?))
 }
 
-/// Runs a form's work. On an error the response has the error's HTTP status for scripts, and the values of the fields `kept`, so
-/// that the form can be rendered with what was typed.
+/// Runs a form's work. On an error the response has the error's HTTP status for scripts, and the fields in `values`, so that the
+/// form can be rendered with what was typed.
 pub(crate) async fn run_form<T>(
     values: &[(&str, &str)],
     work: impl Future<Output = Result<T, AppError>>,

@@ -21,7 +21,7 @@ use crate::snapshot::Snapshot;
 /// An assistant and, while it is unpaid, the state of its payment.
 struct Entry {
     record: AssistantRecord,
-    standing: Option<CheckoutProgress>,
+    progress: Option<CheckoutProgress>,
 }
 
 struct Billing {
@@ -44,14 +44,14 @@ async fn load() -> Result<Billing, AppError> {
     let mut entries = Vec::with_capacity(records.len());
     let mut polar_answers = true;
     for record in records {
-        let standing = match record.payment_status {
+        let progress = match record.payment_status {
             // Once Polar fails to answer it is not asked again, because each request may take seconds.
             PaymentStatus::Pending if !polar_answers => Some(CheckoutProgress::Unknown),
-            PaymentStatus::Pending => payment::standing(&services, &caller, &record).await?,
+            PaymentStatus::Pending => payment::progress(&services, &caller, &record).await?,
             _ => None,
         };
-        polar_answers &= standing != Some(CheckoutProgress::Unknown);
-        entries.push(Entry { record, standing });
+        polar_answers &= progress != Some(CheckoutProgress::Unknown);
+        entries.push(Entry { record, progress });
     }
     Ok(Billing { entries, stream })
 }
@@ -67,7 +67,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
             </p>
         }
     });
-    let may_change = entries.iter().filter_map(|entry| entry.standing).any(payment::needs_polling);
+    let may_change = entries.iter().filter_map(|entry| entry.progress).any(payment::needs_polling);
     let list = if entries.is_empty() {
         view! { <Empty/> }.into_any()
     } else {
@@ -116,19 +116,19 @@ fn Empty() -> impl IntoView {
     }
 }
 
-fn card(Entry { record, standing }: Entry) -> AnyView {
-    let (status, sentence) = match standing.map(payment::badge_and_sentence) {
+fn card(Entry { record, progress }: Entry) -> AnyView {
+    let (status, sentence) = match progress.map(payment::badge_and_sentence) {
         Some((badge, words)) => (badge.into_any(), words.into()),
         None => (payment_status(&record), billing::summary(&record)),
     };
     let name = record.name.clone();
-    let button = match (record.payment_status, standing) {
+    let button = match (record.payment_status, progress) {
         (PaymentStatus::PastDue, _) => {
             let (id, name) = (record.id.clone(), name.clone());
             Some(view! { <UpdateCard id name class="small"/> }.into_any())
         }
         // Nothing is left to pay while a payment is being confirmed.
-        (PaymentStatus::Pending, Some(standing)) if standing != CheckoutProgress::Confirming => {
+        (PaymentStatus::Pending, Some(progress)) if progress != CheckoutProgress::Confirming => {
             let spoken = format!("Go to checkout: {name}");
             let id = record.id.clone();
             Some(view! { <Resume id label="Go to checkout" spoken=spoken class="quiet small"/> }.into_any())

@@ -88,7 +88,7 @@ fn details(receipt: Receipt, stream: String) -> AnyView {
 }
 
 fn facts(receipt: Receipt) -> AnyView {
-    let under_way = is_pending(&receipt);
+    let is_pending = is_pending(&receipt);
     let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription_sentence(&receipt));
     let managed_key = receipt
         .managed_key
@@ -117,7 +117,7 @@ fn facts(receipt: Receipt) -> AnyView {
                 <dd><code>{receipt.id}</code></dd>
             </dl>
         </div>
-        {under_way.then(|| view! {
+        {is_pending.then(|| view! {
             <p class="notice">
                 "We’ll keep retrying until it’s confirmed. No action needed. " <a class="without-script" href=again>"Refresh"</a>
             </p>

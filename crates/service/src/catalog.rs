@@ -71,7 +71,7 @@ impl Services {
     }
 }
 
-/// The valid models of a plausible list, without duplicates; `trusted` is the length of the stored list.
+/// The valid models of a plausible list, without duplicates; `previous` is the length of the stored list.
 fn validate_list(
     listed: Vec<ListedModel>,
     previous: Option<usize>,

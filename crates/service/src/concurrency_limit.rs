@@ -40,7 +40,7 @@ pub struct Permit {
 }
 
 impl ConcurrencyLimit {
-    /// A limit of `all` permits, of which one account may hold `max_per_user`.
+    /// A limit of `max` permits, of which one account may hold `max_per_user`.
     pub(crate) fn new(max: usize, max_per_user: usize) -> Self {
         Self { max, max_per_user, reserved: Arc::default() }
     }

@@ -199,10 +199,10 @@ impl AttemptCounter<'_> {
         policy: BackoffPolicy,
         owner: Option<&str>,
     ) -> Result<(), Error> {
-        let tries = self.count(subject, owner).await?;
-        match tries.blocked_until.filter(|until| *until > self.now) {
+        let row = self.count(subject, owner).await?;
+        match row.blocked_until.filter(|until| *until > self.now) {
             Some(until) => Err(self.rate_limited(until)),
-            None => self.block_after(subject, policy, tries.attempts).await,
+            None => self.block_after(subject, policy, row.attempts).await,
         }
     }
 
@@ -212,14 +212,14 @@ impl AttemptCounter<'_> {
         account: &AccountThrottle,
         owner: Option<&str>,
     ) -> Result<(), Error> {
-        let tries = self.count(&account.subject, owner).await?;
+        let row = self.count(&account.subject, owner).await?;
         // Networks are counted even while the account is not throttled, so that those with failures are known later.
         let failed_here = match &account.provider {
             Some(provider) => self.count(provider, owner).await?.attempts,
             None => i64::MAX,
         };
-        match tries.blocked_until.filter(|until| *until > self.now) {
-            None => self.block_after(&account.subject, ACCOUNT, tries.attempts).await,
+        match row.blocked_until.filter(|until| *until > self.now) {
+            None => self.block_after(&account.subject, ACCOUNT, row.attempts).await,
             Some(_) if failed_here <= CLEAN_NETWORK_ATTEMPTS_MAX => {
                 self.admit(&account.clean_networks(), CLEAN_NETWORKS, owner).await
             }
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn waits_grow_up_to_maximum() {
         let waits: Vec<_> = (4..14)
-            .map(|tries| ACCOUNT_FROM_ADDRESS.wait_after(tries).map_or(0, |wait| wait.as_secs()))
+            .map(|attempts| ACCOUNT_FROM_ADDRESS.wait_after(attempts).map_or(0, |wait| wait.as_secs()))
             .collect();
         assert_eq!(waits, [0, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
         assert_eq!(ACCOUNT_FROM_ADDRESS.wait_after(i64::MAX), Some(WAIT_MAX));

@@ -25,12 +25,12 @@ pub(super) fn section(details: &Details) -> AnyView {
     });
     // Before the payment, the payment section shows its state.
     let was_paid = record.payment_status != PaymentStatus::Pending;
-    let standing = was_paid.then(|| view! { <p><LocalizedSentence sentence=billing::summary(record)/></p> });
+    let summary = was_paid.then(|| view! { <p><LocalizedSentence sentence=billing::summary(record)/></p> });
     let status = was_paid.then(|| view! { <dt>"Status"</dt> <dd>{payment_status(record)}</dd> });
     view! {
         <section class="card" aria-labelledby="billing">
             <h2 id="billing">"Billing"</h2>
-            {standing}
+            {summary}
             <dl class="facts">
                 {status}
                 <dt>"Plan"</dt>

@@ -38,7 +38,7 @@ struct PageData {
     catalog: Arc<Catalog>,
     now: Timestamp,
     /// The state of an unpaid order's payment; `None` for a paid assistant.
-    standing: Option<CheckoutProgress>,
+    progress: Option<CheckoutProgress>,
 }
 
 #[component]
@@ -58,8 +58,8 @@ pub(crate) fn AssistantPage() -> impl IntoView {
 
 async fn render(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
     let details = services.get_details(caller, id).await?;
-    let standing = payment::standing(services, caller, &details.record).await?;
-    let shown = PageData { details, catalog: services.catalog().await?, now: services.now(), standing };
+    let progress = payment::progress(services, caller, &details.record).await?;
+    let shown = PageData { details, catalog: services.catalog().await?, now: services.now(), progress };
     let at_stage = stage(services, caller, &shown).await?;
     page(&shown, at_stage)
 }
@@ -74,8 +74,8 @@ async fn redirect_to_receipt(services: &Services, caller: &Caller, id: &str) -> 
 /// The section that fits the status: payment, activation, steps of the deployment, or the bot.
 async fn stage(services: &Services, caller: &Caller, shown: &PageData) -> Result<AnyView, AppError> {
     let details = &shown.details;
-    if let Some(standing) = shown.standing {
-        return Ok(payment::section(services, details, standing));
+    if let Some(progress) = shown.progress {
+        return Ok(payment::section(services, details, progress));
     }
     match details.record.status {
         // The status above says why it cannot be activated.
@@ -96,7 +96,7 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
     // A live update keeps a form that is being filled in, unless this key changes.
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
-    let state = state::section(details, shown.standing);
+    let state = state::section(details, shown.progress);
     let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
     let (actions, billing, timeline) =
         (actions::section(record), billing::section(details), timeline::section(details));

@@ -11,7 +11,7 @@ use crate::error::AppError;
 use crate::labels;
 
 /// The way to pay. The status above shows the state of the payment.
-pub(super) fn section(services: &Services, details: &Details, standing: CheckoutProgress) -> AnyView {
+pub(super) fn section(services: &Services, details: &Details, progress: CheckoutProgress) -> AnyView {
     let record = &details.record;
     let prices = services.prices();
     let price = match record.api_mode {
@@ -29,8 +29,8 @@ pub(super) fn section(services: &Services, details: &Details, standing: Checkout
         <section aria-labelledby="payment">
             <h2 id="payment">"Payment"</h2>
             <p>{what}</p>
-            <Standing standing id/>
-            {needs_polling(standing).then(|| view! { <AutoRefresh to=here/> })}
+            <CheckoutActions progress id/>
+            {needs_polling(progress).then(|| view! { <AutoRefresh to=here/> })}
         </section>
     }
     .into_any()
@@ -38,7 +38,7 @@ pub(super) fn section(services: &Services, details: &Details, standing: Checkout
 
 /// The state of an order's payment according to Polar; `None` for an assistant that is paid. An order that is paid while Polar is
 /// asked counts as being confirmed: the page is about to be refreshed with the new status.
-pub(crate) async fn standing(
+pub(crate) async fn progress(
     services: &Services,
     caller: &Caller,
     record: &AssistantRecord,
@@ -46,13 +46,13 @@ pub(crate) async fn standing(
     if record.status != Status::PendingPayment {
         return Ok(None);
     }
-    let standing = services.check_checkout_progress(caller, &record.id).await?;
-    Ok(Some(standing.unwrap_or(CheckoutProgress::Confirming)))
+    let progress = services.check_checkout_progress(caller, &record.id).await?;
+    Ok(Some(progress.unwrap_or(CheckoutProgress::Confirming)))
 }
 
 /// The badge and the sentence of an unpaid order.
-pub(crate) const fn badge_and_sentence(standing: CheckoutProgress) -> (&'static str, &'static str) {
-    match standing {
+pub(crate) const fn badge_and_sentence(progress: CheckoutProgress) -> (&'static str, &'static str) {
+    match progress {
         CheckoutProgress::Open => {
             ("Awaiting payment", "Your checkout is still open. You haven’t been charged.")
         }
@@ -69,13 +69,13 @@ pub(crate) const fn badge_and_sentence(standing: CheckoutProgress) -> (&'static 
 }
 
 /// Whether the page asks Polar again after some seconds: a payment that fails sends no event.
-pub(crate) const fn needs_polling(standing: CheckoutProgress) -> bool {
-    matches!(standing, CheckoutProgress::Confirming | CheckoutProgress::Unknown)
+pub(crate) const fn needs_polling(progress: CheckoutProgress) -> bool {
+    matches!(progress, CheckoutProgress::Confirming | CheckoutProgress::Unknown)
 }
 
 #[component]
-fn Standing(standing: CheckoutProgress, id: String) -> impl IntoView {
-    match standing {
+fn CheckoutActions(progress: CheckoutProgress, id: String) -> impl IntoView {
+    match progress {
         CheckoutProgress::Open => view! { <Resume id label="Go to checkout"/> }.into_any(),
         CheckoutProgress::Confirming => view! {
             <p>"Once it’s confirmed, you can set up your assistant here. There is no need to pay again."</p>

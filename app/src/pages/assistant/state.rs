@@ -16,10 +16,10 @@ use crate::functions::billing::OpenPortal;
 use crate::labels;
 
 /// The status. Screen readers read it out when it changes.
-pub(super) fn section(details: &Details, standing: Option<CheckoutProgress>) -> AnyView {
+pub(super) fn section(details: &Details, progress: Option<CheckoutProgress>) -> AnyView {
     let record = &details.record;
-    if let Some(standing) = standing {
-        return order(record, standing);
+    if let Some(progress) = progress {
+        return order(record, progress);
     }
     let refresh = (record.status == Status::Deploying)
         .then(|| view! { <Refresh to=format!("/assistants/{}", record.id)/> });
@@ -36,8 +36,8 @@ pub(super) fn section(details: &Details, standing: Option<CheckoutProgress>) -> 
     .into_any()
 }
 
-fn order(record: &AssistantRecord, standing: CheckoutProgress) -> AnyView {
-    let (badge, sentence) = payment::badge_and_sentence(standing);
+fn order(record: &AssistantRecord, progress: CheckoutProgress) -> AnyView {
+    let (badge, sentence) = payment::badge_and_sentence(progress);
     view! {
         <section class="state" aria-label="Status">
             <p><span class=format!("badge {}", record.status)>{badge}</span></p>

@@ -18,7 +18,7 @@ const DELIVERIES_SHOWN: usize = 5;
 pub(super) fn section(shown: &PageData) -> AnyView {
     let (details, record) = (&shown.details, &shown.details.record);
     // An unpaid order has no endpoint and no field to enter one.
-    if shown.standing.is_some() {
+    if shown.progress.is_some() {
         return ().into_any();
     }
     let newest = &details.callbacks[..details.callbacks.len().min(DELIVERIES_SHOWN)];

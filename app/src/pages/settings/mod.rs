@@ -72,7 +72,7 @@ async fn load() -> Result<PageData, AppError> {
 fn page(shown: &PageData) -> Result<AnyView, AppError> {
     // Recovery codes are meaningless while two-factor is off.
     let codes = shown.new_codes.clone().filter(|_| shown.totp.is_on).map(new_codes);
-    let (email, password, two_step) =
+    let (email, password, two_factor) =
         (email::section(shown), password::section(&shown.email), two_factor::section(shown)?);
     let (sessions, delete) = (sessions::section(&shown.sessions), delete::section(shown));
     let view = view! {
@@ -82,7 +82,7 @@ fn page(shown: &PageData) -> Result<AnyView, AppError> {
         <div role="status">{codes}</div>
         {email}
         {password}
-        {two_step}
+        {two_factor}
         {sessions}
         {delete}
     };
@@ -91,7 +91,7 @@ fn page(shown: &PageData) -> Result<AnyView, AppError> {
 
 fn new_codes(codes: Secret) -> AnyView {
     let done = query_value("done").unwrap_or_default();
-    let what_was_done = match done.as_str() {
+    let outcome = match done.as_str() {
         "totp_on" => "Two-factor is on. ",
         _ => "Old codes no longer work. ",
     };
@@ -99,7 +99,7 @@ fn new_codes(codes: Secret) -> AnyView {
         <section class="notice good wide" aria-labelledby="recovery-codes">
             <h2 id="recovery-codes" tabindex="-1" autofocus>"Save your recovery codes now"</h2>
             <p>
-                {what_was_done}
+                {outcome}
                 "Each code works once if you lose your device. Keep them in a password manager or print them. You won’t see them "
                 "again."
             </p>

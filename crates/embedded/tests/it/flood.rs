@@ -29,8 +29,8 @@ on_both_databases! {
         assert!(world.texts(5).is_empty());
         wait_until("both answers", || world.texts(5).len() == 2).await;
         assert_eq!(world.texts(5), ["one after 0", "two after 1"]);
-        let tries = world.attempts(5);
-        assert!(has_waited(tries[0], tries[1]), "{:?}", tries[1] - tries[0]);
+        let attempts = world.attempts(5);
+        assert!(has_waited(attempts[0], attempts[1]), "{:?}", attempts[1] - attempts[0]);
         assert_eq!(world.questions().len(), 3, "a wait costs no model call");
     }
 
@@ -46,8 +46,8 @@ on_both_databases! {
         let second = run(&db.store, &world, UpdateSource::Webhook);
         send_text(&second.host, 2, 5, "two").await;
         wait_until("both answers", || world.texts(5).len() == 2).await;
-        let tries = world.attempts(5);
-        assert!(has_waited(tries[0], tries[1]), "{:?}", tries[1] - tries[0]);
+        let attempts = world.attempts(5);
+        assert!(has_waited(attempts[0], attempts[1]), "{:?}", attempts[1] - attempts[0]);
         assert_eq!(world.texts(5), ["one after 0", "two after 1"]);
     }
 
@@ -61,8 +61,8 @@ on_both_databases! {
         tokio::time::sleep(Duration::from_millis(200)).await;
         running.host.start(&spec(2, TOKEN)).await.unwrap();
         wait_until("the answer", || world.texts(5).len() == 1).await;
-        let tries = world.attempts(5);
-        assert!(has_waited(tries[0], tries[1]), "{:?}", tries[1] - tries[0]);
+        let attempts = world.attempts(5);
+        assert!(has_waited(attempts[0], attempts[1]), "{:?}", attempts[1] - attempts[0]);
     }
 
     async fn repeated_flood_waits_lose_nothing(db: TestStore) {
@@ -74,7 +74,7 @@ on_both_databases! {
         send_text(&running.host, 1, 5, "one").await;
         wait_until("the answer", || world.texts(5) == ["one after 0"]).await;
         assert_eq!(world.questions().len(), 1);
-        let tries = world.attempts(5);
-        assert!(tries.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(950)), "never in a loop");
+        let attempts = world.attempts(5);
+        assert!(attempts.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(950)), "never in a loop");
     }
 }

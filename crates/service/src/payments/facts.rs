@@ -134,7 +134,7 @@ fn assistant_in_metadata(metadata: &Value) -> Option<AssistantId> {
 impl From<Subscription> for SubscriptionFacts {
     fn from(s: Subscription) -> Self {
         // Polar's documentation disagrees on the status after the last failed payment, but `ended_at` is always set.
-        let standing = match s.status.as_str() {
+        let status = match s.status.as_str() {
             _ if s.ended_at.is_some() => SubscriptionStatus::Ended,
             "canceled" | "unpaid" | "incomplete_expired" => SubscriptionStatus::Ended,
             "active" | "trialing" => SubscriptionStatus::Active,
@@ -144,7 +144,7 @@ impl From<Subscription> for SubscriptionFacts {
         };
         Self {
             assistant_id: assistant_in_metadata(&s.metadata),
-            status: standing,
+            status,
             current_period_end: parse_time(s.current_period_end.as_ref()),
             canceled_at: parse_time(s.canceled_at.as_ref()),
             as_of: parse_time(s.modified_at.as_ref()).or_else(|| parse_time(s.created_at.as_ref())),
@@ -175,11 +175,11 @@ impl From<Order> for OrderFacts {
 
 impl From<Checkout> for CheckoutFacts {
     fn from(checkout: Checkout) -> Self {
-        let standing = match checkout.status.as_str() {
+        let status = match checkout.status.as_str() {
             "open" => CheckoutStatus::Open,
             "expired" | "failed" => CheckoutStatus::Closed,
             _ => CheckoutStatus::Paying,
         };
-        Self { status: standing }
+        Self { status }
     }
 }

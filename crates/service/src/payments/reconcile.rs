@@ -216,7 +216,7 @@ impl Services {
             // Oldest first, because the oldest is the one that pays.
             subscriptions.reverse();
             let orders = if assistant.is_some() { self.orders_of(slot).await? } else { vec![] };
-            let is_closed = checkout.map(|standing| standing == CheckoutStatus::Closed);
+            let is_closed = checkout.map(|status| status == CheckoutStatus::Closed);
             let is_paid = assistant.is_some_and(|a| a.payment.can_run());
             let unpaid = if is_paid { Outlook::Paid { until: None } } else { Outlook::Unpaid { is_closed } };
             return Ok(evaluate(subscriptions, orders, unpaid, assistant.is_none()));
@@ -247,7 +247,7 @@ impl Services {
     }
 }
 
-/// Evaluates Polar's answer; `nothing` is the outlook without any subscription.
+/// Evaluates Polar's answer; `without_subscription` is the outlook if there is no subscription.
 fn evaluate(
     subscriptions: Vec<SubscriptionFacts>,
     orders: Vec<OrderFacts>,

@@ -79,10 +79,10 @@ fn apply_subscription(
     s: &SubscriptionFacts,
     known: &Known,
 ) -> Result<&'static str, Error> {
-    let standing = event.subscription_status();
+    let new_status = event.subscription_status();
     let status = a.payment.status;
     let is_answer = matches!(event, Event::State(_));
-    match (event, standing) {
+    match (event, new_status) {
         (_, SubscriptionStatus::Other) => return Ok(NO_EFFECT),
         // Polar sends it along with a more specific event.
         (Event::Updated(_), SubscriptionStatus::Active) if status != PaymentStatus::Paused => {
@@ -91,23 +91,23 @@ fn apply_subscription(
         (Event::Updated(_), SubscriptionStatus::Paused) if !status.can_run() => return Ok(NO_EFFECT),
         _ => {}
     }
-    let revives = status.has_ended() && standing != SubscriptionStatus::Ended;
-    if standing == SubscriptionStatus::Ended && !is_answer {
+    let revives = status.has_ended() && new_status != SubscriptionStatus::Ended;
+    if new_status == SubscriptionStatus::Ended && !is_answer {
         a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
         return Ok(mark_ended(a, Some(&s.id), PaymentStatus::Canceled));
     }
     if revives && !can_revive(s, is_answer, known) {
         return Ok(LATE);
     }
-    if a.state == state::State::PendingPayment && standing != SubscriptionStatus::Ended && !event.grants() {
+    if a.state == state::State::PendingPayment && new_status != SubscriptionStatus::Ended && !event.grants() {
         // Only a granting event makes it paid, and a payment check is scheduled.
         return Ok(NO_EFFECT);
     }
-    let outcome = match standing {
+    let outcome = match new_status {
         SubscriptionStatus::Ended => mark_ended(a, Some(&s.id), PaymentStatus::Canceled),
         _ => mark_paid(a, Some(&s.id), s.current_period_end)?,
     };
-    let resumes = status == PaymentStatus::Paused && standing == SubscriptionStatus::Active;
+    let resumes = status == PaymentStatus::Paused && new_status == SubscriptionStatus::Active;
     if is_answer || revives {
         a.payment.canceled_at = s.canceled_at;
     }
@@ -115,7 +115,7 @@ fn apply_subscription(
     if is_answer || revives || resumes {
         a.payment.current_period_end = s.current_period_end.or(a.payment.current_period_end);
     }
-    Ok(match standing {
+    Ok(match new_status {
         SubscriptionStatus::PastDue => {
             a.payment.status = PaymentStatus::PastDue;
             "past due"

@@ -305,16 +305,16 @@ on_both_databases! {
         t.services.sign_up(EMAIL, &stranger_password(), HERE).await.unwrap();
         let account = t.services.find_account_by_email(EMAIL).await.unwrap().unwrap();
         // The request was authenticated before the reset.
-        let under_way = t.services.reauthenticate(&Caller::signed_in(account.id), &stranger_password(), HERE).await.unwrap();
+        let stranger = t.services.reauthenticate(&Caller::signed_in(account.id), &stranger_password(), HERE).await.unwrap();
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
         t.run_jobs().await;
         let token = secret(&t.mailer.token(EMAIL, "reset").unwrap());
         t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
         let expected = about("password", "required");
-        assert_eq!(issue(t.services.create_api_key(&under_way, &new_key("lurker")).await), expected);
-        assert_eq!(issue(t.services.rotate_signing_secret(&under_way).await), expected);
-        assert_eq!(issue(t.services.create_totp_secret(&under_way).await), expected);
-        assert_eq!(issue(t.services.change_password(&under_way, "", &stranger_password(), HERE).await), expected);
+        assert_eq!(issue(t.services.create_api_key(&stranger, &new_key("lurker")).await), expected);
+        assert_eq!(issue(t.services.rotate_signing_secret(&stranger).await), expected);
+        assert_eq!(issue(t.services.create_totp_secret(&stranger).await), expected);
+        assert_eq!(issue(t.services.change_password(&stranger, "", &stranger_password(), HERE).await), expected);
         let owner = t.services.reauthenticate(&Caller::signed_in(account.id), &owner_password(), HERE).await.unwrap();
         t.services.create_api_key(&owner, &new_key("mine")).await.unwrap();
         t.run_jobs().await;

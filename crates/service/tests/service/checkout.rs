@@ -153,26 +153,26 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_unpaid(&me).await;
-        let standing = || async { t.services.check_checkout_progress(&me, &id.to_string()).await.unwrap() };
-        assert_eq!(standing().await, Some(CheckoutProgress::Open));
+        let progress = || async { t.services.check_checkout_progress(&me, &id.to_string()).await.unwrap() };
+        assert_eq!(progress().await, Some(CheckoutProgress::Open));
         for (status, expected) in [
             ("confirmed", CheckoutProgress::Confirming),
             ("succeeded", CheckoutProgress::Confirming),
             ("expired", CheckoutProgress::Closed),
         ] {
             t.payments.set_checkout_status(id, status);
-            assert_eq!(standing().await, Some(expected), "{status}");
+            assert_eq!(progress().await, Some(expected), "{status}");
         }
         assert_eq!(t.record(&me, id).await.payment_status, PaymentStatus::Pending, "viewing the page grants nothing");
         t.payments.script.fail("checkout", 1, down);
-        assert_eq!(standing().await, Some(CheckoutProgress::Unknown));
+        assert_eq!(progress().await, Some(CheckoutProgress::Unknown));
         // Reloading without end does not cause checks without end.
         t.payments.set_checkout_status(id, "open");
-        while standing().await != Some(CheckoutProgress::Unknown) {}
+        while progress().await != Some(CheckoutProgress::Unknown) {}
         t.clock.advance(61 * SECOND);
-        assert_eq!(standing().await, Some(CheckoutProgress::Open));
+        assert_eq!(progress().await, Some(CheckoutProgress::Open));
         t.pay(id).await;
-        assert_eq!(standing().await, None);
+        assert_eq!(progress().await, None);
         t.finish().await;
     }
 

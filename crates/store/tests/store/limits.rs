@@ -25,18 +25,18 @@ on_both_databases! {
 
     async fn throttle_counts_blocks_and_expires(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
-        let tries = |attempts, blocked_until| ThrottleRow { attempts, blocked_until };
-        assert_eq!(tx.record_throttle_attempt("a", None, NOW, at(1000)).await.unwrap(), tries(1, None));
-        assert_eq!(tx.record_throttle_attempt("a", None, at(10), at(1010)).await.unwrap(), tries(2, None));
+        let row = |attempts, blocked_until| ThrottleRow { attempts, blocked_until };
+        assert_eq!(tx.record_throttle_attempt("a", None, NOW, at(1000)).await.unwrap(), row(1, None));
+        assert_eq!(tx.record_throttle_attempt("a", None, at(10), at(1010)).await.unwrap(), row(2, None));
         tx.block_throttle("a", at(500)).await.unwrap();
-        assert_eq!(tx.record_throttle_attempt("a", None, at(20), at(1020)).await.unwrap(), tries(3, Some(at(500))));
-        assert_eq!(tx.record_throttle_attempt("b", None, at(20), at(1020)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.record_throttle_attempt("a", None, at(20), at(1020)).await.unwrap(), row(3, Some(at(500))));
+        assert_eq!(tx.record_throttle_attempt("b", None, at(20), at(1020)).await.unwrap(), row(1, None));
         tx.release_throttle_attempt("a").await.unwrap();
-        assert_eq!(tx.record_throttle_attempt("a", None, at(30), at(1030)).await.unwrap(), tries(3, None));
+        assert_eq!(tx.record_throttle_attempt("a", None, at(30), at(1030)).await.unwrap(), row(3, None));
         // After a long enough pause the count starts over.
-        assert_eq!(tx.record_throttle_attempt("a", None, at(1030), at(2030)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.record_throttle_attempt("a", None, at(1030), at(2030)).await.unwrap(), row(1, None));
         tx.reset_throttle("a").await.unwrap();
-        assert_eq!(tx.record_throttle_attempt("a", None, at(1031), at(2031)).await.unwrap(), tries(1, None));
+        assert_eq!(tx.record_throttle_attempt("a", None, at(1031), at(2031)).await.unwrap(), row(1, None));
     }
 
     async fn throttles_of_account_are_reset_together(db: TestStore) {
@@ -47,8 +47,8 @@ on_both_databases! {
         }
         tx.reset_account_throttles("ada").await.unwrap();
         for (subject, count) in [("a", 1), ("a from home", 1), ("b", 2), ("home", 2)] {
-            let tries = tx.record_throttle_attempt(subject, None, at(10), at(1000)).await.unwrap();
-            assert_eq!((tries.attempts, tries.blocked_until.is_some()), (count, count == 2), "{subject}");
+            let row = tx.record_throttle_attempt(subject, None, at(10), at(1000)).await.unwrap();
+            assert_eq!((row.attempts, row.blocked_until.is_some()), (count, count == 2), "{subject}");
         }
     }
 

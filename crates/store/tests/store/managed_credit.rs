@@ -101,10 +101,10 @@ on_both_databases! {
             tx.commit().await.unwrap();
             claimed
         };
-        let mut got = Vec::new();
+        let mut outcomes = Vec::new();
         for now in [0, 99, 100, 101, 1099, 1100, 1101] {
-            got.push(claim(now).await);
+            outcomes.push(claim(now).await);
         }
-        assert_eq!(got, [false, false, true, false, false, true, false]);
+        assert_eq!(outcomes, [false, false, true, false, false, true, false]);
     }
 }
