@@ -11,8 +11,8 @@ pub const MAC: &str = "__mark";
 
 /// Removes the error from a query. Returns `None` when nothing is left.
 pub fn without_error(query: &str) -> Option<String> {
-    let kept = parse(query.as_bytes()).filter(|(name, _)| ![PATH, ERROR, MAC].contains(&&**name));
-    let query = Serializer::new(String::new()).extend_pairs(kept).finish();
+    let remaining = parse(query.as_bytes()).filter(|(name, _)| ![PATH, ERROR, MAC].contains(&&**name));
+    let query = Serializer::new(String::new()).extend_pairs(remaining).finish();
     (!query.is_empty()).then_some(query)
 }
 

@@ -78,9 +78,9 @@ pub(crate) async fn save_flash_once(
     name: &'static str,
     work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
 ) -> Result<(), AppError> {
-    let (keeper, session) = (services.clone(), current_session_id().await?);
-    let kept = async move { keeper.set_flash(&session, name, &work.await?).await };
-    services.once_per_form(caller, token, content, kept).await?;
+    let (saver, session) = (services.clone(), current_session_id().await?);
+    let saving = async move { saver.set_flash(&session, name, &work.await?).await };
+    services.once_per_form(caller, token, content, saving).await?;
     Ok(())
 }
 
@@ -93,8 +93,8 @@ pub(crate) async fn current_session_id() -> Result<String, Error> {
 /// Finds what a form has saved for this page under that name within the last minute.
 pub(crate) async fn find_flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
     let Some(id) = current_session().await?.id() else { return Ok(None) };
-    let kept = services.find_flash(&id.to_string(), name).await?;
-    Ok(kept.map(|text| text.expose_secret().to_owned().into()))
+    let flash = services.find_flash(&id.to_string(), name).await?;
+    Ok(flash.map(|text| text.expose_secret().to_owned().into()))
 }
 
 /// The path of the request; `/` once the request is gone.

@@ -197,8 +197,8 @@ fn replace_region(name: &str, region: &Element, content: &Element) {
 /// The HTML that the server rendered for a region when the page loaded. The shell's script saves it before it converts times to
 /// the reader's time zone.
 fn first_rendered(region: &Element) -> String {
-    let kept = js_sys::Reflect::get(region, &JsValue::from_str("renderedHtml")).ok();
-    kept.and_then(|html| html.as_string()).unwrap_or_else(|| region.inner_html())
+    let saved = js_sys::Reflect::get(region, &JsValue::from_str("renderedHtml")).ok();
+    saved.and_then(|html| html.as_string()).unwrap_or_else(|| region.inner_html())
 }
 
 /// Whether the reader works in a region: a dialog is open, a field has the focus or differs from how the server rendered it.

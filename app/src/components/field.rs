@@ -155,7 +155,7 @@ pub fn RadioGroup(
     #[prop(optional)]
     chosen: Option<&'static str>,
 ) -> impl IntoView {
-    let kept = form.typed_value(name).or_else(|| chosen.map(str::to_owned));
+    let typed = form.typed_value(name).or_else(|| chosen.map(str::to_owned));
     let issue_id = format!("{}-issue", form.id(name));
     let described_by = issue_id.clone();
     let choice = |option: RadioOption| {
@@ -169,7 +169,7 @@ pub fn RadioGroup(
                     name=name
                     value=option.value
                     required
-                    checked=kept.as_deref() == Some(option.value)
+                    checked=typed.as_deref() == Some(option.value)
                     aria-describedby=meaning_id.clone()
                 />
                 <div>
@@ -205,7 +205,7 @@ pub fn Checkbox(
     children: Option<Children>,
 ) -> impl IntoView {
     let id = form.id(&format!("{name}-{value}"));
-    let is_checked = form.typed_value(name).map_or(checked, |kept| kept.split(' ').any(|one| one == value));
+    let is_checked = form.typed_value(name).map_or(checked, |typed| typed.split(' ').any(|one| one == value));
     view! {
         <div class="choice">
             <input type="checkbox" id=id.clone() name=name value=value checked=is_checked/>
@@ -225,9 +225,9 @@ pub fn SelectField(
     options: &'static [(&'static str, &'static str)],
 ) -> impl IntoView {
     let id = form.id(name);
-    let kept = form.typed_value(name);
+    let typed = form.typed_value(name);
     let option = |&(value, words): &(&'static str, &'static str)| {
-        view! { <option value=value selected=kept.as_deref() == Some(value)>{words}</option> }
+        view! { <option value=value selected=typed.as_deref() == Some(value)>{words}</option> }
     };
     view! {
         <div class="field">

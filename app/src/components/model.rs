@@ -20,8 +20,8 @@ pub(crate) fn ModelField(form: Form, record: AssistantRecord, catalog: Arc<Catal
     let issue_id = format!("{id}-issue");
     let is_wrong = form.issue(PATHS).is_some();
     let mode = record.api_mode;
-    let kept = form.typed_value("model").filter(|kept| !kept.is_empty());
-    let chosen = kept.unwrap_or_else(|| current_value(&record));
+    let typed = form.typed_value("model").filter(|typed| !typed.is_empty());
+    let chosen = typed.unwrap_or_else(|| current_value(&record));
     let groups = groups(&catalog, mode, &chosen);
     // The current model stays an option after it has left the catalog.
     let known = groups.iter().any(|(_, models)| models.iter().any(|(value, _)| *value == chosen));

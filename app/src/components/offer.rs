@@ -1,4 +1,4 @@
-//! The two plans, with their meaning and price.
+//! The two plans, with their descriptions and prices.
 
 use leptos::prelude::*;
 use reef_domain::Usd;
@@ -17,7 +17,7 @@ const NOT_AVAILABLE: &str = "Not available";
 pub(crate) struct Offer {
     pub mode: ApiMode,
     pub name: &'static str,
-    pub meaning: String,
+    pub description: String,
     /// The price with its interval, or why there is none.
     pub price: String,
     /// The operator has a product for this plan.
@@ -26,14 +26,14 @@ pub(crate) struct Offer {
 
 pub(crate) fn offers(services: &Services) -> [Offer; 2] {
     let (prices, config) = (services.prices(), services.config());
-    let offer = |mode, name, meaning: String, price: Option<Price>| {
+    let offer = |mode, name, description: String, price: Option<Price>| {
         let is_sold = config.product(mode).is_some();
         let price = match price {
             _ if !is_sold => NOT_AVAILABLE.to_owned(),
             Some(price) => labels::price_label(&price),
             None => UNKNOWN_PRICE.to_owned(),
         };
-        Offer { mode, name, meaning, price, is_available: is_sold }
+        Offer { mode, name, description, price, is_available: is_sold }
     };
     let byok = "Use your own Anthropic, OpenAI, Google or OpenRouter API key. The provider bills you directly for usage.";
     let credit = Usd::from_dollars(config.managed_credit_usd);
@@ -46,11 +46,11 @@ pub(crate) fn offers(services: &Services) -> [Offer; 2] {
 
 #[component]
 pub(crate) fn OfferField(form: Form, offers: Vec<Offer>, chosen: ApiMode) -> impl IntoView {
-    let kept = form.typed_value("api_mode").and_then(|kept| ApiMode::parse(&kept)).unwrap_or(chosen);
+    let typed = form.typed_value("api_mode").and_then(|typed| ApiMode::parse(&typed)).unwrap_or(chosen);
     // A plan that is not sold cannot be chosen, so the other one is preselected.
     let is_sold = |mode| offers.iter().any(|offer| offer.mode == mode && offer.is_available);
     let first = offers.iter().find(|offer| offer.is_available).map(|offer| offer.mode);
-    let chosen = if is_sold(kept) { Some(kept) } else { first };
+    let chosen = if is_sold(typed) { Some(typed) } else { first };
     let issue_id = format!("{}-issue", form.id("api_mode"));
     let described_by = issue_id.clone();
     view! {
@@ -86,7 +86,7 @@ fn OfferChoice(id: String, offer: Offer, checked: bool) -> impl IntoView {
             <div>
                 <label for=id>{offer.name}</label>
                 <p class="price" id=price_id>{offer.price}</p>
-                <p class="hint" id=meaning_id>{offer.meaning}</p>
+                <p class="hint" id=meaning_id>{offer.description}</p>
             </div>
         </div>
     }
@@ -103,7 +103,7 @@ pub(crate) fn OfferCard(offer: Offer, href: String) -> impl IntoView {
         <div class="card offer">
             <h3>{offer.name}</h3>
             <p class="price">{offer.price}</p>
-            <p>{offer.meaning}</p>
+            <p>{offer.description}</p>
             {offer.is_available.then(|| view! { <p><a class="button quiet" href=href>{label}</a></p> })}
         </div>
     }

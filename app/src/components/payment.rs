@@ -17,7 +17,7 @@ pub(crate) fn Resume(
     label: &'static str,
     /// The label for screen readers, where `label` alone does not say which assistant it is about.
     #[prop(optional, into)]
-    spoken: Option<String>,
+    aria_label: Option<String>,
     #[prop(optional)] class: &'static str,
 ) -> impl IntoView {
     let form = Form::of::<ResumeCheckout>("resume", &[]).for_item("id", &id);
@@ -25,7 +25,7 @@ pub(crate) fn Resume(
         <PostForm form class="inline">
             <FormErrorMessage form/>
             <input type="hidden" name="id" value=id/>
-            <Submit label busy="Opening checkout…" class aria_label=spoken.unwrap_or_else(|| label.to_owned())/>
+            <Submit label busy="Opening checkout…" class aria_label=aria_label.unwrap_or_else(|| label.to_owned())/>
         </PostForm>
     }
 }

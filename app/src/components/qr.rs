@@ -30,10 +30,10 @@ impl Qr {
 
 /// The code is dark on light in every theme, because cameras read nothing else reliably.
 #[component]
-pub(crate) fn QrPicture(qr: Qr, #[prop(into)] spoken: String) -> impl IntoView {
+pub(crate) fn QrPicture(qr: Qr, #[prop(into)] aria_label: String) -> impl IntoView {
     let view_box = format!("0 0 {0} {0}", qr.side);
     view! {
-        <svg class="qr" viewBox=view_box role="img" aria-label=spoken shape-rendering="crispEdges">
+        <svg class="qr" viewBox=view_box role="img" aria-label=aria_label shape-rendering="crispEdges">
             <rect width="100%" height="100%" fill="#ffffff"/>
             <path fill="#000000" d=qr.path/>
         </svg>

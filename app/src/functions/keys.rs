@@ -37,7 +37,7 @@ pub async fn create_key(
 ) -> Result<(), AppError> {
     let scopes = (read.to_string(), write.to_string());
     let (days, checked) = (expires_days.to_string(), assistants.join(" "));
-    let kept = [
+    let values = [
         ("name", &*name),
         ("read", &scopes.0),
         ("write", &scopes.1),
@@ -45,7 +45,7 @@ pub async fn create_key(
         ("reach", &reach),
         ("assistants[]", &checked),
     ];
-    run_form(&kept, async {
+    run_form(&values, async {
         let (services, caller) = authenticate_with_password(&password).await?;
         let assistants = allowed_assistants(&reach, assistants)?;
         let expires_in = (expires_days > 0).then(|| DAY.saturating_mul(expires_days));

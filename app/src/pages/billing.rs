@@ -129,9 +129,12 @@ fn card(Entry { record, progress }: Entry) -> AnyView {
         }
         // Nothing is left to pay while a payment is being confirmed.
         (PaymentStatus::Pending, Some(progress)) if progress != CheckoutProgress::Confirming => {
-            let spoken = format!("Go to checkout: {name}");
+            let aria_label = format!("Go to checkout: {name}");
             let id = record.id.clone();
-            Some(view! { <Resume id label="Go to checkout" spoken=spoken class="quiet small"/> }.into_any())
+            Some(
+                view! { <Resume id label="Go to checkout" aria_label=aria_label class="quiet small"/> }
+                    .into_any(),
+            )
         }
         _ => None,
     };

@@ -27,17 +27,17 @@ pub(crate) fn DocsPage() -> impl IntoView {
 #[component]
 fn Reference(groups: Vec<Group>, page: Page) -> impl IntoView {
     let Page { path, title, description, html, toc, .. } = page;
-    let twin = format!("{path}.md");
+    let markdown_path = format!("{path}.md");
     let groups: Vec<_> = groups.into_iter().map(|group| pages_of(group, &path, &toc)).collect();
     view! {
         <Head title=title description=description is_public=true/>
-        <Link rel="alternate" type_="text/markdown" href=twin.clone()/>
+        <Link rel="alternate" type_="text/markdown" href=markdown_path.clone()/>
         <div class="docs">
             <article>
                 <p class="all-pages"><a href="#docs-pages">"All pages"</a></p>
                 // `reef-docs` has escaped this HTML.
                 <div inner_html=html></div>
-                <p class="twin"><a href=twin>"This page as Markdown"</a></p>
+                <p class="twin"><a href=markdown_path>"This page as Markdown"</a></p>
             </article>
             <nav id="docs-pages" aria-label="API reference">{groups}</nav>
         </div>

@@ -88,12 +88,12 @@ fn NotSold() -> impl IntoView {
 #[component]
 fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
     let row = |order: AssistantRecord| {
-        let spoken = format!("Resume checkout of {}", order.name);
+        let aria_label = format!("Resume checkout of {}", order.name);
         view! {
             <li class="card slot">
                 <h3><a href=format!("/assistants/{}", order.id)>{order.name.clone()}</a></h3>
                 <p class="hint">{labels::plan_label(order.api_mode)} ", ordered " <Time at=order.created_at/></p>
-                <Resume id=order.id label="Resume" spoken=spoken/>
+                <Resume id=order.id label="Resume" aria_label=aria_label/>
             </li>
         }
     };

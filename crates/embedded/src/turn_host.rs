@@ -110,15 +110,16 @@ impl Host for TurnHost<'_> {
 
     async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
         let sent = i64::try_from(part_index + 1).map_err(|_| malformed_row())?;
-        let noted = async {
+        let recorded = async {
             let mut tx = self.embedded.inner.store.begin().await?;
-            let is_noted = tx.update_sent_parts(self.row.id, self.embedded.inner.lease_holder, sent).await?;
+            let is_recorded =
+                tx.update_sent_parts(self.row.id, self.embedded.inner.lease_holder, sent).await?;
             tx.commit().await?;
-            Ok::<_, StoreError>(is_noted)
+            Ok::<_, StoreError>(is_recorded)
         };
-        let noted = noted.await;
+        let recorded = recorded.await;
         self.parts.leave();
-        if noted.map_err(|error| storage_error(&error))? { Ok(()) } else { Err(lease_lost()) }
+        if recorded.map_err(|error| storage_error(&error))? { Ok(()) } else { Err(lease_lost()) }
     }
 }
 

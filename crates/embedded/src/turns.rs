@@ -205,12 +205,12 @@ impl Embedded {
         if settings.credit.is_none() || *ended != Ok(refused) {
             return;
         }
-        let noted = async {
+        let recorded = async {
             let mut tx = self.inner.store.begin().await?;
             tx.record_credit_refusal(assistant, self.inner.clock.now()).await?;
             tx.commit().await
         };
-        if let Err(error) = noted.await {
+        if let Err(error) = recorded.await {
             // The next rejection is recorded, or the usage that is read from the provider shows the same.
             let error = tracing::field::display(ErrorChain(&error));
             tracing::warn!(assistant_id = %assistant, error, "exhausted credit could not be recorded");
@@ -224,10 +224,10 @@ impl Embedded {
             let until = self.inner.clock.now().plus(LEASE);
             let renewed = async {
                 let mut tx = self.inner.store.begin().await?;
-                let is_ours =
+                let is_renewed =
                     tx.renew_bot_update_lease(row.id, self.inner.lease_holder, generation, until).await?;
                 tx.commit().await?;
-                Ok::<_, StoreError>(is_ours)
+                Ok::<_, StoreError>(is_renewed)
             };
             match renewed.await {
                 Ok(true) => {}

@@ -80,8 +80,8 @@ impl WorkerHost for Embedded {
         let names: Vec<_> = workers.iter().map(|worker| worker.worker_name.as_str()).collect();
         let found = async { self.inner.store.read().await?.list_worker_generations(&names).await };
         let there: HashMap<_, _> = found.await.map_err(|error| host_error(&error))?.into_iter().collect();
-        let is_there = |worker: &WorkerRef| there.get(&worker.worker_name) == Some(&worker.generation);
-        Ok(workers.iter().filter(|worker| !is_there(worker)).cloned().collect())
+        let exists = |worker: &WorkerRef| there.get(&worker.worker_name) == Some(&worker.generation);
+        Ok(workers.iter().filter(|worker| !exists(worker)).cloned().collect())
     }
 
     async fn forget(&self, assistant: AssistantId) -> Result<(), WorkerHostError> {

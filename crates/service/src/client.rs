@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn loopback_is_recognized_in_every_notation() {
-        let is_here = |address: &str| ClientAddress(address.parse().unwrap()).is_loopback();
-        assert!(["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"].into_iter().all(is_here));
-        assert!(!["203.0.113.7", "::", "10.0.0.1"].into_iter().any(is_here));
+        let is_loopback = |address: &str| ClientAddress(address.parse().unwrap()).is_loopback();
+        assert!(["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"].into_iter().all(is_loopback));
+        assert!(!["203.0.113.7", "::", "10.0.0.1"].into_iter().any(is_loopback));
     }
 
     #[test]

@@ -86,18 +86,18 @@ mod tests {
     fn account_share_is_limited_and_permit_is_released() {
         let user =
             |last: u8| UserId::parse(&format!("01890a5d-ac96-774b-bcce-b302099a80{last:02x}")).unwrap();
-        let seats = ConcurrencyLimit::default();
-        let greedy: Vec<_> = (0..STREAMS_PER_USER_MAX).map(|_| seats.reserve(user(1)).unwrap()).collect();
-        assert!(matches!(seats.reserve(user(1)), Err(Error::RateLimited { .. })));
+        let limit = ConcurrencyLimit::default();
+        let all_of_one: Vec<_> = (0..STREAMS_PER_USER_MAX).map(|_| limit.reserve(user(1)).unwrap()).collect();
+        assert!(matches!(limit.reserve(user(1)), Err(Error::RateLimited { .. })));
         // The limit is larger than one share, so it takes many accounts to reach it.
         let others: Vec<_> = (STREAMS_PER_USER_MAX..STREAMS_MAX)
-            .map(|seat| seats.reserve(user(2 + (seat / STREAMS_PER_USER_MAX) as u8)).unwrap())
+            .map(|permit| limit.reserve(user(2 + (permit / STREAMS_PER_USER_MAX) as u8)).unwrap())
             .collect();
-        assert!(seats.reserve(user(200)).is_err());
-        drop(greedy);
-        let _one = seats.reserve(user(200)).unwrap();
+        assert!(limit.reserve(user(200)).is_err());
+        drop(all_of_one);
+        let _one = limit.reserve(user(200)).unwrap();
         drop(others);
-        let taken = seats.reserved.lock().unwrap();
+        let taken = limit.reserved.lock().unwrap();
         assert_eq!((taken.total, taken.by_user.len()), (1, 1));
     }
 }

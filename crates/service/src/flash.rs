@@ -48,13 +48,13 @@ impl Services {
     /// [`Error::Internal`] when it cannot be read.
     pub async fn find_flash(&self, session: &str, name: &str) -> Result<Option<SecretString>, Error> {
         let row = session_row_id(session);
-        let kept = self.store().read().await?.find_flash(&row, self.now()).await?;
-        let Some(sealed) = kept else { return Ok(None) };
+        let flash = self.store().read().await?.find_flash(&row, self.now()).await?;
+        let Some(sealed) = flash else { return Ok(None) };
         let text = self
             .vault()
             .open(&sealed, SecretLocation { column: COLUMN, row: &row })
             .map_err(Error::internal)?;
-        let text = text.expose_secret().split_once(' ').filter(|(kept, _)| *kept == name);
+        let text = text.expose_secret().split_once(' ').filter(|(stored_name, _)| *stored_name == name);
         Ok(text.map(|(_, text)| SecretString::from(text)))
     }
 }

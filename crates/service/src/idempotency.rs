@@ -110,14 +110,14 @@ impl Services {
     async fn renew_claim(&self, claim: &Claim) -> Infallible {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
-            let kept = async {
+            let renewal = async {
                 let Claim { caller, key, fingerprint } = claim;
                 let mut tx = self.store().begin().await?;
                 let until = self.now().plus(LEASE);
                 tx.renew_idempotency_lease(caller.user_id, key, fingerprint, until).await?;
                 tx.commit().await
             };
-            if let Err(error) = kept.await {
+            if let Err(error) = renewal.await {
                 let error = tracing::field::display(ErrorChain(&error));
                 tracing::warn!(error, "idempotency key lease not renewed");
             }

@@ -111,7 +111,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
         return refused;
     }
     let form = Form::of::<Stop>("stop", &[]);
-    let (id, name, costs) = (record.id.clone(), &record.name, billing::effect(record, Action::Stop));
+    let (id, name, billing_effect) = (record.id.clone(), &record.name, billing::effect(record, Action::Stop));
     let (title, label, effect, hint) = if restarts_on_resume(record) {
         (
             format!("Keep {name} stopped?"),
@@ -133,7 +133,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
         <div class="action">
             <Dialog id="stop" button="Stop" class="quiet" title open=form.has_failed()>
                 <p>{effect}</p>
-                <p><strong><LocalizedSentence sentence=costs/></strong></p>
+                <p><strong><LocalizedSentence sentence=billing_effect/></strong></p>
                 <PostForm form>
                     <FormErrorMessage form/>
                     <input type="hidden" name="id" value=id/>
@@ -148,13 +148,13 @@ fn stop(record: &AssistantRecord) -> AnyView {
 
 fn delete(record: &AssistantRecord) -> AnyView {
     let form = Form::of::<Delete>("delete", &[]);
-    let (id, costs) = (record.id.clone(), billing::effect(record, Action::Delete));
+    let (id, billing_effect) = (record.id.clone(), billing::effect(record, Action::Delete));
     let (title, effect, hint) = (delete_title(record), delete_effect(record), delete_hint(record));
     view! {
         <div class="action">
             <Dialog id="delete" button="Delete" class="danger quiet" title open=form.has_failed()>
                 <p>{effect}</p>
-                <p><strong><LocalizedSentence sentence=costs/></strong></p>
+                <p><strong><LocalizedSentence sentence=billing_effect/></strong></p>
                 <PostForm form>
                     <FormErrorMessage form/>
                     <input type="hidden" name="id" value=id/>

@@ -51,11 +51,11 @@ fn Chat(src: String, username: String) -> impl IntoView {
 
 #[component]
 fn Address(address: String, username: String, qr: Qr) -> impl IntoView {
-    let spoken = format!("QR code that opens {address}");
+    let aria_label = format!("QR code that opens {address}");
     let label = format!("Open in Telegram: @{username}");
     view! {
         <div class="bot-address">
-            <QrPicture qr spoken/>
+            <QrPicture qr aria_label/>
             <p><a class="button" href=address aria-label=label>"Open in Telegram"</a></p>
             <p class="hint">"Or scan to open it on your phone. Anyone with the link can chat with this bot."</p>
         </div>

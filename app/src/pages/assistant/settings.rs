@@ -93,9 +93,9 @@ fn edit_form(record: &AssistantRecord, catalog: &Arc<Catalog>) -> Result<AnyView
     let form = if may_deploy && !save.has_failed() { form } else { save };
     // After a refused attempt the baseline stays that of the first rendering, so that what differs from it was changed by the
     // owner.
-    let kept = form.typed_value(form_baseline::FIELD).filter(|kept| FormBaseline::from_json(kept).is_ok());
-    let baseline = match kept {
-        Some(kept) => kept,
+    let sent = form.typed_value(form_baseline::FIELD).filter(|sent| FormBaseline::from_json(sent).is_ok());
+    let baseline = match sent {
+        Some(sent) => sent,
         None => FormBaseline::of(record, model::current_value(record)).to_json()?,
     };
     let fields = fields(form, record, catalog);
@@ -162,7 +162,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
 fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyView {
     let runs = record.status == Status::Active;
     let (change, save) = (action_of::<Change>(), action_of::<Update>());
-    let costs = billing::effect(record, Action::EditAndRedeploy);
+    let billing_effect = billing::effect(record, Action::EditAndRedeploy);
     let (label, busy) = match record.status {
         Status::Active => ("Save", "Checking…"),
         Status::Stopped => ("Save and start", "Checking and saving…"),
@@ -171,7 +171,7 @@ fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyVie
     view! {
         {may_deploy.then(|| view! {
             <p class="hint">
-                {runs.then_some(RUNNING_HINT)} <LocalizedSentence sentence=costs/>
+                {runs.then_some(RUNNING_HINT)} <LocalizedSentence sentence=billing_effect/>
             </p>
         })}
         <div class="actions">

@@ -186,7 +186,7 @@ fn fix_failure(
         | FailureCode::WorkerStartFailed
         | FailureCode::HealthCheckFailed
         | FailureCode::WorkerMissing => {
-            view! { <Again id=record.id.clone() costs=billing::effect(record, Action::Redeploy)/> }.into_any()
+            view! { <DeployAgain id=record.id.clone() billing_effect=billing::effect(record, Action::Redeploy)/> }.into_any()
         }
     };
     Some(button)
@@ -206,7 +206,7 @@ fn ResumeSubscription(id: String) -> impl IntoView {
 }
 
 #[component]
-fn Again(id: String, costs: Sentence) -> impl IntoView {
+fn DeployAgain(id: String, billing_effect: Sentence) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
@@ -214,7 +214,7 @@ fn Again(id: String, costs: Sentence) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>
-        <p class="hint"><LocalizedSentence sentence=costs/></p>
+        <p class="hint"><LocalizedSentence sentence=billing_effect/></p>
     }
 }
 

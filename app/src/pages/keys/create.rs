@@ -54,10 +54,10 @@ fn access(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
     if assistants.is_empty() {
         return None;
     }
-    let choice = |value, label: &str, meaning: &str| RadioOption {
+    let choice = |value, label: &str, description: &str| RadioOption {
         value,
         label: label.to_owned(),
-        description: meaning.to_owned(),
+        description: description.to_owned(),
     };
     let options = vec![
         choice("all", "All assistants", "Current and future."),

@@ -52,13 +52,13 @@ fn row(session: &SessionView) -> AnyView {
 }
 
 fn sign_out(session: &SessionView) -> AnyView {
-    let (handle, spoken) = (session.handle.clone(), format!("Sign out {}", session.agent));
+    let (handle, aria_label) = (session.handle.clone(), format!("Sign out {}", session.agent));
     let form = Form::of::<RevokeSession>("session", &[]).for_item("handle", &handle);
     view! {
         <PostForm form class="inline">
             <FormErrorMessage form/>
             <input type="hidden" name="handle" value=handle/>
-            <Submit label="Sign out" busy="Signing out…" class="quiet small" aria_label=spoken/>
+            <Submit label="Sign out" busy="Signing out…" class="quiet small" aria_label=aria_label/>
         </PostForm>
     }
     .into_any()

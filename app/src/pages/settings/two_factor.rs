@@ -70,7 +70,7 @@ fn setting_up(new: &NewTotp, token: &str, password_verified: bool) -> Result<Any
         <ol class="setup-steps">
             <li>
                 <p>"Scan this code with an authenticator app, or enter the secret there."</p>
-                <QrPicture qr spoken="QR code for your authenticator app. The secret is below."/>
+                <QrPicture qr aria_label="QR code for your authenticator app. The secret is below."/>
                 <Copyable label="Secret for the authenticator app" secret=secret.into()/>
                 <p class="hint">"On this device: " <a href=link>"open your authenticator app"</a> "."</p>
             </li>

@@ -27,8 +27,9 @@ pub(super) fn generate(entropy: &dyn Entropy) -> (SecretString, Vec<u8>) {
 /// The hash of a typed code without dashes, in either case; `None` if it is malformed.
 pub(super) fn hash_typed(typed: &SecretString) -> Option<Vec<u8>> {
     let letters = typed.expose_secret().to_lowercase();
-    let is_one = letters.len() == LETTERS && letters.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
-    is_one.then(|| fingerprint("reef recovery code", &letters))
+    let is_well_formed =
+        letters.len() == LETTERS && letters.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+    is_well_formed.then(|| fingerprint("reef recovery code", &letters))
 }
 
 #[cfg(test)]

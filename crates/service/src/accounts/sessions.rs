@@ -97,16 +97,16 @@ impl Services {
     /// because of it.
     pub async fn record_session_use(&self, row: &SessionRow) {
         let now = self.now();
-        let is_noted = row.last_used_at.is_some_and(|last| now.since(last) < TOUCH_AFTER);
-        if row.user_id.is_none() || is_noted {
+        let is_recent = row.last_used_at.is_some_and(|last| now.since(last) < TOUCH_AFTER);
+        if row.user_id.is_none() || is_recent {
             return;
         }
-        let noted = async {
+        let recorded = async {
             let mut tx = self.store().begin().await?;
             tx.record_session_use(&row.id, now).await?;
             tx.commit().await
         };
-        if let Err(error) = noted.await {
+        if let Err(error) = recorded.await {
             let error = tracing::field::display(ErrorChain(&error));
             tracing::warn!(error, "session use could not be recorded");
         }

@@ -93,7 +93,8 @@ impl Services {
     ) -> Result<AssistantRecord, Error> {
         let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         let typed_token = body.get(BOT_TOKEN).and_then(Value::as_str);
-        let misshapen = typed_token.and_then(|token| validation::complete_bot_token(BOT_TOKEN, token).err());
+        let malformed_token =
+            typed_token.and_then(|token| validation::complete_bot_token(BOT_TOKEN, token).err());
         let secrets = self.store().read().await?.get_secrets(found.id).await?;
         let provider = found.config.provider.map(Provider::as_str);
         let is_same = body.get(MODEL_PROVIDER).and_then(Value::as_str) == provider;
@@ -112,7 +113,7 @@ impl Services {
         let input = input::parse_activation(body.clone(), callback_url::validate);
         if disabled_reason(&found.record(), Action::Activate).is_none() {
             let malformed = input.as_ref().err().cloned().unwrap_or_default();
-            self.check_activation(&found, &secrets, &body, malformed, misshapen).await?;
+            self.check_activation(&found, &secrets, &body, malformed, malformed_token).await?;
         }
         self.activate(caller, id, input).await
     }
@@ -125,7 +126,7 @@ impl Services {
         secrets: &Secrets,
         body: &Map<String, Value>,
         malformed: Vec<Issue>,
-        misshapen: Option<Issue>,
+        malformed_token: Option<Issue>,
     ) -> Result<(), Error> {
         let is_malformed = !malformed.is_empty();
         let mut issues = malformed;
@@ -139,14 +140,14 @@ impl Services {
             model_api_key: string(MODEL_KEY),
             callback_url: None,
         };
-        let unfit = model_choice::for_activation(&catalog, a.mode, &model).err().unwrap_or_default();
-        for issue in misshapen.into_iter().chain(unfit) {
+        let model_issues = model_choice::for_activation(&catalog, a.mode, &model).err().unwrap_or_default();
+        for issue in malformed_token.into_iter().chain(model_issues) {
             if !issues.iter().any(|known| known.path == issue.path) {
                 issues.push(issue);
             }
         }
-        let is_sound = |fields: &[&str]| !issues.iter().any(|issue| fields.contains(&&*issue.path));
-        let what = match (is_sound(&[BOT_TOKEN]), is_sound(&[MODEL_PROVIDER, MODEL_ID, MODEL_KEY])) {
+        let is_valid = |fields: &[&str]| !issues.iter().any(|issue| fields.contains(&&*issue.path));
+        let what = match (is_valid(&[BOT_TOKEN]), is_valid(&[MODEL_PROVIDER, MODEL_ID, MODEL_KEY])) {
             (true, true) => Some(CheckTarget::All),
             (true, false) => Some(CheckTarget::Bot),
             (false, true) => Some(CheckTarget::Model),

@@ -116,7 +116,7 @@ impl Services {
                 sleep(POLL_EVERY).await;
             }
         });
-        all_done.await.map_or(Ok(false), |looked| looked.map(|()| true))
+        all_done.await.map_or(Ok(false), |result| result.map(|()| true))
     }
 
     async fn find_bot_owner(&self, id: AssistantId) -> Result<Option<(Assistant, Secrets)>, Error> {

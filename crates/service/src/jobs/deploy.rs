@@ -144,11 +144,11 @@ impl Services {
         }
         // The bot token of a deleted assistant is destroyed, but the job knows its worker.
         let state = assistant.map(|a| a.state);
-        let is_its_worker_active = matches!(
+        let is_active_worker = matches!(
             &state,
             Some(State::Active { run, .. }) if run.generation == worker.generation
         );
-        if is_its_worker_active {
+        if is_active_worker {
             return Ok(());
         }
         let token = if state.is_some_and(|state| state.is_running()) {
@@ -247,11 +247,11 @@ impl Deployment<'_> {
             self.services.enqueue_key_sweep(self.assistant.id).await?;
         }
         // Another process has completed this very run, so the worker is the active one.
-        let is_its_worker_active = matches!(
+        let is_active_worker = matches!(
             now.as_ref().map(|a| &a.state),
             Some(State::Active { run, .. }) if run.generation == self.worker.generation
         );
-        if is_its_worker_active {
+        if is_active_worker {
             return Ok(());
         }
         let is_superseded = now.is_some_and(|a| {

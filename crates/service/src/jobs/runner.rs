@@ -207,9 +207,9 @@ async fn renew_lease_until_lost(services: &Services, id: JobId, token: Uuid) {
         beat.tick().await;
         let renewed = async {
             let mut tx = services.store().begin().await?;
-            let kept = tx.renew_job_lease(id, token, services.now().plus(LEASE)).await?;
+            let is_renewed = tx.renew_job_lease(id, token, services.now().plus(LEASE)).await?;
             tx.commit().await?;
-            Ok::<_, reef_store::StoreError>(kept)
+            Ok::<_, reef_store::StoreError>(is_renewed)
         };
         match renewed.await {
             Ok(true) => {}

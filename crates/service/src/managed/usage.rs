@@ -67,8 +67,8 @@ impl Services {
         };
         self.record_key_usage(id, info).await?;
         if hash.as_ref() != Some(&info.hash) {
-            let is_being_made = matches!(a.state, State::Deploying { .. });
-            return if is_being_made || !self.is_past_grace_period(info) {
+            let is_being_deployed = matches!(a.state, State::Deploying { .. });
+            return if is_being_deployed || !self.is_past_grace_period(info) {
                 Ok(())
             } else {
                 self.delete_orphan(keys, id, info).await

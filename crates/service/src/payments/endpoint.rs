@@ -113,8 +113,8 @@ impl Services {
         let before = tx.find_endpoint_status().await?.as_deref().and_then(EndpointHealth::parse);
         tx.update_endpoint_status(health.as_str()).await?;
         // Once more after webhooks resume, because those lost since the last check are not sent again.
-        let is_back = health == EndpointHealth::Enabled && before.is_some_and(|seen| seen != health);
-        if is_silent || is_back {
+        let has_recovered = health == EndpointHealth::Enabled && before.is_some_and(|seen| seen != health);
+        if is_silent || has_recovered {
             tx.request_recheck(now).await?;
         }
         tx.expedite_payment_checks(now, CHECK_EVERY, CHECKS_PER_ROUND).await?;

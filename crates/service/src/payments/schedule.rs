@@ -123,8 +123,8 @@ pub(super) fn next_check(
         Outlook::Unsettled => (Some(step.max(now.plus(MINUTE))), progress),
         Outlook::Paid { until: Some(until) } if until <= now => (Some(step.max(now.plus(MINUTE))), progress),
         Outlook::Paid { until } => {
-            let seldom = now.plus(IDLE_WAIT);
-            let next = until.map_or(seldom, |until| until.plus(AFTER_PERIOD_END).min(seldom));
+            let idle_check = now.plus(IDLE_WAIT);
+            let next = until.map_or(idle_check, |until| until.plus(AFTER_PERIOD_END).min(idle_check));
             (Some(next), CheckProgress { checks: 0, ..progress })
         }
         Outlook::Unpaid { is_closed } => {
@@ -210,8 +210,8 @@ mod tests {
     fn unpaid_order_is_not_checked_after_a_week() {
         let unknown = check_times(|_| Outlook::Unpaid { is_closed: None });
         assert!((25 * 3600..35 * 3600).contains(unknown.last().unwrap()), "{unknown:?}");
-        let for_ever = check_times(|_| Outlook::Unpaid { is_closed: Some(false) });
-        assert!((7 * 86400..8 * 86400).contains(for_ever.last().unwrap()), "{for_ever:?}");
+        let times = check_times(|_| Outlook::Unpaid { is_closed: Some(false) });
+        assert!((7 * 86400..8 * 86400).contains(times.last().unwrap()), "{times:?}");
     }
 
     #[test]

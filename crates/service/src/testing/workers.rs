@@ -96,8 +96,8 @@ impl WorkerHost for FakeWorkerHost {
 
     async fn missing(&self, workers: &[WorkerRef]) -> Result<Vec<WorkerRef>, WorkerHostError> {
         let missing = || {
-            let is_there = |w: &&WorkerRef| self.generation(&w.worker_name) == Some(w.generation);
-            Ok(workers.iter().filter(|worker| !is_there(worker)).cloned().collect())
+            let exists = |w: &&WorkerRef| self.generation(&w.worker_name) == Some(w.generation);
+            Ok(workers.iter().filter(|worker| !exists(worker)).cloned().collect())
         };
         self.script.perform("missing", missing).await
     }

@@ -156,14 +156,14 @@ impl Tx {
             "delete from replaced_configurations where assistant_id = $1 and bot_token is null",
             id
         );
-        let kept = execute!(
+        let updated = execute!(
             self,
             "update replaced_configurations set is_fallback = false, model_key = null, model_key_fingerprint = null,
                     model_key_set_at = null
              where assistant_id = $1",
             id
         );
-        Ok(kept == 1)
+        Ok(updated == 1)
     }
 
     /// Deletes the replaced configuration of an assistant.
