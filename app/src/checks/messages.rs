@@ -57,8 +57,8 @@ fn bot_result(found: &BotCheck) -> CheckResult {
     let about = "telegramBotToken";
     match (found, found.problem()) {
         (BotCheck::Accepted { bot, picture }, _) => {
-            let words = format!("Connected to {} (@{})", bot.name, bot.username);
-            CheckResult { picture: picture.clone(), ..check_result(about, true, words) }
+            let message = format!("Connected to {} (@{})", bot.name, bot.username);
+            CheckResult { picture: picture.clone(), ..check_result(about, true, message) }
         }
         (_, problem) => check_result(about, false, problem.unwrap_or_default()),
     }

@@ -226,8 +226,8 @@ pub fn SelectField(
 ) -> impl IntoView {
     let id = form.id(name);
     let typed = form.typed_value(name);
-    let option = |&(value, words): &(&'static str, &'static str)| {
-        view! { <option value=value selected=typed.as_deref() == Some(value)>{words}</option> }
+    let option = |&(value, label): &(&'static str, &'static str)| {
+        view! { <option value=value selected=typed.as_deref() == Some(value)>{label}</option> }
     };
     view! {
         <div class="field">

@@ -60,42 +60,42 @@ struct ListData {
 
 #[component]
 pub(crate) fn AssistantsPage() -> impl IntoView {
-    let asked = ListQuery::from_address();
+    let query = ListQuery::from_address();
     view! {
         <Head title="Assistants" description="Your Telegram assistants and their status."/>
-        {render_or_error(async move { Ok(list(&load(asked).await?)) })}
+        {render_or_error(async move { Ok(list(&load(query).await?)) })}
     }
 }
 
-async fn load(asked: ListQuery) -> Result<ListData, AppError> {
+async fn load(query: ListQuery) -> Result<ListData, AppError> {
     let (services, caller) = authenticate().await?;
     let all = services.list_assistants(&caller).await?;
     let stream = Snapshot::of_list(&all)?.stream("/live/assistants");
-    let search = Search::new(&asked.text, asked.status);
-    let after = asked.after.as_deref().and_then(Cursor::parse);
+    let search = Search::new(&query.text, query.status);
+    let after = query.after.as_deref().and_then(Cursor::parse);
     let found = services.search_assistants(&caller, &search, after).await?;
-    Ok(ListData { query: asked, found, catalog: services.catalog().await?, stream })
+    Ok(ListData { query, found, catalog: services.catalog().await?, stream })
 }
 
-fn list(ListData { query: asked, found, catalog, stream }: &ListData) -> AnyView {
+fn list(ListData { query, found, catalog, stream }: &ListData) -> AnyView {
     let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
     let content = if total == 0 {
         view! { <Empty/> }.into_any()
     } else if found.records.is_empty() {
         view! {
             <div class="empty">
-                <h2>{no_results(asked)}</h2>
+                <h2>{no_results(query)}</h2>
                 <p><a class="button quiet" href="/assistants">"Clear search"</a></p>
             </div>
         }
         .into_any()
     } else {
         let older = found.next.map(
-            |cursor| view! { <p><a class="button quiet" href=asked.next_address(cursor)>"Older assistants"</a></p> },
+            |cursor| view! { <p><a class="button quiet" href=query.next_address(cursor)>"Older assistants"</a></p> },
         );
         view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
     };
-    let found = summary(asked, found).map(|text| view! { <p class="hint">{text}</p> });
+    let found = summary(query, found).map(|text| view! { <p class="hint">{text}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>
@@ -103,28 +103,28 @@ fn list(ListData { query: asked, found, catalog, stream }: &ListData) -> AnyView
         </div>
         <Notice transient=true/>
         <Live path=stream.clone()/>
-        {filter(asked)}
+        {filter(query)}
         <Region name="found" announced=true>{found}</Region>
         <Region name="list">{content}</Region>
-        <Refresh to=asked.address()/>
+        <Refresh to=query.address()/>
         <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Deleted assistants"</a></p>
     }
     .into_any()
 }
 
-fn no_results(asked: &ListQuery) -> String {
-    if asked.text.is_empty() {
+fn no_results(query: &ListQuery) -> String {
+    if query.text.is_empty() {
         "No results".to_owned()
     } else {
-        format!("No results for “{}”", asked.text)
+        format!("No results for “{}”", query.text)
     }
 }
 
 /// How many assistants were found, or without a search how many there are in each status.
-fn summary(asked: &ListQuery, found: &SearchPage) -> Option<String> {
+fn summary(query: &ListQuery, found: &SearchPage) -> Option<String> {
     let counted =
         |count: i64| if count == 1 { "1 assistant".to_owned() } else { format!("{count} assistants") };
-    if !asked.text.is_empty() || asked.status.is_some() {
+    if !query.text.is_empty() || query.status.is_some() {
         let shown = counted(i64::try_from(found.records.len()).unwrap_or(i64::MAX));
         let is_cut = found.next.is_some();
         return Some(if is_cut { format!("{shown} shown") } else { format!("{shown} found") });
@@ -150,18 +150,18 @@ fn Empty() -> impl IntoView {
 }
 
 /// The search form. With scripts it searches while the reader types.
-fn filter(asked: &ListQuery) -> AnyView {
+fn filter(query: &ListQuery) -> AnyView {
     // All statuses, also those without an assistant: live updates change the list, but not this form.
     let option = |&status: &Status| {
         view! {
-            <option value=status.as_str() selected=asked.status == Some(status)>{labels::status_in_sentence(status)}</option>
+            <option value=status.as_str() selected=query.status == Some(status)>{labels::status_in_sentence(status)}</option>
         }
     };
     view! {
         <form class="filter wide" method="get" action="/assistants" role="search" data-filter="">
             <div class="field">
                 <label for="filter-q">"Search"</label>
-                <input id="filter-q" type="search" name="q" value=asked.text.clone() maxlength="100" autocomplete="off"/>
+                <input id="filter-q" type="search" name="q" value=query.text.clone() maxlength="100" autocomplete="off"/>
             </div>
             <div class="field">
                 <label for="filter-status">"Status"</label>

@@ -118,7 +118,7 @@ fn Empty() -> impl IntoView {
 
 fn card(Entry { record, progress }: Entry) -> AnyView {
     let (status, sentence) = match progress.map(payment::badge_and_sentence) {
-        Some((badge, words)) => (badge.into_any(), words.into()),
+        Some((badge, sentence)) => (badge.into_any(), sentence.into()),
         None => (payment_status(&record), billing::summary(&record)),
     };
     let name = record.name.clone();

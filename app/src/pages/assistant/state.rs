@@ -226,7 +226,7 @@ mod tests {
     fn failure_message_contains_its_sentence() {
         for code in FailureCode::ALL {
             let message = code.to_string();
-            assert_eq!(message.split_once(": ").map(|(_, said)| said), Some(code.sentence()));
+            assert_eq!(message.split_once(": ").map(|(_, rest)| rest), Some(code.sentence()));
         }
     }
 }

@@ -100,9 +100,9 @@ on_both_databases! {
         let other = t.create_user().await;
         assert!(matches!(change(&t, &other, id, renamed("x")).await, Err(Error::NotFound)));
         redeploy(&t, &me, id).await.unwrap();
-        for asked in [renamed("x"), with_model("claude-opus-5")] {
-            assert!(matches!(change(&t, &me, id, asked.clone()).await, Err(Error::InvalidState { current: Deploying, .. })));
-            assert!(matches!(save(&t, &me, id, asked).await, Err(Error::InvalidState { current: Deploying, .. })));
+        for edit in [renamed("x"), with_model("claude-opus-5")] {
+            assert!(matches!(change(&t, &me, id, edit.clone()).await, Err(Error::InvalidState { current: Deploying, .. })));
+            assert!(matches!(save(&t, &me, id, edit).await, Err(Error::InvalidState { current: Deploying, .. })));
         }
         t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await), [Purchased, Deploying, Active, Deploying, Active]);
@@ -161,7 +161,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_active(&me).await;
-        let fields = async |asked| match save(&t, &me, id, asked).await {
+        let fields = async |edit| match save(&t, &me, id, edit).await {
             Err(Error::InvalidRequest(issues)) => issues.into_iter().map(|issue| issue.path).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };

@@ -82,8 +82,8 @@ struct Account {
 on_both_databases! {
     async fn order_loop_does_not_delay_other_accounts(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.create_user().await, t.create_user().await);
-        let accepted = buy_and_delete(&t, &greedy, 280).await;
+        let (busy, other) = (t.create_user().await, t.create_user().await);
+        let accepted = buy_and_delete(&t, &busy, 280).await;
         let delay = payment_delay(&t, &other).await;
         println!("{accepted} orders accepted; the other account's payment was noticed after {delay:?}");
         assert_eq!(accepted, 10);
@@ -93,8 +93,8 @@ on_both_databases! {
 
     async fn many_due_checks_delay_only_their_account(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.create_user().await, t.create_user().await);
-        create_due_checks(&t, &greedy, 280).await;
+        let (busy, other) = (t.create_user().await, t.create_user().await);
+        create_due_checks(&t, &busy, 280).await;
         pass_time(&t, 5, SECOND).await;
         for _ in 0..3 {
             // The second and third time, the account has just been checked.
@@ -103,7 +103,7 @@ on_both_databases! {
             assert!(delay <= Duration::from_secs(20), "{delay:?}");
         }
         // Assistants come before the deleted ones of the same account.
-        let delay = payment_delay(&t, &greedy).await;
+        let delay = payment_delay(&t, &busy).await;
         assert!(delay <= Duration::from_secs(20), "{delay:?}");
         assert!(count_scheduled_checks(&t).await > 200, "hundreds of checks are still scheduled");
         t.finish().await;
@@ -111,10 +111,10 @@ on_both_databases! {
 
     async fn webhook_flood_does_not_delay_other_accounts(db: TestStore) {
         let t = TestServices::new(db);
-        let (greedy, other) = (t.create_user().await, t.create_user().await);
+        let (busy, other) = (t.create_user().await, t.create_user().await);
         let mut slots = vec![];
         for _ in 0..60 {
-            slots.push(t.create_paid(&greedy).await);
+            slots.push(t.create_paid(&busy).await);
         }
         // Each webhook makes a check due, so an account with many assistants has as many checks due at once.
         for _ in 0..5 {

@@ -13,8 +13,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn key(t: &TestServices, me: &Caller) -> (ApiKey, Caller) {
     let new = NewApiKey { name: "k".into(), read: true, expires_in: Some(DAY), ..NewApiKey::default() };
-    let (made, key) = t.services.create_api_key(me, &new).await.expect("a key");
-    (made, t.services.authenticate(&key).await.expect("a caller"))
+    let (api_key, key) = t.services.create_api_key(me, &new).await.expect("a key");
+    (api_key, t.services.authenticate(&key).await.expect("a caller"))
 }
 
 fn request(number: u16) -> NewKeyRequest {
@@ -76,7 +76,7 @@ on_both_databases! {
     async fn failed_log_write_is_retried(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (made, caller) = key(&t, &me).await;
+        let (api_key, caller) = key(&t, &me).await;
         t.services.record_key_request(&caller, request(1));
         raw(&t, "alter table api_key_requests rename to elsewhere").await;
         assert!(t.services.write_request_log().await.is_err());
@@ -84,22 +84,22 @@ on_both_databases! {
         t.clock.advance(TICK);
         t.services.record_key_request(&caller, request(2));
         t.services.write_request_log().await.unwrap();
-        assert_eq!(log(&t, &me, &made).await.iter().map(|r| r.status).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(log(&t, &me, &api_key).await.iter().map(|r| r.status).collect::<Vec<_>>(), [2, 1]);
         t.finish().await;
     }
 
     async fn log_of_ended_key_is_pruned_after_a_month(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (made, caller) = key(&t, &me).await;
+        let (api_key, caller) = key(&t, &me).await;
         t.services.record_key_request(&caller, request(1));
         t.services.write_request_log().await.unwrap();
         t.clock.advance(31 * DAY - TICK);
         t.services.prune().await.unwrap();
-        assert_eq!(log(&t, &me, &made).await.len(), 1);
+        assert_eq!(log(&t, &me, &api_key).await.len(), 1);
         t.clock.advance(TICK);
         t.services.prune().await.unwrap();
-        assert!(log(&t, &me, &made).await.is_empty());
+        assert!(log(&t, &me, &api_key).await.is_empty());
         t.finish().await;
     }
 }

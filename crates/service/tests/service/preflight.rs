@@ -156,19 +156,19 @@ on_both_databases! {
             pair("telegramBotToken", "rejected"),
         ]);
         // A token that cannot be one is sent to nobody, and hides nothing else.
-        let mut misshapen = body.clone();
-        misshapen["telegramBotToken"] = json!("not-a-token");
-        misshapen["name"] = json!("Pearl");
-        misshapen["callbackUrl"] = json!("https://callbacks.example.com/");
+        let mut malformed = body.clone();
+        malformed["telegramBotToken"] = json!("not-a-token");
+        malformed["name"] = json!("Pearl");
+        malformed["callbackUrl"] = json!("https://callbacks.example.com/");
         t.models.script.fail("check", 1, || ModelCheckError::KeyRejected);
-        assert_eq!(refused(misshapen.clone()).await, [
+        assert_eq!(refused(malformed.clone()).await, [
             pair("modelApiKey", "rejected"), pair("telegramBotToken", "invalid_bot_token"),
         ]);
         // The fields of the model are checked without a name, and the bot is checked without a model.
-        misshapen.as_object_mut().unwrap().retain(|key, _| key == "telegramBotToken" || key == "name");
-        misshapen["telegramBotToken"] = body["telegramBotToken"].clone();
+        malformed.as_object_mut().unwrap().retain(|key, _| key == "telegramBotToken" || key == "name");
+        malformed["telegramBotToken"] = body["telegramBotToken"].clone();
         t.telegram.script.fail("get_me", 1, || TelegramError::TokenRejected);
-        assert_eq!(refused(misshapen).await, [
+        assert_eq!(refused(malformed).await, [
             pair("modelApiKey", "required"), pair("modelId", "required"), pair("modelProvider", "required"),
             pair("telegramBotToken", "rejected"),
         ]);
