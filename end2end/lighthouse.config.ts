@@ -1,6 +1,6 @@
 import { defineConfig } from "@playwright/test";
 
-// Lighthouse measures one page after the other, as on a phone, and nothing else may run meanwhile. Other work of the machine
+// Lighthouse measures one page at a time, as on a phone, and nothing else may run while it does. Other work on the machine
 // affects the results, so a page with a low score is measured once more.
 export default defineConfig({
   testDir: "lighthouse",

@@ -3,10 +3,10 @@ import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 
 type Mode = { script: boolean; wide: boolean; light: boolean };
 
-/** The specs of what people do. The other specs are about pages as such, and about what is the same on a phone. */
+/** The specs of user flows. The other specs test pages in themselves, or what does not depend on the mode. */
 const FLOWS = ["accounts", "activation", "checkout", "keys", "life", "mail", "settings"].map((name) => `${name}.spec.ts`);
 
-/** Each pair of values of scripts, width and color is in one of these. The first and the last run all specs, the others the flows. */
+/** Every pair of values of two settings occurs in one of these modes. The first and the last run all specs, the others only the flows. */
 const MODES: Mode[] = [
   { script: true, wide: true, light: true },
   { script: true, wide: false, light: false },
@@ -14,7 +14,7 @@ const MODES: Mode[] = [
   { script: false, wide: false, light: true },
 ];
 
-/** The flows in the other four combinations: `WAYS=all cargo xtask end2end`. */
+/** The other four combinations, which run the flows with `WAYS=all cargo xtask end2end`. */
 const OTHER_MODES: Mode[] = process.env.WAYS === "all" ? MODES.map((mode) => ({ ...mode, light: !mode.light })) : [];
 
 function project({ script, wide, light }: Mode) {
@@ -23,7 +23,7 @@ function project({ script, wide, light }: Mode) {
     use: {
       javaScriptEnabled: script,
       viewport: wide ? { width: 1440, height: 900 } : { width: 390, height: 844 },
-      // The same as the server's, for tests that compare times; `details.spec.ts` uses other zones.
+      // The server's time zone, for tests that compare times. `details.spec.ts` uses others.
       timezoneId: "UTC",
       colorScheme: light ? ("light" as const) : ("dark" as const),
     },
@@ -37,12 +37,12 @@ export default defineConfig({
   workers: 2,
   forbidOnly: Boolean(process.env.CI),
   retries: 0,
-  // Enough for a machine that is three times slower than a laptop.
+  // This is enough for a machine that is three times slower than a laptop.
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
   use: {
-    // Traces of all tests take a fifth of the time; `--trace on` records one when a test is investigated.
+    // Recording traces of all tests would take a fifth of the time. `--trace on` records them while a test is investigated.
     trace: "off",
     screenshot: "only-on-failure",
     launchOptions: { executablePath: chromiumPath, args: chromiumArguments },

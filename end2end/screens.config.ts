@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 
-// Takes the pictures of docs/screens. These are no tests, but a page that cannot be reached fails.
+// Takes the screenshots in docs/screens. They are not tests, but a page that cannot be reached fails.
 export default defineConfig({
   testDir: "screens",
   outputDir: "test-results/screens",
@@ -12,7 +12,7 @@ export default defineConfig({
   reporter: [["list"]],
   use: {
     launchOptions: { executablePath: chromiumPath, args: chromiumArguments },
-    // The pages' content security policy would block the style that is added for pictures.
+    // The pages' content security policy would block the style that is added for screenshots.
     bypassCSP: true,
     locale: "en-GB",
     timezoneId: "UTC",

@@ -19,7 +19,7 @@ const ASSISTANTS_KEPT: usize = 3;
 const WAIT_LIMIT: Duration = Duration::from_secs(330);
 /// The providers and models that assistants use.
 const MODELS: [(&str, &str); 2] = [("anthropic", "claude-sonnet-4-5-20250929"), ("openai", "gpt-4o")];
-/// How often a stop or a deletion is retried after a 502.
+/// The number of times that a stop or a deletion is retried after a 502.
 const REMOVAL_ATTEMPTS: usize = 30;
 
 pub struct Actor {
@@ -27,7 +27,7 @@ pub struct Actor {
     pub number: usize,
     pub rng: fastrand::Rng,
     pub ledger: Arc<Ledger>,
-    /// The number of bots so far.
+    /// The number of bots that the actor has created.
     pub bots_created: u64,
     /// The unpaid orders: the assistant's id and the URL of the checkout.
     pub unpaid: Vec<(String, String)>,
@@ -188,7 +188,7 @@ impl Actor {
         self.apply_actions(id, disruption.end_actions()).await
     }
 
-    /// Applies actions to the subscription, one after the other.
+    /// Applies actions to the subscription, in order.
     async fn apply_actions(&mut self, id: &str, actions: &[&str]) -> Result<()> {
         let record = self.send(Method::GET, &format!("/{id}"), None).await?;
         let Some(subscription) = record.data()["polarSubscriptionId"].as_str() else {

@@ -1,4 +1,4 @@
-//! Messages of people to the bots, and the checks of the replies.
+//! Messages from people to the bots, and the checks of the replies.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -61,7 +61,7 @@ pub async fn find_problems(
     Ok(replies::find_problems(sent, &answers, kills, all_answered))
 }
 
-/// Whether an assistant repeats a new message, which must work now that nothing fails anymore.
+/// Whether an assistant repeats a new message, which must work now that there are no more faults.
 pub async fn check_reply(customer: &Customer, token: &str, number: u64) -> Result<bool> {
     let text = format!("are you there {number:06}");
     let sent = post_message(customer, token, FINAL_CHAT, &text).await?;

@@ -1,4 +1,4 @@
-//! The checks that must pass in the end, of states, subscriptions, workers, webhooks and replies.
+//! The checks of states, subscriptions, workers, webhooks and replies that must pass at the end of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub async fn find_problems(owners: &[Customer], ledger: &Ledger) -> Result<Vec<S
     if problems.is_empty() {
         for (owner, id, token) in active {
             if !chats::check_reply(owner, token, ledger.next_message_number()).await? {
-                problems.push(format!("{id}: is active and does not reply"));
+                problems.push(format!("{id}: is active, but does not reply"));
             }
         }
     }
@@ -68,7 +68,7 @@ async fn get(owner: &Customer, path: &str) -> Result<(u16, Value)> {
     Ok((answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)))
 }
 
-/// Checks that the status is the one that the owner has requested last, or `failed` with a reason.
+/// Checks that the status is the one that the owner requested last, or `failed` with a reason.
 fn check_state(kept: &KnownAssistant, status: &str, record: Option<&Value>) -> Option<String> {
     let is_right = match kept.requested {
         RequestedState::Bought if kept.is_paid => status == "purchased",
@@ -86,10 +86,10 @@ fn check_state(kept: &KnownAssistant, status: &str, record: Option<&Value>) -> O
         RequestedState::Stopped => status == "stopped",
         RequestedState::Deleted => status == "deleted",
     };
-    (!is_right).then(|| format!("its owner requested {:?}, and its status is {status}", kept.requested))
+    (!is_right).then(|| format!("its owner requested {:?}, but its status is {status}", kept.requested))
 }
 
-/// Lists the id and status of all subscriptions by assistant.
+/// Lists all subscriptions by assistant, each with its id and status.
 async fn list_subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(String, String)>>> {
     const LIMIT: usize = 100;
     let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -109,7 +109,8 @@ async fn list_subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(S
     Ok(all)
 }
 
-/// Checks that a paid assistant has one live subscription and its payment status, and a deleted one none.
+/// Checks that a paid assistant has exactly one live subscription and shows its payment status, and that a deleted one has
+/// none.
 fn check_subscription(
     id: &str,
     kept: &KnownAssistant,
@@ -122,7 +123,7 @@ fn check_subscription(
     let mut wrong = Vec::new();
     match record {
         None => {
-            wrong.extend(live.iter().map(|(sub, status)| format!("{id}: is deleted, and {sub} is {status}")));
+            wrong.extend(live.iter().map(|(sub, status)| format!("{id}: is deleted, but {sub} is {status}")));
         }
         Some(record) if kept.is_paid => {
             let known = record["polarSubscriptionId"].as_str();
@@ -131,7 +132,7 @@ fn check_subscription(
                 [(id, status)] if known == Some(id.as_str()) && status == expected);
             if !is_so || record["paymentStatus"] != standing {
                 wrong.push(format!(
-                    "{id}: is paid with {live:?}, and says {known:?} {}",
+                    "{id}: has the subscriptions {live:?}, but its record says {known:?} {}",
                     record["paymentStatus"]
                 ));
             }
@@ -156,11 +157,11 @@ async fn check_worker_and_webhook(
     let expected = format!("{}/workers/{worker}/telegram", owner.base);
     let is_active = status == "active";
     if (answer == 200) != is_active {
-        wrong.push(format!("{id}: is {status}, and its worker responds with {answer}"));
+        wrong.push(format!("{id}: is {status}, but its worker responds with {answer}"));
     }
     // A failed assistant may keep its webhook until the owner redeploys or deletes it.
     if (is_active && webhook != expected) || (!is_active && status != "failed" && !webhook.is_empty()) {
-        wrong.push(format!("{id}: is {status}, and its bot's webhook is {webhook:?}"));
+        wrong.push(format!("{id}: is {status}, but its bot's webhook is {webhook:?}"));
     }
     Ok(wrong)
 }
@@ -210,7 +211,7 @@ async fn check_webhooks(owner: &Customer, id: &str, record: Option<&Value>) -> R
     }
     let last_type = by_sequence.last_key_value().map(|(_, (_, body))| body["type"].clone());
     if record.is_none() && last_type != Some(json!("assistant.deleted")) {
-        wrong.push(format!("{id}: is deleted, and its last webhook is {last_type:?}"));
+        wrong.push(format!("{id}: is deleted, but its last webhook is {last_type:?}"));
     }
     Ok(CheckedWebhooks { count: u64::try_from(got.len())?, wrong })
 }

@@ -27,7 +27,7 @@ pub fn http_client() -> Result<Client> {
         .context("the HTTP client could not be created")
 }
 
-/// An account of Reef with its API key and its signing secret.
+/// An account at Reef with its API key and its signing secret.
 #[derive(Clone)]
 pub struct Customer {
     pub http: Client,

@@ -1,14 +1,14 @@
-//! What customers have requested and Reef has confirmed, which the checks compare with the final state.
+//! What customers requested and Reef confirmed, which the checks compare with the final state.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::replies::{Kill, Message};
 
-/// The state that an owner has requested last and Reef has confirmed.
+/// The last state that an owner requested and Reef confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestedState {
-    /// The assistant was bought, and may be paid.
+    /// The assistant was ordered. It may have been paid for.
     Bought,
     /// The assistant was activated or redeployed.
     Running,
@@ -16,7 +16,7 @@ pub enum RequestedState {
     Deleted,
 }
 
-/// An assistant from the view of its owner.
+/// An assistant as its owner knows it.
 #[derive(Clone, Debug)]
 pub struct KnownAssistant {
     /// The number of the actor.
@@ -112,7 +112,7 @@ impl Ledger {
         self.lock().kills.clone()
     }
 
-    /// Records a problem, which fails the run in the end.
+    /// Records a problem, which makes the run fail at its end.
     pub fn record_problem(&self, what: String) {
         self.lock().problems.push(what);
     }

@@ -34,7 +34,7 @@ use crate::world::World;
 
 /// The number of customers. Each works on one assistant at a time.
 const ACTORS: u64 = 10;
-/// How long the system may take to settle once nothing fails anymore, which covers the waits between attempts.
+/// How long the system may take to settle after the last fault, which covers the waits between attempts.
 const SETTLE_LIMIT: Duration = Duration::from_secs(240);
 /// The checks must pass twice, this far apart.
 const RECHECK_DELAY: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ struct Args {
     /// The seed of all random decisions, which is random by default.
     #[arg(long)]
     seed: Option<u64>,
-    /// How often a process is killed on each database.
+    /// The number of kills on each database.
     #[arg(long, default_value_t = 100)]
     kills: u32,
     /// The databases to run on.

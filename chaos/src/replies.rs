@@ -16,7 +16,7 @@ pub struct Message {
     pub text: String,
 }
 
-/// A reply of a bot.
+/// A reply from a bot.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// When it arrived at Telegram, in milliseconds since 1970.
@@ -34,8 +34,8 @@ pub struct Kill {
     pub ended_ms: i64,
 }
 
-/// Finds the problems among the replies of all chats: replies to no message, and second replies that no kill explains. With
-/// `all_answered`, also messages without a reply.
+/// Finds the problems among the replies of all chats: replies to no message, and second replies that no kill explains. If
+/// `all_answered`, messages without a reply are problems, too.
 pub fn find_problems(
     messages: &[Message],
     answers: &BTreeMap<i64, Vec<Reply>>,

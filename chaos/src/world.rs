@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const SECRET_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const PASSWORD: &str = "correct horse 9 battery\n";
 
-/// A client for the faults of the sandbox.
+/// A client that configures the faults of the sandbox.
 #[derive(Clone)]
 pub struct SandboxUrl {
     http: Client,
@@ -68,7 +68,7 @@ impl World {
         Self::start_all(reef, folder, url, 1).await
     }
 
-    /// Starts two Reefs on a new PostgreSQL database, which is kept for an analysis of problems.
+    /// Starts two Reefs on a new PostgreSQL database, which is kept so that problems can be analyzed.
     pub async fn on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
         let name = format!("chaos_{seed:016x}_{}", std::process::id());
         let mut connection =
@@ -127,7 +127,7 @@ impl World {
         Ok(this)
     }
 
-    /// Returns the number of Reefs.
+    /// Returns the number of replicas.
     pub const fn replicas(&self) -> usize {
         self.replicas.len()
     }

@@ -37,7 +37,7 @@ test("API reference reaches the scores", async ({ reef, stranger }) => expectSco
 test("list of assistants reaches the scores", async ({ reef, member }) => expectScores(`${reef.url}/assistants`, member));
 test("page of an assistant reaches the scores", async ({ reef, member }) => expectScores(`${reef.url}${member.assistant}`, member));
 
-/** Runs Lighthouse's mobile preset. Every category has to reach the score; the message says what keeps one from it. */
+/** Runs Lighthouse's mobile preset. Every category must reach the minimum score; the message names the audits that fail. */
 async function expectScores(url: string, { port }: Visitor): Promise<void> {
   const result = await lighthouse(url, { port, output: "json", onlyCategories: CATEGORIES, disableStorageReset: true });
   if (!result) throw new Error("Lighthouse has no result");

@@ -2,7 +2,7 @@ import { Mailbox } from "../support/mailbox.ts";
 import { totp } from "../support/totp.ts";
 import { expect, test } from "./support.ts";
 
-const TOKEN = "AAGoodTokenForPictures_0123456789";
+const TOKEN = "AAGoodTokenForScreenshots_012345678";
 const LONG = "The assistant of the committee for the preservation of the old lighthouse and its surroundings, 2nd";
 const UNBROKEN = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft";
 
@@ -30,7 +30,7 @@ test("empty pages", async ({ customer, shoot }) => {
   await shoot("keys-empty", "/keys");
 });
 
-test("two hundred assistants", async ({ customer, shoot }) => {
+test("list of two hundred assistants", async ({ customer, shoot }) => {
   const ada = await customer("ada@example.com");
   for (let number = 1; number <= 200; number += 1) {
     await ada.assistant(`Assistant ${String(number).padStart(3, "0")}`, `${200_000_000 + number}:${TOKEN}`, "active");
@@ -122,7 +122,7 @@ test("settings", async ({ customer, page, shoot }) => {
   await page.getByRole("button", { name: "Set up two-factor" }).click();
   const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
   await expect(secret).toBeVisible();
-  await shoot("settings-two-step");
+  await shoot("settings-two-factor");
   await page.getByLabel("Code from the app").fill(totp(await secret.innerText()));
   await page.getByRole("button", { name: "Turn on two-factor" }).click();
   await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
@@ -159,8 +159,8 @@ test("pages of the sandbox", async ({ customer, page, shoot }) => {
   await shoot("sandbox", "/sandbox/");
   const { checkoutUrl } = await hal.order();
   await shoot("sandbox-checkout", checkoutUrl);
-  const id = await hal.assistant("Coral", `700000001:${TOKEN}`, "active", "https://callbacks.sandbox.test/pictures");
-  await shoot("sandbox-callbacks", "/sandbox/callbacks/pictures");
+  const id = await hal.assistant("Coral", `700000001:${TOKEN}`, "active", "https://callbacks.sandbox.test/screens");
+  await shoot("sandbox-callbacks", "/sandbox/callbacks/screens");
   await shoot("sandbox-mail", "/sandbox/mail/");
   await hal.dashboard.chat(`700000001:${TOKEN}`, "hello");
   await shoot("sandbox-chat");

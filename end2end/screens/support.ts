@@ -10,13 +10,13 @@ const SIZES = [
   { width: 1440, height: 900 },
   { width: 390, height: 844 },
 ];
-/** Pictures are cut at this height, in pixels, because a list of two hundred looks the same further down. */
+/** Screenshots are cut off at this height, in pixels, because a list of two hundred looks the same further down. */
 const HEIGHT_MAX = 2400;
-/** Pictures have no scrollbar, so no space is kept for one. */
+/** Screenshots have no scrollbar, so no space is reserved for one. */
 const STYLE = "html { scrollbar-gutter: auto !important }";
 const PASSWORD = "four plain words here";
 
-/** A user whose pages are pictured: signed in in the browser, and with an API key for what would take long by clicks. */
+/** A user whose pages are shown: signed in to the browser, and with an API key for what would take long by clicks. */
 export class Customer {
   private constructor(
     readonly dashboard: Dashboard,
@@ -27,14 +27,14 @@ export class Customer {
 
   static async signedIn(reef: Reef, page: Page, request: APIRequestContext, email: string): Promise<Customer> {
     await reef.createUser(email, PASSWORD);
-    const key = await reef.createKey(email, "pictures");
+    const key = await reef.createKey(email, "screens");
     const dashboard = new Dashboard(page, true);
     const user = { email, password: PASSWORD };
     await dashboard.signIn(user);
     return new Customer(dashboard, user, request, key);
   }
 
-  /** Orders an assistant. Returns its id and the address of its checkout. */
+  /** Orders an assistant. Returns its id and the URL of its checkout. */
   async order(apiMode: "byok" | "managed" = "byok"): Promise<{ deploymentId: string; checkoutUrl: string }> {
     return this.call("POST", "/purchase", { apiMode });
   }
@@ -72,20 +72,20 @@ export class Customer {
   }
 }
 
-/** Takes pictures wide and narrow, light and dark, of the whole page or of what the window shows. */
+/** Takes screenshots, wide and narrow, light and dark, of the whole page or of what the window shows. */
 async function shootVariants(page: Page, name: string, whole: boolean): Promise<void> {
   await mkdir(FOLDER, { recursive: true });
   for (const size of SIZES) {
     await page.setViewportSize(size);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await picture(page, `${FOLDER}${name}-${size.width}-${colorScheme}.png`, whole);
+      await takeScreenshot(page, `${FOLDER}${name}-${size.width}-${colorScheme}.png`, whole);
     }
   }
 }
 
-/** Takes a picture with few colors, because the repository keeps every picture. */
-async function picture(page: Page, file: string, whole: boolean): Promise<void> {
+/** Takes a screenshot with few colors, because the repository contains all of them. */
+async function takeScreenshot(page: Page, file: string, whole: boolean): Promise<void> {
   const { width, height } = await page.evaluate(() => ({
     width: window.innerWidth,
     height: document.documentElement.scrollHeight,
@@ -95,7 +95,7 @@ async function picture(page: Page, file: string, whole: boolean): Promise<void> 
   await sharp(taken).png({ palette: true, colours: 128, effort: 7 }).toFile(file);
 }
 
-/** Playwright's `test` with pictures instead of assertions. */
+/** Playwright's `test` with screenshots instead of assertions. */
 export const test = base.extend<
   { customer: (email: string) => Promise<Customer>; shoot: (name: string, path?: string) => Promise<void>; shootWindow: (name: string) => Promise<void> },
   { reef: Reef }
@@ -109,7 +109,7 @@ export const test = base.extend<
     { scope: "worker", timeout: 40_000 },
   ],
 
-  // A page that does not exist is pictured too.
+  // One of the pages does not exist.
   expectedComplaints: [["404 (Not Found)", "400 (Bad Request)"], { option: true }],
 
   customer: async ({ reef, page, request }, use) => use((email) => Customer.signedIn(reef, page, request, email)),

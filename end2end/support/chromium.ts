@@ -1,7 +1,7 @@
-/** The browser of the system, because Playwright's own is not downloaded. */
+/** The system's browser, because Playwright's own is not downloaded. */
 export const chromiumPath = process.env.CHROMIUM || "/usr/bin/chromium";
 
-/** No sandbox, which containers do not allow, and no background requests. */
+/** Turns off the sandbox, which containers do not allow, and background requests. */
 export const chromiumArguments = [
   "--no-sandbox",
   "--disable-gpu",

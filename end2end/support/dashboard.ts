@@ -9,7 +9,7 @@ export class Dashboard {
     private readonly script: boolean,
   ) {}
 
-  /** Opens a page, waits until it is live, and returns the status of its answer. */
+  /** Opens a page, waits until it is live, and returns the status of the response. */
   async open(path: string): Promise<number | undefined> {
     // A page whose session has just ended may redirect to the sign-in page at this very moment.
     const answer = await this.page.goto(path).catch((error: Error) => {
@@ -28,7 +28,7 @@ export class Dashboard {
     await this.page.getByRole("button", { name: "Sign in" }).click();
   }
 
-  /** Signs in with credentials that are refused. */
+  /** Tries to sign in and expects the error for wrong credentials. */
   async isRefused(user: User): Promise<void> {
     await this.trySigningIn(user);
     await expect(this.page.getByRole("alert")).toContainText("Incorrect email or password");
@@ -41,7 +41,7 @@ export class Dashboard {
     await live(this.page, this.script);
   }
 
-  /** Signs out with the button of the header. */
+  /** Signs out with the button in the header. */
   async signOut(): Promise<void> {
     await this.page.getByRole("button", { name: "Sign out", exact: true }).first().click();
     await expect(this.page).toHaveURL("/");
@@ -64,7 +64,7 @@ export class Dashboard {
     return new URL(this.page.url()).pathname;
   }
 
-  /** Fills in the activation form; fields that are not given are left empty. */
+  /** Fills in the activation form. Fields without a value are left empty. */
   async fillActivation(fields: { name?: string; model?: string; key?: string; token?: string; callback?: string }) {
     const { page } = this;
     await page.getByLabel("Name").fill(fields.name ?? "");
@@ -74,7 +74,7 @@ export class Dashboard {
     await page.getByLabel("Webhook URL").fill(fields.callback ?? "");
   }
 
-  /** Buys, pays, activates and waits for a status. Returns the assistant's path. */
+  /** Orders, pays for and activates an assistant, and waits for a status. Returns its path. */
   async activeAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
     await this.order("Bring your own key");
     const path = await this.pay();
@@ -84,12 +84,12 @@ export class Dashboard {
     return path;
   }
 
-  /** Waits until the status section shows a status, without touching a page with scripts. The case does not matter. */
+  /** Waits until the status section shows a status, in any case. A page with scripts is not reloaded for that. */
   async becomes(status: string): Promise<void> {
     await this.appears(this.page.getByRole("region", { name: "Status" }).getByText(new RegExp(`^${status}$`, "i")));
   }
 
-  /** Waits until something is visible: a live page shows it on its own, a plain one when it is reloaded. */
+  /** Waits until something is visible. A live page shows it automatically, and a page without scripts is reloaded. */
   async appears(what: Locator): Promise<void> {
     await expect(async () => {
       if (!this.script && !(await what.isVisible())) await this.page.reload();
@@ -105,7 +105,7 @@ export class Dashboard {
     return dialog;
   }
 
-  /** Opens the details behind a summary, unless they are open. */
+  /** Opens the `<details>` with this summary, unless it is open. */
   async unfold(summary: string): Promise<void> {
     const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
     if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
@@ -123,7 +123,7 @@ export class Dashboard {
   }
 }
 
-/** A bot token that is unique in the sandbox. `secret` may be one of the words by which the sandbox simulates failures. */
+/** A bot token that is unique in the sandbox. `secret` may be a word that makes the sandbox simulate a failure. */
 export function botToken(secret = ""): string {
   return `${randomInt(100_000_000, 999_999_999)}:${secret}AAGoodTokenForTheBrowserTests_${randomInt(1e9)}`;
 }

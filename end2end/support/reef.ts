@@ -18,7 +18,7 @@ export class Reef {
     private server: ChildProcess,
   ) {}
 
-  /** Starts the binary at `REEF_BIN`, with additional settings; resolves when it is ready. */
+  /** Starts the binary at `REEF_BIN` with these additional settings, and waits until it is ready. */
   static async start(settings: Record<string, string> = {}): Promise<Reef> {
     const folder = await mkdtemp(join(tmpdir(), "reef-end2end-"));
     const address = `127.0.0.1:${await freePort()}`;
@@ -49,7 +49,7 @@ export class Reef {
   /** Runs `reef …` with the same database and returns its output. */
   async command(words: string[], input = ""): Promise<string> {
     const running = promisify(execFile)(binary(), words, { cwd: this.folder, env: this.environment });
-    // Writing even an empty text to a command that reads none fails if it has ended by then.
+    // Even an empty write fails if the command reads no input and has ended already.
     running.child.stdin?.end(input || undefined);
     return (await running).stdout;
   }

@@ -14,10 +14,10 @@ type People = {
 export const test = base.extend<People>({
   dashboard: async ({ page, javaScriptEnabled }, use) => use(new Dashboard(page, javaScriptEnabled ?? true)),
   home: async ({ dashboard, page, user, baseURL }, use) => {
-    // With the request of the form, which is faster than the two pages that `accounts.spec.ts` tests.
+    // The form's request is faster than the pages, which `accounts.spec.ts` tests.
     await page.request.post("/_fn/sign_in", { form: user, headers: { Origin: baseURL ?? "" } });
     const names = (await page.context().cookies()).map((cookie) => cookie.name);
-    expect(names.sort(), "signed in, and known as a browser that was").toEqual(["reef", "reef-device"]);
+    expect(names.sort(), "signed in, and remembered as a known device").toEqual(["reef", "reef-device"]);
     await use(dashboard);
   },
   elsewhere: async ({ browser, baseURL, javaScriptEnabled }, use) => {

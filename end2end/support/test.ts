@@ -8,7 +8,7 @@ export type User = { email: string; password: string };
 type PerTest = {
   /** A new account, not signed in. */
   user: User;
-  /** Parts of the messages that the browser may log in this test. Any other warning or error fails the test. */
+  /** Parts of the warnings and errors that the browser may report in this test. Any other one fails the test. */
   expectedComplaints: string[];
 };
 
@@ -45,7 +45,7 @@ export const test = base.extend<PerTest, PerWorker>({
     if (info.status !== info.expectedStatus || surprising.length > 0) {
       await info.attach("reef.log", { body: await reef.log(), contentType: "text/plain" });
     }
-    expect(surprising, "the browser's complaints").toEqual([]);
+    expect(surprising, "warnings and errors of the browser").toEqual([]);
   },
 });
 
@@ -66,12 +66,12 @@ function listen(page: Page): string[] {
     if (reason !== "net::ERR_ABORTED") complaints.push(`request: ${request.method()} ${request.url()} ${reason}`);
   });
   page.on("response", (response) => {
-    if (response.status() >= 500) complaints.push(`answer: ${response.status()} ${response.url()}`);
+    if (response.status() >= 500) complaints.push(`response: ${response.status()} ${response.url()}`);
   });
   return complaints;
 }
 
-/** Waits until clicks reach the WebAssembly. Without scripts there is nothing to wait for. */
+/** Waits until the page is live, so that the WebAssembly handles clicks. Without scripts there is nothing to wait for. */
 export async function live(page: Page, javaScriptEnabled: boolean): Promise<void> {
   if (javaScriptEnabled) await page.locator("html[data-live]").waitFor();
 }

@@ -54,7 +54,7 @@ test.describe("wrong values", () => {
       await expect(page.getByLabel("Password")).toHaveAccessibleDescription(/at least 10 characters/);
       await expect(page.getByLabel("Email")).toHaveValue("ann@example.com");
     }
-    // The address has one error, however often the form fails.
+    // The URL has only one error, no matter how often the form fails.
     expect(page.url().split("__err").length).toBeLessThanOrEqual(2);
 
     await page.getByLabel("Email").fill(user.email);

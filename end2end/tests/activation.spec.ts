@@ -19,7 +19,7 @@ test.describe("bad input", () => {
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
     await expect(page.getByLabel("Model", { exact: true })).toHaveValue("openai:gpt-5.5");
     await expect(page.getByLabel("Webhook URL")).toHaveValue(callback);
-    // Without scripts the page is rendered again, and never contains a secret.
+    // Without scripts the server renders the page again, without the secrets.
     await expect(page.getByLabel("Model API key")).toHaveValue(javaScriptEnabled ? "sk-my-secret" : "");
     for (const secret of ["sk-my-secret", token]) {
       expect(await page.content()).not.toContain(secret);
@@ -29,7 +29,7 @@ test.describe("bad input", () => {
   });
 });
 
-test("invalid field is highlighted when it is left", async ({ home, page, javaScriptEnabled }) => {
+test("invalid field is highlighted when it loses the focus", async ({ home, page, javaScriptEnabled }) => {
   test.skip(!javaScriptEnabled, "a plain page is validated when it is sent");
   await home.order("Bring your own key");
   await home.pay();
@@ -43,7 +43,7 @@ test("invalid field is highlighted when it is left", async ({ home, page, javaSc
   await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 });
 
-test("check of bot and model keeps what was typed", async ({ home, page, javaScriptEnabled }) => {
+test("connection test keeps what was typed", async ({ home, page, javaScriptEnabled }) => {
   const [revoked, good] = [botToken("revoked"), botToken()];
   await home.order("Bring your own key");
   await home.pay();

@@ -21,7 +21,7 @@ test("offer of the landing page chooses its plan and shows the price", async ({ 
 test.describe("a declined card", () => {
   test.use({ expectedComplaints: ["402 (Payment Required)"] });
 
-  test("leaves the order unpaid, whatever the address says, and can be retried", async ({ home, page }) => {
+  test("leaves the order unpaid, whatever the URL says, and can be retried", async ({ home, page }) => {
     await home.order("Bring your own key");
     await page.getByRole("button", { name: "Decline the card" }).click();
     await expect(page.getByText("The card was declined")).toBeVisible();

@@ -2,11 +2,11 @@ import type { Browser, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-/** At any moment one of the two outer zones has another date than UTC. */
+/** At any time, one of the last two zones has a different date than UTC. */
 const ZONES = ["America/Los_Angeles", "Etc/GMT+12", "Pacific/Kiritimati"];
 
-/** The least size of a target in pixels (WCAG 2.5.8). */
-const TARGET = 24;
+/** The minimum size of a target, in pixels (WCAG 2.5.8). */
+const TARGET_SIZE_MIN = 24;
 
 test("times are in the reader's zone, and in UTC without scripts", async ({ home, page, browser, reef, user, request }) => {
   test.setTimeout(90_000);
@@ -16,7 +16,7 @@ test("times are in the reader's zone, and in UTC without scripts", async ({ home
   const [until, ordered] = [record.currentPeriodEnd, record.createdAt].map((text: string) => new Date(text));
   const format = (style: Intl.DateTimeFormatOptions, at?: Date) => new Intl.DateTimeFormat("en-US", style).format(at);
   for (const timeZone of ZONES) {
-    const seen = await elsewhere(browser, page, timeZone, true);
+    const seen = await openInZone(browser, page, timeZone, true);
     await seen.goto(path);
     const billing = seen.getByRole("region", { name: "Billing" });
     await expect(billing).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
@@ -31,15 +31,15 @@ test("times are in the reader's zone, and in UTC without scripts", async ({ home
     await expect(seen.getByRole("main")).toContainText(`Renews ${format({ dateStyle: "medium", timeZone }, until)}.`);
     await seen.context().close();
   }
-  const plain = await elsewhere(browser, page, "America/Los_Angeles", false);
+  const plain = await openInZone(browser, page, "America/Los_Angeles", false);
   await plain.goto(path);
   const day = format({ dateStyle: "medium", timeZone: "UTC" }, until);
   await expect(plain.getByRole("region", { name: "Billing" })).toContainText(`Renews ${day} (UTC).`);
   await plain.context().close();
 });
 
-/** Another browser of the same user, in another time zone. */
-async function elsewhere(browser: Browser, page: Page, timezoneId: string, javaScriptEnabled: boolean): Promise<Page> {
+/** Opens a page of the same user in another time zone. */
+async function openInZone(browser: Browser, page: Page, timezoneId: string, javaScriptEnabled: boolean): Promise<Page> {
   const [storageState, baseURL] = [await page.context().storageState(), new URL(page.url()).origin];
   const context = await browser.newContext({ storageState, baseURL, timezoneId, javaScriptEnabled, locale: "en-US" });
   return context.newPage();
@@ -63,7 +63,7 @@ test.describe("a field", () => {
     await page.getByLabel("Name").focus();
     await expect(token).toHaveAttribute("aria-invalid", "true");
 
-    // An optional field that is cleared is valid, even while the server still checks the value before.
+    // An optional field that is cleared is valid, even while the server is still checking its previous value.
     const callback = page.getByLabel("Webhook URL");
     await callback.fill("http://localhost/hook");
     await page.getByLabel("Name").focus();
@@ -79,7 +79,7 @@ test.describe("a field", () => {
     await expect(callback).not.toHaveAccessibleDescription(/https:\/\/\./);
   });
 
-  test("that the server refused is highlighted until it changes", async ({ home, page }) => {
+  test("that the server rejected is highlighted until it changes", async ({ home, page }) => {
     await home.activeAssistant("Ann", botToken());
     await home.unfold("Edit");
     const callback = page.getByLabel("Webhook URL");
@@ -119,7 +119,7 @@ test("focus is on the result of a form", async ({ home, page }) => {
 
 test("notice is shown and can be dismissed", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
-  // The notice disappears when the deployment ends, which may be before the test can look at it.
+  // The notice disappears when the deployment ends, which may be before the test can see it.
   const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
   await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
   await redeploying;
@@ -134,7 +134,7 @@ test("notice is shown and can be dismissed", async ({ home, page }) => {
   await home.becomes("active");
 });
 
-test("address alone shows no notice", async ({ home, page }) => {
+test("URL alone shows no notice", async ({ home, page }) => {
   for (const address of ["/settings?done=password_changed", "/signin?done=password_reset", "/keys?done=revoked"]) {
     await home.open(address);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
@@ -142,7 +142,7 @@ test("address alone shows no notice", async ({ home, page }) => {
   }
 });
 
-test("row of a list leads where its name leads, and its actions work", async ({ home, page }) => {
+test("row of a list opens the same page as its name, and its actions work", async ({ home, page }) => {
   const path = await home.activeAssistant("Ann", botToken());
   await home.open("/assistants");
   const row = page.getByRole("row", { name: /Ann/ });
@@ -157,20 +157,20 @@ test("row of a list leads where its name leads, and its actions work", async ({ 
   await expect(page.getByText("Key revoked.")).toBeVisible();
 });
 
-test("targets are at least 24 pixels large", async ({ home, page }) => {
+test("targets are at least 24 pixels wide and high", async ({ home, page }) => {
   test.setTimeout(90_000);
   const path = await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
   const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/keys?done=created", "/settings", path, `${path}/history`];
   for (const at of [...own, "/", "/docs", "/docs/errors", "/signin", "/forgot"]) {
     await page.goto(at);
-    const small = await page.evaluate((least) => {
+    const small = await page.evaluate((min) => {
       const targets = document.querySelectorAll("a[href], button, summary, input:not([type=hidden]), select, textarea");
       return [...targets].flatMap((target) => {
         const { width, height } = target.getBoundingClientRect();
         const isSeen = width > 0 && height > 0 && getComputedStyle(target).visibility !== "hidden";
-        return isSeen && Math.min(width, height) < least - 0.01 ? [`${width}×${height} ${target.outerHTML.slice(0, 120)}`] : [];
+        return isSeen && Math.min(width, height) < min - 0.01 ? [`${width}×${height} ${target.outerHTML.slice(0, 120)}`] : [];
       });
-    }, TARGET);
+    }, TARGET_SIZE_MIN);
     expect(small, at).toEqual([]);
   }
 });

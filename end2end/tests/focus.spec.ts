@@ -1,7 +1,7 @@
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-// Without scripts the answer to a form is a new page, where `autofocus` sets the focus.
+// Without scripts the response to a form is a new page, where `autofocus` sets the focus.
 test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
 // Chromium logs every error status.
 test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)", "409 (Conflict)"] });
@@ -20,11 +20,11 @@ test("key without a permission focuses the first permission", async ({ home, pag
   await expect(page.getByLabel("Read: view")).toBeFocused();
 });
 
-test("check of bot and model focuses the field to fix, else its button", async ({ home, page }) => {
-  await home.order("Your own model key");
+test("connection test focuses the field to fix, or its own button", async ({ home, page }) => {
+  await home.order("Bring your own key");
   await home.pay();
   const token = page.getByLabel("Telegram bot token");
-  const check = page.getByRole("button", { name: /^(Check first|Test connection)$/ });
+  const check = page.getByRole("button", { name: "Test connection" });
   await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken("revoked") });
   await check.click();
   await expect(token).toBeFocused();
@@ -35,30 +35,30 @@ test("check of bot and model focuses the field to fix, else its button", async (
 
 test("test event keeps the focus on its button", async ({ home, page }) => {
   await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/focus");
-  const send = page.getByRole("button", { name: /^Send (a test|test event)$/ });
+  const send = page.getByRole("button", { name: "Send test event" });
   await send.click();
   await expect(page.getByText("Test event sent.")).toBeVisible();
   await expect(send).toBeFocused();
 });
 
-test("change that restarts focuses the state", async ({ home, page }) => {
+test("change that is deployed focuses the status", async ({ home, page }) => {
   await home.activeAssistant("Ann", botToken());
   await home.unfold("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
-  await page.getByRole("button", { name: /^Save( and restart)?$/ }).click();
-  const isOnState = () => page.evaluate(() => document.activeElement?.classList.contains("arrival"));
-  await expect.poll(isOnState).toBe(true);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const isOnStatus = () => page.evaluate(() => document.activeElement?.classList.contains("arrival"));
+  await expect.poll(isOnStatus).toBe(true);
 });
 
 test("refused stop focuses the error in its dialog", async ({ home, page }) => {
   await home.activeAssistant("Ann", botToken());
-  const refusal = { code: "INVALID_STATE", message: "Not now.", issues: [], values: [], is_signed_out: false };
+  const refusal = { code: "INVALID_STATE", message: "It is already stopped.", issues: [], values: [], is_signed_out: false };
   await page.route("**/_fn/stop", (route) => route.fulfill({ status: 409, json: refusal }));
   const dialog = await home.ask("Stop");
   await dialog.getByRole("button", { name: /^Stop/ }).click();
   await expect(dialog.getByRole("alert")).toBeFocused();
-  await expect(dialog.getByRole("alert")).toHaveText("Not now.");
-  // Closing the dialog returns to the button that has opened it.
+  await expect(dialog.getByRole("alert")).toHaveText("It is already stopped.");
+  // Closing the dialog returns to the button that opened it.
   await page.keyboard.press("Escape");
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toBeFocused();
 });

@@ -2,10 +2,10 @@ import type { Locator, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-/** More stops than any page has. */
+/** No page has this many tab stops. */
 const STOPS_MAX = 60;
 
-test("keyboard alone suffices from sign-in to a stopped assistant", async ({ dashboard, page, user }) => {
+test("keyboard alone is enough, from sign-in to a stopped assistant", async ({ dashboard, page, user }) => {
   test.slow();
   await dashboard.open("/signin");
   await tabTo(page, page.getByRole("link", { name: "Skip to content" }));
@@ -44,7 +44,7 @@ test("keyboard alone suffices from sign-in to a stopped assistant", async ({ das
   await dashboard.becomes("stopped");
 });
 
-/** Presses the tab key until the target has the focus, which must be visible by its outline. */
+/** Presses the tab key until the target has the focus, which its outline must show. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   await expect(target).toBeVisible();
   for (let stop = 0; stop < STOPS_MAX; stop += 1) {
@@ -67,7 +67,7 @@ async function follow(page: Page, target: Locator): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** Sends the form of the focused field and waits for the answer, because reloading a plain page before that would cancel it. */
+/** Sends the form of the focused field and waits for the response, because an earlier reload of a plain page would cancel it. */
 async function send(page: Page): Promise<void> {
   const answer = page.waitForResponse((response) => response.request().method() === "POST");
   await page.keyboard.press("Enter");

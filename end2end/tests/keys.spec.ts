@@ -2,9 +2,9 @@ import type { APIRequestContext, Page } from "@playwright/test";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-/** The new key that the page shows. */
+/** Finds the new key on the page. */
 const newKey = (page: Page) => page.getByRole("group", { name: "New API key" }).locator("code");
-/** The status of an API request with a key. */
+/** Sends an API request with a key and returns the status. */
 const status = async (request: APIRequestContext, key: string, path: string) =>
   (await request.get(`/api/v1${path}`, { headers: { "X-API-Key": key } })).status();
 
@@ -117,7 +117,7 @@ test("page of a key shows its permissions and requests", async ({ home, page, re
   await expect(asked.nth(3)).toContainText(/GET \/api\/v1\/assistants.*200/);
 });
 
-test.describe("somebody else's key", () => {
+test.describe("another user's key", () => {
   test.use({ expectedComplaints: ["404 (Not Found)"] });
 
   test("has no page", async ({ home, elsewhere, page, reef }) => {
@@ -189,12 +189,12 @@ test("signing secret is shown on demand and rotated", async ({ home, page }) => 
   await expect(secret).not.toHaveText(before);
 });
 
-test.describe("a form that was rendered before the password is required", () => {
+test.describe("a form that was rendered before the password was required", () => {
   // Chromium logs every error status.
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
-  test("gets a password field with its reason, and keeps what was typed", async ({ home, page, user, javaScriptEnabled }) => {
-    test.skip(!javaScriptEnabled, "without scripts the server renders the field: server/tests/http/password_again.rs");
+  test("gets a password field with the reason, and keeps what was typed", async ({ home, page, user, javaScriptEnabled }) => {
+    test.skip(!javaScriptEnabled, "without scripts the server renders the field: server/tests/http/recent_password.rs");
     await home.open("/keys");
     await page.getByLabel("Name").fill("late script");
     await page.getByLabel("Write: buy").uncheck();

@@ -121,7 +121,7 @@ test("failed change is undone, and the bot replies as before", async ({ home, pa
   await home.open(path);
 });
 
-test.describe("values that the vendors refuse", () => {
+test.describe("values that the vendors reject", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)"] });
 
   test("do not affect a running assistant, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {

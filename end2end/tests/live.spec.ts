@@ -46,7 +46,7 @@ test("typed values stay when the status changes", async ({
   const delivery = page.getByRole("region", { name: "Webhooks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
   await expect(delivery.first()).toContainText("delivered");
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
-  // The form is a different one, and still has what was typed.
+  // A stopped assistant has a different form, which still has what was typed.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await home.becomes("stopped");
   await expect(page.getByRole("button", { name: "Save without deploying" })).toBeVisible();
@@ -94,10 +94,10 @@ test("notice is shown once", async ({ home, page }) => {
 
 test("deployment of a change ends with a notice", async ({ home, page, request }) => {
   test.setTimeout(90_000);
-  // The deployment must still run when its page is there.
+  // The deployment must still be running when its page is shown.
   const slow = { path: "*/setWebhook", delayMs: 2000, times: 1 };
   await home.activeAssistant("Ned", botToken());
-  const save = page.getByRole("button", { name: /^Save( and restart)?$/ });
+  const save = page.getByRole("button", { name: "Save", exact: true });
   await request.put("/sandbox/faults", { data: [slow] });
   await home.unfold("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
@@ -139,7 +139,7 @@ async function see(page: Page, seen: boolean): Promise<void> {
 }
 
 test.describe("a refresh that fails", () => {
-  test.use({ expectedComplaints: ["503 (Service Unavailable)", "answer: 503"] });
+  test.use({ expectedComplaints: ["503 (Service Unavailable)", "response: 503"] });
 
   test("is repeated until it succeeds", async ({ home, page, user, reef, request }) => {
     const path = await home.activeAssistant("Lou", botToken());
@@ -158,11 +158,11 @@ test.describe("a refresh that fails", () => {
 });
 
 test.describe("a stream that is refused", () => {
-  test.use({ expectedComplaints: ["502 (Bad Gateway)", "answer: 502", "EventSource"] });
+  test.use({ expectedComplaints: ["502 (Bad Gateway)", "response: 502", "EventSource"] });
 
   test("is reconnected", async ({ home, page, user, reef, request }) => {
     const path = await home.activeAssistant("Ida", botToken());
-    // Proxies answer so while the server restarts.
+    // This is how proxies respond while the server restarts.
     await page.route("**/live/**", (route) => route.fulfill({ status: 502 }));
     await page.goto(path);
     const lost = page.getByText("Connection lost, reconnecting…");

@@ -4,7 +4,7 @@ import { botToken } from "../support/dashboard.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { expect, test as base } from "../support/signed-in.ts";
 
-/** Tests that read the emails of Reef. */
+/** Tests that read Reef's emails. */
 const test = base.extend<{ mailbox: Mailbox }>({
   mailbox: async ({ request }, use) => use(new Mailbox(request)),
 });
@@ -136,7 +136,7 @@ test("unknown email gets the same answer and no email", async ({ dashboard, page
   expect(await mailbox.to(nobody)).toEqual([]);
 });
 
-test("new email is confirmed there, and the old one is notified", async ({ home, page, user, mailbox }) => {
+test("new email address must be confirmed, and the old one is notified", async ({ home, page, user, mailbox }) => {
   const next = { ...user, email: `${randomUUID()}@example.com` };
   await home.open("/settings");
   const dialog = await home.ask("Change email");

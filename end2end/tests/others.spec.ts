@@ -5,7 +5,7 @@ test.describe("an assistant of another user", () => {
   test.use({ expectedComplaints: ["404 (Not Found)"] });
 
   test("does not exist", async ({ home, page, reef, request }) => {
-    await reef.createUser("other@example.com", "somebody else's password").catch(() => undefined);
+    await reef.createUser("other@example.com", "another user's password").catch(() => undefined);
     const key = await reef.createKey("other@example.com");
     const bought = await request.post("/api/v1/assistants/purchase", {
       headers: { "X-API-Key": key },

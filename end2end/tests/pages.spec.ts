@@ -4,7 +4,7 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 import { totp } from "../support/totp.ts";
 
-/** Public pages, then pages of a user. */
+/** Pages for visitors, all public pages, and pages of a signed-in user. */
 const ENTRY = ["/", "/signin", "/signup", "/forgot", "/reset?token=0", "/confirm?token=0", "/confirm-change?token=0", "/goodbye"];
 const OPEN = [...ENTRY, "/docs", "/docs/quick-start", "/docs/errors", "/docs/activate-assistant", "/styleguide"];
 const OWN = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/settings"];
@@ -22,7 +22,7 @@ async function check(page: Page, path: string, script: boolean): Promise<void> {
   await checkCurrent(page, path, script);
 }
 
-/** Checks a page for sideways scrolling and accessibility, wide and narrow, light and dark. */
+/** Checks that the current page is accessible and does not scroll sideways, wide and narrow, light and dark. */
 async function checkCurrent(page: Page, path: string, script: boolean): Promise<void> {
   const { light, dark } = { light: "light", dark: "dark" } as const;
   for (const size of SIZES) {
@@ -137,13 +137,13 @@ test("nothing moves when a page becomes live", async ({ home, page, javaScriptEn
   const state = await page.context().storageState();
   for (const viewport of SIZES) {
     const context = await browser.newContext({ baseURL: page.url(), storageState: state, viewport });
-    for (const at of [...OPEN, ...OWN, path]) expect(await shift(context, at), `${at} at ${viewport.width}`).toBe(0);
+    for (const at of [...OPEN, ...OWN, path]) expect(await layoutShift(context, at), `${at} at ${viewport.width}`).toBe(0);
     await context.close();
   }
 });
 
 /** The layout shift, as browsers measure it, when a rendered page becomes live. */
-async function shift(context: BrowserContext, path: string): Promise<number> {
+async function layoutShift(context: BrowserContext, path: string): Promise<number> {
   const page = await context.newPage();
   await page.addInitScript(() => {
     const seen = window as never as { moves: { value: number; startTime: number }[] };
@@ -152,7 +152,7 @@ async function shift(context: BrowserContext, path: string): Promise<number> {
       seen.moves.push(...(list.getEntries() as never as typeof seen.moves));
     }).observe({ type: "layout-shift", buffered: true });
   });
-  // A slow machine paints a page before it is complete, so the WebAssembly waits until the page is.
+  // A slow machine paints a page before it is complete, so the WebAssembly loads only after that.
   let load = () => {};
   const rendered = new Promise<void>((resolve) => {
     load = resolve;

@@ -3,7 +3,7 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 import { totp, wrongTotp } from "../support/totp.ts";
 
-/** A section of the settings, by its heading. */
+/** Finds a section of the settings by its heading. */
 const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 
 /** Starts to set up two-factor and returns the secret. */
@@ -14,7 +14,7 @@ async function startTwoFactor(page: Page): Promise<string> {
   return secret.innerText();
 }
 
-/** Turns two-factor on and returns the recovery codes. */
+/** Turns on two-factor and returns the recovery codes. */
 async function turnOn(page: Page, secret: string): Promise<string[]> {
   await page.getByLabel("Code from the app").fill(totp(secret));
   await page.getByRole("button", { name: "Turn on two-factor" }).click();
@@ -53,7 +53,7 @@ test.describe("a new password", () => {
     await home.signIn({ ...user, password: "four other plain words" });
   });
 
-  test("has at least 10 characters", async ({ home, page, user }) => {
+  test("must be at least 10 characters", async ({ home, page, user }) => {
     await home.open("/settings");
     const password = part(page, "Password");
     await password.getByLabel("Current password").fill(user.password);
@@ -182,7 +182,7 @@ test("page for the two-factor code redirects to sign in without a password", asy
 test.describe("an account", () => {
   test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
-  test("is deleted with everything in it, after a list of that", async ({ home, page, user, reef, request }) => {
+  test("is deleted with everything in it, which the dialog lists first", async ({ home, page, user, reef, request }) => {
     const token = botToken();
     await home.activeAssistant("Coral", token);
     const key = await reef.createKey(user.email);

@@ -16,7 +16,7 @@ const TOUCH_ICON: &[u8] = include_bytes!("../assets/apple-touch-icon.png");
 const SOCIAL_CARD_PNG: &[u8] = include_bytes!("../assets/social-card.png");
 /// The files change only with the binary.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-/// Paths that are no pages, and pages that only links in mails lead to. Pages of signed-in users need no entry, because a
+/// Paths that are not pages, and pages that only links in mails lead to. Pages of signed-in users need no entry, because a
 /// crawler is redirected to the sign-in page.
 const DISALLOWED_PATHS: [&str; 10] = [
     "/api/",

@@ -16,7 +16,7 @@ impl Counts {
         self.failed += other.failed;
     }
 
-    /// Parses a line of output. A line that is no summary counts nothing. Summaries are nextest's
+    /// Parses a line of output. A line that is not a summary counts nothing. Summaries are nextest's
     /// `Summary [   0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped`, cargo test's
     /// `test result: ok. 4 passed; 0 failed; …`, and Playwright's lines `  4 passed (1.2s)` and `  1 failed`.
     pub fn parse_line(line: &str) -> Self {

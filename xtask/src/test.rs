@@ -10,7 +10,7 @@ use crate::postgres::{self, Postgres};
 use crate::run::{command, find, print_progress, run, run_counting};
 use crate::{chaos, dist, project, site, system, tools};
 
-/// All crates except the browser's. It is only built for wasm32, and cargo would merge its features with the server's.
+/// All crates except the browser's, which is built only for wasm32. Cargo would also merge its features with the server's.
 const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
 
 /// Runs all steps until the first failure. Then prints the duration of each step, and the number of tests last.
@@ -126,7 +126,7 @@ fn playwright(config: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The steps so far and their tests.
+/// The completed steps and the counts of their tests.
 #[derive(Default)]
 struct Suite {
     counts: Counts,

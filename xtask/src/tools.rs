@@ -14,7 +14,7 @@ const TRUNK: &str = "0.21.14";
 /// cargo-deny checks licenses, sources and advisories with the rules in deny.toml.
 const CARGO_DENY: &str = "0.20.2";
 
-/// The release profiles of the tools optimize for minutes, although they run for seconds only.
+/// Optimizing the tools would take minutes, although they run only for seconds.
 const FAST_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),

@@ -8,12 +8,12 @@ use std::time::Duration;
 use crate::memory::{AlbumPart, MemoryChange, Reply, Turn};
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
-/// has it, because there is one thread and JavaScript values are not `Send`.
+/// implements it, because there is one thread and JavaScript values are not `Send`.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Send + ?Sized> MaybeSend for T {}
-/// `Send` on native targets; on WebAssembly every type has it.
+/// `Send` on native targets; on WebAssembly every type implements it.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
@@ -24,7 +24,7 @@ impl<T: ?Sized> MaybeSend for T {}
 pub trait MaybeSync: Sync {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Sync + ?Sized> MaybeSync for T {}
-/// `Sync` on native targets; on WebAssembly every type has it.
+/// `Sync` on native targets; on WebAssembly every type implements it.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSync {}
 #[cfg(target_arch = "wasm32")]

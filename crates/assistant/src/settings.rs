@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The provider of a model, and with it the API that is spoken.
+/// The provider of a model, which determines the API that is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
@@ -29,8 +29,8 @@ impl Provider {
         }
     }
 
-    /// The base URL of the provider's API for [`Settings::provider_url`]. Like in the vendors' own documentation,
-    /// OpenAI's and OpenRouter's include the version, Anthropic's and Google's do not.
+    /// The base URL of the provider's API for [`Settings::provider_url`]. As in the vendors' own documentation,
+    /// OpenAI's and OpenRouter's include the version, and Anthropic's and Google's do not.
     pub fn default_url(self) -> &'static str {
         match self {
             Self::Anthropic => "https://api.anthropic.com",
@@ -45,7 +45,7 @@ impl Provider {
 /// output hides secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The name that the assistant introduces itself with.
+    /// The name by which the assistant introduces itself.
     pub name: String,
     /// The bot token, Telegram's `<bot id>:<secret>`.
     pub bot_token: String,

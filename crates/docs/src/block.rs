@@ -37,7 +37,7 @@ pub enum Block {
         /// One code block per language.
         codes: Vec<Code>,
     },
-    /// Method and URL of an endpoint.
+    /// The method and the URL of an endpoint.
     Endpoint {
         /// The method, in upper case.
         method: String,

@@ -27,7 +27,7 @@ pub(crate) struct ErrorCase {
 }
 
 impl<'a> Document<'a> {
-    /// Lists the operations in the order of the document.
+    /// Lists the operations in document order.
     pub(crate) fn operations(self) -> Vec<Operation<'a>> {
         let of_path = |(path, item): (&'a String, &'a Value)| {
             let item = item.as_object().into_iter().flatten();
@@ -52,7 +52,7 @@ impl<'a> Document<'a> {
         &self.root["components"]["schemas"][name]
     }
 
-    /// Lists the tags and their descriptions in the order of the document.
+    /// Lists the tags and their descriptions in document order.
     pub(crate) fn tags(self) -> Vec<(&'a str, &'a str)> {
         let tags = self.root["tags"].as_array().into_iter().flatten();
         tags.map(|tag| (text(&tag["name"]), text(&tag["description"]))).collect()

@@ -34,7 +34,7 @@ const CODE_FILES: [(&str, &str); 3] = [
     ("{{file verify.rs}}", include_str!("../guides/verify.rs")),
 ];
 
-/// Returns every guide, in the order of the navigation.
+/// Returns every guide, in navigation order.
 pub(crate) fn drafts(document: &Document<'_>) -> Vec<Draft> {
     GUIDES.iter().map(|guide| draft(*document, guide)).collect()
 }

@@ -55,7 +55,7 @@ impl Docs {
         self.pages.iter().find(|page| page.path == path)
     }
 
-    /// Returns all pages, in the order of the navigation.
+    /// Returns all pages, in navigation order.
     #[must_use]
     pub fn pages(&self) -> &[Page] {
         &self.pages

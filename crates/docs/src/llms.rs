@@ -5,7 +5,7 @@ use crate::inline;
 use crate::navigation::Group;
 use crate::page::Page;
 
-/// Renders title, summary, and a link to the Markdown of every page.
+/// Renders the title, the summary, and a link to the Markdown of every page.
 pub(crate) fn render_index(document: &Document<'_>, groups: &[Group], pages: &[Page]) -> String {
     let info = &document.root["info"];
     let summary = text(&info["description"]).lines().next().unwrap_or_default();

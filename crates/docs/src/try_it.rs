@@ -12,7 +12,7 @@ pub struct TryItForm {
     pub method: String,
     /// The path, with `{name}` for path parameters.
     pub path: String,
-    /// The fields for the parameters, in the order of the document.
+    /// The fields for the parameters, in document order.
     pub inputs: Vec<FormInput>,
     /// The initial value of the body.
     pub body: Option<String>,

@@ -31,7 +31,7 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    /// Every code, in the order of declaration.
+    /// Every code, in declaration order.
     pub const ALL: [Self; 10] = [
         Self::DeployTimeout,
         Self::WorkerStartFailed,

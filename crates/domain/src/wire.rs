@@ -18,7 +18,7 @@ macro_rules! wire_enum {
         }
 
         impl $name {
-            /// Every value, in the order of declaration.
+            /// Every value, in declaration order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The value in JSON and in the database.

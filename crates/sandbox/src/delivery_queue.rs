@@ -19,7 +19,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// A POST request that is due at `due_at`, in milliseconds since 1970.
 pub(crate) struct Delivery<K> {
-    /// Deliveries of one lane are sent one after the other.
+    /// Deliveries of one lane are sent one at a time.
     pub lane: String,
     pub key: K,
     pub due_at: i64,

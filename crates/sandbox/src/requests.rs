@@ -227,7 +227,7 @@ fn mask(text: &str) -> String {
 }
 
 fn mask_word(word: &str, prefixes: &[&str]) -> String {
-    // The `sk-` in "task-1" is no key. A key starts a word or follows punctuation.
+    // The `sk-` in "task-1" is not a key. A key starts a word or follows punctuation.
     let begins = |at: usize| at == 0 || !word.as_bytes()[at - 1].is_ascii_alphanumeric();
     let found =
         prefixes.iter().filter_map(|prefix| Some((word.find(prefix).filter(|at| begins(*at))?, *prefix)));

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 /// One or several ids from the path. An id that is not UTF-8 becomes an empty string, so that the use case answers
-/// `NOT_FOUND` at its place in the order of checks, as for any other unknown id.
+/// `NOT_FOUND` at its place among the checks, as for any other unknown id.
 #[derive(Debug)]
 pub struct PathIds<T>(pub T);
 

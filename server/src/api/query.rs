@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-/// Decoded names and values in the order of the query string. The handler validates those that it reads.
+/// Decoded names and values, in the order in which the query string has them. The handler validates those that it reads.
 #[derive(Debug)]
 pub struct Params(pub Vec<(String, String)>);
 

@@ -88,7 +88,7 @@ pub async fn log_request(State(services): State<Services>, mut request: Request,
     response
 }
 
-/// The class of a response's status. A request over the limit has a class of its own because it is no failure.
+/// The class of a response's status. A request over the limit has its own class because it is not a failure.
 fn status_class(response: &Response) -> &'static str {
     if response.extensions().get::<Shed>().is_some() {
         return "shed";

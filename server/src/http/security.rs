@@ -94,7 +94,7 @@ pub async fn add_headers(State(policies): State<Policies>, request: Request, nex
         // After signing out, the Back button must not show the account.
         add(header::CACHE_CONTROL, fixed("private, no-store"));
     }
-    // The sandbox's pages have inline styles and scripts. Responses that are no pages need no permissions.
+    // The sandbox's pages have inline styles and scripts. Responses that are not pages need no permissions.
     let policy = if is_chat {
         policies.chat
     } else if is_sandbox {

@@ -16,7 +16,7 @@ use Kind::{Counter, Gauge, Histogram};
 const REQUEST_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// A model may take two minutes to answer.
 const CALL_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
-/// Deployments end after five minutes at the latest, unless the operator configures another deadline.
+/// Deployments end within five minutes, unless the operator configures another deadline.
 const DEPLOYMENT_BUCKETS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.

@@ -42,7 +42,7 @@ impl Receiver {
         StatusCode::from_u16(answer).unwrap()
     }
 
-    /// All requests in the order of arrival.
+    /// All requests, in the order in which they arrived.
     pub fn got(&self) -> Vec<(HeaderMap, Bytes)> {
         self.got.lock().unwrap().clone()
     }

@@ -136,7 +136,7 @@ async fn invalid_key_is_rejected() {
         assert_eq!(issues(&error), pairs(&[("Idempotency-Key", "invalid_value")]), "{bad}");
     }
     send_with_key(&me, &"x".repeat(255), "POST", "/purchase", &buy).await.data(201);
-    // An invalid key is reported after scope and ownership were checked.
+    // An invalid key is reported only after scope and ownership have been checked.
     let (reader, _) = app.key(me.user, "read", None).await;
     send_with_key(&reader, "a b", "POST", "/purchase", &buy).await.error(403, "FORBIDDEN");
     send_with_key(&me, "a b", "DELETE", "/nonsense", &Value::Null).await.error(404, "NOT_FOUND");

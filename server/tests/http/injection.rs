@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Counts how often a page shows a text, after resolving escapes.
+/// Counts the occurrences of a text on a page, after resolving escapes.
 pub fn count_text(page: &str, text: &str) -> usize {
     let signs =
         [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&amp;", "&")];

@@ -405,7 +405,7 @@ async fn search_everywhere(on_postgres: bool) {
     let seen = std::mem::take(&mut reader.seen);
     drop(reader);
     let live = read_database(&here, postgres.as_ref());
-    // The email address is no secret, so finding it shows that the search works.
+    // The email address is not a secret, so finding it shows that the search works.
     assert!(String::from_utf8_lossy(&live).contains(EMAIL));
     secrets.assert_not_in("the live database", &live, &[]);
     process.terminate();

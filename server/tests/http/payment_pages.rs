@@ -113,7 +113,7 @@ async fn past_due_is_shown_with_update_card_button() {
     }
 }
 
-/// The page offers “Save without deploying” where nothing can be deployed any more, and that saves the callback URL too.
+/// The page offers “Save without deploying” when nothing can be deployed, and this also saves the webhook URL.
 #[tokio::test(flavor = "multi_thread")]
 async fn callback_url_of_unpaid_assistant_is_saved() {
     let app = App::start().await;

@@ -18,7 +18,7 @@ pub fn reef_command(args: &[&str], vars: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Returns a port of loopback that was free a moment ago.
+/// Returns a loopback port that was free a moment ago.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("no free port");
     listener.local_addr().expect("the listener has no address").port()
@@ -136,7 +136,7 @@ impl Installation {
         error
     }
 
-    /// Creates an account and returns a key of it.
+    /// Creates an account and returns an API key for it.
     pub fn customer(&self) -> String {
         self.ok(
             &["user", "create", "--email", "ann@example.com", "--password-stdin"],

@@ -180,7 +180,7 @@ fn fix_failure(
         }
         FailureCode::ModelKeyRejected => link("#edit-model_api_key", "Update API key"),
         FailureCode::ModelUnavailable => link("#edit-model", "Choose another model"),
-        // These have a button of their own.
+        // `next_step` has the button for these.
         FailureCode::SubscriptionEnded | FailureCode::SubscriptionPaused => return None,
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed

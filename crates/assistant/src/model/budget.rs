@@ -44,7 +44,7 @@ impl TokenBudget {
         }
     }
 
-    /// Returns the error to report in the end. If a model rejects the request to think less, the reason is still that
+    /// Returns the error to report. If a model rejects the request to think less, the reason is still that
     /// it spent the first budget on thinking.
     pub fn final_error(self, error: ModelError) -> ModelError {
         match error {

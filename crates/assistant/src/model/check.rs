@@ -11,7 +11,7 @@ use crate::settings::Provider;
 /// The timeout of a check, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 15_000;
 
-/// The size limit of a list. OpenRouter has no lookup by id, and its list has some kilobytes for each of hundreds of
+/// The size limit of a list. OpenRouter has no lookup by id, and its list takes a few kilobytes for each of hundreds of
 /// models.
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 

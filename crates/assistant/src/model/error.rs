@@ -14,7 +14,7 @@ pub enum ModelError {
     /// The account or the key has no credit left.
     #[error("the model account is out of credit")]
     OutOfCredit,
-    /// The model does not exist, or not for this key.
+    /// The model does not exist, or is not available to this key.
     #[error("the model does not exist")]
     ModelNotFound,
     /// A short-term limit on requests or tokens is reached.

@@ -68,7 +68,7 @@ impl<'a> Bot<'a> {
         self.call("getMe", &json!({}), TIMEOUT_MS)
     }
 
-    /// `setWebhook` has updates sent to `url`, with `secret_token` (1–256 of `A-Za-z0-9_-`) in the header
+    /// `setWebhook` has updates sent to `url`, with `secret_token` (1–256 characters of `A-Za-z0-9_-`) in the header
     /// `X-Telegram-Bot-Api-Secret-Token`. Pending updates are kept. Returns a `bool`.
     pub fn set_webhook(self, url: &str, secret_token: &str) -> HttpRequest {
         let body = json!({
@@ -81,7 +81,7 @@ impl<'a> Bot<'a> {
     }
 
     /// `deleteWebhook` removes the webhook, and drops pending updates or keeps them for `getUpdates`. Returns a `bool`,
-    /// also if there was no webhook.
+    /// even if there was no webhook.
     pub fn delete_webhook(self, drop_pending_updates: bool) -> HttpRequest {
         self.call("deleteWebhook", &json!({"drop_pending_updates": drop_pending_updates}), TIMEOUT_MS)
     }
@@ -97,7 +97,7 @@ impl<'a> Bot<'a> {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
         set_field(&mut body, "offset", offset);
         let request = self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000);
-        // Long polling waits on purpose, so its durations are measured under a name of their own.
+        // Long polling waits on purpose, so its durations are measured under a different name.
         HttpRequest { vendor: "telegram_polling", ..request }
     }
 

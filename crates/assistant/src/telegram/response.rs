@@ -90,7 +90,7 @@ pub enum TelegramError {
     Malformed,
 }
 
-/// Why Telegram rejected a request as invalid, as far as a changed request may succeed.
+/// Why Telegram rejected a request as invalid. Each reason but [`Self::Other`] can be avoided by changing the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadRequestReason {
     /// The formatting of the text cannot be parsed.

@@ -18,7 +18,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// The chat of the message. Updates of one chat must be processed one after the other; `None` needs no turn.
+    /// The chat of the message. Updates of one chat must be processed one at a time; `None` needs no turn.
     pub fn chat_id(&self) -> Option<i64> {
         self.message.as_ref().map(|message| message.chat.id)
     }
@@ -260,7 +260,7 @@ impl Chat {
     }
 }
 
-/// A mention, a command or other special part of a text.
+/// A mention, a command or another special part of a text.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Entity {
     /// The kind of the entity: `mention`, `bot_command`, …

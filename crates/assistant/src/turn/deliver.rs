@@ -13,7 +13,8 @@ use crate::telegram::{BadRequestReason, Bot, OutgoingMessage, TelegramError, rea
 /// A part with fewer UTF-16 units is not split again, even if Telegram calls it too long.
 const SPLIT_UNITS_MIN: usize = 128;
 
-/// How often a reply follows its chat to another id. A group becomes a supergroup only once, so more would be a loop.
+/// The number of times that a reply follows its chat to another id. A group becomes a supergroup only once, so more would be a
+/// loop.
 const MIGRATIONS_MAX: u32 = 2;
 
 /// Sends the parts that have not been sent. `Ok(Err(reason))` means that Telegram will never accept the reply.

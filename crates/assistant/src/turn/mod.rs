@@ -3,7 +3,7 @@
 //! A turn can be killed at any point and run again with the same update. The reply is saved together with its change to
 //! the conversation before its first part is sent, and every sent part is recorded. So once the model has answered, it
 //! is not asked again, the conversation has each turn once, and every part arrives. There is one exception that the Bot
-//! API does not allow to avoid: if the process dies after Telegram has accepted a part and before this is recorded, the
+//! API makes unavoidable: if the process dies after Telegram has accepted a part and before this is recorded, the
 //! part is sent a second time.
 
 mod album;

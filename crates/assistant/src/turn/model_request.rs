@@ -1,4 +1,4 @@
-//! Sends the conversation to the model, with retries, and shows the typing indicator meanwhile.
+//! Sends the conversation to the model, with retries, and shows the typing indicator until it answers.
 
 use std::pin::pin;
 use std::time::Duration;

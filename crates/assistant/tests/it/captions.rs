@@ -1,4 +1,4 @@
-//! Captions count as text, and only what Telegram marks as a command is one.
+//! Captions count as text, and text is a command only where Telegram marks it as one.
 
 use reef_assistant::TurnOutcome;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::entities::utf16_len;
 
 /// Returns the entities of a text, in order. The rules follow `match_bot_commands` and `match_mentions` in TDLib's
-/// `MessageEntity.cpp`, where for example `/etc` in `/etc/passwd` is no command.
+/// `MessageEntity.cpp`, where for example `/etc` in `/etc/passwd` is not a command.
 pub(super) fn detect(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut from = 0;
