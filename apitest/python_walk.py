@@ -39,7 +39,7 @@ def walk(reef):
     assert get_me.sync(client=client).data.name == "apitest"
     models = list_models.sync(client=client, mode=ApiMode.BYOK).data
     assert all(ApiMode.BYOK in model.modes for model in models) and models
-    yield "the key's rights and the models"
+    yield "the key's permissions and the models"
 
     bought = purchase_assistant.sync(client=client, body=PurchaseRequest(api_mode=ApiMode.BYOK)).data
     deployment = bought.deployment_id

@@ -49,7 +49,7 @@ const models = await client.GET("/api/v1/models", { params: { query: { mode: "by
 const model = models.data?.data[0];
 check(model?.provider === "anthropic", "a model");
 expectError(await client.GET("/api/v1/me", { headers: { "X-API-Key": "nonsense" } }), 401, "UNAUTHORIZED");
-step("the key's rights and the models");
+step("the key's permissions and the models");
 
 const bought = await client.POST("/api/v1/assistants/purchase", { body: { apiMode: "byok" } });
 check(bought.data, "a purchase");

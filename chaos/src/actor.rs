@@ -34,7 +34,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Works on one assistant after the other until `stopped`.
+    /// Works on one assistant at a time until `stopped`.
     pub async fn run(mut self, stopped: watch::Receiver<bool>) -> Result<()> {
         let mut kept = 0;
         while !*stopped.borrow() {
@@ -228,7 +228,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Waits until the status is right. Otherwise records a problem and returns `false`.
+    /// Waits until the assistant has the expected status. Otherwise records a problem and returns `false`.
     async fn wait_for_status(
         &mut self,
         id: &str,

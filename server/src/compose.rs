@@ -239,7 +239,7 @@ fn load_or_create_key(path: &Path) -> anyhow::Result<SecretString> {
     let mut bytes = [0; KEY_LENGTH];
     SystemEntropy.fill(&mut bytes);
     let key = SecretString::from(BASE64_STANDARD.encode(bytes));
-    // The key is written to a file of another name first and then linked, so that two processes that start at the same time
+    // The key is first written to a file with a different name and then linked, so that two processes that start at the same time
     // agree on one key.
     let mut suffix = [0; 8];
     SystemEntropy.fill(&mut suffix);

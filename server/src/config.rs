@@ -117,7 +117,7 @@ pub struct Config {
 /// exists, so its notices are left out.
 const DEFAULT_LOG_FILTER: &str = "info,sqlx::postgres::notice=warn";
 
-/// The most credit per billing period, in US dollars. A larger amount is taken for a typing error.
+/// The most credit per billing period, in US dollars. A larger amount is treated as a typo.
 const MANAGED_CREDIT_USD_MAX: f64 = 10_000.0;
 
 /// The path in a `sqlite:` URL.

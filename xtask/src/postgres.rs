@@ -19,7 +19,7 @@ use crate::system;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The PostgreSQL server of the tests. If [`start`] has started it, it is stopped on drop.
+/// The PostgreSQL server of the tests. It is stopped on drop if [`start`] started it.
 pub struct Postgres {
     /// The value of `TEST_DATABASE_URL` for the tests.
     pub url: String,

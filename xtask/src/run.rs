@@ -43,8 +43,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a test runner with its output shown and adds the numbers of its tests to `counts`. Failed tests are counted and an
-/// error.
+/// Runs a test runner with its output shown and adds the numbers of its tests to `counts`. Failed tests are counted, and
+/// cause an error.
 pub fn run_counting(command: &mut Command, counts: &mut Counts) -> Result<()> {
     let mut child = command
         .stdout(Stdio::piped())

@@ -138,7 +138,7 @@ fn fingerprint() -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Lists the files below a folder in a fixed order. A path of a file lists that file.
+/// Lists the files below a folder in a fixed order. The path of a file lists that file.
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);

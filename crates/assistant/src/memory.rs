@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// a chat, and the limit keeps the query small in old chats.
 pub const MEMORY_TURNS_MAX: usize = 40;
 
-/// How many characters of the conversation the model receives. They are about 6,000 tokens of English and at most some
+/// How many characters of the conversation the model receives. They are about 6,000 tokens of English and at most about
 /// 24,000 in any script, so that conversation, question and answer fit into a context of 32k tokens, the smallest that
 /// is still offered. The limit also bounds the cost of a turn.
 pub const MEMORY_CHARS_MAX: usize = 24_000;
@@ -24,12 +24,12 @@ pub enum Role {
     Assistant,
 }
 
-/// One turn of a conversation: a message of a person or of the assistant.
+/// One turn of a conversation: a message from a person or from the assistant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// Whether a person or the assistant wrote the text.
     pub role: Role,
-    /// The text as the model receives it or has written it.
+    /// The text as the model received or wrote it.
     pub text: String,
 }
 

@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn slug_has_only_letters_digits_and_dashes() {
-        assert_eq!(slug("Get the key's own rights"), "get-the-key-s-own-rights");
+        assert_eq!(slug("Get the key's permissions"), "get-the-key-s-permissions");
         assert_eq!(slug("  `Retry-After`: how? "), "retry-after-how");
     }
 }

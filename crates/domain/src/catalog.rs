@@ -136,7 +136,7 @@ impl Catalog {
         Self { models }
     }
 
-    /// Returns the name that pages show for a model. For a model that has left the catalog it is made from the id.
+    /// Returns the name that pages show for a model. For a model that has left the catalog it is derived from the id.
     #[must_use]
     pub fn display_name(&self, provider: Option<Provider>, model_id: &str) -> String {
         let of_provider =

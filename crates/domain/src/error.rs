@@ -30,7 +30,7 @@ wire_enum! {
         PaymentNotConfigured = "PAYMENT_NOT_CONFIGURED",
         /// The status or the payment does not allow it, or there is no callback URL to send a test to.
         InvalidState = "INVALID_STATE",
-        /// The idempotency key was used with another method, path or body.
+        /// The idempotency key was used with a different method, path or body.
         IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
         /// The first request with this idempotency key is still running.
         RequestInProgress = "REQUEST_IN_PROGRESS",

@@ -18,7 +18,7 @@ pub(crate) fn listed_name(listed: &ListedModel, provider: Provider, known: &[Mod
     }
 }
 
-/// Makes a display name from an id: `x-ai/grok-9-fast` becomes "Grok 9 Fast".
+/// Derives a display name from an id: `x-ai/grok-9-fast` becomes "Grok 9 Fast".
 pub(crate) fn name_from_id(id: &str) -> String {
     let model = id.rsplit_once('/').map_or(id, |(_, model)| model);
     let (model, variant) =

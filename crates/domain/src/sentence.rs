@@ -25,7 +25,7 @@ pub fn format_day(at: Timestamp) -> String {
 pub enum Part {
     /// Text that is shown as it is.
     Text(String),
-    /// A timestamp of which the date is shown, in the reader's time zone.
+    /// A timestamp whose date is shown, in the reader's time zone.
     Day(Timestamp),
 }
 

@@ -156,7 +156,7 @@ pub fn email(path: &str, value: &str) -> Result<String, Issue> {
     Ok(email)
 }
 
-/// Whether a part of a local part between dots consists of `atext` (RFC 5322), like in browsers. Quoted local parts are
+/// Whether a part of a local part between dots consists of `atext` (RFC 5322), as in browsers. Quoted local parts are
 /// rejected because they can spell one mailbox in any number of ways.
 fn is_atom(piece: &str) -> bool {
     let is_atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(c);

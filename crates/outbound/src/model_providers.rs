@@ -17,7 +17,7 @@ use crate::http::Http;
 
 /// The timeout for OpenRouter's list, in milliseconds.
 const LIST_TIMEOUT_MS: u64 = 30_000;
-/// The size limit of OpenRouter's list, which has some kilobytes for each of hundreds of models.
+/// The size limit of OpenRouter's list, which takes a few kilobytes for each of hundreds of models.
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The timeout of a greeting in milliseconds. It is short because a person waits for it at a form.
@@ -28,8 +28,8 @@ const GREETING_SYSTEM: &str =
     "You are about to become a chat assistant. Answer in one short, friendly sentence.";
 const GREETING_PROMPT: &str = "Say hello.";
 
-/// The base URLs of the model providers, without trailing slashes. Like in the vendors' own documentation, OpenAI's and
-/// OpenRouter's include the version, Anthropic's and Google's do not.
+/// The base URLs of the model providers, without trailing slashes. As in the vendors' own documentation, OpenAI's and
+/// OpenRouter's include the version, and Anthropic's and Google's do not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderUrls {
     /// Anthropic's base URL, by default `https://api.anthropic.com`.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{World, clock::now_ms, faults};
 
-/// The longest wait between two looks at the queue, so that a lost signal delays a delivery by at most this much.
+/// The longest wait between two checks of the queue, so that a lost signal delays a delivery by at most this much.
 const POLL_INTERVAL_MS_MAX: i64 = 5_000;
 const IN_FLIGHT_MAX: usize = 256;
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;

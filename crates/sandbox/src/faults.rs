@@ -225,7 +225,7 @@ pub(crate) async fn consume_duplicate(world: &World, url: &str) -> sqlx::Result<
     Ok(consume(world, |row| row.twice && matches(row, "POST", &path)).await?.is_some())
 }
 
-/// Finds the first fault that `accepts` matches and counts it down. No other caller can come in between, because the
+/// Finds the first fault that `accepts` matches and counts it down. No other caller can interfere, because the
 /// pool has one connection.
 async fn consume(world: &World, accepts: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
     let mut conn = world.db.acquire().await?;

@@ -1,7 +1,7 @@
 //! The outside world, simulated: Polar, Telegram, the model providers, OpenRouter and a mail server in their own wire
 //! formats on paths under `/sandbox/`, with pages for people and faults for tests.
 //!
-//! It depends on nothing of Reef, which reaches it through its production clients by base URL alone. All state is in one
+//! It depends on no other crate of Reef. Reef reaches it with its production clients, by setting only their base URLs. All state is in one
 //! SQLite file. Webhooks and updates are stored before background tasks send them, so that a killed process loses nothing.
 #![recursion_limit = "512"]
 
@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The secret of the default Polar webhook endpoint. As Polar's own secrets it is `whsec_` and 43 letters and digits,
+/// The secret of the default Polar webhook endpoint. Like Polar's own secrets, it is `whsec_` and 43 letters and digits,
 /// which is not valid padded base64.
 pub const DEFAULT_POLAR_WEBHOOK_SECRET: &str = "whsec_e8F7zLClc7XZemPn8buWtbBaZW35LaLR0WpWM7hH2tA";
 

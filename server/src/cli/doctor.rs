@@ -11,9 +11,9 @@ use super::print;
 use crate::compose::{self, App, PublicUrls};
 use crate::config::Config;
 
-/// A subscription that does not exist. That Polar says so proves that it answers and accepts the token.
+/// A subscription that does not exist. If Polar says so, it can be reached and accepts the token.
 const UNKNOWN_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000000";
-/// A bot token that does not exist. That Telegram rejects it proves that it answers.
+/// A bot token that does not exist. If Telegram rejects it, it can be reached.
 const UNKNOWN_BOT_TOKEN: &str = "123456789:reef_doctor_is_no_bot_0000000000000";
 
 /// Runs all checks, prints one line for each, and fails if any of them fails.
@@ -134,7 +134,7 @@ async fn check_managed_keys(services: &Services) -> Option<Result<String, String
     Some(listed.map_err(|error| format!("{error}; OPENROUTER_MANAGEMENT_KEY must be a management key")))
 }
 
-/// Checks whether the mail server accepts connections. Sending no mail is the operator's choice and no error.
+/// Checks whether the mail server accepts connections. Sending no mail is the operator's choice, so it is not an error.
 async fn check_mail(app: &App, config: &Config) -> Result<String, String> {
     match (&app.services.ports().mailer, &config.smtp) {
         (Some(mailer), Some(server)) => {

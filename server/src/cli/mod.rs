@@ -50,12 +50,12 @@ enum Command {
     Sandbox(SandboxArgs),
     /// Print the OpenAPI document.
     Openapi,
-    /// Copy a SQLite database, also while a server is running; on PostgreSQL use pg_dump.
+    /// Copy a SQLite database, even while a server is running; on PostgreSQL use pg_dump.
     Backup {
         /// File to create; it does not contain the secret key.
         file: PathBuf,
     },
-    /// Reseal every secret with the first key of SECRET_KEY, also while servers are running.
+    /// Reseal every secret with the first key of SECRET_KEY, even while servers are running.
     Reseal,
     /// Check the database and every configured upstream, and report problems.
     Doctor,

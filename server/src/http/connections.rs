@@ -35,7 +35,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How many bytes of a request are read ahead.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// How long a peer may read nothing of what is sent to it.
+/// How long a peer may stop reading what is sent to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt if a connection could not be accepted.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);

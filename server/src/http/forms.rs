@@ -41,7 +41,7 @@ pub async fn limit_size(State(most): State<usize>, request: Request, next: Next)
             Ok::<_, axum::Error>(part)
         }))
     });
-    // The handler answers to an aborted body in its own way; the client needs the real reason.
+    // The handler answers an aborted body in its own way, but the client needs the real reason.
     let response = next.run(request).await;
     if is_over.load(Ordering::Relaxed) { too_large(&headers) } else { response }
 }

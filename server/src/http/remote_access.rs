@@ -12,8 +12,8 @@ use axum::response::{IntoResponse as _, Response};
 const PROXY_HEADERS: [&str; 6] =
     ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
 
-/// Whether the headers say that a proxy forwarded the request or that it was meant for another host. By the latter, DNS
-/// rebinding would let the page of any site read responses of the browser's own machine.
+/// Whether the headers say that a proxy forwarded the request or that it was meant for another host. Without the
+/// second check, DNS rebinding would let any site's page read responses of the machine that the browser runs on.
 pub fn is_remote(headers: &HeaderMap) -> bool {
     let is_of_proxy = |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
     let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());

@@ -54,7 +54,7 @@ fn install_recorder() -> &'static PrometheusHandle {
     STARTED.get_or_init(|| {
         let recorder = names::recorder();
         let handle = recorder.handle();
-        // This fails only if a test has installed a recorder of its own.
+        // This fails only if a test has installed its own recorder.
         if ::metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("metrics recorder was already installed");
         }
@@ -91,7 +91,7 @@ async fn ping(services: &Services) -> Result<(), StoreError> {
     services.store().read().await?.ping().await
 }
 
-/// Renders the metrics in Prometheus' text format, version 0.0.4.
+/// Renders the metrics in Prometheus's text format, version 0.0.4.
 async fn metrics(
     State(metrics): State<Metrics>,
     client: Option<Extension<ClientAddress>>,

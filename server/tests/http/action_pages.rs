@@ -85,7 +85,7 @@ async fn notice_without_its_form_is_not_shown() {
     {
         assert!(!page(&app, "", address).await.contains("class=\"toast\""), "{address}");
     }
-    // The cookie of one notice confirms no other.
+    // The cookie of one notice does not confirm another.
     let (to, cookies) = send_for_notice(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
     assert_eq!(to, "/settings?done=link_sent");
     assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
@@ -97,7 +97,7 @@ async fn notice_without_its_form_is_not_shown() {
     assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
 }
 
-/// What the list shows in its column is a name, found by the search, and the way in is the row.
+/// The list shows the names of models instead of their ids, and its search finds both.
 #[tokio::test(flavor = "multi_thread")]
 async fn list_shows_and_finds_model_names() {
     let app = App::start().await;
@@ -120,7 +120,7 @@ async fn list_shows_and_finds_model_names() {
     assert!(page(&app, &cookie, "/assistants?q=opus").await.contains("No results for “opus”"));
 }
 
-/// OpenRouter lists models as `Vendor: Model`, and so does the sandbox.
+/// OpenRouter and the sandbox list models as `Vendor: Model`.
 #[tokio::test(flavor = "multi_thread")]
 async fn form_after_catalog_refresh_shows_model_names() {
     let app = App::start().await;

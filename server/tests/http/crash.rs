@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of a deployment loses nothing and repeats nothing.
+//! A `kill -9` during a deployment loses nothing and repeats nothing.
 
 use serde_json::{Value, json};
 

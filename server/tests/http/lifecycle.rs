@@ -1,4 +1,4 @@
-//! The whole life of an assistant, from purchase to deletion, on both databases.
+//! The whole lifecycle of an assistant, from purchase to deletion, on both databases.
 
 use serde_json::{Value, json};
 

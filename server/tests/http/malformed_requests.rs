@@ -56,7 +56,7 @@ async fn unnormalized_path_returns_404() {
     // A percent-encoded letter is equivalent to the letter.
     let (status, _) = send_raw_target(&app, "GET", "/api/v1/%6de", key).await;
     assert!(matches!(status, 200 | 404), "{status}");
-    // `..` leads to no page and no file.
+    // `..` leads neither to a page nor to a file.
     for path in
         ["/pkg/../Cargo.toml", "/pkg/..%2f..%2fCargo.toml", "/pkg/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd"]
     {

@@ -152,7 +152,7 @@ fn every_operation_has_examples() {
 fn request_schema(document: &Value, operation_id: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let found = operations(document).into_iter().find(|(_, _, op)| op["operationId"] == operation_id);
     let schema = found.unwrap().2["requestBody"]["content"]["application/json"]["schema"].clone();
-    // An optional body is described as one of null and the object.
+    // An optional body is described as either null or the object.
     let reference = schema["$ref"]
         .as_str()
         .or_else(|| schema["oneOf"].as_array()?.iter().find_map(|option| option["$ref"].as_str()));

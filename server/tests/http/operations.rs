@@ -66,7 +66,7 @@ async fn talk(process: &Process, token: &str, text: &str) {
     .await;
 }
 
-/// Replaces key A with key B while Reef serves, until A is not needed.
+/// Replaces key A with key B while Reef serves, until A is no longer needed.
 async fn rotate_secret_key(on_postgres: bool) {
     let (mut here, _database) = install(on_postgres, KEY_A).await;
     let key = here.customer();

@@ -17,7 +17,7 @@ pub async fn submit(app: &App, cookie: &str, from: &str, endpoint: &str, fields:
     answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
 }
 
-/// As [`send`], with the cookie that the form's notice needs added to the reader's.
+/// Like [`send`], but adds the cookie that the form's notice needs to the reader's cookies.
 pub async fn send_for_notice(
     app: &App,
     cookie: &str,
@@ -73,7 +73,7 @@ async fn form_error_is_shown_only_to_its_sender() {
         assert!(!shown.contains(SAID) && shown.contains("Change password"), "{forged}");
     }
     // If a required field is missing, Leptos itself appends an error to the query. The MAC is for that error alone and does
-    // not validate another one.
+    // not validate any other.
     let query = back.split_once("/settings").expect("the redirect leads to another page").1;
     let cut = submit(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
     assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");

@@ -1,4 +1,4 @@
-//! Actions that could take over an account require a recent password, and links in mails let no stranger in.
+//! Actions that could take over an account require a recent password, and links in mails give strangers no access.
 
 use reef_domain::ids::UserId;
 use reef_service::Caller;

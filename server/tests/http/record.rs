@@ -53,7 +53,7 @@ fn is_id(value: &Value) -> bool {
     })
 }
 
-/// Returns the record's keys in the order of the raw text.
+/// Returns the record's keys, in the order in which the raw text has them.
 fn keys_in_order(text: &str) -> Vec<&'static str> {
     let mut found: Vec<(usize, &str)> =
         FIELDS.iter().filter_map(|key| Some((text.find(&format!("\"{key}\":"))?, *key))).collect();

@@ -32,7 +32,7 @@ async fn stop_with_undeletable_worker_returns_502() {
         assert_eq!(error, json!({"code": "WORKER_DELETE_FAILED", "message": NOT_STOPPED}));
         assert_eq!(me.get(&format!("/{id}")).await, before);
     }
-    // It still works: its worker is known at its address.
+    // It still works, because its worker answers at its address.
     let health = app.http.get(before["workerUrl"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(health.status(), 200);
 }

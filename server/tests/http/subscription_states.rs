@@ -8,7 +8,7 @@ use crate::pages::{page, submit};
 use crate::sessions::session_cookie;
 use crate::support::{App, eventually};
 
-/// Has Polar do `action` to the assistant's subscription.
+/// Makes Polar apply `action` to the assistant's subscription.
 async fn at_polar(app: &App, me: &Customer<'_>, id: &str, action: &str) {
     let record = me.get(&format!("/{id}")).await;
     let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
@@ -133,7 +133,7 @@ async fn billing_has_no_checkout_button_while_payment_is_confirmed() {
     let (id, checkout) = me.purchase("byok").await;
     let shown = page(&app, &cookie, "/billing").await;
     assert!(entry(&shown, "li", &id).contains(">Go to checkout</button>"), "{shown}");
-    // Polar's confirmation does not arrive, and Polar does not say which orders there are.
+    // Polar's confirmation does not arrive, and Polar does not list its orders.
     let silent = json!([
         {"path": "/webhooks/polar", "drop": true, "times": 1000},
         {"path": "/sandbox/polar/v1/orders*", "status": 500, "times": 1000},

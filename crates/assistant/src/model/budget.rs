@@ -1,4 +1,4 @@
-//! The token budget of an answer, and with which other budget a failed request is sent once more.
+//! The token budget of an answer, and the budget with which a failed request is sent once more.
 
 use super::{ANSWER_TOKENS_MAX, ModelError, error::find_error};
 use crate::host::HttpResponse;

@@ -137,7 +137,7 @@ impl RateLimit<'_> {
         candidates.into_iter().flatten().find(|wait_ms| !is_daily || *wait_ms > MINUTE_MS)
     }
 
-    /// Finds the longest wait among the limits that are reached, or of which the remainder is unknown.
+    /// Finds the longest wait among the limits that are reached or whose remainder is unknown.
     fn wait_until_reset_ms(&self) -> Option<u64> {
         let left = |name: &str| self.response.header(name)?.trim().parse::<f64>().ok();
         let reached =

@@ -1,4 +1,4 @@
-//! Samples for Python with the library requests.
+//! Samples for Python with the library `requests`.
 
 use super::{Literals, Request, json_string};
 

@@ -22,7 +22,7 @@ fn outgoing(url: &str) -> CallbackRequest {
     }
 }
 
-/// A resolver that returns one list of addresses after the other, and the last one from then on.
+/// A resolver that returns the next list of addresses at each call, and repeats the last one.
 struct ChangingResolver {
     lists: Vec<Vec<IpAddr>>,
     calls: AtomicUsize,

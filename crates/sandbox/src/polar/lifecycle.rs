@@ -1,4 +1,4 @@
-//! The life of a subscription: each action changes it and enqueues the events in Polar's order.
+//! The lifecycle of a subscription: each action changes it and enqueues the events in Polar's order.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;

@@ -96,7 +96,7 @@ fn not_found() -> ErrorResponse {
     error(404, "ResourceNotFound", "Not found")
 }
 
-/// Checks the version before the token, in the order of Polar's server.
+/// Checks the version before the token, as Polar's server does.
 async fn gate(request: Request, next: Next) -> Response {
     let version = match header_text(request.headers(), VERSION_HEADER.as_str()) {
         None => VERSION_DEFAULT,

@@ -68,7 +68,7 @@ pub(super) fn uuid(id: &str) -> HandlerResult<()> {
     issues.check()
 }
 
-/// Validates the body of `POST /v1/checkouts/`. Unknown keys are ignored, as Polar does.
+/// Validates the body of `POST /v1/checkouts/`. Like Polar, it ignores unknown keys.
 pub(super) fn checkout(body: &Map<String, Value>) -> HandlerResult<()> {
     let mut issues = Issues::default();
     products(body, &mut issues);

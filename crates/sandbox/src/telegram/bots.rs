@@ -67,7 +67,7 @@ pub(super) async fn get_or_create(conn: &mut SqliteConnection, id: i64) -> sqlx:
     if let Some(bot) = find(conn, id).await? {
         return Ok(bot);
     }
-    // Telegram starts the numbers of a bot's updates at a random one.
+    // Telegram numbers the updates of a bot from a random start.
     sqlx::query("insert into telegram_bots (id, next_update) values ($1, $2) on conflict (id) do nothing")
         .bind(id)
         .bind(100_000_000 + now_ms() % 100_000_000)

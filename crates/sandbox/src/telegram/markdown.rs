@@ -76,7 +76,7 @@ fn unclosed_error(kind: &str, at: usize) -> String {
     format!("Can't find end of {name} entity at byte offset {at}")
 }
 
-/// Parses `` `code` `` or ```` ```language … ``` ````. Internal, a backslash only escapes `` ` `` and `\`.
+/// Parses `` `code` `` or ```` ```language … ``` ````. Inside, a backslash escapes only `` ` `` and `\`.
 fn parse_code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
     let (mark, kind) = if source[at..].starts_with("```") { ("```", "pre") } else { ("`", "code") };
     let from = parsed.text.len();

@@ -116,7 +116,7 @@ async fn dispatch(
     }
 }
 
-/// Runs the method call that the response to a webhook may contain. Its result is dropped, as Telegram does.
+/// Runs the method call that the response to a webhook may contain. Like Telegram, this drops its result.
 pub(super) async fn run_webhook_reply(world: &World, id: i64, mut params: Params) {
     let Some(Value::String(method)) = params.shift_remove("method") else { return };
     let lower = method.to_ascii_lowercase();

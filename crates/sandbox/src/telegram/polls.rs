@@ -1,4 +1,4 @@
-//! Long polls in `getUpdates`. Of two at once for a bot, the older one is terminated, as Telegram does.
+//! Long polls in `getUpdates`. If a bot has two at once, the older one is terminated, as at Telegram.
 
 use std::{
     collections::HashMap,
@@ -14,9 +14,9 @@ pub(crate) struct Polls(Mutex<HashMap<i64, Arc<watch::Sender<Signal>>>>);
 /// Counters that grow when a bot's poll must continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Signal {
-    /// The number of polls so far. A poll with a lower number is terminated.
+    /// The number of polls that have started. A poll with a lower number is terminated.
     pub polls: u64,
-    /// The number of updates and webhook changes so far.
+    /// The number of updates and webhook changes.
     pub updates: u64,
 }
 

@@ -30,7 +30,7 @@ const ACTIONS: [&str; 11] = [
     "upload_video_note",
 ];
 
-/// Validates the text before the chat, in the order of the Bot API server.
+/// Validates the text before the chat, as the Bot API server does.
 pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
     let Some(raw) = text_param(params, "text") else { return Err(bad_request("message text is empty")) };
     let parsed = parse_text(&raw, params)?.trimmed();

@@ -105,7 +105,7 @@ pub async fn send(request: RequestBuilder) -> Response {
     request.send().await.unwrap()
 }
 
-/// A request that the receiver got.
+/// A request that the receiver has received.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
     pub headers: HeaderMap,

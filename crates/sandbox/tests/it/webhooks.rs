@@ -63,7 +63,7 @@ async fn endpoint_is_disabled_after_ten_failed_events_and_can_be_enabled_again()
     }
     assert_eq!(endpoint().await["enabled"], true);
     assert_eq!(endpoint().await["url"], format!("{}/webhooks/polar", receiver.url));
-    // Nine of the ten attempts of each event are skipped, so that the test need not wait between them.
+    // Nine of the ten attempts of each event are skipped, so that the test does not have to wait between them.
     let file = SqliteConnectOptions::new().filename(world.folder.path().join("world").join("sandbox.db"));
     let db = SqlitePoolOptions::new().max_connections(1).connect_with(file).await.unwrap();
     let disabled = until(async || {

@@ -4,7 +4,7 @@ use reef_domain::error::ErrorCode;
 use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
 use serde_json::{Value, json};
 
-/// A name has 1 to 100 characters after trimming and no control characters (`text::name`). It may be surrounded by
+/// A name has 1 to 100 characters after trimming and no control characters (`validation::name`). It may be surrounded by
 /// characters with Unicode's property `White_Space`, which includes some control characters.
 const NAME: &str = "^[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*\
     [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]\
@@ -12,23 +12,23 @@ const NAME: &str = "^[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029
     [^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000])?\
     [\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*$";
 
-/// A bot token has neither white space nor control characters (`text::bot_token`).
+/// A bot token has neither white space nor control characters (`validation::bot_token`).
 const TOKEN: &str =
     "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+$";
 
-/// A model id is not only white space (`text::model_id`).
+/// A model id is not only white space (`validation::model_id`).
 const MODEL_ID: &str = "[^\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 
-/// A model key is visible ASCII (`text::model_key`). Activation has no pattern for it because managed mode ignores the field.
+/// A model key consists of visible ASCII characters (`validation::model_key`). Activation has no pattern for it because managed mode ignores the field.
 const MODEL_KEY: &str = "^[!-~]+$";
 
-/// An https URL with a host name of two or more labels, a valid port and no fragment (`callback_url::check`).
+/// An https URL with a host name of two or more labels, a valid port and no fragment (`callback_url::validate`).
 const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
     (?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.){1,6}[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
     (?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?\
     (?:[/?][!\"$-\\[\\]-~]*)?$";
 
-/// A cursor holds the milliseconds and the id of the last entry (`page::Cursor`).
+/// A cursor holds the milliseconds and the id of the last entry (`query::Cursor`).
 const CURSOR: &str = "^[0-9]{1,14}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
 const PATTERNS: [(&str, &str, &str); 9] = [

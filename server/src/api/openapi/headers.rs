@@ -25,7 +25,7 @@ pub(super) fn complete_responses(document: &mut Value) {
 fn add_idempotency(responses: &mut Map<String, Value>) {
     let busy = "`REQUEST_IN_PROGRESS`: the first request with this `Idempotency-Key` is still running.";
     let reused =
-        "`IDEMPOTENCY_KEY_REUSED`: this `Idempotency-Key` was used with another method, path or body.";
+        "`IDEMPOTENCY_KEY_REUSED`: this `Idempotency-Key` was used with a different method, path or body.";
     let body = json!({"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}});
     for (status, description) in [("409", busy), ("422", reused)] {
         match responses.get_mut(status) {
