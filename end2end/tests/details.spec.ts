@@ -114,7 +114,7 @@ test("focus is on the result of a form", async ({ home, page }) => {
   await expect(page.getByRole("heading", { name: "Copy your key now" })).toBeFocused();
   await page.keyboard.press("Tab");
   const inside = await page.evaluate(() => document.activeElement?.closest("section")?.getAttribute("aria-labelledby"));
-  expect(inside).toBe("handed-over");
+  expect(inside).toBe("created-key");
 });
 
 test("notice is shown and can be dismissed", async ({ home, page }) => {

@@ -46,7 +46,7 @@ test("change that is deployed focuses the status", async ({ home, page }) => {
   await home.unfold("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await page.getByRole("button", { name: "Save", exact: true }).click();
-  const isOnStatus = () => page.evaluate(() => document.activeElement?.classList.contains("arrival"));
+  const isOnStatus = () => page.evaluate(() => document.activeElement?.classList.contains("form-result"));
   await expect.poll(isOnStatus).toBe(true);
 });
 

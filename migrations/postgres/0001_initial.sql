@@ -2,10 +2,10 @@
 create table users (
     id                        uuid primary key,
     email                     text not null unique,  -- lower case
-    email_confirmed_at        timestamptz,     -- when its owner opened a link that was sent there
+    email_confirmed_at        timestamptz,     -- when the owner opened a link that was sent to it
     password_hash             text not null,   -- argon2id, in PHC form
     signing_secret            bytea not null,  -- sealed
-    previous_signing_secret   bytea,           -- sealed; signs for 24 hours after a rotation as well
+    previous_signing_secret   bytea,           -- sealed; also signs for 24 hours after a rotation
     signing_secret_rotated_at timestamptz,
     created_at                timestamptz not null
 );
@@ -19,14 +19,14 @@ create table sessions (
     user_agent       text,
     created_at       timestamptz not null,
     expires_at       timestamptz not null,
-    last_used_at     timestamptz,  -- to a few minutes
+    last_used_at     timestamptz,  -- with a precision of a few minutes
     flash            bytea,        -- sealed; what a form hands to the next page
     flash_expires_at timestamptz
 );
 create index sessions_user on sessions (user_id);
 create index sessions_expires_at on sessions (expires_at);
 
--- The secret that an account's authenticator app makes codes from.
+-- The secret from which an account's authenticator app generates codes.
 create table totp (
     user_id        uuid primary key references users (id) on delete cascade,
     secret         bytea not null,  -- sealed
@@ -47,7 +47,7 @@ create table api_keys (
     user_id      uuid not null references users (id) on delete cascade,
     name         text not null,
     hash         bytea not null unique,  -- SHA-256 of the whole key
-    prefix       text not null,          -- what pages show of the key
+    prefix       text not null,          -- the part of the key that pages show
     can_read     boolean not null,
     can_write    boolean not null,
     grant_id     uuid,                   -- null: the key reaches all assistants of its owner
@@ -72,7 +72,7 @@ create index api_key_grants_user on api_key_grants (user_id);
 -- The newest requests of each key, written after the responses were sent.
 create table api_key_requests (
     key_id      uuid not null references api_keys (id) on delete cascade,
-    id          uuid not null,  -- in the order of time
+    id          uuid not null,  -- increases with time
     method      text not null,
     path        text not null,
     status      bigint not null,
@@ -104,7 +104,7 @@ create table assistants (
     model_id                text,
     webhook_url             text,
     bot_token               bytea,        -- sealed
-    bot_token_hash          bytea,        -- the same for the same token, in every installation
+    bot_token_hash          bytea,        -- equal for equal tokens, in every installation
     bot_token_fingerprint   text,         -- the beginning of a keyed hash, for the owner to compare
     bot_token_set_at        timestamptz,
     model_key               bytea,        -- sealed
@@ -158,12 +158,12 @@ create table tombstones (
     assistant_id    uuid primary key,
     user_id         uuid not null,
     deleted_at      timestamptz not null,
-    ordered_at      timestamptz,  -- null if it was paid; others count against the limit on unpaid orders
+    ordered_at      timestamptz,  -- null if it was paid; the others count toward the limit on unpaid orders
     checkout_failed boolean not null default false  -- deleted because Polar created no checkout
 );
 create index tombstones_orders on tombstones (user_id, ordered_at) where ordered_at is not null;
 
--- What is left of a deleted assistant for its owner to read. It holds no secret.
+-- What owners can still read about a deleted assistant. It contains no secrets.
 create table receipts (
     assistant_id       uuid primary key,
     user_id            uuid not null references users (id) on delete cascade,
@@ -232,7 +232,7 @@ create table jobs (
     payload         jsonb not null,   -- ids only
     run_at          timestamptz not null,
     attempts        bigint not null,
-    rerun_requests  bigint not null,  -- how often it was enqueued again while it ran
+    rerun_requests  bigint not null,  -- how many times it was enqueued again while it ran
     lease_token     uuid,
     lease_until     timestamptz,
     dead_at         timestamptz,
@@ -242,7 +242,7 @@ create table jobs (
 );
 create index jobs_due on jobs (kind, run_at) where dead_at is null;
 
--- What runs at intervals, in one process at a time.
+-- Tasks that run at intervals, in one process at a time.
 create table timers (
     name    text primary key,
     next_at timestamptz not null
@@ -259,16 +259,16 @@ create table polar_inbox (
 );
 create index polar_inbox_open on polar_inbox (position) where processed_at is null;
 
--- When Polar is asked about payments: for unpaid assistants, for live subscriptions, and for deleted assistants whose
+-- When to ask Polar about payments: for unpaid assistants, for live subscriptions, and for deleted assistants whose
 -- checkout is still open.
 create table payment_checks (
     assistant_id       uuid primary key,  -- remains after the assistant is deleted
-    user_id            uuid,              -- users take turns
+    user_id            uuid,              -- the checks of users alternate
     checkout_id        text,
     next_check_at      timestamptz,       -- null: nothing is left to check
     last_checked_at    timestamptz,
-    check_count        bigint not null,   -- since something last happened
-    expedite_count     bigint not null,   -- how often a waiting customer brought the next check forward
+    check_count        bigint not null,   -- since the last change
+    expedite_count     bigint not null,   -- how many times a waiting customer brought the next check forward
     checkout_closed_at timestamptz,       -- when Polar first said that the checkout can no longer be paid
     payment_as_of      timestamptz,       -- Polar's time of the newest subscription state that was applied
     ordered_at         timestamptz not null
@@ -279,14 +279,14 @@ create index payment_checks_user on payment_checks (user_id, last_checked_at);
 -- One row for all processes: the rate at which Polar is asked, and the state of Polar's webhook endpoint.
 create table polar_state (
     id                     bigint primary key check (id = 1),
-    budget_free_at         timestamptz not null,  -- the next check fits the rate from then on
-    recheck_before         timestamptz,           -- what was last checked before then is checked again soon
+    budget_free_at         timestamptz not null,  -- from then on, the rate allows the next check
+    recheck_before         timestamptz,           -- payments that were last checked before then are checked again soon
     endpoint_status        text,
     endpoint_next_check_at timestamptz not null
 );
 insert into polar_state (id, budget_free_at, endpoint_next_check_at) values (1, to_timestamp(0), to_timestamp(0));
 
--- Subscriptions that Reef ends, until some time after Polar has confirmed it.
+-- Subscriptions that Reef ends. Rows are kept for some time after Polar has confirmed the end.
 create table revocations (
     subscription_id text primary key,
     assistant_id    uuid,
@@ -325,7 +325,7 @@ create table catalogs (
     fetched_at timestamptz not null
 );
 
--- What the embedded worker host runs, with the run that started it.
+-- The workers of the embedded host, each with the run that started it.
 create table workers (
     worker_name      text primary key,
     assistant_id     uuid not null unique,
@@ -334,15 +334,15 @@ create table workers (
     polling          boolean not null,
     poll_offset      bigint not null,
     poll_lease_token uuid,
-    poll_lease_until timestamptz,     -- without a token: nobody polls before then
+    poll_lease_until timestamptz,     -- without a token: no process polls before then
     started_at       timestamptz not null
 );
 
--- What bots received. Each update is answered once; its answer is stored until all parts are sent.
+-- The updates that bots received. Each is answered once; its answer is stored until all parts are sent.
 create table bot_updates (
     id             uuid primary key,
     assistant_id   uuid not null,
-    bot_id         bigint not null,  -- update ids are unique within one bot only
+    bot_id         bigint not null,  -- update ids are unique only within a bot
     update_id      bigint not null,
     chat_id        bigint not null,
     media_group_id text,             -- the parts of an album are updates with the same id
@@ -351,7 +351,7 @@ create table bot_updates (
     sent_parts     bigint not null,
     attempts       bigint not null,
     lease_token    uuid,
-    lease_until    timestamptz,      -- without a token: nobody attempts it before then
+    lease_until    timestamptz,      -- without a token: no process attempts it before then
     received_at    timestamptz not null,
     done_at        timestamptz,
     unique (assistant_id, bot_id, update_id)
@@ -363,7 +363,7 @@ create index bot_updates_albums on bot_updates (assistant_id, chat_id, media_gro
 create index bot_updates_retry on bot_updates (lease_until)
     where done_at is null and lease_token is null and lease_until is not null;
 
--- What assistants remember of their chats.
+-- The messages that assistants remember of their chats.
 create table conversation_messages (
     assistant_id uuid not null,
     chat_id      bigint not null,
@@ -374,7 +374,7 @@ create table conversation_messages (
     primary key (assistant_id, chat_id, position)
 );
 
--- Groups that became supergroups, which have another id.
+-- Groups that became supergroups, which have a different id.
 create table chat_migrations (
     assistant_id uuid not null,
     chat_id      bigint not null,
@@ -399,7 +399,7 @@ create index mails_user on mails (user_id);
 create index mails_assistant on mails (assistant_id, kind, created_at);
 create index mails_created_at on mails (created_at);
 
--- What links in mails allow, once.
+-- The actions that links in mails allow, each of them once.
 create table mail_tokens (
     hash       bytea primary key,  -- SHA-256 of the secret of the link
     mail_id    uuid not null references mails (id) on delete cascade,
@@ -412,9 +412,9 @@ create index mail_tokens_mail on mail_tokens (mail_id);
 create index mail_tokens_user on mail_tokens (user_id);
 create index mail_tokens_expires_at on mail_tokens (expires_at);
 
--- Mails of the last day by recipient. They count after the account that asked for them is deleted, too.
+-- Mails of the last day by recipient. They also count after the account that requested them is deleted.
 create table mail_requests (
-    recipient    text not null,  -- a keyed hash of the address and of the limit it counts against
+    recipient    text not null,  -- a keyed hash of the address and of the limit that it counts toward
     requested_at timestamptz not null
 );
 create index mail_requests_recipient on mail_requests (recipient, requested_at);

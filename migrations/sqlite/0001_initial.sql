@@ -4,10 +4,10 @@
 create table users (
     id                        blob primary key,
     email                     text not null unique,  -- lower case
-    email_confirmed_at        integer,        -- when its owner opened a link that was sent there
+    email_confirmed_at        integer,        -- when the owner opened a link that was sent to it
     password_hash             text not null,  -- argon2id, in PHC form
     signing_secret            blob not null,  -- sealed
-    previous_signing_secret   blob,           -- sealed; signs for 24 hours after a rotation as well
+    previous_signing_secret   blob,           -- sealed; also signs for 24 hours after a rotation
     signing_secret_rotated_at integer,
     created_at                integer not null
 ) strict;
@@ -21,14 +21,14 @@ create table sessions (
     user_agent       text,
     created_at       integer not null,
     expires_at       integer not null,
-    last_used_at     integer,  -- to a few minutes
+    last_used_at     integer,  -- with a precision of a few minutes
     flash            blob,     -- sealed; what a form hands to the next page
     flash_expires_at integer
 ) strict;
 create index sessions_user on sessions (user_id);
 create index sessions_expires_at on sessions (expires_at);
 
--- The secret that an account's authenticator app makes codes from.
+-- The secret from which an account's authenticator app generates codes.
 create table totp (
     user_id        blob primary key references users (id) on delete cascade,
     secret         blob not null,    -- sealed
@@ -49,7 +49,7 @@ create table api_keys (
     user_id      blob not null references users (id) on delete cascade,
     name         text not null,
     hash         blob not null unique,  -- SHA-256 of the whole key
-    prefix       text not null,         -- what pages show of the key
+    prefix       text not null,         -- the part of the key that pages show
     can_read     integer not null,
     can_write    integer not null,
     grant_id     blob,                  -- null: the key reaches all assistants of its owner
@@ -74,7 +74,7 @@ create index api_key_grants_user on api_key_grants (user_id);
 -- The newest requests of each key, written after the responses were sent.
 create table api_key_requests (
     key_id      blob not null references api_keys (id) on delete cascade,
-    id          blob not null,  -- in the order of time
+    id          blob not null,  -- increases with time
     method      text not null,
     path        text not null,
     status      integer not null,
@@ -106,7 +106,7 @@ create table assistants (
     model_id                text,
     webhook_url             text,
     bot_token               blob,     -- sealed
-    bot_token_hash          blob,     -- the same for the same token, in every installation
+    bot_token_hash          blob,     -- equal for equal tokens, in every installation
     bot_token_fingerprint   text,     -- the beginning of a keyed hash, for the owner to compare
     bot_token_set_at        integer,
     model_key               blob,     -- sealed
@@ -160,12 +160,12 @@ create table tombstones (
     assistant_id    blob primary key,
     user_id         blob not null,
     deleted_at      integer not null,
-    ordered_at      integer,                    -- null if it was paid; others count against the limit on unpaid orders
+    ordered_at      integer,                    -- null if it was paid; the others count toward the limit on unpaid orders
     checkout_failed integer not null default 0  -- deleted because Polar created no checkout
 ) strict;
 create index tombstones_orders on tombstones (user_id, ordered_at) where ordered_at is not null;
 
--- What is left of a deleted assistant for its owner to read. It holds no secret.
+-- What owners can still read about a deleted assistant. It contains no secrets.
 create table receipts (
     assistant_id       blob primary key,
     user_id            blob not null references users (id) on delete cascade,
@@ -234,7 +234,7 @@ create table jobs (
     payload         text not null,     -- ids only
     run_at          integer not null,
     attempts        integer not null,
-    rerun_requests  integer not null,  -- how often it was enqueued again while it ran
+    rerun_requests  integer not null,  -- how many times it was enqueued again while it ran
     lease_token     blob,
     lease_until     integer,
     dead_at         integer,
@@ -244,7 +244,7 @@ create table jobs (
 ) strict;
 create index jobs_due on jobs (kind, run_at) where dead_at is null;
 
--- What runs at intervals, in one process at a time.
+-- Tasks that run at intervals, in one process at a time.
 create table timers (
     name    text primary key,
     next_at integer not null
@@ -261,16 +261,16 @@ create table polar_inbox (
 ) strict;
 create index polar_inbox_open on polar_inbox (position) where processed_at is null;
 
--- When Polar is asked about payments: for unpaid assistants, for live subscriptions, and for deleted assistants whose
+-- When to ask Polar about payments: for unpaid assistants, for live subscriptions, and for deleted assistants whose
 -- checkout is still open.
 create table payment_checks (
     assistant_id       blob primary key,  -- remains after the assistant is deleted
-    user_id            blob,              -- users take turns
+    user_id            blob,              -- the checks of users alternate
     checkout_id        text,
     next_check_at      integer,           -- null: nothing is left to check
     last_checked_at    integer,
-    check_count        integer not null,  -- since something last happened
-    expedite_count     integer not null,  -- how often a waiting customer brought the next check forward
+    check_count        integer not null,  -- since the last change
+    expedite_count     integer not null,  -- how many times a waiting customer brought the next check forward
     checkout_closed_at integer,           -- when Polar first said that the checkout can no longer be paid
     payment_as_of      integer,           -- Polar's time of the newest subscription state that was applied
     ordered_at         integer not null
@@ -281,14 +281,14 @@ create index payment_checks_user on payment_checks (user_id, last_checked_at);
 -- One row for all processes: the rate at which Polar is asked, and the state of Polar's webhook endpoint.
 create table polar_state (
     id                     integer primary key check (id = 1),
-    budget_free_at         integer not null,  -- the next check fits the rate from then on
-    recheck_before         integer,           -- what was last checked before then is checked again soon
+    budget_free_at         integer not null,  -- from then on, the rate allows the next check
+    recheck_before         integer,           -- payments that were last checked before then are checked again soon
     endpoint_status        text,
     endpoint_next_check_at integer not null
 ) strict;
 insert into polar_state (id, budget_free_at, endpoint_next_check_at) values (1, 0, 0);
 
--- Subscriptions that Reef ends, until some time after Polar has confirmed it.
+-- Subscriptions that Reef ends. Rows are kept for some time after Polar has confirmed the end.
 create table revocations (
     subscription_id text primary key,
     assistant_id    blob,
@@ -327,7 +327,7 @@ create table catalogs (
     fetched_at integer not null
 ) strict;
 
--- What the embedded worker host runs, with the run that started it.
+-- The workers of the embedded host, each with the run that started it.
 create table workers (
     worker_name      text primary key,
     assistant_id     blob not null unique,
@@ -336,15 +336,15 @@ create table workers (
     polling          integer not null,
     poll_offset      integer not null,
     poll_lease_token blob,
-    poll_lease_until integer,        -- without a token: nobody polls before then
+    poll_lease_until integer,        -- without a token: no process polls before then
     started_at       integer not null
 ) strict;
 
--- What bots received. Each update is answered once; its answer is stored until all parts are sent.
+-- The updates that bots received. Each is answered once; its answer is stored until all parts are sent.
 create table bot_updates (
     id             blob primary key,
     assistant_id   blob not null,
-    bot_id         integer not null,  -- update ids are unique within one bot only
+    bot_id         integer not null,  -- update ids are unique only within a bot
     update_id      integer not null,
     chat_id        integer not null,
     media_group_id text,              -- the parts of an album are updates with the same id
@@ -353,7 +353,7 @@ create table bot_updates (
     sent_parts     integer not null,
     attempts       integer not null,
     lease_token    blob,
-    lease_until    integer,           -- without a token: nobody attempts it before then
+    lease_until    integer,           -- without a token: no process attempts it before then
     received_at    integer not null,
     done_at        integer,
     unique (assistant_id, bot_id, update_id)
@@ -365,7 +365,7 @@ create index bot_updates_albums on bot_updates (assistant_id, chat_id, media_gro
 create index bot_updates_retry on bot_updates (lease_until)
     where done_at is null and lease_token is null and lease_until is not null;
 
--- What assistants remember of their chats.
+-- The messages that assistants remember of their chats.
 create table conversation_messages (
     assistant_id blob not null,
     chat_id      integer not null,
@@ -376,7 +376,7 @@ create table conversation_messages (
     primary key (assistant_id, chat_id, position)
 ) strict;
 
--- Groups that became supergroups, which have another id.
+-- Groups that became supergroups, which have a different id.
 create table chat_migrations (
     assistant_id blob not null,
     chat_id      integer not null,
@@ -401,7 +401,7 @@ create index mails_user on mails (user_id);
 create index mails_assistant on mails (assistant_id, kind, created_at);
 create index mails_created_at on mails (created_at);
 
--- What links in mails allow, once.
+-- The actions that links in mails allow, each of them once.
 create table mail_tokens (
     hash       blob primary key,  -- SHA-256 of the secret of the link
     mail_id    blob not null references mails (id) on delete cascade,
@@ -414,9 +414,9 @@ create index mail_tokens_mail on mail_tokens (mail_id);
 create index mail_tokens_user on mail_tokens (user_id);
 create index mail_tokens_expires_at on mail_tokens (expires_at);
 
--- Mails of the last day by recipient. They count after the account that asked for them is deleted, too.
+-- Mails of the last day by recipient. They also count after the account that requested them is deleted.
 create table mail_requests (
-    recipient    text not null,  -- a keyed hash of the address and of the limit it counts against
+    recipient    text not null,  -- a keyed hash of the address and of the limit that it counts toward
     requested_at integer not null
 ) strict;
 create index mail_requests_recipient on mail_requests (recipient, requested_at);

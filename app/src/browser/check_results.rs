@@ -13,23 +13,23 @@ pub(super) fn start() {
 /// Removes the result of a field that is being changed.
 fn clear_changed_field(event: &Event) {
     let field = dom::target::<Element>(event).and_then(|at| at.closest(".field").ok().flatten());
-    for place in field.iter().flat_map(|field| dom::all(field, "[data-finding]")) {
+    for place in field.iter().flat_map(|field| dom::all(field, "[data-check-result]")) {
         place.set_text_content(None);
     }
 }
 
 /// Removes all results of a form.
 pub(super) fn clear(form: &HtmlFormElement) {
-    for place in dom::all(form, "[data-finding]") {
+    for place in dom::all(form, "[data-check-result]") {
         place.set_text_content(None);
     }
 }
 
 /// Shows each result at its field.
 pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
-    for finding in results {
-        let Some(place) = dom::first(form, &format!("[data-finding='{}']", finding.about)) else { continue };
-        let Some(message) = render(&dom::document(), finding) else { continue };
+    for result in results {
+        let Some(place) = dom::first(form, &format!("[data-check-result='{}']", result.about)) else { continue };
+        let Some(message) = render(&dom::document(), result) else { continue };
         if place.append_child(&message).is_err() {
             leptos::logging::error!("a check result could not be shown");
         }
@@ -39,20 +39,20 @@ pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
 /// The fields whose values cannot be deployed, in the order of the page.
 pub(super) fn fields_to_fix(form: &HtmlFormElement) -> Vec<Element> {
     let field = |result: Element| dom::first(&result.closest(".field").ok().flatten()?, "input, select");
-    dom::all(form, ".finding.bad").into_iter().filter_map(field).collect()
+    dom::all(form, ".check-result.bad").into_iter().filter_map(field).collect()
 }
 
-fn render(document: &Document, finding: &CheckResult) -> Option<Element> {
+fn render(document: &Document, result: &CheckResult) -> Option<Element> {
     let paragraph = document.create_element("p").ok()?;
-    paragraph.set_class_name(if finding.good { "finding good" } else { "finding bad" });
-    if let Some(picture) = &finding.picture {
+    paragraph.set_class_name(if result.good { "check-result good" } else { "check-result bad" });
+    if let Some(picture) = &result.picture {
         let image = document.create_element("img").ok()?;
         for (name, value) in [("src", picture.as_str()), ("alt", ""), ("width", "32"), ("height", "32")] {
             image.set_attribute(name, value).ok()?;
         }
         paragraph.append_child(&image).ok()?;
     }
-    let text = document.create_text_node(&format!(" {}", finding.words));
+    let text = document.create_text_node(&format!(" {}", result.words));
     paragraph.append_child(text.unchecked_ref()).ok()?;
     Some(paragraph)
 }

@@ -121,7 +121,7 @@ pub(super) fn focus_after_navigation() {
     if control.is_some_and(|control| focus_in_place(&control)) {
         return;
     }
-    let place = section.or_else(|| dom::first(&root, ".arrival"));
+    let place = section.or_else(|| dom::first(&root, ".form-result"));
     // The page begins at its top, where `<main>` need not be scrolled to.
     if !place.is_some_and(|place| make_focusable_and_focus(&place))
         && !dom::first(&root, "#main").is_some_and(|main| focus_in_place(&main))

@@ -31,7 +31,7 @@ fn dismiss(toast: &Element) {
     toast.remove();
     remove_from_address_or_log();
     let root = dom::document().document_element();
-    let next = root.and_then(|root| dom::first(&root, ".arrival[tabindex], #main"));
+    let next = root.and_then(|root| dom::first(&root, ".form-result[tabindex], #main"));
     if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok())
         && next.focus().is_err()
     {

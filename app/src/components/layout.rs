@@ -34,7 +34,7 @@ pub fn SiteHeader() -> impl IntoView {
 #[component]
 fn Logo() -> impl IntoView {
     view! {
-        <svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
+        <svg class="logo" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
             <path d="M4 20c0-5 2-6 2-9m-3-2c1 2 3 2 3 2m6 9c0-7-1-8-1-14m-3 4c2 1 3 3 3 3m3-6c-2 2-3 5-3 5m9 8c0-4-2-5-2-8m4-3c-1 3-4 3-4 3"/>
         </svg>
     }

@@ -25,7 +25,7 @@ fn takes_focus() -> bool {
 #[component]
 pub fn FocusAfterForm(children: Children) -> impl IntoView {
     let has_arrived = takes_focus();
-    view! { <div class="arrival" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
+    view! { <div class="form-result" tabindex=has_arrived.then_some("-1") autofocus=has_arrived>{children()}</div> }
 }
 
 /// Says what the form that led here has done. The address only names one of these notices, and a cookie set by the form's

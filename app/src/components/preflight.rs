@@ -36,10 +36,10 @@ pub(crate) fn CheckMessage(
     let found = results.into_iter().find(|finding| finding.about == about);
     let found = found.map(|CheckResult { good, words, picture, .. }| {
         view! {
-            <p class=if good { "finding good" } else { "finding bad" }>
+            <p class=if good { "check-result good" } else { "check-result bad" }>
                 {picture.map(|picture| view! { <img src=picture alt="" width="32" height="32"/> })} {words}
             </p>
         }
     });
-    view! { <div role="status" data-finding=about>{found}</div> }
+    view! { <div role="status" data-check-result=about>{found}</div> }
 }

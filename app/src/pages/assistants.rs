@@ -199,7 +199,7 @@ fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoVi
         }
     };
     view! {
-        <table class="cards rows-lead">
+        <table class="cards linked-rows">
             <thead>
                 <tr>
                     <th scope="col">"Name"</th>

@@ -71,7 +71,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
     let list = if entries.is_empty() {
         view! { <Empty/> }.into_any()
     } else {
-        view! { <ul class="cards-grid">{entries.into_iter().map(card).collect_view()}</ul> }.into_any()
+        view! { <ul class="card-grid">{entries.into_iter().map(card).collect_view()}</ul> }.into_any()
     };
     view! {
         <h1>"Billing"</h1>
@@ -139,7 +139,7 @@ fn card(Entry { record, progress }: Entry) -> AnyView {
         _ => None,
     };
     view! {
-        <li class="card slot">
+        <li class="card entry">
             <h3><a href=format!("/assistants/{}", record.id)>{name}</a></h3>
             <p class="hint">{labels::plan_label(record.api_mode)} " · " {status}</p>
             <p><LocalizedSentence sentence/></p>

@@ -66,7 +66,7 @@ fn page(Landing { frame, offers, public_url }: Landing) -> AnyView {
         <section aria-labelledby="pricing">
             <h2 id="pricing">"Pricing"</h2>
             <p>"Per assistant, billed monthly, plus tax where applicable. Cancel any time."</p>
-            <div class="cards-grid">{cards}</div>
+            <div class="card-grid">{cards}</div>
         </section>
         <section aria-labelledby="developers">
             <h2 id="developers">"For developers"</h2>

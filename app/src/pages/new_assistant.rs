@@ -90,7 +90,7 @@ fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
     let row = |order: AssistantRecord| {
         let aria_label = format!("Resume checkout of {}", order.name);
         view! {
-            <li class="card slot">
+            <li class="card entry">
                 <h3><a href=format!("/assistants/{}", order.id)>{order.name.clone()}</a></h3>
                 <p class="hint">{labels::plan_label(order.api_mode)} ", ordered " <Time at=order.created_at/></p>
                 <Resume id=order.id label="Resume" aria_label=aria_label/>
@@ -101,7 +101,7 @@ fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
         <section aria-labelledby="unpaid">
             <h2 id="unpaid">"Unfinished orders"</h2>
             <p>"Pick up where you left off."</p>
-            <ul class="cards-grid">{unpaid.into_iter().map(row).collect_view()}</ul>
+            <ul class="card-grid">{unpaid.into_iter().map(row).collect_view()}</ul>
         </section>
     }
 }

@@ -63,7 +63,7 @@ fn list(receipts: Vec<Receipt>, next: Option<Cursor>) -> AnyView {
     view! {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
         <h1>"Deleted assistants"</h1>
-        <table class="cards rows-lead">
+        <table class="cards linked-rows">
             <thead>
                 <tr><th scope="col">"Name"</th><th scope="col">"Deleted"</th><th scope="col">"Subscription"</th></tr>
             </thead>

@@ -119,8 +119,8 @@ fn Fields() -> impl IntoView {
                 </div>
                 <div class="field">
                     <label for="sg-key">"Model API key"</label>
-                    <input id="sg-key" type="password" autocomplete="off" aria-describedby="sg-key-finding"/>
-                    <p class="finding good" id="sg-key-finding">"The key works. The model says: “Hello!”"</p>
+                    <input id="sg-key" type="password" autocomplete="off" aria-describedby="sg-key-result"/>
+                    <p class="check-result good" id="sg-key-result">"The key works. The model says: “Hello!”"</p>
                 </div>
                 <div class="field">
                     <label for="sg-model">"Model"</label>
@@ -182,7 +182,7 @@ fn Lists() -> impl IntoView {
                 <ol class="steps" aria-label="Steps">
                     <li class="done">"Verify bot token"</li>
                     <li class="done">"Verify model access"</li>
-                    <li class="now">"Start assistant"</li>
+                    <li class="current">"Start assistant"</li>
                     <li class="todo">"Connect to Telegram"</li>
                     <li class="failed">"A step that failed"</li>
                 </ol>
@@ -203,7 +203,7 @@ fn Surfaces() -> impl IntoView {
     view! {
         <section aria-labelledby="surfaces">
             <h2 id="surfaces">"Surfaces"</h2>
-            <div class="cards-grid">
+            <div class="card-grid">
                 <div class="card"><h3>"A card"</h3><p>"With something on it."</p></div>
                 <div class="card">
                     <dl class="facts"><dt>"Plan"</dt><dd>"Managed"</dd><dt>"Model"</dt><dd>"Claude Sonnet 5.5"</dd></dl>

@@ -41,7 +41,7 @@ pub struct FormInput {
 pub(crate) fn render(trial: &TryItForm) -> Markup {
     html! {
         p.without-script { "Turn on JavaScript to send this request here, or use the curl command above." }
-        form.try.needs-script data-try data-method=(trial.method) data-path=(trial.path) autocomplete="off" {
+        form.try-it.needs-script data-try data-method=(trial.method) data-path=(trial.path) autocomplete="off" {
             (render_field("try-key", "X-API-Key", true, "Not stored.", &html! {
                 input #try-key type="password" data-in="key" required autocomplete="new-password" spellcheck="false"
                     aria-describedby="try-key-hint" {}

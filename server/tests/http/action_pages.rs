@@ -225,9 +225,9 @@ async fn result_of_form_has_focus() {
     ];
     let to = submit(&app, &cookie, &path, "activate", &fields).await;
     let shown = page(&app, &cookie, &to).await;
-    assert!(shown.contains("tabindex=\"-1\" autofocus class=\"arrival\""), "{to}: {shown}");
+    assert!(shown.contains("tabindex=\"-1\" autofocus class=\"form-result\""), "{to}: {shown}");
     assert!(
-        !page(&app, &cookie, &path).await.contains("autofocus class=\"arrival\""),
+        !page(&app, &cookie, &path).await.contains("autofocus class=\"form-result\""),
         "only where a form has led"
     );
     let token = crate::pages::hidden(&page(&app, &cookie, "/keys").await, "token");
@@ -240,7 +240,7 @@ async fn result_of_form_has_focus() {
     )
     .await;
     let shown = page(&app, &cookie, &to).await;
-    let heading = shown.split("id=\"handed-over\"").nth(1).unwrap().split('>').next().unwrap();
+    let heading = shown.split("id=\"created-key\"").nth(1).unwrap().split('>').next().unwrap();
     assert!(heading.contains("autofocus") && heading.contains("tabindex=\"-1\""), "{heading}");
     // The page does not claim that the key is shown for a minute only.
     for untrue in ["for a minute", "within the minute"] {

@@ -30,7 +30,7 @@ pub(super) async fn section(
     let view = view! {
         <section class="hello" aria-labelledby="hello">
             <h2 id="hello">"Chat with @" {bot.bot_username.clone()}</h2>
-            <div class="hello-ways">
+            <div class="bot-access">
                 {chat.map(|src| view! { <Chat src username=bot.bot_username.clone()/> })}
                 <Address address username=bot.bot_username qr/>
             </div>

@@ -16,7 +16,7 @@ pub(super) fn section(steps: &[StepRecord]) -> AnyView {
     .into_any()
 }
 
-/// All steps, also those that have not begun.
+/// All steps, including those that have not begun.
 fn list(steps: &[StepRecord]) -> AnyView {
     let item = |step: Step| {
         let record = steps.iter().find(|record| record.step == step);
@@ -24,7 +24,7 @@ fn list(steps: &[StepRecord]) -> AnyView {
             None => ("todo", "not started"),
             Some(record) if record.failed => ("failed", "failed"),
             Some(StepRecord { ended_at: Some(_), .. }) => ("done", "done"),
-            Some(_) => ("now", "in progress"),
+            Some(_) => ("current", "in progress"),
         };
         let took = record.and_then(duration).unwrap_or_default();
         view! {

@@ -117,7 +117,7 @@ fn delivery_entry(callback: &LoggedDelivery, record: &AssistantRecord, now: Time
             {next}
             <details id=format!("delivery-{}", delivery.id)>
                 <summary>{attempt_count(callback.attempts.len())}</summary>
-                <ul class="tries">{callback.attempts.iter().map(attempt_entry).collect_view()}</ul>
+                <ul class="attempts">{callback.attempts.iter().map(attempt_entry).collect_view()}</ul>
                 <pre tabindex="0" role="group" aria-label="Body"><code>{delivery.payload.clone()}</code></pre>
                 <PostForm form class="inline">
                     <FormErrorMessage form/>

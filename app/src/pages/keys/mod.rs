@@ -116,8 +116,8 @@ fn new_key_section(keys: &[ApiKey], new: Secret, public_url: &str) -> Option<Any
     let curl = curl(public_url, new.expose(), key.read);
     let name = key.name.clone();
     let view = view! {
-        <section class="notice good wide" aria-labelledby="handed-over">
-            <h2 id="handed-over" tabindex="-1" autofocus>"Copy your key now"</h2>
+        <section class="notice good wide" aria-labelledby="created-key">
+            <h2 id="created-key" tabindex="-1" autofocus>"Copy your key now"</h2>
             <p>"Key “" {name} "” created. You won’t be able to see it again, because Reef stores only a hash of it."</p>
             <Copyable label="New API key" secret=new/>
             <p>"Try it:"</p>
@@ -148,7 +148,7 @@ fn empty() -> AnyView {
 
 fn table(keys: Vec<ApiKey>, token: &str, password_verified: bool, now: Timestamp) -> AnyView {
     view! {
-        <table class="cards keys rows-lead">
+        <table class="cards keys linked-rows">
             <thead>
                 <tr>
                     <th scope="col">"Key"</th>
