@@ -22,7 +22,7 @@ const test = base.extend<object, { stranger: Visitor; member: Visitor & { assist
       await visit(reef.url, async (visitor) => {
         const dashboard = new Dashboard(await visitor.context.newPage(), true);
         await dashboard.signIn({ email: "ada@example.com", password: "four plain words here" });
-        const assistant = await dashboard.activeAssistant("Coral", botToken());
+        const assistant = await dashboard.createAssistant("Coral", botToken());
         await dashboard.page.close();
         await use({ ...visitor, assistant });
       });

@@ -33,7 +33,7 @@ test("empty pages", async ({ customer, shoot }) => {
 test("list of two hundred assistants", async ({ customer, shoot }) => {
   const ada = await customer("ada@example.com");
   for (let number = 1; number <= 200; number += 1) {
-    await ada.assistant(`Assistant ${String(number).padStart(3, "0")}`, `${200_000_000 + number}:${TOKEN}`, "active");
+    await ada.createAssistant(`Assistant ${String(number).padStart(3, "0")}`, `${200_000_000 + number}:${TOKEN}`, "active");
   }
   await shoot("list-200", "/assistants");
 });
@@ -42,10 +42,10 @@ test("assistants in every state", async ({ customer, shoot }) => {
   const ben = await customer("ben@example.com");
   await ben.order();
   await ben.buy("managed");
-  await ben.assistant("Coral", `300000001:${TOKEN}`, "active");
-  await ben.stop(await ben.assistant(LONG, `300000002:${TOKEN}`, "active"));
-  await ben.assistant(UNBROKEN, `300000003:revoked${TOKEN}`, "failed");
-  await ben.assistant("Pearl", `300000004:stuck${TOKEN}`, "deploying");
+  await ben.createAssistant("Coral", `300000001:${TOKEN}`, "active");
+  await ben.stop(await ben.createAssistant(LONG, `300000002:${TOKEN}`, "active"));
+  await ben.createAssistant(UNBROKEN, `300000003:revoked${TOKEN}`, "failed");
+  await ben.createAssistant("Pearl", `300000004:stuck${TOKEN}`, "deploying");
   await shoot("list", "/assistants");
   await shoot("billing", "/billing");
 });
@@ -66,24 +66,24 @@ test("from the order to the receipt", async ({ customer, page, shoot, shootWindo
   await shoot("activation-checked");
   await cleo.dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-good", token, callback: "https://callbacks.sandbox.test/coral" });
   await page.getByRole("button", { name: "Activate" }).click();
-  await cleo.dashboard.becomes("active");
+  await cleo.dashboard.waitForStatus("active");
   const chat = page.frameLocator('iframe[title^="Chat with @"]');
   await chat.getByLabel("Message").fill("hello");
   await chat.getByRole("button", { name: "Send" }).click();
   await expect(chat.locator(".chat li.bot")).toBeVisible();
   await page.getByRole("heading", { level: 1 }).click();
   await shoot("active");
-  await cleo.dashboard.unfold("Edit");
+  await cleo.dashboard.openDetails("Edit");
   await shoot("edit");
-  await cleo.dashboard.ask("Stop");
+  await cleo.dashboard.openDialog("Stop");
   await shootWindow("stop-asked");
   await page.keyboard.press("Escape");
   await cleo.stop(deploymentId);
-  await cleo.dashboard.becomes("stopped");
+  await cleo.dashboard.waitForStatus("stopped");
   await shoot("stopped", path);
   await shoot("history", `${path}/history`);
   await page.goto(path);
-  const dialog = await cleo.dashboard.ask("Delete");
+  const dialog = await cleo.dashboard.openDialog("Delete");
   await shootWindow("delete-asked");
   await dialog.getByRole("button", { name: "Delete permanently" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral was deleted");
@@ -93,13 +93,13 @@ test("from the order to the receipt", async ({ customer, page, shoot, shootWindo
 
 test("deployments that run and fail", async ({ customer, shoot }) => {
   const dora = await customer("dora@example.com");
-  await shoot("deploying", `/assistants/${await dora.assistant("Dora", `500000001:stuck${TOKEN}`, "deploying")}`);
-  await shoot("failed", `/assistants/${await dora.assistant(UNBROKEN, `500000002:revoked${TOKEN}`, "failed")}`);
+  await shoot("deploying", `/assistants/${await dora.createAssistant("Dora", `500000001:stuck${TOKEN}`, "deploying")}`);
+  await shoot("failed", `/assistants/${await dora.createAssistant(UNBROKEN, `500000002:revoked${TOKEN}`, "failed")}`);
 });
 
 test("keys", async ({ customer, page, request, shoot }) => {
   const eve = await customer("eve@example.com");
-  await eve.assistant("Coral", `600000001:${TOKEN}`, "active");
+  await eve.createAssistant("Coral", `600000001:${TOKEN}`, "active");
   await eve.dashboard.open("/keys");
   await page.getByLabel("Name").fill("deploy script");
   await page.getByRole("button", { name: "Create key" }).click();
@@ -146,7 +146,7 @@ test("links of emails and the goodbye page", async ({ customer, page, request, s
   await page.getByRole("region", { name: "Email", exact: true }).getByRole("button", { name: /^Resend/ }).click();
   await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your email"));
   await gil.dashboard.open("/settings");
-  const dialog = await gil.dashboard.ask("Delete account");
+  const dialog = await gil.dashboard.openDialog("Delete account");
   await shootWindow("delete-account-asked");
   await dialog.getByLabel("Password").fill(gil.user.password);
   await dialog.getByRole("button", { name: /^Delete/ }).click();
@@ -159,7 +159,7 @@ test("pages of the sandbox", async ({ customer, page, shoot }) => {
   await shoot("sandbox", "/sandbox/");
   const { checkoutUrl } = await hal.order();
   await shoot("sandbox-checkout", checkoutUrl);
-  const id = await hal.assistant("Coral", `700000001:${TOKEN}`, "active", "https://callbacks.sandbox.test/screens");
+  const id = await hal.createAssistant("Coral", `700000001:${TOKEN}`, "active", "https://callbacks.sandbox.test/screens");
   await shoot("sandbox-callbacks", "/sandbox/callbacks/screens");
   await shoot("sandbox-mail", "/sandbox/mail/");
   await hal.dashboard.chat(`700000001:${TOKEN}`, "hello");

@@ -25,7 +25,7 @@ export class Customer {
     private readonly key: string,
   ) {}
 
-  static async signedIn(reef: Reef, page: Page, request: APIRequestContext, email: string): Promise<Customer> {
+  static async create(reef: Reef, page: Page, request: APIRequestContext, email: string): Promise<Customer> {
     await reef.createUser(email, PASSWORD);
     const key = await reef.createKey(email, "screens");
     const dashboard = new Dashboard(page, true);
@@ -43,16 +43,16 @@ export class Customer {
   async buy(apiMode: "byok" | "managed" = "byok"): Promise<string> {
     const { deploymentId, checkoutUrl } = await this.order(apiMode);
     await this.request.post(`${checkoutUrl}/pay`, { maxRedirects: 0 });
-    await this.becomes(deploymentId, "purchased");
+    await this.waitForStatus(deploymentId, "purchased");
     return deploymentId;
   }
 
   /** Buys and activates an assistant and waits for a status. Returns its id. */
-  async assistant(name: string, token: string, status: string, callbackUrl?: string): Promise<string> {
+  async createAssistant(name: string, token: string, status: string, callbackUrl?: string): Promise<string> {
     const id = await this.buy();
     const model = { modelProvider: "anthropic", modelId: "claude-sonnet-5-5", modelApiKey: "sk-ant-any" };
     await this.call("POST", `/${id}/activate`, { name, ...model, telegramBotToken: token, callbackUrl });
-    await this.becomes(id, status);
+    await this.waitForStatus(id, status);
     return id;
   }
 
@@ -60,7 +60,7 @@ export class Customer {
     await this.call("POST", `/${id}/stop`);
   }
 
-  private async becomes(id: string, status: string): Promise<void> {
+  private async waitForStatus(id: string, status: string): Promise<void> {
     await expect.poll(async () => (await this.call<{ status: string }>("GET", `/${id}/status`)).status).toBe(status);
   }
 
@@ -110,9 +110,9 @@ export const test = base.extend<
   ],
 
   // One of the pages does not exist.
-  expectedComplaints: [["404 (Not Found)", "400 (Bad Request)"], { option: true }],
+  expectedErrors: [["404 (Not Found)", "400 (Bad Request)"], { option: true }],
 
-  customer: async ({ reef, page, request }, use) => use((email) => Customer.signedIn(reef, page, request, email)),
+  customer: async ({ reef, page, request }, use) => use((email) => Customer.create(reef, page, request, email)),
 
   shoot: async ({ page }, use) =>
     use(async (name, path) => {

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { expect, type Locator, type Page } from "@playwright/test";
-import { live, type User } from "./test.ts";
+import { type User, waitUntilLive } from "./test.ts";
 
 /** What people do on the dashboard, with and without JavaScript. */
 export class Dashboard {
@@ -16,7 +16,7 @@ export class Dashboard {
       if (error.message.includes("interrupted by another navigation")) return this.page.goto(path);
       throw error;
     });
-    await live(this.page, this.script);
+    await waitUntilLive(this.page, this.script);
     return answer?.status();
   }
 
@@ -29,7 +29,7 @@ export class Dashboard {
   }
 
   /** Tries to sign in and expects the error for wrong credentials. */
-  async isRefused(user: User): Promise<void> {
+  async expectSignInRefused(user: User): Promise<void> {
     await this.trySigningIn(user);
     await expect(this.page.getByRole("alert")).toContainText("Incorrect email or password");
   }
@@ -38,7 +38,7 @@ export class Dashboard {
   async signIn(user: User): Promise<void> {
     await this.trySigningIn(user);
     await expect(this.page).toHaveURL("/assistants");
-    await live(this.page, this.script);
+    await waitUntilLive(this.page, this.script);
   }
 
   /** Signs out with the button in the header. */
@@ -59,8 +59,8 @@ export class Dashboard {
   async pay(): Promise<string> {
     await this.page.getByRole("button", { name: "Pay", exact: true }).click();
     await expect(this.page).toHaveURL(/\/assistants\/[0-9a-f-]{36}\?checkout_id=/);
-    await live(this.page, this.script);
-    await this.appears(this.page.getByRole("heading", { name: "Activate" }));
+    await waitUntilLive(this.page, this.script);
+    await this.waitForVisible(this.page.getByRole("heading", { name: "Activate" }));
     return new URL(this.page.url()).pathname;
   }
 
@@ -75,22 +75,22 @@ export class Dashboard {
   }
 
   /** Orders, pays for and activates an assistant, and waits for a status. Returns its path. */
-  async activeAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
+  async createAssistant(name: string, token: string, callback = "", status = "active"): Promise<string> {
     await this.order("Bring your own key");
     const path = await this.pay();
     await this.fillActivation({ name, model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token, callback });
     await this.page.getByRole("button", { name: "Activate" }).click();
-    await this.becomes(status);
+    await this.waitForStatus(status);
     return path;
   }
 
   /** Waits until the status section shows a status, in any case. A page with scripts is not reloaded for that. */
-  async becomes(status: string): Promise<void> {
-    await this.appears(this.page.getByRole("region", { name: "Status" }).getByText(new RegExp(`^${status}$`, "i")));
+  async waitForStatus(status: string): Promise<void> {
+    await this.waitForVisible(this.page.getByRole("region", { name: "Status" }).getByText(new RegExp(`^${status}$`, "i")));
   }
 
   /** Waits until something is visible. A live page shows it automatically, and a page without scripts is reloaded. */
-  async appears(what: Locator): Promise<void> {
+  async waitForVisible(what: Locator): Promise<void> {
     await expect(async () => {
       if (!this.script && !(await what.isVisible())) await this.page.reload();
       await expect(what).toBeVisible({ timeout: this.script ? 25_000 : 250 });
@@ -98,7 +98,7 @@ export class Dashboard {
   }
 
   /** Presses a button that opens a dialog, and returns the dialog. */
-  async ask(button: string): Promise<Locator> {
+  async openDialog(button: string): Promise<Locator> {
     await this.page.getByRole("button", { name: button, exact: true }).click();
     const dialog = this.page.getByRole("dialog");
     await expect(dialog).toBeVisible();
@@ -106,7 +106,7 @@ export class Dashboard {
   }
 
   /** Opens the `<details>` with this summary, unless it is open. */
-  async unfold(summary: string): Promise<void> {
+  async openDetails(summary: string): Promise<void> {
     const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
     if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
   }
@@ -118,7 +118,7 @@ export class Dashboard {
     const before = await answers.count();
     await this.page.getByLabel("Message").fill(text);
     await this.page.getByRole("button", { name: "Send" }).click();
-    await this.appears(answers.nth(before));
+    await this.waitForVisible(answers.nth(before));
     return answers.nth(before).innerText();
   }
 }

@@ -59,12 +59,12 @@ export class Reef {
     return readFile(join(this.folder, "reef.log"), "utf8");
   }
 
-  /** Kills the server, waits for `whileDead`, and starts the server again with the same address and data. */
-  async dieFor(whileDead: () => Promise<void>): Promise<void> {
+  /** Kills the server, waits for `work`, and starts the server again with the same address and data. */
+  async crashDuring(work: () => Promise<void>): Promise<void> {
     const ended = new Promise((resolve) => this.server.once("exit", resolve));
     this.server.kill("SIGKILL");
     await ended;
-    await whileDead();
+    await work();
     this.server = serve(this.folder, this.environment);
     await this.waitUntilReady();
   }

@@ -5,22 +5,22 @@ type People = {
   /** A browser in which nobody is signed in. */
   dashboard: Dashboard;
   /** The same browser, signed in as `user`, with no page open yet. */
-  home: Dashboard;
+  member: Dashboard;
   /** Another browser, in which nobody is signed in. */
-  elsewhere: Dashboard;
+  otherBrowser: Dashboard;
 };
 
 /** Tests of the dashboard. */
 export const test = base.extend<People>({
   dashboard: async ({ page, javaScriptEnabled }, use) => use(new Dashboard(page, javaScriptEnabled ?? true)),
-  home: async ({ dashboard, page, user, baseURL }, use) => {
+  member: async ({ dashboard, page, user, baseURL }, use) => {
     // The form's request is faster than the pages, which `accounts.spec.ts` tests.
     await page.request.post("/_fn/sign_in", { form: user, headers: { Origin: baseURL ?? "" } });
     const names = (await page.context().cookies()).map((cookie) => cookie.name);
     expect(names.sort(), "signed in, and remembered as a known device").toEqual(["reef", "reef-device"]);
     await use(dashboard);
   },
-  elsewhere: async ({ browser, baseURL, javaScriptEnabled }, use) => {
+  otherBrowser: async ({ browser, baseURL, javaScriptEnabled }, use) => {
     const context = await browser.newContext({ baseURL, javaScriptEnabled });
     await use(new Dashboard(await context.newPage(), javaScriptEnabled ?? true));
     await context.close();

@@ -9,7 +9,7 @@ type PerTest = {
   /** A new account, not signed in. */
   user: User;
   /** Parts of the warnings and errors that the browser may report in this test. Any other one fails the test. */
-  expectedComplaints: string[];
+  expectedErrors: string[];
 };
 
 type PerWorker = {
@@ -36,16 +36,16 @@ export const test = base.extend<PerTest, PerWorker>({
     await use(user);
   },
 
-  expectedComplaints: [[], { option: true }],
+  expectedErrors: [[], { option: true }],
 
-  page: async ({ page, expectedComplaints, reef }, use, info) => {
-    const complaints = listen(page);
+  page: async ({ page, expectedErrors, reef }, use, info) => {
+    const errors = listen(page);
     await use(page);
-    const surprising = complaints.filter((text) => !expectedComplaints.some((part) => text.includes(part)));
-    if (info.status !== info.expectedStatus || surprising.length > 0) {
+    const unexpected = errors.filter((text) => !expectedErrors.some((part) => text.includes(part)));
+    if (info.status !== info.expectedStatus || unexpected.length > 0) {
       await info.attach("reef.log", { body: await reef.log(), contentType: "text/plain" });
     }
-    expect(surprising, "warnings and errors of the browser").toEqual([]);
+    expect(unexpected, "warnings and errors of the browser").toEqual([]);
   },
 });
 
@@ -53,25 +53,25 @@ export { expect };
 
 /** Collects the warnings and errors of the browser's console, network and scripts. */
 function listen(page: Page): string[] {
-  const complaints: string[] = [];
+  const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") {
-      complaints.push(`console: ${message.text()} (${message.location().url})`);
+      errors.push(`console: ${message.text()} (${message.location().url})`);
     }
   });
-  page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
+  page.on("pageerror", (error) => errors.push(`script: ${error.message}`));
   page.on("requestfailed", (request) => {
     // The browser aborts the event stream and other running requests when the page is left.
     const reason = request.failure()?.errorText ?? "";
-    if (reason !== "net::ERR_ABORTED") complaints.push(`request: ${request.method()} ${request.url()} ${reason}`);
+    if (reason !== "net::ERR_ABORTED") errors.push(`request: ${request.method()} ${request.url()} ${reason}`);
   });
   page.on("response", (response) => {
-    if (response.status() >= 500) complaints.push(`response: ${response.status()} ${response.url()}`);
+    if (response.status() >= 500) errors.push(`response: ${response.status()} ${response.url()}`);
   });
-  return complaints;
+  return errors;
 }
 
 /** Waits until the page is live, so that the WebAssembly handles clicks. Without scripts there is nothing to wait for. */
-export async function live(page: Page, javaScriptEnabled: boolean): Promise<void> {
+export async function waitUntilLive(page: Page, javaScriptEnabled: boolean): Promise<void> {
   if (javaScriptEnabled) await page.locator("html[data-live]").waitFor();
 }

@@ -35,14 +35,14 @@ test("sign-in leads to the requested page of this site only", async ({ dashboard
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL("/");
 
-  await dashboard.open("/signin?next=//elsewhere.example/");
+  await dashboard.open("/signin?next=//otherBrowser.example/");
   await signIn();
   await expect(page).toHaveURL("/assistants");
 });
 
 test.describe("wrong values", () => {
   // Chromium logs every error status.
-  test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
   test("in sign-up are shown at the field, and the email stays", async ({ dashboard, page, user }) => {
     await dashboard.open("/signup");

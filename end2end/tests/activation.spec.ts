@@ -4,14 +4,14 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
 test.describe("bad input", () => {
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("is highlighted, keeps what was typed and reveals no secret", async ({ home, page, javaScriptEnabled }) => {
+  test("is highlighted, keeps what was typed and reveals no secret", async ({ member, page, javaScriptEnabled }) => {
     const token = botToken();
-    await home.order("Bring your own key");
-    await home.pay();
+    await member.order("Bring your own key");
+    await member.pay();
     const callback = "http://localhost/hook";
-    await home.fillActivation({ name: "Ann", model: "openai:gpt-5.5", key: "sk-my-secret", token, callback });
+    await member.fillActivation({ name: "Ann", model: "openai:gpt-5.5", key: "sk-my-secret", token, callback });
     await page.getByRole("button", { name: "Activate" }).click();
     await expect(page.getByLabel("Webhook URL")).toHaveAttribute("aria-invalid", "true");
     await expect(page.getByLabel("Webhook URL")).toHaveAccessibleDescription(/begins with https/);
@@ -25,14 +25,14 @@ test.describe("bad input", () => {
       expect(await page.content()).not.toContain(secret);
       expect(page.url()).not.toContain(secret);
     }
-    await home.becomes("needs setup");
+    await member.waitForStatus("needs setup");
   });
 });
 
-test("invalid field is highlighted when it loses the focus", async ({ home, page, javaScriptEnabled }) => {
+test("invalid field is highlighted when it loses the focus", async ({ member, page, javaScriptEnabled }) => {
   test.skip(!javaScriptEnabled, "a plain page is validated when it is sent");
-  await home.order("Bring your own key");
-  await home.pay();
+  await member.order("Bring your own key");
+  await member.pay();
   const callback = page.getByLabel("Webhook URL");
   await callback.fill("http://localhost/hook");
   await page.getByLabel("Telegram bot token").fill("a token with spaces");
@@ -43,12 +43,12 @@ test("invalid field is highlighted when it loses the focus", async ({ home, page
   await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 });
 
-test("connection test keeps what was typed", async ({ home, page, javaScriptEnabled }) => {
+test("connection test keeps what was typed", async ({ member, page, javaScriptEnabled }) => {
   const [revoked, good] = [botToken("revoked"), botToken()];
-  await home.order("Bring your own key");
-  await home.pay();
+  await member.order("Bring your own key");
+  await member.pay();
   const callback = `https://callbacks.sandbox.test/${good.split(":")[0]}`;
-  await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-refused", token: revoked, callback });
+  await member.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-refused", token: revoked, callback });
   await page.getByRole("button", { name: "Test connection" }).click();
   await expect(page.getByText("Telegram rejected this token.")).toBeVisible();
   await expect(page.getByText("The provider rejected this key.")).toBeVisible();
@@ -64,10 +64,10 @@ test("connection test keeps what was typed", async ({ home, page, javaScriptEnab
   // Without scripts the secrets are saved, and the page never contains them.
   await expect(page.getByLabel("Telegram bot token")).toHaveValue(javaScriptEnabled ? good : "");
   for (const secret of [good, "sk-ant-good"]) expect(page.url()).not.toContain(secret);
-  await home.becomes("needs setup");
+  await member.waitForStatus("needs setup");
 
   await page.getByRole("button", { name: "Activate" }).click();
-  await home.becomes("active");
+  await member.waitForStatus("active");
 });
 
 test("landing page to first chat takes at most twelve clicks", async ({ dashboard, page, javaScriptEnabled }) => {
@@ -84,14 +84,14 @@ test("landing page to first chat takes at most twelve clicks", async ({ dashboar
   await click(page.getByRole("link", { name: "Create your first assistant" }));
   await click(page.getByRole("button", { name: "Continue to checkout" }));
   await click(page.getByRole("button", { name: "Pay", exact: true }));
-  await dashboard.appears(page.getByRole("heading", { name: "Activate" }));
+  await dashboard.waitForVisible(page.getByRole("heading", { name: "Activate" }));
   const example = await page.getByRole("group", { name: "Example bot token" }).locator("code").innerText();
   const model = "anthropic:claude-sonnet-5";
   // Opening the list of models and choosing one takes two clicks.
   clicks += 2;
   await dashboard.fillActivation({ name: "Coral", model, key: "sk-ant-any", token: example });
   await click(page.getByRole("button", { name: "Activate" }));
-  await dashboard.appears(page.getByRole("heading", { name: /^Chat with @/ }));
+  await dashboard.waitForVisible(page.getByRole("heading", { name: /^Chat with @/ }));
   await expect(page.getByRole("img", { name: /^QR code that opens https:\/\/t\.me\// })).toBeVisible();
   const chat = page.frameLocator('iframe[title^="Chat with @"]');
   await chat.getByLabel("Message").fill("hello");
@@ -103,18 +103,18 @@ test("landing page to first chat takes at most twelve clicks", async ({ dashboar
   expect(clicks).toBeLessThanOrEqual(12);
 });
 
-test("failed activation shows the reason and can be fixed", async ({ home, page }) => {
-  await home.order("Bring your own key");
-  await home.pay();
+test("failed activation shows the reason and can be fixed", async ({ member, page }) => {
+  await member.order("Bring your own key");
+  await member.pay();
   const model = "anthropic:claude-sonnet-5";
-  await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("conflict") });
+  await member.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("conflict") });
   await page.getByRole("button", { name: "Activate" }).click();
-  await home.becomes("failed");
+  await member.waitForStatus("failed");
   await expect(page.getByRole("region", { name: "Status" })).toContainText("Another app is using this bot");
 
   await expect(page.getByRole("list").getByText("Verify bot token")).toBeVisible();
   await page.getByRole("link", { name: "Update bot token" }).click();
   await page.getByLabel("New Telegram bot token").fill(botToken());
   await page.getByRole("button", { name: "Save and redeploy" }).click();
-  await home.becomes("active");
+  await member.waitForStatus("active");
 });

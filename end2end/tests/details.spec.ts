@@ -8,9 +8,9 @@ const ZONES = ["America/Los_Angeles", "Etc/GMT+12", "Pacific/Kiritimati"];
 /** The minimum size of a target, in pixels (WCAG 2.5.8). */
 const TARGET_SIZE_MIN = 24;
 
-test("times are in the reader's zone, and in UTC without scripts", async ({ home, page, browser, reef, user, request }) => {
+test("times are in the reader's zone, and in UTC without scripts", async ({ member, page, browser, reef, user, request }) => {
   test.setTimeout(90_000);
-  const path = await home.activeAssistant("Ann", botToken());
+  const path = await member.createAssistant("Ann", botToken());
   const headers = { "X-API-Key": await reef.createKey(user.email) };
   const record = (await (await request.get(`/api/v1${path}`, { headers })).json()).data;
   const [until, ordered] = [record.currentPeriodEnd, record.createdAt].map((text: string) => new Date(text));
@@ -47,11 +47,11 @@ async function openInZone(browser: Browser, page: Page, timezoneId: string, java
 
 test.describe("a field", () => {
   test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "a plain page is validated when it is sent");
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("is highlighted while an invalid bot token is typed, and no longer when it is fixed", async ({ home, page }) => {
-    await home.order("Bring your own key");
-    await home.pay();
+  test("is highlighted while an invalid bot token is typed, and no longer when it is fixed", async ({ member, page }) => {
+    await member.order("Bring your own key");
+    await member.pay();
     const token = page.getByLabel("Telegram bot token");
     await token.pressSequentially("hello");
     await expect(token).toHaveAccessibleDescription(/look like 123456789:AAE/);
@@ -79,9 +79,9 @@ test.describe("a field", () => {
     await expect(callback).not.toHaveAccessibleDescription(/https:\/\/\./);
   });
 
-  test("that the server rejected is highlighted until it changes", async ({ home, page }) => {
-    await home.activeAssistant("Ann", botToken());
-    await home.unfold("Edit");
+  test("that the server rejected is highlighted until it changes", async ({ member, page }) => {
+    await member.createAssistant("Ann", botToken());
+    await member.openDetails("Edit");
     const callback = page.getByLabel("Webhook URL");
     await callback.fill("http://localhost/hook");
     await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -89,8 +89,8 @@ test.describe("a field", () => {
     await callback.fill("");
     await expect(callback).not.toHaveAttribute("aria-invalid", "true");
 
-    await home.open("/settings");
-    const change = await home.ask("Change email");
+    await member.open("/settings");
+    const change = await member.openDialog("Change email");
     await change.getByLabel("New email").fill("other@example.com");
     await change.getByLabel("Password").fill("not my password");
     await change.getByRole("button", { name: "Send confirmation" }).click();
@@ -100,15 +100,15 @@ test.describe("a field", () => {
   });
 });
 
-test("focus is on the result of a form", async ({ home, page }) => {
-  await home.activeAssistant("Ann", botToken());
+test("focus is on the result of a form", async ({ member, page }) => {
+  await member.createAssistant("Ann", botToken());
   const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
   await expect.poll(focused).toMatch(/^(Deploying|Active)/);
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
-  await home.becomes("stopped");
+  await (await member.openDialog("Stop")).getByRole("button", { name: "Stop Ann" }).click();
+  await member.waitForStatus("stopped");
   await expect.poll(focused).toMatch(/^Stopped/);
 
-  await home.open("/keys");
+  await member.open("/keys");
   await page.getByLabel("Name").fill("worker");
   await page.getByRole("button", { name: "Create key" }).click();
   await expect(page.getByRole("heading", { name: "Copy your key now" })).toBeFocused();
@@ -117,49 +117,49 @@ test("focus is on the result of a form", async ({ home, page }) => {
   expect(inside).toBe("created-key");
 });
 
-test("notice is shown and can be dismissed", async ({ home, page }) => {
-  const path = await home.activeAssistant("Ann", botToken());
+test("notice is shown and can be dismissed", async ({ member, page }) => {
+  const path = await member.createAssistant("Ann", botToken());
   // The notice disappears when the deployment ends, which may be before the test can see it.
   const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
-  await (await home.ask("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
+  await (await member.openDialog("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
   await redeploying;
-  await home.becomes("active");
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop Ann" }).click();
+  await member.waitForStatus("active");
+  await (await member.openDialog("Stop")).getByRole("button", { name: "Stop Ann" }).click();
   const toast = page.getByText("Stopped. Your bot won’t reply until you start it again.");
   await expect(toast).toBeVisible();
   await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(toast).toHaveCount(0);
   await expect(page).toHaveURL(new RegExp(`${path}\\??$`));
   await page.getByRole("button", { name: "Start", exact: true }).click();
-  await home.becomes("active");
+  await member.waitForStatus("active");
 });
 
-test("URL alone shows no notice", async ({ home, page }) => {
+test("URL alone shows no notice", async ({ member, page }) => {
   for (const address of ["/settings?done=password_changed", "/signin?done=password_reset", "/keys?done=revoked"]) {
-    await home.open(address);
+    await member.open(address);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await expect(page.locator(".toast"), address).toHaveCount(0);
   }
 });
 
-test("row of a list opens the same page as its name, and its actions work", async ({ home, page }) => {
-  const path = await home.activeAssistant("Ann", botToken());
-  await home.open("/assistants");
+test("row of a list opens the same page as its name, and its actions work", async ({ member, page }) => {
+  const path = await member.createAssistant("Ann", botToken());
+  await member.open("/assistants");
   const row = page.getByRole("row", { name: /Ann/ });
   await expect(row).toContainText("Claude Sonnet 5");
   // Clicks the middle of the row, where the name is not.
   await row.click();
   await expect(page).toHaveURL(path);
-  await home.open("/keys");
+  await member.open("/keys");
   await page.getByLabel("Name").fill("worker");
   await page.getByRole("button", { name: "Create key" }).click();
-  await (await home.ask("Revoke worker")).getByRole("button", { name: "Revoke key" }).click();
+  await (await member.openDialog("Revoke worker")).getByRole("button", { name: "Revoke key" }).click();
   await expect(page.getByText("Key revoked.")).toBeVisible();
 });
 
-test("targets are at least 24 pixels wide and high", async ({ home, page }) => {
+test("targets are at least 24 pixels wide and high", async ({ member, page }) => {
   test.setTimeout(90_000);
-  const path = await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
+  const path = await member.createAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
   const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/keys?done=created", "/settings", path, `${path}/history`];
   for (const at of [...own, "/", "/docs", "/docs/errors", "/signin", "/forgot"]) {
     await page.goto(at);

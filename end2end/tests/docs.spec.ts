@@ -34,12 +34,12 @@ test("every page has a Markdown version that llms.txt lists", async ({ dashboard
 
 test.describe("trying a request", () => {
   test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts, which the page says");
-  test.use({ expectedComplaints: ["401 (Unauthorized)"] });
+  test.use({ expectedErrors: ["401 (Unauthorized)"] });
 
-  test("returns the data of the key's owner", async ({ home, page, user, reef }) => {
-    await home.order("Managed");
+  test("returns the data of the key's owner", async ({ member, page, user, reef }) => {
+    await member.order("Managed");
     const key = await reef.createKey(user.email);
-    await home.open("/docs/list-assistants");
+    await member.open("/docs/list-assistants");
     const send = page.getByRole("button", { name: "Send GET request" });
     const result = page.locator("[data-output]");
 

@@ -4,15 +4,15 @@ import { expect, test } from "../support/signed-in.ts";
 // Without scripts the response to a form is a new page, where `autofocus` sets the focus.
 test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
 // Chromium logs every error status.
-test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)", "409 (Conflict)"] });
+test.use({ expectedErrors: ["400 (Bad Request)", "401 (Unauthorized)", "409 (Conflict)"] });
 
 test("refused sign-in focuses the error", async ({ dashboard, page, user }) => {
   await dashboard.trySigningIn({ ...user, password: "not my password" });
   await expect(page.getByRole("alert")).toBeFocused();
 });
 
-test("key without a permission focuses the first permission", async ({ home, page }) => {
-  await home.open("/keys");
+test("key without a permission focuses the first permission", async ({ member, page }) => {
+  await member.open("/keys");
   await page.getByLabel("Name").fill("useless");
   await page.getByLabel("Read: view").uncheck();
   await page.getByLabel("Write: buy").uncheck();
@@ -20,12 +20,12 @@ test("key without a permission focuses the first permission", async ({ home, pag
   await expect(page.getByLabel("Read: view")).toBeFocused();
 });
 
-test("connection test focuses the field to fix, or its own button", async ({ home, page }) => {
-  await home.order("Bring your own key");
-  await home.pay();
+test("connection test focuses the field to fix, or its own button", async ({ member, page }) => {
+  await member.order("Bring your own key");
+  await member.pay();
   const token = page.getByLabel("Telegram bot token");
   const check = page.getByRole("button", { name: "Test connection" });
-  await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken("revoked") });
+  await member.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken("revoked") });
   await check.click();
   await expect(token).toBeFocused();
   await token.fill(botToken());
@@ -33,28 +33,28 @@ test("connection test focuses the field to fix, or its own button", async ({ hom
   await expect(check).toBeFocused();
 });
 
-test("test event keeps the focus on its button", async ({ home, page }) => {
-  await home.activeAssistant("Ann", botToken(), "https://callbacks.sandbox.test/focus");
+test("test event keeps the focus on its button", async ({ member, page }) => {
+  await member.createAssistant("Ann", botToken(), "https://callbacks.sandbox.test/focus");
   const send = page.getByRole("button", { name: "Send test event" });
   await send.click();
   await expect(page.getByText("Test event sent.")).toBeVisible();
   await expect(send).toBeFocused();
 });
 
-test("change that is deployed focuses the status", async ({ home, page }) => {
-  await home.activeAssistant("Ann", botToken());
-  await home.unfold("Edit");
+test("change that is deployed focuses the status", async ({ member, page }) => {
+  await member.createAssistant("Ann", botToken());
+  await member.openDetails("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   const isOnStatus = () => page.evaluate(() => document.activeElement?.classList.contains("form-result"));
   await expect.poll(isOnStatus).toBe(true);
 });
 
-test("refused stop focuses the error in its dialog", async ({ home, page }) => {
-  await home.activeAssistant("Ann", botToken());
+test("refused stop focuses the error in its dialog", async ({ member, page }) => {
+  await member.createAssistant("Ann", botToken());
   const refusal = { code: "INVALID_STATE", message: "It is already stopped.", issues: [], values: [], is_signed_out: false };
   await page.route("**/_fn/stop", (route) => route.fulfill({ status: 409, json: refusal }));
-  const dialog = await home.ask("Stop");
+  const dialog = await member.openDialog("Stop");
   await dialog.getByRole("button", { name: /^Stop/ }).click();
   await expect(dialog.getByRole("alert")).toBeFocused();
   await expect(dialog.getByRole("alert")).toHaveText("It is already stopped.");

@@ -23,14 +23,14 @@ test("keyboard alone is enough, from sign-in to a stopped assistant", async ({ d
   await follow(page, page.getByRole("button", { name: "Continue to checkout" }));
   await follow(page, page.getByRole("button", { name: "Pay", exact: true }));
   await expect(page).toHaveURL(/\/assistants\/[0-9a-f-]{36}\?checkout_id=/);
-  await dashboard.appears(page.getByRole("heading", { name: "Activate" }));
+  await dashboard.waitForVisible(page.getByRole("heading", { name: "Activate" }));
 
   await typeInto(page, page.getByLabel("Name"), "Ann");
   await tabTo(page, page.getByLabel("Model", { exact: true }));
   await page.keyboard.press("ArrowDown");
   await typeInto(page, page.getByLabel("Telegram bot token"), botToken());
   await send(page);
-  await dashboard.becomes("active");
+  await dashboard.waitForStatus("active");
 
   const stop = page.getByRole("button", { name: "Stop", exact: true });
   await follow(page, stop);
@@ -41,7 +41,7 @@ test("keyboard alone is enough, from sign-in to a stopped assistant", async ({ d
   await page.keyboard.press("Enter");
   await tabTo(page, page.getByRole("dialog").getByRole("button", { name: "Stop Ann" }));
   await send(page);
-  await dashboard.becomes("stopped");
+  await dashboard.waitForStatus("stopped");
 });
 
 /** Presses the tab key until the target has the focus, which its outline must show. */

@@ -8,8 +8,8 @@ const newKey = (page: Page) => page.getByRole("group", { name: "New API key" }).
 const status = async (request: APIRequestContext, key: string, path: string) =>
   (await request.get(`/api/v1${path}`, { headers: { "X-API-Key": key } })).status();
 
-test("new key is shown once, works and can be revoked", async ({ home, page, request }) => {
-  await home.open("/keys");
+test("new key is shown once, works and can be revoked", async ({ member, page, request }) => {
+  await member.open("/keys");
   await page.getByLabel("Name").fill("deploy script");
   await page.getByLabel("Write: buy").uncheck();
   await page.getByLabel("Expiration").selectOption("30");
@@ -22,26 +22,26 @@ test("new key is shown once, works and can be revoked", async ({ home, page, req
   const curl = page.getByRole("region", { name: "A first request with the new key" });
   await expect(curl).toHaveText(`curl ${new URL(page.url()).origin}/api/v1/assistants \\\n  -H "X-API-Key: ${key}"`);
 
-  const asks = async (method: "get" | "post", path: string) =>
+  const callApi = async (method: "get" | "post", path: string) =>
     (await request[method](`/api/v1${path}`, { headers: { "X-API-Key": key }, data: method === "post" ? { apiMode: "byok" } : undefined })).status();
-  expect(await asks("get", "/assistants")).toBe(200);
-  expect(await asks("post", "/assistants/purchase")).toBe(403);
+  expect(await callApi("get", "/assistants")).toBe(200);
+  expect(await callApi("post", "/assistants/purchase")).toBe(403);
 
-  await home.open("/keys");
+  await member.open("/keys");
   await expect(page.getByRole("row", { name: /deploy script/ })).toBeVisible();
   await expect(page.getByText(key)).toHaveCount(0);
 
-  await (await home.ask("Revoke deploy script")).getByRole("button", { name: "Revoke key" }).click();
+  await (await member.openDialog("Revoke deploy script")).getByRole("button", { name: "Revoke key" }).click();
   await expect(page.getByText("Key revoked.")).toBeVisible();
   await expect(page.getByRole("heading", { name: "No API keys yet" })).toBeVisible();
-  expect(await asks("get", "/assistants")).toBe(401);
+  expect(await callApi("get", "/assistants")).toBe(401);
 });
 
-test("limited key sees only its assistant", async ({ home, page, request }) => {
+test("limited key sees only its assistant", async ({ member, page, request }) => {
   test.slow();
-  const one = await home.activeAssistant("Coral", botToken());
-  const other = await home.activeAssistant("Anemone", botToken());
-  await home.open("/keys");
+  const one = await member.createAssistant("Coral", botToken());
+  const other = await member.createAssistant("Anemone", botToken());
+  await member.open("/keys");
   await page.getByLabel("Name").fill("only Coral");
   await page.getByLabel("Selected assistants").check();
   await page.getByLabel(/^Coral \(active, created/).check();
@@ -56,20 +56,20 @@ test("limited key sees only its assistant", async ({ home, page, request }) => {
   expect(bought.status()).toBe(403);
 });
 
-test("key is rotated with an overlap, and then immediately", async ({ home, page, request }) => {
-  await home.open("/keys");
+test("key is rotated with an overlap, and then immediately", async ({ member, page, request }) => {
+  await member.open("/keys");
   await page.getByLabel("Name").fill("worker");
   await page.getByRole("button", { name: "Create key" }).click();
   const first = await newKey(page).innerText();
 
   const rotate = async (overlap: string) => {
-    const dialog = await home.ask("Rotate worker");
+    const dialog = await member.openDialog("Rotate worker");
     await dialog.getByLabel("Old key expires").selectOption({ label: overlap });
     await dialog.getByRole("button", { name: "Rotate key" }).click();
     await expect(page.getByText("Copy your key now")).toBeVisible();
     return newKey(page).innerText();
   };
-  await home.open("/keys");
+  await member.open("/keys");
   const second = await rotate("In 1 hour");
   expect(second).not.toBe(first);
   for (const key of [first, second]) expect(await status(request, key, "/assistants")).toBe(200);
@@ -78,7 +78,7 @@ test("key is rotated with an overlap, and then immediately", async ({ home, page
   // A key that was rotated cannot be rotated again.
   await expect(page.getByRole("button", { name: "Rotate worker" })).toHaveCount(1);
 
-  await home.open("/keys");
+  await member.open("/keys");
   const third = await rotate("Immediately");
   expect(await status(request, second, "/assistants")).toBe(401);
   expect(await status(request, third, "/assistants")).toBe(200);
@@ -87,8 +87,8 @@ test("key is rotated with an overlap, and then immediately", async ({ home, page
   await expect(page.locator(".badge", { hasText: "Revoked" })).toBeVisible();
 });
 
-test("page of a key shows its permissions and requests", async ({ home, page, request }) => {
-  await home.open("/keys");
+test("page of a key shows its permissions and requests", async ({ member, page, request }) => {
+  await member.open("/keys");
   await page.getByLabel("Name").fill("curious");
   await page.getByLabel("Write: buy").uncheck();
   await page.getByLabel("Expiration").selectOption({ label: "30 days" });
@@ -118,23 +118,23 @@ test("page of a key shows its permissions and requests", async ({ home, page, re
 });
 
 test.describe("another user's key", () => {
-  test.use({ expectedComplaints: ["404 (Not Found)"] });
+  test.use({ expectedErrors: ["404 (Not Found)"] });
 
-  test("has no page", async ({ home, elsewhere, page, reef }) => {
+  test("has no page", async ({ member, otherBrowser, page, reef }) => {
     const stranger = { email: `stranger-${Date.now()}@example.com`, password: "a stranger's password" };
     await reef.createUser(stranger.email, stranger.password);
     await reef.createKey(stranger.email, "other");
-    await elsewhere.signIn(stranger);
-    await elsewhere.open("/keys");
-    const path = (await elsewhere.page.getByRole("link", { name: "other" }).getAttribute("href")) ?? "";
-    expect(await elsewhere.open(path)).toBe(200);
-    expect(await home.open(path)).toBe(404);
+    await otherBrowser.signIn(stranger);
+    await otherBrowser.open("/keys");
+    const path = (await otherBrowser.page.getByRole("link", { name: "other" }).getAttribute("href")) ?? "";
+    expect(await otherBrowser.open(path)).toBe(200);
+    expect(await member.open(path)).toBe(404);
     await expect(page.getByText("other")).toHaveCount(0);
   });
 });
 
-test("double click creates one key and shows it", async ({ home, page, request }) => {
-  await home.open("/keys");
+test("double click creates one key and shows it", async ({ member, page, request }) => {
+  await member.open("/keys");
   await page.getByLabel("Name").fill("twice");
   await page.getByRole("button", { name: "Create key" }).dblclick();
   const key = await page.getByRole("group", { name: "New API key" }).locator("code").innerText();
@@ -143,11 +143,11 @@ test("double click creates one key and shows it", async ({ home, page, request }
 });
 
 test.describe("a key for selected assistants", () => {
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("is not created while none is selected", async ({ home, page }) => {
-    await home.order("Managed");
-    await home.open("/keys");
+  test("is not created while none is selected", async ({ member, page }) => {
+    await member.order("Managed");
+    await member.open("/keys");
     await page.getByLabel("Name").fill("useless");
     await page.getByLabel("Selected assistants").check();
     await page.getByRole("button", { name: "Create key" }).click();
@@ -159,10 +159,10 @@ test.describe("a key for selected assistants", () => {
 });
 
 test.describe("a key without a scope", () => {
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("is not created, and what was typed stays", async ({ home, page }) => {
-    await home.open("/keys");
+  test("is not created, and what was typed stays", async ({ member, page }) => {
+    await member.open("/keys");
     await page.getByLabel("Name").fill("useless");
     await page.getByLabel("Read: view").uncheck();
     await page.getByLabel("Write: buy").uncheck();
@@ -174,28 +174,28 @@ test.describe("a key without a scope", () => {
   });
 });
 
-test("signing secret is shown on demand and rotated", async ({ home, page }) => {
-  await home.open("/keys");
+test("signing secret is shown on demand and rotated", async ({ member, page }) => {
+  await member.open("/keys");
   const secret = page.getByRole("group", { name: "Webhook signing secret", includeHidden: true }).locator("code");
   await expect(secret).toBeHidden();
-  await home.unfold("Show secret");
+  await member.openDetails("Show secret");
   const before = await secret.innerText();
   expect(before).toMatch(/^whsec_/);
-  const dialog = await home.ask("Rotate the signing secret");
+  const dialog = await member.openDialog("Rotate the signing secret");
   await dialog.getByRole("button", { name: "Rotate secret" }).click();
   await expect(page.getByText("Signing secret rotated.")).toBeVisible();
-  await home.unfold("Show secret");
+  await member.openDetails("Show secret");
   await expect(secret).toHaveText(/^whsec_/);
   await expect(secret).not.toHaveText(before);
 });
 
 test.describe("a form that was rendered before the password was required", () => {
   // Chromium logs every error status.
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("gets a password field with the reason, and keeps what was typed", async ({ home, page, user, javaScriptEnabled }) => {
+  test("gets a password field with the reason, and keeps what was typed", async ({ member, page, user, javaScriptEnabled }) => {
     test.skip(!javaScriptEnabled, "without scripts the server renders the field: server/tests/http/recent_password.rs");
-    await home.open("/keys");
+    await member.open("/keys");
     await page.getByLabel("Name").fill("late script");
     await page.getByLabel("Write: buy").uncheck();
     const message = "Enter your password to continue.";

@@ -5,8 +5,8 @@ import { expect, test } from "../support/signed-in.ts";
 // Pages without scripts do not follow changes.
 test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "needs scripts");
 
-test("change is shown in all tabs within a second", async ({ home, page, user, reef, request }) => {
-  const path = await home.activeAssistant("Cal", botToken());
+test("change is shown in all tabs within a second", async ({ member, page, user, reef, request }) => {
+  const path = await member.createAssistant("Cal", botToken());
   const other = await page.context().newPage();
   await other.goto("/assistants");
   await other.locator("html[data-live]").waitFor();
@@ -31,14 +31,14 @@ test("change is shown in all tabs within a second", async ({ home, page, user, r
 });
 
 test("typed values stay when the status changes", async ({
-  home,
+  member,
   page,
   user,
   reef,
   request,
 }) => {
-  const path = await home.activeAssistant("Dora", botToken(), "https://callbacks.sandbox.test/dora");
-  await home.unfold("Edit");
+  const path = await member.createAssistant("Dora", botToken(), "https://callbacks.sandbox.test/dora");
+  await member.openDetails("Edit");
   await page.getByLabel("Name").fill("Dora the second");
   const key = await reef.createKey(user.email);
   const test = await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
@@ -48,10 +48,10 @@ test("typed values stay when the status changes", async ({
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
   // A stopped assistant has a different form, which still has what was typed.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
-  await home.becomes("stopped");
+  await member.waitForStatus("stopped");
   await expect(page.getByRole("button", { name: "Save without deploying" })).toBeVisible();
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
-  // A value that was changed elsewhere and not here stays.
+  // A value that was changed otherBrowser and not here stays.
   const model = { modelId: "claude-opus-5" };
   expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
   await page.getByRole("button", { name: "Save without deploying" }).click();
@@ -60,10 +60,10 @@ test("typed values stay when the status changes", async ({
   await expect(page.getByText("Claude Opus 5 (")).toBeVisible();
 });
 
-test("focus stays when regions are replaced", async ({ home, page, user, reef, request }) => {
-  const path = await home.activeAssistant("Finn", botToken());
-  await home.activeAssistant("Gus", botToken());
-  await home.open("/assistants");
+test("focus stays when regions are replaced", async ({ member, page, user, reef, request }) => {
+  const path = await member.createAssistant("Finn", botToken());
+  await member.createAssistant("Gus", botToken());
+  await member.open("/assistants");
   const link = page.getByRole("link", { name: "Finn" });
   await link.focus();
   const key = await reef.createKey(user.email);
@@ -73,18 +73,18 @@ test("focus stays when regions are replaced", async ({ home, page, user, reef, r
   await expect(link).toBeFocused();
 
   // When the focused control is gone, the next key continues in its region.
-  await home.open(path);
+  await member.open(path);
   const redeploy = page.getByRole("button", { name: "Start", exact: true });
   await redeploy.focus();
   await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });
-  await home.becomes("active");
+  await member.waitForStatus("active");
   await page.keyboard.press("Tab");
   const inside = await page.evaluate(() => document.activeElement?.closest("[data-region]") !== null);
   expect(inside, "the focus is not at the top of the page").toBe(true);
 });
 
-test("notice is shown once", async ({ home, page }) => {
-  const path = await home.activeAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
+test("notice is shown once", async ({ member, page }) => {
+  const path = await member.createAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
   await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByText("Test event sent.")).toBeVisible();
   await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
@@ -92,57 +92,57 @@ test("notice is shown once", async ({ home, page }) => {
   await expect(page.getByText("Test event sent.")).toHaveCount(0);
 });
 
-test("deployment of a change ends with a notice", async ({ home, page, request }) => {
+test("deployment of a change ends with a notice", async ({ member, page, request }) => {
   test.setTimeout(90_000);
   // The deployment must still be running when its page is shown.
   const slow = { path: "*/setWebhook", delayMs: 2000, times: 1 };
-  await home.activeAssistant("Ned", botToken());
+  await member.createAssistant("Ned", botToken());
   const save = page.getByRole("button", { name: "Save", exact: true });
   await request.put("/sandbox/faults", { data: [slow] });
-  await home.unfold("Edit");
+  await member.openDetails("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await save.click();
-  await home.becomes("deploying");
+  await member.waitForStatus("deploying");
   await expect(page.getByText("Deployed.", { exact: true })).toBeVisible({ timeout: 25_000 });
-  await home.becomes("active");
+  await member.waitForStatus("active");
 
   await request.put("/sandbox/faults", { data: [slow] });
-  await home.unfold("Edit");
+  await member.openDetails("Edit");
   await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
   await save.click();
-  await home.becomes("deploying");
+  await member.waitForStatus("deploying");
   await expect(page.getByText("Deploy failed.", { exact: true })).toBeVisible({ timeout: 25_000 });
   await request.put("/sandbox/faults", { data: [] });
 });
 
-test("hidden tab disconnects, and is up to date when it is shown", async ({ home, page, user, reef, request }) => {
-  const path = await home.activeAssistant("Kim", botToken());
+test("hidden tab disconnects, and is up to date when it is shown", async ({ member, page, user, reef, request }) => {
+  const path = await member.createAssistant("Kim", botToken());
   const key = await reef.createKey(user.email);
   await page.clock.install();
-  await home.open(path);
-  await see(page, false);
+  await member.open(path);
+  await setVisible(page, false);
   await page.clock.runFor(20_000);
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await page.waitForTimeout(1000);
   await expect(page.getByRole("region", { name: "Status" })).toContainText("Active");
-  await see(page, true);
+  await setVisible(page, true);
   await expect(page.getByRole("region", { name: "Status" })).toContainText("Stopped", { timeout: 1000 });
   await expect(page.getByText("Connection lost, reconnecting…")).toHaveCount(0);
 });
 
 /** Simulates that the tab is hidden or shown. */
-async function see(page: Page, seen: boolean): Promise<void> {
-  await page.evaluate((seen) => {
-    Object.defineProperty(document, "hidden", { configurable: true, get: () => !seen });
+async function setVisible(page: Page, visible: boolean): Promise<void> {
+  await page.evaluate((visible) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => !visible });
     document.dispatchEvent(new Event("visibilitychange"));
-  }, seen);
+  }, visible);
 }
 
 test.describe("a refresh that fails", () => {
-  test.use({ expectedComplaints: ["503 (Service Unavailable)", "response: 503"] });
+  test.use({ expectedErrors: ["503 (Service Unavailable)", "response: 503"] });
 
-  test("is repeated until it succeeds", async ({ home, page, user, reef, request }) => {
-    const path = await home.activeAssistant("Lou", botToken());
+  test("is repeated until it succeeds", async ({ member, page, user, reef, request }) => {
+    const path = await member.createAssistant("Lou", botToken());
     const key = await reef.createKey(user.email);
     let refused = 0;
     await page.route(`**${path}`, (route) => {
@@ -153,15 +153,15 @@ test.describe("a refresh that fails", () => {
     // A stop causes one or two events, so more requests are retries.
     await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThan(3);
     await page.unrouteAll();
-    await home.becomes("stopped");
+    await member.waitForStatus("stopped");
   });
 });
 
 test.describe("a stream that is refused", () => {
-  test.use({ expectedComplaints: ["502 (Bad Gateway)", "response: 502", "EventSource"] });
+  test.use({ expectedErrors: ["502 (Bad Gateway)", "response: 502", "EventSource"] });
 
-  test("is reconnected", async ({ home, page, user, reef, request }) => {
-    const path = await home.activeAssistant("Ida", botToken());
+  test("is reconnected", async ({ member, page, user, reef, request }) => {
+    const path = await member.createAssistant("Ida", botToken());
     // This is how proxies respond while the server restarts.
     await page.route("**/live/**", (route) => route.fulfill({ status: 502 }));
     await page.goto(path);
@@ -171,21 +171,21 @@ test.describe("a stream that is refused", () => {
     await expect(lost).toHaveCount(0, { timeout: 10_000 });
     const key = await reef.createKey(user.email);
     await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
-    await home.becomes("stopped");
+    await member.waitForStatus("stopped");
   });
 });
 
 test.describe("a server that crashes", () => {
-  test.use({ expectedComplaints: ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"] });
+  test.use({ expectedErrors: ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"] });
 
-  test("is reported on the page, which then recovers automatically", async ({ home, page, user, reef, request }) => {
-    const path = await home.activeAssistant("Eve", botToken());
+  test("is reported on the page, which then recovers automatically", async ({ member, page, user, reef, request }) => {
+    const path = await member.createAssistant("Eve", botToken());
     const key = await reef.createKey(user.email);
     const lost = page.getByText("Connection lost, reconnecting…");
     await expect(lost).toHaveCount(0);
-    await reef.dieFor(() => expect(lost).toBeVisible());
+    await reef.crashDuring(() => expect(lost).toBeVisible());
     await expect(lost).toHaveCount(0, { timeout: 10_000 });
     await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
-    await home.becomes("stopped");
+    await member.waitForStatus("stopped");
   });
 });

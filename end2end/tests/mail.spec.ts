@@ -14,12 +14,12 @@ const RESET = "Reset your password";
 const CHANGE = "Confirm your new email";
 const EXPIRED = "This link was already used or has expired.";
 
-const emailPart = (page: Page) => page.getByRole("region", { name: "Email", exact: true });
+const emailSection = (page: Page) => page.getByRole("region", { name: "Email", exact: true });
 const reminder = (page: Page) => page.getByRole("complementary", { name: "Your email" });
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
 
 // Chromium logs every error status.
-test.use({ expectedComplaints: ["400 (Bad Request)", "401 (Unauthorized)"] });
+test.use({ expectedErrors: ["400 (Bad Request)", "401 (Unauthorized)"] });
 
 test("new account is confirmed by a link that works once", async ({ dashboard, page, mailbox }) => {
   const email = `${randomUUID()}@example.com`;
@@ -34,7 +34,7 @@ test("new account is confirmed by a link that works once", async ({ dashboard, p
   const link = await mailbox.link(email, CONFIRM);
   await dashboard.open(link);
   await dashboard.open("/settings");
-  await expect(emailPart(page).getByText("Not confirmed")).toBeVisible();
+  await expect(emailSection(page).getByText("Not confirmed")).toBeVisible();
 
   await dashboard.open(link);
   await press(page, "Confirm email");
@@ -42,43 +42,43 @@ test("new account is confirmed by a link that works once", async ({ dashboard, p
   await page.getByRole("link", { name: "Go to dashboard" }).click();
   await expect(reminder(page)).toHaveCount(0);
   await dashboard.open("/settings");
-  await expect(emailPart(page).getByText("Confirmed", { exact: true })).toBeVisible();
+  await expect(emailSection(page).getByText("Confirmed", { exact: true })).toBeVisible();
 
   await dashboard.open(link);
   await expect(page.getByText(EXPIRED)).toBeVisible();
   await expect(page.getByRole("button", { name: "Confirm email" })).toHaveCount(0);
 });
 
-test("link in another browser needs the password, or takes the account over", async ({ home, elsewhere, page, user, reef, request, mailbox }) => {
-  const stranger = elsewhere.page;
+test("link in another browser needs the password, or takes the account over", async ({ member, otherBrowser, page, user, reef, request, mailbox }) => {
+  const stranger = otherBrowser.page;
   const key = await reef.createKey(user.email);
   const status = async () => (await request.get("/api/v1/me", { headers: { "X-API-Key": key } })).status();
-  await home.open("/settings");
-  await emailPart(page).getByRole("button", { name: /^Resend/ }).click();
+  await member.open("/settings");
+  await emailSection(page).getByRole("button", { name: /^Resend/ }).click();
   await expect(page.getByText("Confirmation sent.")).toBeVisible();
   const link = await mailbox.link(user.email, CONFIRM);
-  await elsewhere.open(link);
+  await otherBrowser.open(link);
   await stranger.getByLabel("Password", { exact: true }).fill("not the password");
   await press(stranger, "Confirm email");
   await expect(stranger.getByLabel("Password", { exact: true })).toHaveAccessibleDescription(/Incorrect password/);
-  await home.open("/settings");
-  await expect(emailPart(page).getByText("Not confirmed")).toBeVisible();
+  await member.open("/settings");
+  await expect(emailSection(page).getByText("Not confirmed")).toBeVisible();
 
   await stranger.getByLabel("New password").fill("four other plain words");
   await press(stranger, "Set new password");
   await expect(stranger.getByText("The account is yours alone now")).toBeVisible();
   expect(await status()).toBe(401);
-  await home.open("/settings");
+  await member.open("/settings");
   await expect(page).toHaveURL("/signin?next=%2Fsettings");
-  await elsewhere.signIn({ ...user, password: "four other plain words" });
+  await otherBrowser.signIn({ ...user, password: "four other plain words" });
   expect(await mailbox.text(user.email, "Your password was changed")).toContain("/forgot");
 });
 
-test("confirmation is resent on demand", async ({ home, page, user, mailbox }) => {
-  await home.open("/settings");
-  await emailPart(page).getByRole("button", { name: /^Resend/ }).click();
+test("confirmation is resent on demand", async ({ member, page, user, mailbox }) => {
+  await member.open("/settings");
+  await emailSection(page).getByRole("button", { name: /^Resend/ }).click();
   await expect(page.getByText("Confirmation sent.")).toBeVisible();
-  await home.open(await mailbox.link(user.email, CONFIRM));
+  await member.open(await mailbox.link(user.email, CONFIRM));
   await press(page, "Confirm email");
   await expect(page.getByText("Email confirmed.")).toBeVisible();
 });
@@ -91,9 +91,9 @@ test("incomplete link shows an error", async ({ dashboard, page }) => {
   }
 });
 
-test("forgotten password is reset by email, which signs out all devices", async ({ home, elsewhere, page, user, mailbox }) => {
-  const forgetful = elsewhere.page;
-  await elsewhere.open("/signin");
+test("forgotten password is reset by email, which signs out all devices", async ({ member, otherBrowser, page, user, mailbox }) => {
+  const forgetful = otherBrowser.page;
+  await otherBrowser.open("/signin");
   await forgetful.getByRole("link", { name: "Forgot your password?" }).click();
   await forgetful.getByLabel("Email").fill(user.email);
   await press(forgetful, "Send reset link");
@@ -101,7 +101,7 @@ test("forgotten password is reset by email, which signs out all devices", async 
   await expect(same).toBeVisible();
 
   const link = await mailbox.link(user.email, RESET);
-  await elsewhere.open(link);
+  await otherBrowser.open(link);
   await forgetful.getByLabel("New password").fill("short");
   await press(forgetful, "Reset password");
   await expect(forgetful.getByLabel("New password")).toHaveAccessibleDescription(/at least 10 characters/);
@@ -109,12 +109,12 @@ test("forgotten password is reset by email, which signs out all devices", async 
   await press(forgetful, "Reset password");
   await expect(forgetful.getByText("Password changed. Sign in with your new password.")).toBeVisible();
 
-  await elsewhere.isRefused(user);
-  await elsewhere.signIn({ ...user, password: "four other plain words" });
-  await home.open("/settings");
+  await otherBrowser.expectSignInRefused(user);
+  await otherBrowser.signIn({ ...user, password: "four other plain words" });
+  await member.open("/settings");
   await expect(page).toHaveURL("/signin?next=%2Fsettings");
 
-  await elsewhere.open(link);
+  await otherBrowser.open(link);
   await expect(forgetful.getByText(EXPIRED)).toBeVisible();
   await expect(forgetful.getByLabel("New password")).toHaveCount(0);
 });
@@ -136,10 +136,10 @@ test("unknown email gets the same answer and no email", async ({ dashboard, page
   expect(await mailbox.to(nobody)).toEqual([]);
 });
 
-test("new email address must be confirmed, and the old one is notified", async ({ home, page, user, mailbox }) => {
+test("new email address must be confirmed, and the old one is notified", async ({ member, page, user, mailbox }) => {
   const next = { ...user, email: `${randomUUID()}@example.com` };
-  await home.open("/settings");
-  const dialog = await home.ask("Change email");
+  await member.open("/settings");
+  const dialog = await member.openDialog("Change email");
   const change = async (password: string) => {
     await dialog.getByLabel("New email").fill(next.email);
     await dialog.getByLabel("Password").fill(password);
@@ -150,30 +150,30 @@ test("new email address must be confirmed, and the old one is notified", async (
   await expect(dialog.getByLabel("New email")).toHaveValue(next.email);
   await change(user.password);
   await expect(page.getByText("Confirmation sent to the new address.")).toBeVisible();
-  await expect(emailPart(page).getByText(user.email)).toBeVisible();
+  await expect(emailSection(page).getByText(user.email)).toBeVisible();
   expect(await mailbox.text(user.email, "Your Reef email is about to change")).toContain(next.email);
 
   const link = await mailbox.link(next.email, CHANGE);
-  await home.open(link);
+  await member.open(link);
   await press(page, "Change email");
   await expect(page.getByText("Email changed.")).toBeVisible();
   expect(await mailbox.text(user.email, "Your Reef email was changed")).toContain(next.email);
-  await home.open("/settings");
-  await expect(emailPart(page).getByText(next.email)).toBeVisible();
-  await expect(emailPart(page).getByText("Confirmed", { exact: true })).toBeVisible();
+  await member.open("/settings");
+  await expect(emailSection(page).getByText(next.email)).toBeVisible();
+  await expect(emailSection(page).getByText("Confirmed", { exact: true })).toBeVisible();
 
-  await home.signOut();
-  await home.isRefused(user);
-  await home.signIn(next);
+  await member.signOut();
+  await member.expectSignInRefused(user);
+  await member.signIn(next);
 });
 
-test("failed first deployment is reported by email with a fix", async ({ home, page, user, mailbox }) => {
-  await home.order("Bring your own key");
-  const path = await home.pay();
+test("failed first deployment is reported by email with a fix", async ({ member, page, user, mailbox }) => {
+  await member.order("Bring your own key");
+  const path = await member.pay();
   const token = botToken("conflict");
-  await home.fillActivation({ name: "Coral", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token });
+  await member.fillActivation({ name: "Coral", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token });
   await press(page, "Activate");
-  await home.becomes("failed");
+  await member.waitForStatus("failed");
   const text = await mailbox.text(user.email, "[Reef] Coral couldn't start");
   expect(text).toContain("Another app is using this bot");
   expect(text).not.toContain("is down");

@@ -45,7 +45,7 @@ async function checkCurrent(page: Page, path: string, script: boolean): Promise<
 }
 
 test.describe("a page that does not exist", () => {
-  test.use({ expectedComplaints: ["404 (Not Found)"] });
+  test.use({ expectedErrors: ["404 (Not Found)"] });
 
   test("is accessible", async ({ page, javaScriptEnabled }) => {
     await check(page, "/no/such/page", javaScriptEnabled ?? true);
@@ -59,17 +59,17 @@ for (const path of [...OPEN, ...SANDBOX]) {
   });
 }
 
-test("empty pages of a user are accessible", async ({ home, page, javaScriptEnabled }) => {
+test("empty pages of a user are accessible", async ({ member, page, javaScriptEnabled }) => {
   test.slow();
-  await home.open("/assistants");
+  await member.open("/assistants");
   for (const path of OWN) await check(page, path, javaScriptEnabled ?? true);
 });
 
-test("keys and settings are accessible with content", async ({ home, elsewhere, page, user, javaScriptEnabled }) => {
+test("keys and settings are accessible with content", async ({ member, otherBrowser, page, user, javaScriptEnabled }) => {
   test.setTimeout(180_000);
   const script = javaScriptEnabled ?? true;
-  await elsewhere.signIn(user);
-  await home.open("/keys");
+  await otherBrowser.signIn(user);
+  await member.open("/keys");
   await page.getByLabel("Name").fill("K".repeat(100));
   await page.getByRole("button", { name: "Create key" }).click();
   await expect(page).toHaveURL("/keys?done=created");
@@ -80,7 +80,7 @@ test("keys and settings are accessible with content", async ({ home, elsewhere, 
   await expect(page).toHaveURL(/\/keys\/[0-9a-f-]{36}$/);
   await check(page, new URL(page.url()).pathname, script);
 
-  await home.open("/settings");
+  await member.open("/settings");
   await page.getByRole("button", { name: "Set up two-factor" }).click();
   const secret = page.getByRole("group", { name: "Secret for the authenticator app" }).locator("code");
   await expect(secret).toBeVisible();
@@ -90,50 +90,50 @@ test("keys and settings are accessible with content", async ({ home, elsewhere, 
   await expect(page).toHaveURL("/settings?done=totp_on");
   await check(page, "/settings?done=totp_on", script);
   await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
-  await home.signOut();
-  await home.trySigningIn(user);
+  await member.signOut();
+  await member.trySigningIn(user);
   await expect(page).toHaveURL("/signin/code");
   await check(page, "/signin/code", script);
 });
 
-test("page of an assistant is accessible in every state", async ({ home, page, javaScriptEnabled }) => {
+test("page of an assistant is accessible in every state", async ({ member, page, javaScriptEnabled }) => {
   test.setTimeout(240_000);
   const script = javaScriptEnabled ?? true;
-  await home.order("Bring your own key");
+  await member.order("Bring your own key");
   await checkCurrent(page, "the checkout", script);
-  await home.open("/assistants");
+  await member.open("/assistants");
   await page.getByRole("link", { name: "Untitled assistant" }).click();
   await check(page, new URL(page.url()).pathname, script);
 
   await page.getByRole("button", { name: "Go to checkout" }).click();
-  await check(page, await home.pay(), script);
+  await check(page, await member.pay(), script);
 
-  await check(page, await home.activeAssistant("A".repeat(100), botToken("conflict"), "", "failed"), script);
-  await check(page, await home.activeAssistant("Dora", botToken("stuck"), "", "deploying"), script);
-  const active = await home.activeAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
+  await check(page, await member.createAssistant("A".repeat(100), botToken("conflict"), "", "failed"), script);
+  await check(page, await member.createAssistant("Dora", botToken("stuck"), "", "deploying"), script);
+  const active = await member.createAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await check(page, active, script);
   for (const other of [`${active}/history`, "/assistants", "/billing"]) await check(page, other, script);
 
-  await home.open("/billing");
+  await member.open("/billing");
   await page.getByRole("button", { name: "Invoices and payment method" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
   await checkCurrent(page, "the portal", script);
 
-  await home.open(active);
-  const stopping = await home.ask("Stop");
+  await member.open(active);
+  const stopping = await member.openDialog("Stop");
   await checkCurrent(page, "the dialog before stopping", script);
   await stopping.getByRole("button", { name: "Stop Coral" }).click();
-  await home.becomes("stopped");
+  await member.waitForStatus("stopped");
   await check(page, active, script);
-  await (await home.ask("Delete")).getByRole("button", { name: "Delete permanently" }).click();
+  await (await member.openDialog("Delete")).getByRole("button", { name: "Delete permanently" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral was deleted");
   for (const gone of [active, "/receipts"]) await check(page, gone, script);
 });
 
-test("nothing moves when a page becomes live", async ({ home, page, javaScriptEnabled, browser }) => {
+test("nothing moves when a page becomes live", async ({ member, page, javaScriptEnabled, browser }) => {
   test.skip(!javaScriptEnabled, "pages without scripts do not become live");
   test.setTimeout(300_000);
-  const path = await home.activeAssistant("Coral", botToken());
+  const path = await member.createAssistant("Coral", botToken());
   const state = await page.context().storageState();
   for (const viewport of SIZES) {
     const context = await browser.newContext({ baseURL: page.url(), storageState: state, viewport });

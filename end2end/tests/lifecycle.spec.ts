@@ -1,62 +1,62 @@
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
-test("assistant is created, changed, stopped and deleted", async ({ home, page, reef }) => {
+test("assistant is created, changed, stopped and deleted", async ({ member, page, reef }) => {
   test.setTimeout(90_000);
   const token = botToken();
   const inbox = token.split(":")[0];
-  const path = await home.activeAssistant("Ann", token, `https://callbacks.sandbox.test/${inbox}`);
+  const path = await member.createAssistant("Ann", token, `https://callbacks.sandbox.test/${inbox}`);
   await expect(page).toHaveTitle("Ann · Reef");
   await expect(page.getByText("Live on Telegram")).toBeVisible();
   await expect(page.getByText(/Encrypted · fingerprint [0-9a-f]+ · updated/).first()).toBeVisible();
-  expect(await home.chat(token, "hello")).not.toBe("");
+  expect(await member.chat(token, "hello")).not.toBe("");
 
   await page.goto(`/sandbox/callbacks/${inbox}`);
   await expect(page.getByText("assistant.status_changed").first()).toBeVisible();
 
-  await home.open(path);
-  await home.appears(page.getByText("delivered").first());
+  await member.open(path);
+  await member.waitForVisible(page.getByText("delivered").first());
   await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByText("Test event sent.")).toBeVisible();
-  await home.appears(page.getByText("assistant.test").first());
+  await member.waitForVisible(page.getByText("assistant.test").first());
 
   // Saving a running assistant deploys the change.
-  await home.unfold("Edit");
+  await member.openDetails("Edit");
   await page.getByLabel("Name").fill("Bea");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Bea");
-  await home.becomes("active");
+  await member.waitForStatus("active");
   await expect(page.getByText("Claude Opus 5 (Anthropic)")).toBeVisible();
 
-  const stopping = await home.ask("Stop");
+  const stopping = await member.openDialog("Stop");
   await expect(stopping).toContainText("You’ll still be billed");
   await stopping.getByRole("button", { name: "Stop Bea" }).click();
-  await home.becomes("stopped");
+  await member.waitForStatus("stopped");
   await expect(page.getByText("Stopped. Your bot won’t reply until you start it again.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeVisible();
 
   // A stopped assistant can be saved without starting it.
-  await home.unfold("Edit");
+  await member.openDetails("Edit");
   await page.getByLabel("Name").fill("Cleo");
   await page.getByRole("button", { name: "Save without deploying" }).click();
   await expect(page.getByText("Saved. Takes effect the next time your assistant starts.")).toBeVisible();
-  await home.unfold("Edit");
+  await member.openDetails("Edit");
   await page.getByLabel("Webhook URL").fill("");
   await page.getByRole("button", { name: "Save and start" }).click();
-  await home.becomes("active");
+  await member.waitForStatus("active");
   await expect(page.getByText("Not set", { exact: true })).toBeVisible();
-  expect(await home.chat(token, "are you there?")).not.toBe("");
+  expect(await member.chat(token, "are you there?")).not.toBe("");
 
-  await home.open("/assistants");
+  await member.open("/assistants");
   await expect(page.getByRole("row", { name: /Cleo.*Active.*Active/ })).toBeVisible();
   await page.getByRole("link", { name: "Cleo" }).click();
-  const deleting = await home.ask("Delete");
+  const deleting = await member.openDialog("Delete");
   await expect(deleting).toContainText("Your subscription ends now");
   await deleting.getByRole("button", { name: "Delete permanently" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo was deleted");
-  await home.appears(page.getByText(/^Canceled on/));
+  await member.waitForVisible(page.getByText(/^Canceled on/));
   await page.getByRole("link", { name: "Go to your assistants" }).click();
   await expect(page.getByRole("link", { name: "Create your first assistant" })).toBeVisible();
 
@@ -64,39 +64,39 @@ test("assistant is created, changed, stopped and deleted", async ({ home, page, 
   for (const secret of [token, "sk-ant-good"]) expect(log).not.toContain(secret);
 });
 
-test("paused subscription stops the assistant, and resuming starts it", async ({ home, page, reef, request, user }) => {
+test("paused subscription stops the assistant, and resuming starts it", async ({ member, page, reef, request, user }) => {
   test.setTimeout(90_000);
-  const path = await home.activeAssistant("Pearl", botToken());
+  const path = await member.createAssistant("Pearl", botToken());
   const key = await reef.createKey(user.email);
   const headers = { "X-API-Key": key };
   const record = (await (await request.get(`/api/v1${path}`, { headers })).json()).data;
   const paused = await request.post(`/sandbox/polar/subscriptions/${record.polarSubscriptionId}/pause`);
   expect(paused.ok()).toBe(true);
 
-  await home.appears(
+  await member.waitForVisible(
     page.getByText("Your subscription is paused, so Pearl is stopped. It starts again automatically when you resume."),
   );
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeDisabled();
-  await home.open("/assistants");
+  await member.open("/assistants");
   await expect(page.getByRole("row", { name: /Pearl.*Stopped.*Paused/ })).toBeVisible();
 
-  await home.open(path);
+  await member.open(path);
   await page.getByRole("button", { name: "Resume your subscription" }).click();
   await page.getByRole("button", { name: "Resume and pay for a new month" }).click();
   await expect(page.getByText(/Renews on/)).toBeVisible();
-  await home.open(path);
-  await home.becomes("active");
+  await member.open(path);
+  await member.waitForStatus("active");
 });
 
-test("webhook URL is changed without a restart", async ({ home, page }) => {
-  await home.activeAssistant("Dan", botToken());
-  await home.unfold("Edit");
+test("webhook URL is changed without a restart", async ({ member, page }) => {
+  await member.createAssistant("Dan", botToken());
+  await member.openDetails("Edit");
   await page.getByLabel("Webhook URL").fill("https://example.com/hook");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await expect(page.getByText("Saved. No restart was needed.")).toBeVisible();
-  await (await home.ask("Stop")).getByRole("button", { name: "Stop Dan" }).click();
-  await home.becomes("stopped");
-  await home.unfold("Edit");
+  await (await member.openDialog("Stop")).getByRole("button", { name: "Stop Dan" }).click();
+  await member.waitForStatus("stopped");
+  await member.openDetails("Edit");
   await expect(page.getByLabel("Webhook URL")).toHaveValue("https://example.com/hook");
   await page.getByLabel("Webhook URL").fill("");
   await page.getByRole("button", { name: "Save without deploying" }).click();
@@ -104,30 +104,30 @@ test("webhook URL is changed without a restart", async ({ home, page }) => {
   await expect(page.getByText("Not set", { exact: true })).toBeVisible();
 });
 
-test("failed change is undone, and the bot replies as before", async ({ home, page }) => {
+test("failed change is undone, and the bot replies as before", async ({ member, page }) => {
   test.setTimeout(90_000);
   const token = botToken();
-  const path = await home.activeAssistant("Eve", token);
-  await home.unfold("Edit");
+  const path = await member.createAssistant("Eve", token);
+  await member.openDetails("Edit");
   await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
   await page.getByRole("button", { name: "Save", exact: true }).click();
-  await home.appears(
+  await member.waitForVisible(
     page.getByRole("region", { name: "Status" }).getByText("Your change was undone because another app is using the bot"),
   );
-  await home.becomes("active");
+  await member.waitForStatus("active");
   await expect(page.getByText("Saved")).toHaveCount(0);
   await expect(page.getByRole("link", { name: "Edit again" })).toBeVisible();
-  expect(await home.chat(token, "are you there?")).not.toBe("");
-  await home.open(path);
+  expect(await member.chat(token, "are you there?")).not.toBe("");
+  await member.open(path);
 });
 
 test.describe("values that the vendors reject", () => {
-  test.use({ expectedComplaints: ["400 (Bad Request)"] });
+  test.use({ expectedErrors: ["400 (Bad Request)"] });
 
-  test("do not affect a running assistant, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+  test("do not affect a running assistant, and what was typed stays", async ({ member, page, javaScriptEnabled }) => {
     const token = botToken();
-    await home.activeAssistant("Fay", token);
-    await home.unfold("Edit");
+    await member.createAssistant("Fay", token);
+    await member.openDetails("Edit");
     await page.getByLabel("Name").fill("Gil");
     await page.getByLabel("New model API key").fill("sk-ant-refused");
     await page.getByRole("button", { name: "Save", exact: true }).click();
@@ -135,26 +135,26 @@ test.describe("values that the vendors reject", () => {
     await expect(page.getByLabel("New model API key")).toHaveAccessibleDescription(/The provider rejected this key/);
     await expect(page.getByLabel("Name")).toHaveValue("Gil");
     await expect(page.getByLabel("New model API key")).toHaveValue(javaScriptEnabled ? "sk-ant-refused" : "");
-    await home.becomes("active");
-    expect(await home.chat(token, "are you there?")).not.toBe("");
+    await member.waitForStatus("active");
+    expect(await member.chat(token, "are you there?")).not.toBe("");
   });
 
-  test("do not activate an assistant", async ({ home, page }) => {
-    await home.order("Bring your own key");
-    await home.pay();
+  test("do not activate an assistant", async ({ member, page }) => {
+    await member.order("Bring your own key");
+    await member.pay();
     const model = "anthropic:claude-sonnet-5";
-    await home.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
+    await member.fillActivation({ name: "Ann", model, key: "sk-ant-good", token: botToken("revoked") });
     await page.getByRole("button", { name: "Activate" }).click();
     await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/Telegram rejected this token/);
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
-    await home.becomes("needs setup");
+    await member.waitForStatus("needs setup");
   });
 });
 
-test("list is searched and filtered", async ({ home, page, javaScriptEnabled }) => {
-  await home.activeAssistant("Ebb and flow", botToken());
-  await home.order("Managed");
-  await home.open("/assistants");
+test("list is searched and filtered", async ({ member, page, javaScriptEnabled }) => {
+  await member.createAssistant("Ebb and flow", botToken());
+  await member.order("Managed");
+  await member.open("/assistants");
   await expect(page.getByRole("row")).toHaveCount(3);
   await page.getByLabel("Search").fill("EBB");
   if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
@@ -167,16 +167,16 @@ test("list is searched and filtered", async ({ home, page, javaScriptEnabled }) 
   await expect(page.getByRole("row")).toHaveCount(3);
 });
 
-test("pages follow changes made elsewhere", async ({ home, page, user, reef, request }) => {
-  const path = await home.activeAssistant("Cal", botToken());
+test("pages follow changes made elsewhere", async ({ member, page, user, reef, request }) => {
+  const path = await member.createAssistant("Cal", botToken());
   const key = await reef.createKey(user.email);
   const stop = await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   expect(stop.status()).toBe(200);
-  await home.becomes("stopped");
+  await member.waitForStatus("stopped");
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeEnabled();
 
-  await home.open("/assistants");
+  await member.open("/assistants");
   await request.post(`/api/v1${path}/redeploy`, { headers: { "X-API-Key": key } });
-  await home.appears(page.getByRole("row", { name: /Cal.*Active/ }));
+  await member.waitForVisible(page.getByRole("row", { name: /Cal.*Active/ }));
 });

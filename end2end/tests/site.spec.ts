@@ -1,10 +1,10 @@
-import { expect, live, test } from "../support/test.ts";
+import { expect, test, waitUntilLive } from "../support/test.ts";
 
 test("landing page is rendered by the server and becomes live", async ({ page, javaScriptEnabled }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page).toHaveTitle(/Reef/);
-  await live(page, javaScriptEnabled);
+  await waitUntilLive(page, javaScriptEnabled);
 });
 
 test("landing page shows product, prices and API on a phone without sideways scrolling", async ({
@@ -23,19 +23,19 @@ test("landing page shows product, prices and API on a phone without sideways scr
 });
 
 test.describe("a page that does not exist", () => {
-  test.use({ expectedComplaints: ["404 (Not Found)"] });
+  test.use({ expectedErrors: ["404 (Not Found)"] });
 
   test("returns 404 with a link to the dashboard", async ({ page, javaScriptEnabled }) => {
     const answer = await page.goto("/no/such/page");
     expect(answer?.status()).toBe(404);
-    await live(page, javaScriptEnabled);
+    await waitUntilLive(page, javaScriptEnabled);
     await page.getByRole("link", { name: "Go to dashboard" }).click();
     await expect(page).toHaveURL("/signin?next=%2Fassistants");
   });
 });
 
 test.describe("a browser that cannot load the WebAssembly", () => {
-  test.use({ expectedComplaints: ["ERR_FAILED", "script: "] });
+  test.use({ expectedErrors: ["ERR_FAILED", "script: "] });
   test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, "nothing is loaded without scripts");
 
   test("gets the page for browsers without scripts", async ({ page }) => {
@@ -50,7 +50,7 @@ test("assets are hashed, compressed and cached", async ({ page, javaScriptEnable
   const loaded = new Map<string, Record<string, string>>();
   page.on("response", (response) => loaded.set(new URL(response.url()).pathname, response.headers()));
   await page.goto("/");
-  await live(page, javaScriptEnabled);
+  await waitUntilLive(page, javaScriptEnabled);
   const files = [...loaded].filter(([path]) => path.startsWith("/pkg/"));
   expect(files.map(([path]) => path.replace(/.*\./, "")).sort()).toEqual(
     javaScriptEnabled ? ["css", "js", "wasm"] : ["css"],

@@ -2,9 +2,9 @@ import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 
 test.describe("an assistant of another user", () => {
-  test.use({ expectedComplaints: ["404 (Not Found)"] });
+  test.use({ expectedErrors: ["404 (Not Found)"] });
 
-  test("does not exist", async ({ home, page, reef, request }) => {
+  test("does not exist", async ({ member, page, reef, request }) => {
     await reef.createUser("other@example.com", "another user's password").catch(() => undefined);
     const key = await reef.createKey("other@example.com");
     const bought = await request.post("/api/v1/assistants/purchase", {
@@ -14,7 +14,7 @@ test.describe("an assistant of another user", () => {
     const id = (await bought.json()).data.deploymentId;
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
     for (const path of [id, "01890a5d-ac96-774b-bcce-b302099a8057", id.toUpperCase(), "dep_123"]) {
-      expect(await home.open(`/assistants/${path}`), path).toBe(404);
+      expect(await member.open(`/assistants/${path}`), path).toBe(404);
       await expect(page.getByRole("heading", { level: 1 })).toHaveText("Page not found");
     }
   });
@@ -29,28 +29,28 @@ test("private pages redirect visitors to sign in", async ({ dashboard, page }) =
 });
 
 test.describe("a session that has ended", () => {
-  test.use({ expectedComplaints: ["401 (Unauthorized)"] });
+  test.use({ expectedErrors: ["401 (Unauthorized)"] });
 
-  test("leads to sign in from links and forms", async ({ home, page, user }) => {
-    await home.open("/assistants");
+  test("leads to sign in from links and forms", async ({ member, page, user }) => {
+    await member.open("/assistants");
     await page.context().clearCookies();
     await page.getByRole("link", { name: "API keys" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Sign in");
     expect(new URL(page.url()).searchParams.get("next")).toBe("/keys");
 
-    await home.signIn(user);
-    await home.open("/assistants/new");
+    await member.signIn(user);
+    await member.open("/assistants/new");
     await page.context().clearCookies();
     await page.getByLabel("Managed", { exact: true }).check();
     await page.getByRole("button", { name: "Continue to checkout" }).click();
     await expect(page.getByRole("main").getByText("Sign in", { exact: true }).first()).toBeVisible();
   });
 
-  test("is not a wrong password, and what was typed stays", async ({ home, page, javaScriptEnabled }) => {
+  test("is not a wrong password, and what was typed stays", async ({ member, page, javaScriptEnabled }) => {
     test.skip(!javaScriptEnabled, "a plain form leads to the page for signing in");
-    await home.order("Bring your own key");
-    const path = await home.pay();
-    await home.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken() });
+    await member.order("Bring your own key");
+    const path = await member.pay();
+    await member.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken() });
     await page.context().clearCookies();
     await page.getByRole("button", { name: "Activate" }).click();
     const link = page.getByRole("alert").getByRole("link", { name: "Sign in" });
