@@ -10,7 +10,7 @@ import schemathesis
 from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 
-# The prepared assistants: `lasting` and `disposable` deployment ids, and the `deliveries` of `called`.
+# The prepared assistants: `lasting` and `disposable` deployment ids, and the webhook `deliveries` of the assistant `active`.
 LIVE = json.loads(os.environ["APITEST_LIVE"])
 LASTING = itertools.cycle(LIVE["lasting"])
 DELIVERIES = itertools.cycle(LIVE["deliveries"])
@@ -26,7 +26,7 @@ def link(operation, source):
 
 @schemathesis.hook
 def before_load_schema(_, raw_schema):
-    """Adds links between operations: an assistant is bought, read, changed, deleted and read again."""
+    """Adds links between operations, so that an assistant is bought, read, changed, deleted and read again."""
     def responses(path, method):
         return raw_schema["paths"][path][method]["responses"]
 
@@ -48,11 +48,11 @@ def before_call(_, case, __):
     if meta.is_negative_at(ParameterLocation.PATH) or "deploymentId" not in path:
         return
     if case.method == "DELETE":
-        # Each assistant is deleted once. Then the generated ids are used.
+        # Each assistant is deleted only once. Afterwards the generated ids are used.
         if LIVE["disposable"]:
             path["deploymentId"] = LIVE["disposable"].pop()
     elif "deliveryId" in path:
-        path["deploymentId"], path["deliveryId"] = LIVE["called"], next(DELIVERIES)
+        path["deploymentId"], path["deliveryId"] = LIVE["active"], next(DELIVERIES)
     else:
         path["deploymentId"] = next(LASTING)
 

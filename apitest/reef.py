@@ -20,7 +20,7 @@ STOP_LIMIT_S = 35
 ASSISTANTS = "/api/v1/assistants"
 # The host name of the receiver, which `CALLBACK_OVERRIDES` exempts from the address guard.
 CALLBACK_HOST = "hooks.apitest.test"
-CALLBACK_URL = f"https://{CALLBACK_HOST}/walk"
+CALLBACK_URL = f"https://{CALLBACK_HOST}/journey"
 
 
 def wait_for(what, check, limit_s=20):

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
-import python_walk
+import python_journey
 import schemathesis_runs
-import typescript_walk
+import typescript_journey
 from reef import Reef
 
 HERE = pathlib.Path(__file__).parent
@@ -33,8 +33,8 @@ def clients():
         )
         sys.path.insert(0, str(GENERATED))
         yield 1, 0
-        yield python_walk.main(reef)
-        yield typescript_walk.main(reef, document)
+        yield python_journey.main(reef)
+        yield typescript_journey.main(reef, document)
 
 
 def main():

@@ -11,7 +11,7 @@ from reef import Reef
 
 HERE = pathlib.Path(__file__).parent
 SEED = "20260213"
-# A run that takes longer hangs.
+# A run that takes longer than this hangs.
 RUN_LIMIT_S = 300
 STATUSES = ["pending_payment", "purchased", "active", "failed", "stopped"]
 
@@ -38,28 +38,28 @@ def run(name, account, extra, environment):
 
 
 def prepare(account):
-    """Creates assistants in every status, both for lasting use and for deletion."""
+    """Creates assistants in every status, one set to keep and one to delete."""
     lasting = [account.in_status(status) for status in STATUSES]
     lasting += [account.in_status("purchased", "managed"), account.in_status("stopped", "managed")]
-    called = lasting[STATUSES.index("active")]
+    active = lasting[STATUSES.index("active")]
     return {
-        "lasting": lasting, "disposable": [account.in_status(status) for status in STATUSES], "called": called,
-        "deliveries": [delivery["id"] for delivery in account.call("GET", f"/{called}/callbacks")],
+        "lasting": lasting, "disposable": [account.in_status(status) for status in STATUSES], "active": active,
+        "deliveries": [delivery["id"] for delivery in account.call("GET", f"/{active}/callbacks")],
     }
 
 
 def main():
     """Returns `(passed, failed)`, where the tested operations of both runs count as passed."""
     with Reef() as reef:
-        # Separate accounts keep the limit of unpaid orders of one run out of the other.
-        stranger, account = reef.account(), reef.account()
-        prepare(stranger)
-        as_stranger = run("as a stranger", stranger, [], {})
+        # The runs use separate accounts, so that neither counts toward the other's limit of unpaid orders.
+        other, account = reef.account(), reef.account()
+        prepare(other)
+        with_generated_ids = run("generated ids", other, [], {})
         live = prepare(account)
         hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "APITEST_LIVE": json.dumps(live)}
-        as_owner = run("among live assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
+        with_existing_ids = run("ids of existing assistants", account, ["--config-file", str(HERE / "live.toml")], hooks)
         # No request may cause an internal error.
         errors = [line for line in reef.read_log().splitlines() if " ERROR " in line]
         print(*errors[:20], sep="\n", end="\n" if errors else "")
-        failed = (not as_stranger) + (not as_owner) + bool(errors)
-        return as_stranger + as_owner, failed
+        failed = (not with_generated_ids) + (not with_existing_ids) + bool(errors)
+        return with_generated_ids + with_existing_ids, failed

@@ -1,4 +1,4 @@
-"""Compiles walk.ts with the unchanged client that openapi-typescript generates, in strict mode, and runs it."""
+"""Compiles journey.ts with the unchanged client that openapi-typescript generates, in strict mode, and runs it."""
 
 import json
 import os
@@ -29,10 +29,10 @@ def main(reef, document):
             print(output)
             return 0, 1
     owner = reef.account()
-    walk = {
+    journey = {
         "url": reef.url, "key": owner.key, "secret": reef.command("callback-secret", "--email", owner.email),
         "receiver": reef.receiver.url, "callbackUrl": CALLBACK_URL,
     }
-    succeeded, output = run("node", "generated/walk.js", environment={**os.environ, "APITEST_WALK": json.dumps(walk)})
+    succeeded, output = run("node", "generated/journey.js", environment={**os.environ, "APITEST_JOURNEY": json.dumps(journey)})
     print(output, end="")
     return output.count("  ok  "), int(not succeeded)

@@ -7,7 +7,7 @@ from reef import CALLBACK_URL, activation, bot_token, pay, wait_for
 from standardwebhooks.webhooks import Webhook
 
 
-def walk(reef):
+def run_journey(reef):
     """Yields the name of each step after it has passed. A failed step raises an error."""
     from reef_client import AuthenticatedClient
     from reef_client.api import account as account_api
@@ -121,7 +121,7 @@ def main(reef):
     """Returns `(passed, failed)`."""
     passed = 0
     try:
-        for step in walk(reef):
+        for step in run_journey(reef):
             passed += 1
             print(f"  ok  python client: {step}")
     except Exception as error:  # pylint: disable=broad-exception-caught

@@ -6,7 +6,7 @@ import type { components, paths } from "./generated/schema.js";
 type Failure = components["schemas"]["ErrorResponse"];
 type Status = components["schemas"]["Status"];
 
-const { url, key, secret, receiver, callbackUrl } = JSON.parse(process.env.APITEST_WALK ?? "{}") as Record<string, string>;
+const { url, key, secret, receiver, callbackUrl } = JSON.parse(process.env.APITEST_JOURNEY ?? "{}") as Record<string, string>;
 // The timeline is also available as a stream. This client requests JSON.
 const client = createClient<paths, "application/json">({ baseUrl: url, headers: { "X-API-Key": key } });
 const pathOf = (deploymentId: string) => ({ path: { deploymentId } });
