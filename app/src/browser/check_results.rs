@@ -28,7 +28,9 @@ pub(super) fn clear(form: &HtmlFormElement) {
 /// Shows each result at its field.
 pub(super) fn show_results(form: &HtmlFormElement, results: &[CheckResult]) {
     for result in results {
-        let Some(place) = dom::first(form, &format!("[data-check-result='{}']", result.about)) else { continue };
+        let Some(place) = dom::first(form, &format!("[data-check-result='{}']", result.about)) else {
+            continue;
+        };
         let Some(message) = render(&dom::document(), result) else { continue };
         if place.append_child(&message).is_err() {
             leptos::logging::error!("a check result could not be shown");

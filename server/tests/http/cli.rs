@@ -9,32 +9,40 @@ const ANN: &str = "ann@example.com";
 
 #[tokio::test]
 async fn user_and_key_commands() {
-    let here = Installation::new(&[]);
-    let id =
-        here.ok(&["user", "create", "--email", "Ann@Example.com", "--password-stdin"], "long enough 123\n");
+    let installation = Installation::new(&[]);
+    let id = installation
+        .ok(&["user", "create", "--email", "Ann@Example.com", "--password-stdin"], "long enough 123\n");
     assert_eq!(id.len(), 36);
-    assert!(here.fails(&["user", "create", "--email", ANN]).contains("account"), "an address is taken once");
-    assert!(here.fails(&["user", "create", "--email", "nonsense"]).contains("valid email address"));
+    assert!(
+        installation.fails(&["user", "create", "--email", ANN]).contains("account"),
+        "an address is taken once"
+    );
+    assert!(installation.fails(&["user", "create", "--email", "nonsense"]).contains("valid email address"));
     let (code, _, error) =
-        here.run(&["user", "create", "--email", "bob@example.com", "--password-stdin"], "short\n");
+        installation.run(&["user", "create", "--email", "bob@example.com", "--password-stdin"], "short\n");
     assert!(code != Some(0) && error.contains("at least"), "{error}");
     // Without a password, one is generated and printed after the id.
-    let made = here.ok(&["user", "create", "--email", "bob@example.com"], "");
+    let made = installation.ok(&["user", "create", "--email", "bob@example.com"], "");
     assert_eq!(made.lines().count(), 2);
 
-    here.ok(&["user", "password", "--email", ANN, "--password-stdin"], "another long one\n");
-    assert_eq!(here.ok(&["user", "password", "--email", ANN, "--end-two-step"], "").lines().count(), 1);
-    assert!(here.fails(&["user", "password", "--email", "nobody@example.com"]).contains("no account"));
+    installation.ok(&["user", "password", "--email", ANN, "--password-stdin"], "another long one\n");
+    assert_eq!(
+        installation.ok(&["user", "password", "--email", ANN, "--end-two-step"], "").lines().count(),
+        1
+    );
+    assert!(
+        installation.fails(&["user", "password", "--email", "nobody@example.com"]).contains("no account")
+    );
 
-    let both = here.ok(&["key", "create", "--email", ANN, "--name", "both"], "");
+    let both = installation.ok(&["key", "create", "--email", ANN, "--name", "both"], "");
     assert!(
         both.starts_with("reef_live_") && both.len() > 40 && !both.contains(char::is_whitespace),
         "{both}"
     );
-    let reader = here.ok(&["key", "create", "--email", ANN, "--name", "r", "--scope", "read"], "");
-    let writer = here.ok(&["key", "create", "--email", ANN, "--name", "w", "--scope", "write"], "");
-    let brief = here.ok(&["key", "create", "--email", ANN, "--name", "b", "--expires-in", "1s"], "");
-    let long = here.ok(
+    let reader = installation.ok(&["key", "create", "--email", ANN, "--name", "r", "--scope", "read"], "");
+    let writer = installation.ok(&["key", "create", "--email", ANN, "--name", "w", "--scope", "write"], "");
+    let brief = installation.ok(&["key", "create", "--email", ANN, "--name", "b", "--expires-in", "1s"], "");
+    let long = installation.ok(
         &[
             "key",
             "create",
@@ -52,15 +60,17 @@ async fn user_and_key_commands() {
         "",
     );
     for bad in ["0s", "30", "1y", "-1d", ""] {
-        here.fails(&["key", "create", "--email", ANN, "--name", "x", "--expires-in", bad]);
+        installation.fails(&["key", "create", "--email", ANN, "--name", "x", "--expires-in", bad]);
     }
-    here.fails(&["key", "create", "--email", ANN, "--name", "x", "--scope", "admin"]);
-    here.fails(&["key", "create", "--email", ANN, "--name", " "]);
+    installation.fails(&["key", "create", "--email", ANN, "--name", "x", "--scope", "admin"]);
+    installation.fails(&["key", "create", "--email", ANN, "--name", " "]);
     assert!(
-        here.fails(&["key", "create", "--email", "no@example.com", "--name", "x"]).contains("no@example.com")
+        installation
+            .fails(&["key", "create", "--email", "no@example.com", "--name", "x"])
+            .contains("no@example.com")
     );
 
-    let process = here.serve().await;
+    let process = installation.serve().await;
     for key in [&both, &long] {
         assert_eq!(process.client(key).get("").await, json!([]));
     }
@@ -73,60 +83,63 @@ async fn user_and_key_commands() {
     process.client(&brief).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
     // A key that the command line revokes stops working on the running server at once.
     let me = process.client(&long).call("GET", "/api/v1/me", Body::None).await.data(200);
-    here.ok(&["key", "revoke", "--email", ANN, "--id", me["keyId"].as_str().unwrap()], "");
+    installation.ok(&["key", "revoke", "--email", ANN, "--id", me["keyId"].as_str().unwrap()], "");
     process.client(&long).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
-    here.ok(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
+    installation.ok(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
     process.client(&both).fails(401, "UNAUTHORIZED", "GET", "", Value::Null).await;
-    let (code, _, error) = here.run(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
+    let (code, _, error) = installation.run(&["key", "revoke", "--key-stdin"], &format!("{both}\n"));
     assert!(code != Some(0) && !error.contains(&both), "{error}");
-    here.fails(&["key", "revoke"]);
+    installation.fails(&["key", "revoke"]);
 }
 
 #[test]
 fn key_revoke_by_key_or_name() {
-    let here = Installation::new(&[]);
-    here.customer();
-    let make = |name: &str| here.ok(&["key", "create", "--email", ANN, "--name", name], "");
+    let installation = Installation::new(&[]);
+    installation.customer();
+    let make = |name: &str| installation.ok(&["key", "create", "--email", ANN, "--name", name], "");
     let (itself, named) = (make("itself"), [make("twice"), make("twice")]);
-    here.ok(&["key", "revoke", &itself], "");
-    assert!(here.fails(&["key", "revoke", &itself]).contains("not a valid API key"));
-    here.ok(&["key", "revoke", "--email", ANN, "--name", "twice"], "");
+    installation.ok(&["key", "revoke", &itself], "");
+    assert!(installation.fails(&["key", "revoke", &itself]).contains("not a valid API key"));
+    installation.ok(&["key", "revoke", "--email", ANN, "--name", "twice"], "");
     for key in &named {
-        assert!(here.fails(&["key", "revoke", key]).contains("not a valid API key"), "every key of the name");
+        assert!(
+            installation.fails(&["key", "revoke", key]).contains("not a valid API key"),
+            "every key of the name"
+        );
     }
     let by_name = ["key", "revoke", "--email", ANN, "--name", "twice"];
-    assert!(here.fails(&by_name).contains("no such API key"));
+    assert!(installation.fails(&by_name).contains("no such API key"));
     for wrong in [&["--name", "twice"][..], &["--id", "x"], &["--email", ANN], &["--email", ANN, "--id", "x"]]
     {
-        here.fails(&[&["key", "revoke"], wrong].concat());
+        installation.fails(&[&["key", "revoke"], wrong].concat());
     }
     let nobody = ["key", "revoke", "--email", "no@example.com", "--name", "test"];
-    assert!(here.fails(&nobody).contains("no@example.com"));
+    assert!(installation.fails(&nobody).contains("no@example.com"));
 }
 
 #[test]
 fn callback_secret_print_and_rotate() {
-    let here = Installation::new(&[]);
-    here.customer();
+    let installation = Installation::new(&[]);
+    installation.customer();
     let get = ["callback-secret", "--email", ANN];
-    let secret = here.ok(&get, "");
+    let secret = installation.ok(&get, "");
     assert!(secret.starts_with("whsec_") && standardwebhooks::Webhook::new(&secret).is_ok(), "{secret}");
-    assert_eq!(here.ok(&get, ""), secret);
-    let rotated = here.ok(&["callback-secret", "--email", ANN, "--rotate"], "");
+    assert_eq!(installation.ok(&get, ""), secret);
+    let rotated = installation.ok(&["callback-secret", "--email", ANN, "--rotate"], "");
     assert!(rotated.starts_with("whsec_") && rotated != secret);
-    assert_eq!(here.ok(&get, ""), rotated);
-    assert!(here.fails(&["callback-secret", "--email", "no@example.com"]).contains("no@example.com"));
+    assert_eq!(installation.ok(&get, ""), rotated);
+    assert!(installation.fails(&["callback-secret", "--email", "no@example.com"]).contains("no@example.com"));
 }
 
 #[test]
 fn migrate_creates_database_and_exits() {
-    let here = Installation::new(&[]);
-    assert_eq!(here.ok(&["migrate"], ""), "");
-    assert!(here.folder.path().join("data/reef.db").exists());
-    here.ok(&["migrate"], "");
-    here.customer();
+    let installation = Installation::new(&[]);
+    assert_eq!(installation.ok(&["migrate"], ""), "");
+    assert!(installation.folder.path().join("data/reef.db").exists());
+    installation.ok(&["migrate"], "");
+    installation.customer();
     use std::os::unix::fs::PermissionsExt as _;
-    let key = std::fs::metadata(here.folder.path().join("data/secret.key")).unwrap();
+    let key = std::fs::metadata(installation.folder.path().join("data/secret.key")).unwrap();
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
 }
 
@@ -202,12 +215,12 @@ fn every_command_has_help() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_answers_waiting_requests() {
-    let here = Installation::new(&[]);
-    let key = here.customer();
-    let base = format!("http://127.0.0.1:{}", here.port);
+    let installation = Installation::new(&[]);
+    let key = installation.customer();
+    let base = format!("http://127.0.0.1:{}", installation.port);
     let vars: Vec<(&str, &str)> =
-        here.vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut process = Process::start(here.folder.path(), &[], &vars, &base, "/healthz").await;
+        installation.vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut process = Process::start(installation.folder.path(), &[], &vars, &base, "/healthz").await;
     let client = process.client(&key);
     let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}/status?wait=30", bought["deploymentId"].as_str().unwrap());
@@ -222,9 +235,9 @@ async fn sigterm_answers_waiting_requests() {
 
 #[tokio::test]
 async fn restart_keeps_everything() {
-    let here = Installation::new(&[]);
-    let key = here.customer();
-    let mut process = here.serve().await;
+    let installation = Installation::new(&[]);
+    let key = installation.customer();
+    let mut process = installation.serve().await;
     let bought = process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
     let before = process.client(&key).get(&path).await;
@@ -232,7 +245,7 @@ async fn restart_keeps_everything() {
     assert_eq!(code, Some(0));
     assert!(took.as_secs() < 30, "{took:?}");
     drop(process);
-    let process = here.serve().await;
+    let process = installation.serve().await;
     assert_eq!(process.client(&key).get(&path).await, before);
     // The sandbox kept its state, too: the checkout can still be paid.
     let pay = format!("{}/pay", bought["checkoutUrl"].as_str().unwrap());

@@ -6,11 +6,11 @@ use crate::process::Installation;
 
 #[tokio::test]
 async fn doctor_reports_every_failing_upstream() {
-    let here = Installation::new(&[]);
-    let process = here.serve().await;
+    let installation = Installation::new(&[]);
+    let process = installation.serve().await;
     let upstreams =
         ["polar", "prices", "managed keys", "telegram", "anthropic", "openai", "google", "openrouter"];
-    let (code, report, _) = here.run(&["doctor"], "");
+    let (code, report, _) = installation.run(&["doctor"], "");
     assert_eq!(code, Some(0), "{report}");
     for name in ["database", "secrets", "sandbox", "mail"].iter().chain(&upstreams) {
         assert!(report.contains(&format!("ok    {name}: ")), "{name}: {report}");
@@ -18,7 +18,7 @@ async fn doctor_reports_every_failing_upstream() {
     let faults = json!([{"path": "*", "status": 500, "times": 1000}]);
     let ordered = process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await;
     assert_eq!(ordered.unwrap().status(), 200);
-    let (code, report, error) = here.run(&["doctor"], "");
+    let (code, report, error) = installation.run(&["doctor"], "");
     assert_eq!(code, Some(1), "{report}");
     for name in upstreams {
         assert!(report.contains(&format!("error {name}: ")), "{name}: {report}");
@@ -28,12 +28,12 @@ async fn doctor_reports_every_failing_upstream() {
 
 #[tokio::test]
 async fn doctor_reports_invalid_management_key() {
-    let here = Installation::new(&[]);
-    let process = here.serve().await;
+    let installation = Installation::new(&[]);
+    let process = installation.serve().await;
     let faults = json!([{"method": "GET", "path": "*/v1/keys", "status": 403, "times": 9}]);
     let ordered = process.http.put(format!("{}/sandbox/faults", process.base)).json(&faults).send().await;
     assert_eq!(ordered.unwrap().status(), 200);
-    let (code, report, _) = here.run(&["doctor"], "");
+    let (code, report, _) = installation.run(&["doctor"], "");
     let line = report
         .lines()
         .find(|line| line.starts_with("error managed keys: "))

@@ -29,9 +29,9 @@ async fn sent_messages(process: &Process) -> Vec<(Timestamp, u64)> {
 
 /// Makes Telegram answer with a flood wait, ends and restarts the process, and checks when it sends the next message.
 async fn check_wait_survives(wait: Duration, end: impl Fn(&mut Process)) {
-    let here = Installation::new(&[]);
-    let key = here.customer();
-    let mut process = here.serve().await;
+    let installation = Installation::new(&[]);
+    let key = installation.customer();
+    let mut process = installation.serve().await;
     let client = process.client(&key);
     let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
@@ -57,7 +57,7 @@ async fn check_wait_survives(wait: Duration, end: impl Fn(&mut Process)) {
     end(&mut process);
     drop(process);
 
-    let process = here.serve().await;
+    let process = installation.serve().await;
     eventually("the answer", async || (sent_messages(&process).await.len() == 2).then_some(())).await;
     let sends = sent_messages(&process).await;
     assert_eq!((sends[0].1, sends[1].1), (429, 200));

@@ -85,13 +85,13 @@ on_both_databases! {
 
 #[tokio::test]
 async fn key_survives_restart() {
-    let here = Installation::new(&[]);
-    let key = here.customer();
+    let installation = Installation::new(&[]);
+    let key = installation.customer();
     let buy = json!({"apiMode": "byok"});
-    let mut process = here.serve().await;
+    let mut process = installation.serve().await;
     let first = send_with_key(&process.client(&key), "a", "POST", "/purchase", &buy).await;
     process.kill();
-    let process = here.serve().await;
+    let process = installation.serve().await;
     let again = send_with_key(&process.client(&key), "a", "POST", "/purchase", &buy).await;
     assert_eq!((again.data(201), again.header("idempotency-replayed")), (first.data(201), Some("true")));
     let other = json!({"apiMode": "managed"});

@@ -181,13 +181,14 @@ fn copy_head(answer: &Response) -> axum::http::Response<&'static str> {
 }
 
 /// Returns the whole database: the bytes of SQLite's files, or a dump of PostgreSQL.
-fn read_database(here: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
+fn read_database(installation: &Installation, postgres: Option<&TestDatabase>) -> Vec<u8> {
     if let Some(database) = postgres {
         let output = Command::new("pg_dump").arg(&database.url).output().expect("could not run pg_dump");
         assert!(output.status.success() && output.stdout.len() > 10_000);
         return output.stdout;
     }
-    let read = |name: &str| std::fs::read(here.folder.path().join("data").join(name)).unwrap_or_default();
+    let read =
+        |name: &str| std::fs::read(installation.folder.path().join("data").join(name)).unwrap_or_default();
     let all = ["reef.db", "reef.db-wal", "reef.db-shm"].map(read).concat();
     assert!(all.len() > 10_000);
     all
@@ -215,7 +216,7 @@ async fn search_everywhere(on_postgres: bool) {
     if let Some(database) = &postgres {
         vars.push(("DATABASE_URL", &database.url));
     }
-    let here = Installation::new(&vars);
+    let installation = Installation::new(&vars);
     let mut secrets = Secrets(Vec::new());
     for (name, secret) in [
         ("SECRET_KEY", SECRET_KEY),
@@ -233,19 +234,19 @@ async fn search_everywhere(on_postgres: bool) {
     for token in BOTS {
         secrets.add("bot token", token.split(':').next_back().unwrap());
     }
-    here.ok(&["user", "create", "--email", EMAIL, "--password-stdin"], &format!("{PASSWORD}\n"));
-    let key = here.ok(&["key", "create", "--email", EMAIL, "--name", "test"], "");
+    installation.ok(&["user", "create", "--email", EMAIL, "--password-stdin"], &format!("{PASSWORD}\n"));
+    let key = installation.ok(&["key", "create", "--email", EMAIL, "--name", "test"], "");
     secrets.add("API key", &key);
-    let revoked = here.ok(&["key", "create", "--email", EMAIL, "--name", "gone"], "");
-    here.ok(&["key", "revoke", "--key-stdin"], &revoked);
+    let revoked = installation.ok(&["key", "create", "--email", EMAIL, "--name", "gone"], "");
+    installation.ok(&["key", "revoke", "--key-stdin"], &revoked);
     secrets.add("revoked API key", &revoked);
     for rotate in [&[][..], &["--rotate"]] {
-        let signing = here.ok(&[&["callback-secret", "--email", EMAIL][..], rotate].concat(), "");
+        let signing = installation.ok(&[&["callback-secret", "--email", EMAIL][..], rotate].concat(), "");
         let name = if rotate.is_empty() { "callback secret before" } else { "callback secret" };
         secrets.add(name, signing.strip_prefix("whsec_").unwrap());
     }
 
-    let mut process = here.serve().await;
+    let mut process = installation.serve().await;
     let base = process.base.clone();
     let client = process.client(&key);
     let mut reader = Reader { process: &process, cookie: String::new(), seen: Vec::new() };
@@ -345,9 +346,9 @@ async fn search_everywhere(on_postgres: bool) {
 
     // The secrets that Reef generated.
     let own = {
-        let mut config = here.vars.clone();
+        let mut config = installation.vars.clone();
         if !on_postgres {
-            let file = here.folder.path().join("data/reef.db");
+            let file = installation.folder.path().join("data/reef.db");
             config.push(("DATABASE_URL".to_owned(), format!("sqlite://{}", file.display())));
         }
         let url = config.into_iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1;
@@ -404,7 +405,7 @@ async fn search_everywhere(on_postgres: bool) {
     }
     let seen = std::mem::take(&mut reader.seen);
     drop(reader);
-    let live = read_database(&here, postgres.as_ref());
+    let live = read_database(&installation, postgres.as_ref());
     // The email address is not a secret, so finding it shows that the search works.
     assert!(String::from_utf8_lossy(&live).contains(EMAIL));
     secrets.assert_not_in("the live database", &live, &[]);
@@ -420,14 +421,14 @@ async fn search_everywhere(on_postgres: bool) {
         };
         secrets.assert_not_in(place, text, allowed);
     }
-    secrets.assert_not_in("the database", &read_database(&here, postgres.as_ref()), &[]);
+    secrets.assert_not_in("the database", &read_database(&installation, postgres.as_ref()), &[]);
     let spans: Vec<u8> = collector.got().iter().flat_map(|(_, body)| body.to_vec()).collect();
     assert!(
         String::from_utf8_lossy(&spans).contains("vendor call")
             || String::from_utf8_lossy(&spans).contains("telegram POST")
     );
     secrets.assert_not_in("the traces", &spans, &[]);
-    let log = read_log(here.folder.path());
+    let log = read_log(installation.folder.path());
     let text = String::from_utf8_lossy(&log);
     assert!(
         text.contains("TRACE") && text.contains("sqlx::query") && text.contains(&ids[0]),

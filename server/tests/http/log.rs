@@ -6,9 +6,9 @@ use crate::process::Installation;
 use crate::support::eventually;
 
 /// Waits for the last line of a request and returns all its lines.
-async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
+async fn lines_of(installation: &Installation, request_id: &str) -> Vec<Value> {
     eventually("the request's line", async || {
-        let text = std::fs::read_to_string(here.folder.path().join("log")).ok()?;
+        let text = std::fs::read_to_string(installation.folder.path().join("log")).ok()?;
         let all: Vec<Value> = text
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
@@ -27,10 +27,10 @@ async fn lines_of(here: &Installation, request_id: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn request_has_one_log_line() {
-    let here =
+    let installation =
         Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true"), ("RUST_LOG", "info,sqlx=warn")]);
-    let key = here.customer();
-    let process = here.serve().await;
+    let key = installation.customer();
+    let process = installation.serve().await;
     let client = process.client(&key);
     let me = client.call("GET", "/api/v1/me", crate::client::Body::None).await.data(200);
     for replayed in [Value::Null, json!(true)] {
@@ -39,7 +39,7 @@ async fn request_has_one_log_line() {
         let answer = buy.json(&json!({"apiMode": "byok"})).send().await.unwrap();
         assert_eq!(answer.status(), 201);
         let length = answer.content_length().unwrap();
-        let lines = lines_of(&here, if replayed.is_null() { "first" } else { "again" }).await;
+        let lines = lines_of(&installation, if replayed.is_null() { "first" } else { "again" }).await;
         assert_eq!(lines.len(), 1, "{lines:?}");
         let line = &lines[0];
         assert_eq!(line["level"], "INFO");
@@ -58,20 +58,20 @@ async fn request_has_one_log_line() {
     let lost = process.http.get(format!("{}/api/v1/nothing%0aINFO%20forged", process.base));
     let lost = lost.header("x-request-id", "lost").header("x-api-key", "forged").send().await.unwrap();
     assert_eq!(lost.status(), 404);
-    let lines = lines_of(&here, "lost").await;
+    let lines = lines_of(&installation, "lost").await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!((&lines[0]["user_id"], &lines[0]["route"]), (&Value::Null, &json!("/api/{*rest}")));
     // An invalid inbound id is replaced.
     let odd = process.http.get(format!("{}/healthz", process.base)).header("x-request-id", "a b\tc");
     let given = odd.send().await.unwrap().headers()["x-request-id"].to_str().unwrap().to_owned();
-    assert_eq!(lines_of(&here, &given).await.len(), 1);
+    assert_eq!(lines_of(&installation, &given).await.len(), 1);
 }
 
 #[tokio::test]
 async fn refused_checkout_is_logged_without_email() {
-    let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
-    let key = here.customer();
-    let process = here.serve().await;
+    let installation = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
+    let key = installation.customer();
+    let process = installation.serve().await;
     let body =
         json!({"error": "CheckoutCustomerExternalIdMismatch", "detail": "It is ada@example.org's\nalready."});
     let fault = json!([{"path": "*/checkouts/", "status": 422, "body": body}]);
@@ -80,7 +80,7 @@ async fn refused_checkout_is_logged_without_email() {
     let buy = process.client(&key).request("POST", "/api/v1/assistants/purchase");
     let buy = buy.header("x-request-id", "refused").json(&json!({"apiMode": "byok"}));
     assert_eq!(buy.send().await.unwrap().status(), 500);
-    let lines = lines_of(&here, "refused").await;
+    let lines = lines_of(&installation, "refused").await;
     let said = "payment provider refused the checkout: 422 CheckoutCustomerExternalIdMismatch: It is …@example.org's already.";
     assert_eq!(lines.iter().filter(|line| line["error"] == said).count(), 1, "{lines:#?}");
     assert_eq!(lines.len(), 2, "{lines:#?}");
@@ -89,16 +89,16 @@ async fn refused_checkout_is_logged_without_email() {
 
 #[tokio::test]
 async fn internal_error_is_logged_once_with_cause() {
-    let here = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
-    let key = here.customer();
-    let process = here.serve().await;
+    let installation = Installation::new(&[("LOG_FORMAT", "json"), ("SANDBOX", "true")]);
+    let key = installation.customer();
+    let process = installation.serve().await;
     let faults = process.http.put(format!("{}/sandbox/faults", process.base));
     let fault = json!([{"path": "*/checkouts/", "status": 500, "times": 9}]);
     assert_eq!(faults.json(&fault).send().await.unwrap().status(), 200);
     let buy = process.client(&key).request("POST", "/api/v1/assistants/purchase");
     let buy = buy.header("x-request-id", "failing").json(&json!({"apiMode": "byok"}));
     assert_eq!(buy.send().await.unwrap().status(), 500);
-    let lines = lines_of(&here, "failing").await;
+    let lines = lines_of(&installation, "failing").await;
     let of = |level: &str| lines.iter().filter(|line| line["level"] == level).count();
     let last = lines.last().unwrap();
     assert_eq!((&last["level"], &last["status"]), (&json!("ERROR"), &json!(500)));

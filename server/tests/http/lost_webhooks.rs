@@ -46,14 +46,14 @@ on_both_databases! {
 
 #[tokio::test]
 async fn doctor_reports_disabled_endpoint() {
-    let here = Installation::new(&[]);
-    let process = here.serve().await;
+    let installation = Installation::new(&[]);
+    let process = installation.serve().await;
     let polar = |request: reqwest::RequestBuilder| request.bearer_auth("test").send();
     let list: Value =
         polar(process.http.get(format!("{}{ENDPOINTS}", process.base))).await.unwrap().json().await.unwrap();
     let id = list["items"][0]["id"].as_str().unwrap();
     let url = format!("{}{ENDPOINTS}/{id}", process.base);
-    let doctor = || here.run(&["doctor"], "").1;
+    let doctor = || installation.run(&["doctor"], "").1;
     assert!(doctor().contains("ok    polar: "), "{}", doctor());
     let disabled = polar(process.http.patch(&url).json(&json!({"enabled": false}))).await.unwrap();
     assert_eq!(disabled.status(), 200);

@@ -45,9 +45,9 @@ fn parse_samples(text: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test]
 async fn metrics_count_one_lifecycle() {
-    let here = Installation::new(&[("SANDBOX", "true")]);
-    let key = here.customer();
-    let process = here.serve().await;
+    let installation = Installation::new(&[("SANDBOX", "true")]);
+    let key = installation.customer();
+    let process = installation.serve().await;
     let client = process.client(&key);
     let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
@@ -112,8 +112,8 @@ async fn metrics_count_one_lifecycle() {
 #[tokio::test]
 async fn metrics_with_token_require_it() {
     let token = "a-token-for-the-scraper";
-    let here = Installation::new(&[("SANDBOX", "true"), ("METRICS_TOKEN", token)]);
-    let process = here.serve().await;
+    let installation = Installation::new(&[("SANDBOX", "true"), ("METRICS_TOKEN", token)]);
+    let process = installation.serve().await;
     let get = |path: &str| process.http.get(format!("{}{path}", process.base));
     for request in
         [get("/metrics"), get("/metrics").bearer_auth("another"), get(&format!("/metrics?token={token}"))]

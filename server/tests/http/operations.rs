@@ -24,9 +24,9 @@ async fn install(on_postgres: bool, key: &str) -> (Installation, Option<TestData
     (Installation::new(&vars), database)
 }
 
-fn set(here: &mut Installation, name: &str, value: &str) {
-    here.vars.retain(|(existing, _)| existing != name);
-    here.vars.push((name.to_owned(), value.to_owned()));
+fn set(installation: &mut Installation, name: &str, value: &str) {
+    installation.vars.retain(|(existing, _)| existing != name);
+    installation.vars.push((name.to_owned(), value.to_owned()));
 }
 
 /// Buys, pays for and activates an assistant, and returns its path.
@@ -68,13 +68,13 @@ async fn talk(process: &Process, token: &str, text: &str) {
 
 /// Replaces key A with key B while Reef serves, until A is no longer needed.
 async fn rotate_secret_key(on_postgres: bool) {
-    let (mut here, _database) = install(on_postgres, KEY_A).await;
-    let key = here.customer();
+    let (mut installation, _database) = install(on_postgres, KEY_A).await;
+    let key = installation.customer();
     let secret = ["callback-secret", "--email", "ann@example.com"];
     // After a rotation, the previous callback secret is sealed, too.
-    here.ok(&[&secret[..], &["--rotate"]].concat(), "");
-    let signing = here.ok(&secret, "");
-    let mut process = here.serve().await;
+    installation.ok(&[&secret[..], &["--rotate"]].concat(), "");
+    let signing = installation.ok(&secret, "");
+    let mut process = installation.serve().await;
     let (own, managed) = (bot_token("ok"), bot_token("ok"));
     let paths = [
         activate(&process, &process.client(&key), "byok", &own).await,
@@ -82,30 +82,37 @@ async fn rotate_secret_key(on_postgres: bool) {
     ];
 
     // 1. Every process opens with both keys, and still seals with the old one.
-    set(&mut here, "SECRET_KEY", &format!("{KEY_A},{KEY_B}"));
+    set(&mut installation, "SECRET_KEY", &format!("{KEY_A},{KEY_B}"));
     process.terminate();
-    process = here.serve().await;
+    process = installation.serve().await;
     // 2. Every process seals with the new one.
-    set(&mut here, "SECRET_KEY", &format!("{KEY_B},{KEY_A}"));
+    set(&mut installation, "SECRET_KEY", &format!("{KEY_B},{KEY_A}"));
     process.terminate();
-    process = here.serve().await;
-    let secrets = |here: &Installation| {
-        let report = here.ok(&["doctor"], "");
+    process = installation.serve().await;
+    let secrets = |installation: &Installation| {
+        let report = installation.ok(&["doctor"], "");
         report
             .lines()
             .find(|line| line.contains("secrets: "))
             .expect("the line about secrets is missing")
             .to_owned()
     };
-    assert!(secrets(&here).contains("8 of 8 values are sealed with an older key"), "{}", secrets(&here));
+    assert!(
+        secrets(&installation).contains("8 of 8 values are sealed with an older key"),
+        "{}",
+        secrets(&installation)
+    );
     // If the old key is removed too early, `reef reseal` fails and destroys nothing.
-    let mut hasty =
-        Installation { folder: tempfile::tempdir().unwrap(), port: here.port, vars: here.vars.clone() };
+    let mut hasty = Installation {
+        folder: tempfile::tempdir().unwrap(),
+        port: installation.port,
+        vars: installation.vars.clone(),
+    };
     if !on_postgres {
         set(
             &mut hasty,
             "DATABASE_URL",
-            &format!("sqlite://{}", here.folder.path().join("data/reef.db").display()),
+            &format!("sqlite://{}", installation.folder.path().join("data/reef.db").display()),
         );
     }
     set(&mut hasty, "SECRET_KEY", KEY_B);
@@ -114,7 +121,7 @@ async fn rotate_secret_key(on_postgres: bool) {
     let (code, out, _) = hasty.run(&["doctor"], "");
     assert!(code != Some(0) && out.contains("error secrets: 8 values"), "{out}");
     // 3. The values that the old key has sealed are resealed while the server runs.
-    let report = here.ok(&["reseal"], "");
+    let report = installation.ok(&["reseal"], "");
     assert_eq!(
         report.lines().collect::<Vec<_>>(),
         [
@@ -130,16 +137,16 @@ async fn rotate_secret_key(on_postgres: bool) {
             "mails.token: 0 resealed",
         ]
     );
-    assert!(here.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 resealed")));
-    assert!(secrets(&here).contains("all sealed with the first key"), "{}", secrets(&here));
+    assert!(installation.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 resealed")));
+    assert!(secrets(&installation).contains("all sealed with the first key"), "{}", secrets(&installation));
     talk(&process, &own, "while it is both").await;
 
     // 4. The old key is removed.
-    set(&mut here, "SECRET_KEY", KEY_B);
+    set(&mut installation, "SECRET_KEY", KEY_B);
     process.terminate();
-    process = here.serve().await;
-    assert!(secrets(&here).contains("all sealed with the first key"));
-    assert_eq!(here.ok(&secret, ""), signing);
+    process = installation.serve().await;
+    assert!(secrets(&installation).contains("all sealed with the first key"));
+    assert_eq!(installation.ok(&secret, ""), signing);
     for (path, token) in paths.iter().zip([&own, &managed]) {
         talk(&process, token, "after the rotation").await;
         let client = process.client(&key);
@@ -168,25 +175,25 @@ fn run_tool(name: &str, args: &[&str]) {
 
 /// Makes a backup while the server runs, changes something, and restores the backup.
 async fn backup_and_restore(on_postgres: bool) {
-    let (mut here, database) = install(on_postgres, KEY_A).await;
-    let key = here.customer();
-    let mut process = here.serve().await;
+    let (mut installation, database) = install(on_postgres, KEY_A).await;
+    let key = installation.customer();
+    let mut process = installation.serve().await;
     let token = bot_token("ok");
     let path = activate(&process, &process.client(&key), "byok", &token).await;
     talk(&process, &token, "before the backup").await;
     let before = process.client(&key).get("").await;
 
-    let folder = here.folder.path().to_owned();
+    let folder = installation.folder.path().to_owned();
     let copy = folder.join("copy");
     let copy = copy.to_str().unwrap();
     if let Some(database) = &database {
-        assert!(here.fails(&["backup", copy]).contains("pg_dump"));
+        assert!(installation.fails(&["backup", copy]).contains("pg_dump"));
         run_tool("pg_dump", &["--format=custom", "--file", copy, &database.url]);
     } else {
-        here.ok(&["backup", copy], "");
+        installation.ok(&["backup", copy], "");
         assert_eq!(std::fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(
-            here.fails(&["backup", copy]).contains("could not be written"),
+            installation.fails(&["backup", copy]).contains("could not be written"),
             "an existing file is overwritten"
         );
     }
@@ -199,7 +206,7 @@ async fn backup_and_restore(on_postgres: bool) {
     let restored = if database.is_some() {
         let fresh = TestDatabase::create().await;
         run_tool("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &fresh.url, copy]);
-        set(&mut here, "DATABASE_URL", &fresh.url);
+        set(&mut installation, "DATABASE_URL", &fresh.url);
         Some(fresh)
     } else {
         for gone in ["reef.db-wal", "reef.db-shm"] {
@@ -208,8 +215,8 @@ async fn backup_and_restore(on_postgres: bool) {
         std::fs::rename(copy, folder.join("data/reef.db")).unwrap();
         None
     };
-    let process = here.serve().await;
-    assert!(here.ok(&["doctor"], "").contains("ok    secrets"));
+    let process = installation.serve().await;
+    assert!(installation.ok(&["doctor"], "").contains("ok    secrets"));
     assert_eq!(process.client(&key).get("").await, before);
     // The assistant was stopped after the backup, so its bot's webhook has to be set again.
     let client = process.client(&key);

@@ -129,14 +129,14 @@ async fn https_responses_have_hsts() {
 async fn files_are_private_with_any_umask() {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt as _;
-    let here = Installation::new(&[]);
-    let data = here.folder.path().join("data");
+    let installation = Installation::new(&[]);
+    let data = installation.folder.path().join("data");
     let reef = env!("CARGO_BIN_EXE_reef");
     let run = |command: &str| {
         let script = format!("umask 000; exec {reef} {command}");
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", &script]).current_dir(here.folder.path()).env_clear();
-        shell.envs(here.vars.iter().map(|(name, value)| (name, value)));
+        shell.args(["-c", &script]).current_dir(installation.folder.path()).env_clear();
+        shell.envs(installation.vars.iter().map(|(name, value)| (name, value)));
         shell
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
@@ -172,13 +172,13 @@ async fn files_are_private_with_any_umask() {
     .into();
     for round in 0..2 {
         let mut process = run("serve");
-        let url = format!("http://127.0.0.1:{}/readyz", here.port);
+        let url = format!("http://127.0.0.1:{}/readyz", installation.port);
         crate::support::eventually("the process to answer", async || {
             crate::client::http_client().get(&url).send().await.ok().filter(|answer| answer.status() == 200)
         })
         .await;
         assert_eq!(modes(), expected, "{round}");
-        let mut backup = run(&format!("backup {}/data/copy.db", here.folder.path().display()));
+        let mut backup = run(&format!("backup {}/data/copy.db", installation.folder.path().display()));
         assert!(backup.wait().unwrap().success());
         let copy = data.join("copy.db");
         assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o7777, 0o600);

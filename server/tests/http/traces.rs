@@ -32,15 +32,15 @@ fn hex(bytes: &[u8]) -> String {
 async fn trace_covers_request_job_and_vendors() {
     let (collector, at) = Receiver::start(&[]).await;
     let at = at.strip_prefix("hooks.test=").unwrap();
-    let here = Installation::new(&[
+    let installation = Installation::new(&[
         ("SANDBOX", "true"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", at),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
         // The log filter does not affect traces.
         ("RUST_LOG", "error"),
     ]);
-    let key = here.customer();
-    let mut process = here.serve().await;
+    let key = installation.customer();
+    let mut process = installation.serve().await;
     let client = process.client(&key);
     let bought = client.send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let path = format!("/{}", bought["deploymentId"].as_str().unwrap());
@@ -88,10 +88,10 @@ async fn trace_covers_request_job_and_vendors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_collector_does_not_affect_service() {
-    let here =
+    let installation =
         Installation::new(&[("SANDBOX", "true"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
-    let key = here.customer();
-    let mut process = here.serve().await;
+    let key = installation.customer();
+    let mut process = installation.serve().await;
     process.client(&key).send("POST", "/purchase", json!({"apiMode": "byok"})).await.data(201);
     let (code, took) = process.terminate();
     assert!(code == Some(0) && took.as_secs() < 15, "{code:?} after {took:?}");
