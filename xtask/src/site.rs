@@ -78,7 +78,7 @@ fn assemble() -> Result<()> {
     remove(&new)?;
     copy_folder(&root.join("target/trunk"), &new.join("pkg"))?;
     // The server renders its own page, so trunk's is not needed.
-    fs::remove_file(new.join("pkg/index.html")).context("trunk has written no index.html")?;
+    fs::remove_file(new.join("pkg/index.html")).context("trunk wrote no index.html")?;
     copy_folder(&root.join("frontend/public"), &new)?;
     write_manifest(&new)?;
     let folder = new.to_str().context("the repository's path is not UTF-8")?;

@@ -45,7 +45,7 @@ pub(crate) fn month_after(ms: i64) -> i64 {
     let month = t.month().next();
     let year = t.year() + i32::from(month == time::Month::January);
     let day = t.day().min(month.length(year));
-    let date = time::Date::from_calendar_date(year, month, day).expect("the day was fitted to the month");
+    let date = time::Date::from_calendar_date(year, month, day).expect("the day exists in the month");
     ms + i64::try_from((date - t.date()).whole_milliseconds()).expect("a month fits")
 }
 

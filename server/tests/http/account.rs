@@ -68,7 +68,7 @@ async fn catalog_refresh_changes_etag() {
     let has = |answer: &ApiResponse| {
         answer.json()["data"].as_array().unwrap().iter().any(|model| model["id"] == id)
     };
-    assert!(!has(&before), "it does not ship under OpenRouter's id");
+    assert!(!has(&before), "the built-in catalog does not contain OpenRouter's id");
     eventually("the sandbox's list", async || has(&models().await).then_some(())).await;
     assert_eq!(again().await, 200);
     let slot = me.purchased("byok").await;

@@ -228,7 +228,7 @@ async fn result_of_form_has_focus() {
     assert!(shown.contains("tabindex=\"-1\" autofocus class=\"form-result\""), "{to}: {shown}");
     assert!(
         !page(&app, &cookie, &path).await.contains("autofocus class=\"form-result\""),
-        "only where a form has led"
+        "only a page that a form led to takes the focus"
     );
     let token = crate::pages::hidden(&page(&app, &cookie, "/keys").await, "token");
     let to = submit(

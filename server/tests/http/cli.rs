@@ -15,7 +15,7 @@ async fn user_and_key_commands() {
     assert_eq!(id.len(), 36);
     assert!(
         installation.fails(&["user", "create", "--email", ANN]).contains("account"),
-        "an address is taken once"
+        "each email address can have only one account"
     );
     assert!(installation.fails(&["user", "create", "--email", "nonsense"]).contains("valid email address"));
     let (code, _, error) =
@@ -104,7 +104,7 @@ fn key_revoke_by_key_or_name() {
     for key in &named {
         assert!(
             installation.fails(&["key", "revoke", key]).contains("not a valid API key"),
-            "every key of the name"
+            "every key with this name is revoked"
         );
     }
     let by_name = ["key", "revoke", "--email", ANN, "--name", "twice"];

@@ -135,5 +135,5 @@ async fn configured_vendor_url_overrides_sandbox() {
             .iter()
             .any(|call| call["path"].as_str().unwrap().ends_with("/getMe"))
     );
-    assert!(!app.vendor_requests("anthropic").await.is_empty(), "the others stay where they were");
+    assert!(!app.vendor_requests("anthropic").await.is_empty(), "other vendors are still simulated");
 }

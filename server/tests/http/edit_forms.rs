@@ -91,7 +91,11 @@ async fn edit_with_failed_deployment_is_undone() {
     let token = bot_token("conflict");
     let typed = [("model", "anthropic:claude-opus-5"), ("telegram_bot_token", &*token)];
     let to = edit(&me, &cookie, &id, "change", &typed).await;
-    assert_eq!(to, format!("/assistants/{id}"), "what is being deployed is not called saved");
+    assert_eq!(
+        to,
+        format!("/assistants/{id}"),
+        "a change that is being deployed shows no notice that it was saved"
+    );
     let whole = [
         &STARTED[..],
         &[("active", "Settings changed"), ("deploying", ""), ("failed", "TELEGRAM_CONFLICT")],

@@ -37,7 +37,7 @@ async fn email_address_is_escaped_on_all_pages() {
         let cookie = session_cookie(&app, me.user).await;
         let mut reader = Reader::new(&app, &cookie);
         reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
-        assert!(count_text(&reader.read("/settings").await, email) > 0, "the address is shown");
+        assert!(count_text(&reader.read("/settings").await, email) > 0, "the settings show the address");
         // During the setup of two-factor authentication, the QR code contains the address.
         submit(&app, &cookie, "/settings", "begin_totp", &[]).await;
         assert!(reader.read("/settings").await.contains("otpauth://"));
@@ -140,7 +140,7 @@ async fn catalog_names_are_escaped_on_all_pages() {
         .enumerate()
         .map(|(number, name)| ListedModel { id: format!("evil/model-{number}"), name: (*name).to_owned() })
         .collect();
-    assert!(models.iter().all(ListedModel::is_valid), "such a list is believed");
+    assert!(models.iter().all(ListedModel::is_valid), "the catalog accepts such a list");
     let mut tx = app.services.store().begin().await.unwrap();
     tx.upsert_catalog("openrouter", &models, app.services.now()).await.unwrap();
     tx.commit().await.unwrap();
@@ -148,7 +148,7 @@ async fn catalog_names_are_escaped_on_all_pages() {
     for model in &models {
         let id = me.purchased("byok").await;
         let page = format!("/assistants/{id}");
-        assert!(count_text(&reader.read(&page).await, &model.name) > 0, "it is in the list of models");
+        assert!(count_text(&reader.read(&page).await, &model.name) > 0, "the list of models shows the name");
         let body = json!({"modelProvider": "openrouter", "modelId": model.id, "modelApiKey": "sk-or-good"});
         me.ok("POST", &format!("/{id}/activate"), merged(activation(&bot_token("ok")), body)).await;
         let ended = async || {

@@ -36,8 +36,13 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
     let cookie = session_cookie(&app, user).await;
     for path in ["/assistants", "/keys", "/settings", "/billing", "/docs"] {
         let shown = page(&app, &cookie, path).await;
-        let bar =
-            shown.split("class=\"confirm-email\"").nth(1).expect("the bar").split("</aside>").next().unwrap();
+        let bar = shown
+            .split("class=\"confirm-email\"")
+            .nth(1)
+            .expect("the notice is missing")
+            .split("</aside>")
+            .next()
+            .unwrap();
         assert!(bar.contains("a password reset revokes your API keys"), "{path}: {bar}");
         assert!(bar.contains("turns off two-factor"), "{path}: {bar}");
         assert!(
@@ -166,10 +171,10 @@ async fn password_reset_clears_sign_in_throttle() {
         attempts += 1;
         assert!(attempts < 20, "sign-in is not throttled");
     }
-    assert_eq!(sign_in(PASSWORD).await, 429, "the old password has to wait, too");
+    assert_eq!(sign_in(PASSWORD).await, 429, "the correct password has to wait, too");
     let token = insert_mail_link(&app, user, TokenPurpose::Reset, &address).await;
     submit(&app, "", "/reset", "reset_password", &[("token", &token), ("password", NEW_PASSWORD)]).await;
-    assert_eq!(sign_in(NEW_PASSWORD).await, 200, "from any browser");
+    assert_eq!(sign_in(NEW_PASSWORD).await, 200, "the reset ends the throttle for every browser");
     assert_eq!(sign_in(PASSWORD).await, 401);
     assert!(app.services.list_api_keys(&Caller::operator(user)).await.is_ok());
     let shown = app.http.get(app.url("/keys")).header(COOKIE, "").send().await.unwrap();

@@ -48,7 +48,7 @@ async fn unconfirmed_payment_is_never_shown_as_unpaid() {
     let one = format!("/assistants/{id}");
     let shown = page(&app, &cookie, &one).await;
     assert!(shown.contains("Your payment is being confirmed"), "{shown}");
-    assert!(shown.contains(">Confirming payment<"), "the badge says it, too");
+    assert!(shown.contains(">Confirming payment<"), "the badge shows the same status");
     for path in
         [&*one, &format!("{one}?checkout_id=x"), "/assistants", "/billing", "/assistants/new", "/keys"]
     {

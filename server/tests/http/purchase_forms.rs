@@ -223,7 +223,7 @@ async fn preflight_without_scripts_shows_results_and_keeps_values() {
     let other = me.purchased("byok").await;
     assert!(
         !browser.page(&format!("/assistants/{other}")).await.contains("Connected to "),
-        "another slot's results"
+        "the results of another slot are not shown"
     );
     let mut again = typed("sk-ant-good");
     again[3].1 = "";
@@ -302,5 +302,8 @@ async fn pages_without_payments_show_no_price() {
     let app = App::start_with(&[("POLAR_PRODUCT_ID_BYOK", "unknown-product")]).await;
     let browser = Browser { app: &app, cookie: session_cookie(&app, app.user().await).await };
     let shop = browser.page("/assistants/new").await;
-    assert!(shop.contains("The checkout shows the price") && !shop.contains("$19"), "no price is made up");
+    assert!(
+        shop.contains("The checkout shows the price") && !shop.contains("$19"),
+        "an unknown price is not shown"
+    );
 }

@@ -200,7 +200,7 @@ async fn confirmation_in_another_browser_requires_password() {
     for reader in ["", &*other] {
         let shown = page(&app, reader, &at).await;
         assert!(shown.contains("name=\"password\"") && shown.contains("name=\"new_password\""));
-        assert!(!shown.contains(&email), "the page names nobody");
+        assert!(!shown.contains(&email), "the page does not show the email address");
         let asks = [("token", &*token), ("asks", "true")];
         let back = submit(&app, reader, &at, "confirm_email", &asks).await;
         assert!(page(&app, reader, &back).await.contains("password to show that you created it"));
@@ -211,7 +211,7 @@ async fn confirmation_in_another_browser_requires_password() {
     assert!(!is_confirmed().await);
     assert!(
         !page(&app, &stranger, &at).await.contains("name=\"password\""),
-        "this browser opened the account"
+        "a browser that has just signed up needs no password"
     );
     let short = [("token", &*token), ("new_password", "short")];
     let back = submit(&app, "", &at, "claim_account", &short).await;

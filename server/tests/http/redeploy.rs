@@ -67,7 +67,7 @@ async fn redeploy_uses_patched_configuration() {
     let me = app.customer().await;
     let id = me.in_status("failed").await;
     let path = format!("/{id}");
-    assert_eq!(me.get(&path).await["isPrebuy"], false, "a failure does not give the prebuy back");
+    assert_eq!(me.get(&path).await["isPrebuy"], false, "a failed deployment does not restore the prebuy");
     let token = bot_token("ok");
     me.ok("PATCH", &path, json!({"telegramBotToken": token, "name": "Fixed"})).await;
     me.ok("POST", &format!("{path}/redeploy"), Value::Null).await;

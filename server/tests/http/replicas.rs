@@ -141,7 +141,7 @@ async fn changes_reach_other_replica_within_a_second() {
     heard.await.expect("the stream on B did not receive the change in time");
     let (seen, at) = waiting.await.unwrap();
     assert_eq!(seen["status"], "stopped");
-    assert!(at.saturating_duration_since(stopped) < PROPAGATION_MAX, "the long-poll on B");
+    assert!(at.saturating_duration_since(stopped) < PROPAGATION_MAX, "the long poll on B was too slow");
 
     // An idempotency key holds on both replicas.
     let send = async |client: &Client| {
@@ -208,7 +208,7 @@ async fn deployment_of_killed_replica_is_completed_once() {
     until(&on_b.client(&pair.key), &path, "active").await;
     let bodies = pair.receiver.bodies(2).await;
     let statuses: Vec<_> = bodies.iter().map(|body| body["data"]["status"].clone()).collect();
-    assert_eq!(statuses, ["deploying", "active"], "each once");
+    assert_eq!(statuses, ["deploying", "active"], "each callback is sent once");
 }
 
 /// Forwards connections to PostgreSQL until it is cut. Then it forwards nothing, not even the end of a connection, like a
@@ -313,7 +313,7 @@ async fn replica_without_database_fails_and_recovers() {
     assert_eq!(waiting.await.unwrap()["status"], "stopped");
     let bodies = pair.receiver.bodies(3).await;
     let statuses: Vec<_> = bodies.iter().map(|body| body["data"]["status"].clone()).collect();
-    assert_eq!(statuses, ["deploying", "active", "stopped"], "each once");
+    assert_eq!(statuses, ["deploying", "active", "stopped"], "each callback is sent once");
 }
 
 /// Sends each request to the next replica that was ready at the last check, without retries, as load balancers do.

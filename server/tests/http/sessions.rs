@@ -378,7 +378,7 @@ async fn known_device_is_not_throttled() {
         let fields = [("email", &*email), ("password", PASSWORD)];
         let owner = form_request(&app, "sign_in", &fields).header(COOKIE, &known).send().await.unwrap();
         assert_eq!(owner.headers()[LOCATION], "/assistants");
-        assert_eq!(device_cookie(owner.headers()).1, known, "it is the same device");
+        assert_eq!(device_cookie(owner.headers()).1, known, "the device cookie is unchanged");
         // The device cookie alone is not a session.
         assert!(!is_signed_in(&app, &known).await);
         // Signing out keeps the device cookie.

@@ -114,7 +114,7 @@ async fn documents_end_with_html_tag() {
     let id = me.active().await;
     for path in ["/", "/signin", "/docs", "/assistants", "/keys", "/settings", &format!("/assistants/{id}")] {
         let shown = page(&app, &cookie, path).await;
-        let (_, after) = shown.split_once("</html>").expect("the end is missing");
+        let (_, after) = shown.split_once("</html>").expect("the closing tag is missing");
         assert_eq!(after.trim(), "", "{path}");
     }
     let gone = app.http.get(app.url("/nothing")).send().await.unwrap().text().await.unwrap();

@@ -82,7 +82,7 @@ async fn stop_after_activation_succeeds() {
         let stopped = me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
         let (is, url) = (&stopped["status"], &stopped["workerUrl"]);
         assert_eq!((is, url), (&json!("stopped"), &Value::Null), "from {status}");
-        assert_eq!(stopped["statusMessage"], Value::Null, "what the owner wished needs no explanation");
+        assert_eq!(stopped["statusMessage"], Value::Null, "a stop by the owner needs no explanation");
     }
 }
 

@@ -26,12 +26,12 @@ fn entry(shown: &str, element: &str, id: &str) -> String {
 
 /// The part of an assistant's page above its columns.
 fn top(shown: &str) -> &str {
-    shown.split("class=\"split\"").next().expect("the top of the page")
+    shown.split("class=\"split\"").next().expect("the page is empty")
 }
 
 fn dialog<'a>(shown: &'a str, id: &str) -> &'a str {
-    let rest = shown.split_once(&format!("popovertarget=\"{id}\"")).expect("a dialog").1;
-    rest.split("class=\"action\"").next().expect("its action")
+    let rest = shown.split_once(&format!("popovertarget=\"{id}\"")).expect("the dialog is missing").1;
+    rest.split("class=\"action\"").next().expect("the action is missing")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +144,7 @@ async fn billing_has_no_checkout_button_while_payment_is_confirmed() {
     let shown = page(&app, &cookie, "/billing").await;
     let entry = entry(&shown, "li", &id);
     assert!(entry.contains("Confirming payment") && !entry.contains("Go to checkout"), "{entry}");
-    assert!(shown.contains("data-look-again"), "the page asks again");
+    assert!(shown.contains("data-look-again"), "the page refreshes itself");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,7 +73,7 @@ async fn trace_covers_request_job_and_vendors() {
         }
     }
     assert_eq!(way[1..], ["job", "activate", "POST /api/v1/assistants/{deploymentId}/activate"], "{names:?}");
-    assert_eq!(hex(&span.parent_span_id), CALLER, "the caller's trace goes on");
+    assert_eq!(hex(&span.parent_span_id), CALLER, "the caller's trace is continued");
     let model =
         ours.iter().find(|span| span.name.starts_with("anthropic GET")).expect("no request to the model");
     let status = model.attributes.iter().find(|attribute| attribute.key == "http.response.status_code");

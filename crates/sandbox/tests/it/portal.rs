@@ -82,7 +82,7 @@ async fn customer_cancels_uncancels_pauses_and_changes_the_card() {
     let before = receiver.wait_for(10).await.len();
     let cancel = format!("/subscriptions/{id}/cancel");
     for _ in 0..2 {
-        assert_eq!(send(at(&cancel)).await.status(), 303, "a second press succeeds too");
+        assert_eq!(send(at(&cancel)).await.status(), 303, "a second press succeeds, too");
     }
     events(&receiver, before, &["subscription.updated", "subscription.canceled"]).await;
     assert_eq!(subscription(&world).await["cancel_at_period_end"], true);

@@ -85,6 +85,10 @@ async fn endpoint_is_disabled_after_ten_failed_events_and_can_be_enabled_again()
     let path = format!("{ENDPOINTS}/{}", disabled["id"].as_str().unwrap());
     expect(200, world.patch(&path).bearer_auth(TOKEN).json(&json!({"enabled": true}))).await;
     checkout(&world, &receiver).await;
-    assert_eq!(receiver.wait_for(1).await.len(), 1, "events from while it was disabled are not sent");
+    assert_eq!(
+        receiver.wait_for(1).await.len(),
+        1,
+        "events that occurred while the endpoint was disabled are not sent"
+    );
     assert_eq!(endpoint().await["enabled"], true);
 }
