@@ -211,7 +211,7 @@ async fn confirmation_in_another_browser_requires_password() {
     assert!(!is_confirmed().await);
     assert!(
         !page(&app, &stranger, &at).await.contains("name=\"password\""),
-        "a browser that has just signed up needs no password"
+        "a browser that is signed in to the account needs no password"
     );
     let short = [("token", &*token), ("new_password", "short")];
     let back = submit(&app, "", &at, "claim_account", &short).await;
