@@ -193,6 +193,7 @@ create table events (
     status          text not null,
     previous_status text,
     status_message  text,
+    note            text,  -- what pages say about the entry; v1 does not have it
     worker_url      text,
     created_at      integer not null,
     unique (assistant_id, sequence)

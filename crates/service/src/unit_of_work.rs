@@ -29,6 +29,8 @@ pub(crate) struct UnitOfWork<'a> {
     pub tx: Tx,
     /// The time of everything that happens in this unit of work.
     pub now: Timestamp,
+    /// What pages say about the next change of a status, which takes it.
+    pub note: Option<String>,
     changes: Vec<AssistantChange>,
     has_new_jobs: bool,
 }
@@ -37,7 +39,8 @@ impl Services {
     /// Starts a unit of work and its transaction.
     pub(crate) async fn unit_of_work(&self) -> Result<UnitOfWork<'_>, Error> {
         let tx = self.store().begin().await?;
-        Ok(UnitOfWork { services: self, tx, now: self.now(), changes: Vec::new(), has_new_jobs: false })
+        let now = self.now();
+        Ok(UnitOfWork { services: self, tx, now, note: None, changes: Vec::new(), has_new_jobs: false })
     }
 }
 
@@ -84,7 +87,8 @@ impl UnitOfWork<'_> {
         kind: EventKind,
         previous: Option<Status>,
     ) -> Result<(), Error> {
-        let event = self.new_event(a, kind, previous);
+        let note = self.note.take_if(|_| kind == EventKind::StatusChanged);
+        let event = EventRow { note, ..self.new_event(a, kind, previous) };
         self.tx.insert_event(&event).await?;
         // Callbacks begin with the activation (contract of v1).
         if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
@@ -119,6 +123,7 @@ impl UnitOfWork<'_> {
             status: a.state.status(),
             previous_status: previous,
             status_message: a.status_message(),
+            note: None,
             // A deleted assistant has no worker.
             worker_url: a.state.worker_url().filter(|_| kind == EventKind::StatusChanged).map(str::to_owned),
             created_at: self.now,

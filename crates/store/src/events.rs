@@ -19,10 +19,6 @@ pub enum EventKind {
     Deleted,
     /// The model credit of a managed assistant is exhausted. No webhook is sent for this.
     CreditExhausted,
-    /// The configuration was edited after activation. No webhook is sent for this.
-    ConfigurationChanged,
-    /// A change of a running assistant was undone because its deployment failed. No webhook is sent for this.
-    ChangeUndone,
 }
 
 impl EventKind {
@@ -34,22 +30,13 @@ impl EventKind {
             Self::PaymentFlagged => "assistant.payment_flagged",
             Self::Deleted => "assistant.deleted",
             Self::CreditExhausted => "assistant.credit_used_up",
-            Self::ConfigurationChanged => "assistant.configuration_changed",
-            Self::ChangeUndone => "assistant.change_undone",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [
-            Self::StatusChanged,
-            Self::PaymentFlagged,
-            Self::Deleted,
-            Self::CreditExhausted,
-            Self::ConfigurationChanged,
-            Self::ChangeUndone,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
+        [Self::StatusChanged, Self::PaymentFlagged, Self::Deleted, Self::CreditExhausted]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -68,6 +55,8 @@ pub struct EventRow {
     /// The status before the event.
     pub previous_status: Option<Status>,
     pub status_message: Option<String>,
+    /// What pages say about the event in addition to the message. The API and webhooks leave it out.
+    pub note: Option<String>,
     pub worker_url: Option<String>,
     pub created_at: Timestamp,
 }
@@ -82,6 +71,7 @@ struct Row {
     status: String,
     previous_status: Option<String>,
     status_message: Option<String>,
+    note: Option<String>,
     worker_url: Option<String>,
     created_at: Timestamp,
 }
@@ -104,6 +94,7 @@ impl TryFrom<Row> for EventRow {
             user_id: row.user_id,
             sequence: row.sequence,
             status_message: row.status_message,
+            note: row.note,
             worker_url: row.worker_url,
             created_at: row.created_at,
         })
@@ -119,8 +110,8 @@ impl Tx {
         execute!(
             self,
             "insert into events (id, assistant_id, user_id, sequence, kind, status, previous_status,
-                                 status_message, worker_url, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                 status_message, note, worker_url, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             event.id,
             event.assistant_id,
             event.user_id,
@@ -129,6 +120,7 @@ impl Tx {
             event.status.as_str(),
             event.previous_status.map(Status::as_str),
             &event.status_message,
+            &event.note,
             &event.worker_url,
             event.created_at,
         );

@@ -44,8 +44,8 @@ pub struct EventInfo {
     /// The ID of the entry.
     #[schema(format = Uuid)]
     pub id: String,
-    /// `assistant.status_changed`, `assistant.deleted`, or one without a callback: `assistant.payment_flagged`,
-    /// `assistant.credit_used_up` (managed mode), `assistant.configuration_changed` or `assistant.change_undone`.
+    /// `assistant.status_changed` or `assistant.deleted`; or, without a callback, `assistant.payment_flagged` or
+    /// `assistant.credit_used_up` (managed mode).
     #[serde(rename = "type")]
     pub kind: String,
     /// Increases by one with each entry of an assistant.

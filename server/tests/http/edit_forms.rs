@@ -98,9 +98,8 @@ async fn edit_with_failed_deployment_is_undone() {
     );
     let whole = [
         &STARTED[..],
-        &[("active", "Settings changed"), ("deploying", ""), ("failed", "TELEGRAM_CONFLICT")],
-        &[("failed", "Change undone. Restored"), ("deploying", "TELEGRAM_CONFLICT")],
-        &[("active", "TELEGRAM_CONFLICT")],
+        &[("deploying", ""), ("failed", "TELEGRAM_CONFLICT")],
+        &[("deploying", "TELEGRAM_CONFLICT"), ("active", "TELEGRAM_CONFLICT")],
     ]
     .concat();
     eventually("the change is undone", async || {
@@ -113,6 +112,14 @@ async fn edit_with_failed_deployment_is_undone() {
     let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("Your change was undone because another app is using the bot"));
     assert!(shown.contains("The name and the webhook URL stay as you saved them."), "{shown}");
+    // What was changed and restored is in the activity, and not in the API.
+    let history = page(&app, &cookie, &format!("{to}/history")).await;
+    for note in ["Settings changed: model and bot token.", "Change undone. Restored: model and bot token."] {
+        assert!(shown.contains(note) && history.contains(note), "{note}");
+    }
+    let events = me.get(&format!("/{id}/events")).await.to_string();
+    assert!(events.contains("TELEGRAM_CONFLICT"), "{events}");
+    assert!(!events.contains("\"note\"") && !events.contains("Restored"), "{events}");
     assert!(shown.contains(">Edit again</a>") && !shown.contains("Saved."));
 }
 
@@ -128,8 +135,7 @@ async fn edit_of_name_and_callback_url_does_not_redeploy() {
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
     assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
-    let whole = [&STARTED[..], &[("active", "Settings changed")]].concat();
-    assert_eq!(timeline(&app, &id).await, pairs(&whole));
+    assert_eq!(timeline(&app, &id).await, pairs(&STARTED));
     // Editing a stopped assistant does not start it.
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;

@@ -22,12 +22,13 @@ pub(super) fn list(timeline: &[TimelineItem]) -> AnyView {
     if timeline.is_empty() {
         return view! { <p>"No activity yet"</p> }.into_any();
     }
-    let entry = |(at, status, message): &TimelineItem| {
-        let message = message.as_deref().map(|message| FailureCode::strip_code(message).to_owned());
+    let entry = |item: &TimelineItem| {
+        let message = item.message.as_deref().map(|message| FailureCode::strip_code(message).to_owned());
+        let lines = message.into_iter().chain(item.note.clone());
         view! {
             <li>
-                <StatusBadge status=*status/> " " <Time at=*at/>
-                {message.map(|message| view! { <p class="hint">{message}</p> })}
+                <StatusBadge status=item.status/> " " <Time at=item.created_at/>
+                {lines.map(|line| view! { <p class="hint">{line}</p> }).collect_view()}
             </li>
         }
     };

@@ -139,7 +139,7 @@ impl Services {
         deploy: Deploy,
     ) -> Result<AssistantRecord, Error> {
         let mut work = self.unit_of_work().await?;
-        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        let before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         // The checks were made for the status they saw, and another request has changed it since.
         if before.state.status() != found.state.status() {
             let current = before.state.status();
@@ -161,6 +161,7 @@ impl Services {
             after
                 .apply(Event::Redeploy { deadline })
                 .map_err(|no| Error::action_rejected(no, NOT_CHANGEABLE))?;
+            work.record_edit(&before, &config, &new).await?;
         } else if !is_running {
             after.apply(Event::Update).map_err(|no| Error::action_rejected(no, NOT_EDITABLE))?;
         } else if needs_run {
@@ -171,8 +172,7 @@ impl Services {
                 allowed: &[],
             });
         }
-        work.record_edit(&mut before, &config, &new).await?;
-        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
+        after.config = config;
         if after != before {
             after = work.save(&before, after).await?;
         }

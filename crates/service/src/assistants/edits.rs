@@ -1,41 +1,29 @@
-//! Entries of the timeline about the configuration: what was edited, and what an undone change has restored. They name
-//! fields and never values.
+//! Notes on entries of the timeline about the configuration: what was edited, and what an undone change has restored. They
+//! name fields and never values.
 
 use reef_domain::Assistant;
 use reef_domain::assistant::Config;
-use reef_domain::ids::EventId;
-use reef_store::{EventKind, EventRow, ReplacedConfiguration, Secrets};
+use reef_store::{ReplacedConfiguration, Secrets};
 
 use crate::error::Error;
 use crate::unit_of_work::UnitOfWork;
 
 impl UnitOfWork<'_> {
-    /// Records which fields `config` and `new` change, and updates `before` to the new sequence and version. Before activation
-    /// there is only a draft of the form, which is not recorded.
+    /// Notes which fields `config` and `new` change, for the deployment that follows in this transaction.
     pub(super) async fn record_edit(
         &mut self,
-        before: &mut Assistant,
+        before: &Assistant,
         config: &Config,
         new: &Secrets,
     ) -> Result<(), Error> {
-        if before.state.run().is_none() {
-            return Ok(());
-        }
         let current = self.tx.get_secrets(before.id).await?;
         let fields = edited_fields(&before.config, config, &current, new);
-        if fields.is_empty() {
-            return Ok(());
-        }
-        let message = format!("Settings changed: {}.", join_names(&fields));
-        self.record_entry(before, EventKind::ConfigurationChanged, message).await
+        self.note = (!fields.is_empty()).then(|| format!("Settings changed: {}.", join_names(&fields)));
+        Ok(())
     }
 
-    /// Records which fields are restored from `replaced`, and updates `failed` to the new sequence and version.
-    pub(super) async fn record_undo(
-        &mut self,
-        failed: &mut Assistant,
-        replaced: &ReplacedConfiguration,
-    ) -> Result<(), Error> {
+    /// Notes which fields are restored from `replaced`, for the deployment that follows in this transaction.
+    pub(super) fn record_undo(&mut self, failed: &Assistant, replaced: &ReplacedConfiguration) {
         let is_another_model =
             failed.config.provider != replaced.provider || failed.config.model_id != replaced.model_id;
         let restored: Vec<_> = [
@@ -46,38 +34,10 @@ impl UnitOfWork<'_> {
         .into_iter()
         .filter_map(|(field, is_restored)| is_restored.then_some(field))
         .collect();
-        let message = format!(
+        self.note = Some(format!(
             "Change undone. Restored: {}. The name and the webhook URL stay as you saved them.",
             join_names(&restored)
-        );
-        self.record_entry(failed, EventKind::ChangeUndone, message).await
-    }
-
-    async fn record_entry(
-        &mut self,
-        a: &mut Assistant,
-        kind: EventKind,
-        message: String,
-    ) -> Result<(), Error> {
-        a.sequence += 1;
-        if !self.tx.update_assistant(a).await? {
-            return Err(Error::internal("a locked assistant was changed by another transaction"));
-        }
-        let event = EventRow {
-            id: EventId::new(self.new_uuid()),
-            assistant_id: a.id,
-            user_id: a.user_id,
-            sequence: a.sequence,
-            kind,
-            status: a.state.status(),
-            previous_status: Some(a.state.status()),
-            status_message: Some(message),
-            worker_url: a.state.worker_url().map(str::to_owned),
-            created_at: self.now,
-        };
-        self.tx.insert_event(&event).await?;
-        self.record_change(a);
-        Ok(())
+        ));
     }
 }
 

@@ -1,10 +1,8 @@
 //! Redeploying an assistant with its current configuration.
 
-use reef_domain::Assistant;
 use reef_domain::input::{CallbackChange, Parsed};
 use reef_domain::state::Event;
 use reef_domain::wire::{AssistantRecord, Scope};
-use reef_store::Secrets;
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -30,18 +28,15 @@ impl Services {
         let callback = callback.map_err(Error::InvalidRequest)?;
 
         let mut work = self.unit_of_work().await?;
-        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        let before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         let mut after = before.clone();
         let event = Event::Redeploy { deadline: work.now.plus(self.config().deploy_timeout) };
         after.apply(event).map_err(|refusal| Error::action_rejected(refusal, NOT_REDEPLOYABLE))?;
-        let mut config = after.config.clone();
         match callback {
             CallbackChange::Keep => {}
-            CallbackChange::Replace(url) => config.callback_url = Some(url),
-            CallbackChange::Clear => config.callback_url = None,
+            CallbackChange::Replace(url) => after.config.callback_url = Some(url),
+            CallbackChange::Clear => after.config.callback_url = None,
         }
-        work.record_edit(&mut before, &config, &Secrets::default()).await?;
-        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
         let after = work.save(&before, after).await?;
         work.discard_fallback(&after).await?;
         self.enqueue_run(&mut work, &after).await?;

@@ -60,8 +60,8 @@ impl UnitOfWork<'_> {
         if undo(&mut failed.clone()).is_err() {
             return Ok(false);
         }
-        let mut failed = self.save_without_mail(before, failed.clone()).await?;
-        self.record_undo(&mut failed, &replaced).await?;
+        let failed = self.save_without_mail(before, failed.clone()).await?;
+        self.record_undo(&failed, &replaced);
         let mut after = failed.clone();
         undo(&mut after).map_err(Error::internal)?;
         let after = self.save(&failed, after).await?;

@@ -46,12 +46,11 @@ impl Services {
             self.disconnect_old_bot(&found, token).await?;
         }
         let mut work = self.unit_of_work().await?;
-        let mut before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        let before = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
         let (config, secrets) = self.resolve_update(&mut work, &before, input).await?;
         let mut after = before.clone();
         after.apply(Event::Update).map_err(|refusal| Error::action_rejected(refusal, NOT_EDITABLE))?;
-        work.record_edit(&mut before, &config, &secrets).await?;
-        after = Assistant { config, sequence: before.sequence, version: before.version, ..after };
+        after.config = config;
         let after = work.save(&before, after).await?;
         work.discard_fallback(&after).await?;
         work.tx.update_secrets(after.id, &secrets).await?;

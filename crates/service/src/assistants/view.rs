@@ -48,8 +48,18 @@ pub struct Details {
     pub callbacks: Vec<LoggedDelivery>,
 }
 
-/// An event as pages show it: its time, the status after it, and its message.
-pub type TimelineItem = (Timestamp, Status, Option<String>);
+/// An event as pages show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimelineItem {
+    /// When the event was recorded.
+    pub created_at: Timestamp,
+    /// The status after the event.
+    pub status: Status,
+    /// The message of the event, which may begin with a failure code.
+    pub message: Option<String>,
+    /// Which settings the deployment changes or restores. The API does not have it.
+    pub note: Option<String>,
+}
 
 /// An assistant's events and deliveries, as many as the API lists.
 #[derive(Clone, Debug)]
@@ -66,7 +76,12 @@ async fn list_timeline(tx: &mut Tx, id: AssistantId, limit: i64) -> Result<Vec<T
     let events = tx.list_events(id, limit).await?;
     // Pages never show a code. They remove failure codes themselves, but this code is not one of them.
     let without_code = |message: String| message.strip_prefix(CREDIT_CODE).unwrap_or(&message).to_owned();
-    let shown = |event: EventRow| (event.created_at, event.status, event.status_message.map(without_code));
+    let shown = |event: EventRow| TimelineItem {
+        created_at: event.created_at,
+        status: event.status,
+        message: event.status_message.map(without_code),
+        note: event.note,
+    };
     Ok(events.into_iter().map(shown).collect())
 }
 

@@ -164,6 +164,7 @@ impl Services {
             status,
             previous_status: Some(status),
             status_message: Some(used_up_message(&after)),
+            note: None,
             worker_url: after.state.worker_url().map(str::to_owned),
             created_at: work.now,
         };

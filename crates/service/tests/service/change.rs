@@ -6,7 +6,7 @@ use reef_service::testing::{TestServices, activation, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
 
-use crate::support::{CHECKED, edits, redeploy, stop, walk};
+use crate::support::{CHECKED, notes, redeploy, stop, walk};
 
 fn renamed(name: &str) -> Change {
     let update = UpdateInput { name: Some(name.to_owned()), ..UpdateInput::default() };
@@ -50,13 +50,13 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn edit_is_recorded_with_its_fields_and_no_values(db: TestStore) {
+    async fn deployed_edit_is_noted_with_its_fields_and_no_values(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let slot = t.create_paid(&me).await;
         let draft = UpdateInput { name: Some("Draft".to_owned()), ..UpdateInput::default() };
         t.services.update(&me, &slot.to_string(), Ok(draft)).await.unwrap();
-        assert!(edits(&t.events(slot).await).is_empty(), "drafts are not recorded");
+        assert_eq!(walk(&t.events(slot).await), [Purchased], "a draft is no history");
 
         let id = t.create_active(&me).await;
         let number = t.next_number() - 1;
@@ -78,14 +78,22 @@ on_both_databases! {
         let url = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
         t.services.redeploy(&me, &id.to_string(), Ok(url)).await.unwrap();
         t.run_jobs().await;
+        let mut statuses = vec![Purchased, Deploying, Active, Deploying, Active, Stopped, Deploying, Active];
+        let model = (Deploying, "Settings changed: model and webhook URL.");
         let events = t.events(id).await;
-        assert_eq!(edits(&events), [
-            "Settings changed: name.",
-            "Settings changed: model and webhook URL.",
-            "Settings changed: API key and bot token.",
-            "Settings changed: webhook URL.",
-        ]);
-        assert_eq!(walk(&events), [Purchased, Deploying, Active, Deploying, Active, Stopped, Deploying, Active]);
+        assert_eq!(notes(&events), [model], "what v1 changes and what is only saved has no note");
+        assert_eq!(walk(&events), statuses);
+        stop(&t, &me, id).await.unwrap();
+        change(&t, &me, id, renamed("Opal")).await.unwrap();
+        t.run_jobs().await;
+        stop(&t, &me, id).await.unwrap();
+        change(&t, &me, id, renamed("Opal")).await.unwrap();
+        t.run_jobs().await;
+        let events = t.events(id).await;
+        assert_eq!(notes(&events), [model, (Deploying, "Settings changed: name.")]);
+        statuses.extend([Stopped, Deploying, Active, Stopped, Deploying, Active]);
+        assert_eq!(walk(&events), statuses);
+        assert!(t.callbacks.received().iter().all(|callback| !callback.body.contains("Settings changed")));
         t.finish().await;
     }
 

@@ -17,13 +17,9 @@ pub const CHECKED: Duration = Duration::from_secs(16);
 /// The smallest step of Reef's clock.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// The kinds of entries about the configuration, which leave the status as it is.
-pub const EDITS: [&str; 2] = ["assistant.configuration_changed", "assistant.change_undone"];
-
-/// The texts of an assistant's entries about its configuration, oldest first.
-pub fn edits(events: &[EventRow]) -> Vec<&str> {
-    let edits = events.iter().filter(|event| EDITS.contains(&event.kind.as_str()));
-    edits.filter_map(|event| event.status_message.as_deref()).collect()
+/// The notes of an assistant's events with the statuses after them, oldest first.
+pub fn notes(events: &[EventRow]) -> Vec<(Status, &str)> {
+    events.iter().filter_map(|event| Some((event.status, event.note.as_deref()?))).collect()
 }
 
 /// The statuses an assistant has had. Asserts that the sequence has no gap.
@@ -35,8 +31,7 @@ pub fn walk(events: &[EventRow]) -> Vec<Status> {
     for pair in events.windows(2) {
         assert_eq!(pair[1].previous_status, Some(pair[0].status), "an event does not follow from the last");
     }
-    let edits = |event: &&EventRow| EDITS.contains(&event.kind.as_str());
-    events.iter().filter(|event| !edits(event)).map(|event| event.status).collect()
+    events.iter().map(|event| event.status).collect()
 }
 
 /// How many times an assistant has become active.

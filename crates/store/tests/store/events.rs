@@ -15,6 +15,7 @@ pub fn new_event(assistant_id: AssistantId, user_id: UserId, sequence: i64) -> E
         status: Status::Active,
         previous_status: Some(Status::Deploying),
         status_message: None,
+        note: None,
         worker_url: Some("https://w".to_owned()),
         created_at: at(sequence),
     }
@@ -47,6 +48,15 @@ on_both_databases! {
             }
         }
         assert_eq!(tx.list_events(assistant, 100).await.unwrap(), written);
+    }
+
+    async fn note_round_trips(db: TestStore) {
+        let noted = EventRow { note: Some("Settings changed: ünï.".to_owned()), ..event(1) };
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_event(&noted).await.unwrap();
+        let other = new_event(noted.assistant_id, noted.user_id, 2);
+        tx.insert_event(&other).await.unwrap();
+        assert_eq!(tx.list_events_after(noted.assistant_id, 0, 9).await.unwrap(), [noted, other]);
     }
 
     async fn events_are_listed_newest_first_up_to_limit(db: TestStore) {

@@ -4,7 +4,7 @@ use super::{
     UNCHANGED, UNDONE, active, all_secrets, assert_nothing_left, assert_runs_with, callback_statuses, change,
     has_replaced_config, paths,
 };
-use crate::support::{CHECKED, HOUR, edits, message, redeploy, walk};
+use crate::support::{CHECKED, HOUR, message, notes, redeploy, walk};
 use reef_domain::input::{ActivateInput, CallbackChange, UpdateInput};
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
@@ -68,9 +68,9 @@ on_both_databases! {
         assert_runs_with(&t, id, number, "claude-sonnet-5");
         assert!(t.telegram.webhook(&bot_token(other)).is_none());
         assert_eq!(walk(&t.events(id).await), UNDONE);
-        assert_eq!(edits(&t.events(id).await), [
-            "Settings changed: model, API key and bot token.",
-            "Change undone. Restored: model, API key and bot token. The name and the webhook URL stay as you saved them.",
+        assert_eq!(notes(&t.events(id).await), [
+            (Deploying, "Settings changed: model, API key and bot token."),
+            (Deploying, "Change undone. Restored: model, API key and bot token. The name and the webhook URL stay as you saved them."),
         ]);
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
