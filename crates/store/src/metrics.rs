@@ -100,7 +100,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn count_open_polar_webhooks(&mut self) -> Result<Backlog, StoreError> {
-        let sql = "select count(*) as count, min(received_at) as oldest from polar_inbox where processed_at is null";
+        let sql = "select count(*) as count, min(received_at) as oldest_at from polar_inbox where processed_at is null";
         Ok(fetch_optional!(self, Backlog, sql).unwrap_or_default())
     }
 
@@ -110,7 +110,7 @@ impl Tx {
     /// [`StoreError::Database`].
     pub async fn count_unanswered_bot_updates(&mut self) -> Result<Backlog, StoreError> {
         let sql =
-            "select count(*) as count, min(received_at) as oldest from bot_updates where done_at is null";
+            "select count(*) as count, min(received_at) as oldest_at from bot_updates where done_at is null";
         Ok(fetch_optional!(self, Backlog, sql).unwrap_or_default())
     }
 }
