@@ -29,7 +29,7 @@ pub(crate) struct UnitOfWork<'a> {
     pub tx: Tx,
     /// The time of everything that happens in this unit of work.
     pub now: Timestamp,
-    /// What pages say about the next change of a status, which takes it.
+    /// What pages say about the next event of a changed status, and no other.
     pub note: Option<String>,
     changes: Vec<AssistantChange>,
     has_new_jobs: bool,
