@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn deployment_that_succeeds_is_said_once() {
+    fn successful_deployment_is_announced_once() {
         let mut watch = DeploymentWatch::new(false);
         assert_eq!(watch.apply(&snapshot("deploying", None)), None);
         assert_eq!(watch.apply(&snapshot("deploying", None)), None);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn deployment_that_fails_or_is_undone_is_said_to_have_failed() {
+    fn failed_or_undone_deployment_is_announced_as_failed() {
         for status in ["failed", "active"] {
             let mut watch = DeploymentWatch::new(true);
             assert_eq!(
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_stops_and_of_other_pages() {
+    fn stops_and_other_pages_announce_nothing() {
         let mut watch = DeploymentWatch::new(true);
         for other in ["[]", "{\"id\":\"1\"}", "nonsense"] {
             assert_eq!(watch.apply(other), None);

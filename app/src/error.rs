@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unpaid_assistant_is_refused_with_the_way_out_of_its_payment_status() {
+    fn refusal_without_subscription_names_the_way_out() {
         let message = |payment| {
             let allowed: &[Status] = &[Status::Stopped];
             let refusal = ActionRejected::SubscriptionInactive { payment, from: Status::Stopped, allowed };

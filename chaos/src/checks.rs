@@ -21,20 +21,20 @@ pub async fn find_problems(owners: &[Customer], ledger: &Ledger) -> Result<Vec<S
     let assistants = ledger.assistants();
     let subscriptions = list_subscriptions(&owners[0]).await?;
     let mut active = Vec::new();
-    for (id, kept) in &assistants {
-        let owner = &owners[kept.owner];
+    for (id, assistant) in &assistants {
+        let owner = &owners[assistant.owner];
         let record = find_record(owner, id).await?;
         let status = record.as_ref().map_or("deleted", |record| record["status"].as_str().unwrap_or("?"));
-        problems.extend(check_state(kept, status, record.as_ref()).map(|what| format!("{id}: {what}")));
-        problems.extend(check_subscription(id, kept, record.as_ref(), &subscriptions));
-        if let (Some(token), Some(worker)) = (&kept.token, &kept.worker) {
+        problems.extend(check_state(assistant, status, record.as_ref()).map(|what| format!("{id}: {what}")));
+        problems.extend(check_subscription(id, assistant, record.as_ref(), &subscriptions));
+        if let (Some(token), Some(worker)) = (&assistant.token, &assistant.worker) {
             let is_active = status == "active";
-            let in_chats = chats::find_problems(owner, token, &kept.messages, &kills, is_active).await?;
+            let in_chats = chats::find_problems(owner, token, &assistant.messages, &kills, is_active).await?;
             problems.extend(in_chats.into_iter().map(|what| format!("{id}: {what}")));
             problems.extend(check_worker_and_webhook(owner, id, token, worker, status).await?);
             let checked = check_webhooks(owner, id, record.as_ref()).await?;
             callbacks += checked.count;
-            problems.extend(checked.wrong);
+            problems.extend(checked.problems);
             if is_active {
                 active.push((owner, id, token));
             }
@@ -69,15 +69,15 @@ async fn get(owner: &Customer, path: &str) -> Result<(u16, Value)> {
 }
 
 /// Checks that the status is the one that the owner requested last, or `failed` with a reason.
-fn check_state(kept: &KnownAssistant, status: &str, record: Option<&Value>) -> Option<String> {
-    let is_right = match kept.requested {
-        RequestedState::Bought if kept.is_paid => status == "purchased",
+fn check_state(assistant: &KnownAssistant, status: &str, record: Option<&Value>) -> Option<String> {
+    let is_expected = match assistant.requested {
+        RequestedState::Bought if assistant.is_paid => status == "purchased",
         RequestedState::Bought => status == "pending_payment",
         // A deployment may have failed before the pause.
-        RequestedState::Running if kept.is_paused => {
+        RequestedState::Running if assistant.is_paused => {
             let message = record.and_then(|record| record["statusMessage"].as_str()).unwrap_or_default();
-            let is_held = status == "stopped" && message.starts_with("SUBSCRIPTION_PAUSED: ");
-            is_held || (status == "failed" && !message.is_empty())
+            let is_paused = status == "stopped" && message.starts_with("SUBSCRIPTION_PAUSED: ");
+            is_paused || (status == "failed" && !message.is_empty())
         }
         RequestedState::Running => {
             let has_reason = record.is_some_and(|record| record["statusMessage"].is_string());
@@ -86,7 +86,8 @@ fn check_state(kept: &KnownAssistant, status: &str, record: Option<&Value>) -> O
         RequestedState::Stopped => status == "stopped",
         RequestedState::Deleted => status == "deleted",
     };
-    (!is_right).then(|| format!("its owner requested {:?}, but its status is {status}", kept.requested))
+    (!is_expected)
+        .then(|| format!("its owner requested {:?}, but its status is {status}", assistant.requested))
 }
 
 /// Lists all subscriptions by assistant, each with its id and status.
@@ -113,33 +114,35 @@ async fn list_subscriptions(anyone: &Customer) -> Result<BTreeMap<String, Vec<(S
 /// none.
 fn check_subscription(
     id: &str,
-    kept: &KnownAssistant,
+    assistant: &KnownAssistant,
     record: Option<&Value>,
     subscriptions: &BTreeMap<String, Vec<(String, String)>>,
 ) -> Vec<String> {
     let none = Vec::new();
     let mine = subscriptions.get(id).unwrap_or(&none);
     let live: Vec<_> = mine.iter().filter(|(_, status)| status != "canceled").collect();
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     match record {
         None => {
-            wrong.extend(live.iter().map(|(sub, status)| format!("{id}: is deleted, but {sub} is {status}")));
+            problems
+                .extend(live.iter().map(|(sub, status)| format!("{id}: is deleted, but {sub} is {status}")));
         }
-        Some(record) if kept.is_paid => {
-            let known = record["polarSubscriptionId"].as_str();
-            let (expected, standing) = if kept.is_paused { ("paused", "paused") } else { ("active", "paid") };
-            let is_so = matches!(live.as_slice(),
-                [(id, status)] if known == Some(id.as_str()) && status == expected);
-            if !is_so || record["paymentStatus"] != standing {
-                wrong.push(format!(
-                    "{id}: has the subscriptions {live:?}, but its record says {known:?} {}",
+        Some(record) if assistant.is_paid => {
+            let recorded_id = record["polarSubscriptionId"].as_str();
+            let (expected, payment_status) =
+                if assistant.is_paused { ("paused", "paused") } else { ("active", "paid") };
+            let has_expected_subscription = matches!(live.as_slice(),
+                [(id, status)] if recorded_id == Some(id.as_str()) && status == expected);
+            if !has_expected_subscription || record["paymentStatus"] != payment_status {
+                problems.push(format!(
+                    "{id}: has the subscriptions {live:?}, but its record says {recorded_id:?} {}",
                     record["paymentStatus"]
                 ));
             }
         }
         Some(_) => {}
     }
-    wrong
+    problems
 }
 
 /// Checks that the worker and the bot's webhook exist exactly while the assistant is active.
@@ -150,25 +153,25 @@ async fn check_worker_and_webhook(
     worker: &str,
     status: &str,
 ) -> Result<Vec<String>> {
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     let (answer, _) = get(owner, &format!("/workers/{worker}")).await?;
     let info = owner.sandbox_json(&format!("/sandbox/telegram/bot{token}/getWebhookInfo")).await?;
     let webhook = info["result"]["url"].as_str().unwrap_or_default();
     let expected = format!("{}/workers/{worker}/telegram", owner.base);
     let is_active = status == "active";
     if (answer == 200) != is_active {
-        wrong.push(format!("{id}: is {status}, but its worker responds with {answer}"));
+        problems.push(format!("{id}: is {status}, but its worker responds with {answer}"));
     }
     // A failed assistant may keep its webhook until the owner redeploys or deletes it.
     if (is_active && webhook != expected) || (!is_active && status != "failed" && !webhook.is_empty()) {
-        wrong.push(format!("{id}: is {status}, but its bot's webhook is {webhook:?}"));
+        problems.push(format!("{id}: is {status}, but its bot's webhook is {webhook:?}"));
     }
-    Ok(wrong)
+    Ok(problems)
 }
 
 struct CheckedWebhooks {
     count: u64,
-    wrong: Vec<String>,
+    problems: Vec<String>,
 }
 
 /// Checks that every webhook from the activation to the last event has arrived, is the same in every attempt, and is signed.
@@ -180,40 +183,40 @@ async fn check_webhooks(owner: &Customer, id: &str, record: Option<&Value>) -> R
         .await
         .context("the signing secret could not be set")?;
     let answer = owner.sandbox_json(&format!("/sandbox/callbacks/{id}?format=json")).await?;
-    let got = answer["data"].as_array().context("the sandbox returned no list of webhooks")?;
-    let mut wrong = Vec::new();
+    let received = answer["data"].as_array().context("the sandbox returned no list of webhooks")?;
+    let mut problems = Vec::new();
     let mut by_sequence: BTreeMap<i64, (String, Value)> = BTreeMap::new();
-    for callback in got {
+    for callback in received {
         let sequence = callback["body"]["data"]["sequence"].as_i64().unwrap_or(-1);
         let webhook_id = callback["headers"]["webhook-id"].as_str().unwrap_or_default().to_owned();
         if callback["signature"] != "valid" {
-            wrong.push(format!("{id}: the signature of webhook {sequence} is {}", callback["signature"]));
+            problems.push(format!("{id}: the signature of webhook {sequence} is {}", callback["signature"]));
         }
         let one = (webhook_id, callback["body"].clone());
         if by_sequence.get(&sequence).is_some_and(|other| *other != one) {
-            wrong.push(format!("{id}: webhook {sequence} has two ids or bodies"));
+            problems.push(format!("{id}: webhook {sequence} has two ids or bodies"));
         }
         by_sequence.insert(sequence, one);
     }
     let last = match record {
         Some(_) => {
             let (_, events) = get(owner, &format!("/api/v1/assistants/{id}/events")).await?;
-            wrong.extend(check_timeline(id, &events["data"]));
+            problems.extend(check_timeline(id, &events["data"]));
             events["data"][0]["sequence"].as_i64().unwrap_or(-1)
         }
         None => by_sequence.last_key_value().map_or(-1, |(sequence, _)| *sequence),
     };
     // The first event is the payment, which happens before the webhook URL is set.
     let expected: BTreeSet<i64> = (2..=last).collect();
-    let there: BTreeSet<i64> = by_sequence.keys().copied().collect();
-    if there != expected || expected.is_empty() {
-        wrong.push(format!("{id}: webhooks {there:?} have arrived instead of 2 to {last}"));
+    let arrived: BTreeSet<i64> = by_sequence.keys().copied().collect();
+    if arrived != expected || expected.is_empty() {
+        problems.push(format!("{id}: webhooks {arrived:?} have arrived instead of 2 to {last}"));
     }
     let last_type = by_sequence.last_key_value().map(|(_, (_, body))| body["type"].clone());
     if record.is_none() && last_type != Some(json!("assistant.deleted")) {
-        wrong.push(format!("{id}: is deleted, but its last webhook is {last_type:?}"));
+        problems.push(format!("{id}: is deleted, but its last webhook is {last_type:?}"));
     }
-    Ok(CheckedWebhooks { count: u64::try_from(got.len())?, wrong })
+    Ok(CheckedWebhooks { count: u64::try_from(received.len())?, problems })
 }
 
 /// Checks that the latest events, newest first, are numbered without a gap, and that each follows from the previous one.

@@ -86,8 +86,8 @@ impl Customer {
             let last = match send_once(request).await {
                 Ok((status, body)) => {
                     let answer = Response { status, body, is_retried: attempts > 1 };
-                    let is_late = matches!(status, 500 | 503) || answer.code() == "REQUEST_IN_PROGRESS";
-                    if !is_late {
+                    let is_transient = matches!(status, 500 | 503) || answer.code() == "REQUEST_IN_PROGRESS";
+                    if !is_transient {
                         return Ok(answer);
                     }
                     format!("{status} {}", answer.body)

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::world::SandboxUrl;
+use crate::world::SandboxFaults;
 
 const PATHS: [&str; 10] = [
     "/telegram/*/getMe",
@@ -24,7 +24,7 @@ const DELIVERIES: [&str; 2] = ["/webhooks/polar", "/workers/*/telegram"];
 
 /// Configures new faults until `stopped`, and then clears them. Returns how many there were.
 pub async fn inject(
-    sandbox: SandboxUrl,
+    sandbox: SandboxFaults,
     mut rng: fastrand::Rng,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<u64> {
@@ -32,14 +32,14 @@ pub async fn inject(
     while !*stopped.borrow() {
         let faults: Vec<Value> = (0..rng.u32(1..5)).map(|_| random_fault(&mut rng)).collect();
         count += u64::try_from(faults.len())?;
-        sandbox.put_faults(&json!(faults)).await.context("faults could not be configured")?;
+        sandbox.set_faults(&json!(faults)).await.context("faults could not be configured")?;
         let pause = Duration::from_millis(rng.u64(200..1500));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             changed = stopped.changed() => changed.context("the stop signal is gone")?,
         }
     }
-    sandbox.put_faults(&json!([])).await.context("faults could not be cleared")?;
+    sandbox.set_faults(&json!([])).await.context("faults could not be cleared")?;
     Ok(count)
 }
 

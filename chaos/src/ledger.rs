@@ -67,7 +67,7 @@ impl Ledger {
     pub fn record_purchase(&self, owner: usize, id: &str) {
         let mut inner = self.lock();
         inner.counts.bought += 1;
-        let kept = KnownAssistant {
+        let assistant = KnownAssistant {
             owner,
             requested: RequestedState::Bought,
             is_paid: false,
@@ -76,7 +76,7 @@ impl Ledger {
             token: None,
             worker: None,
         };
-        inner.assistants.insert(id.to_owned(), kept);
+        inner.assistants.insert(id.to_owned(), assistant);
     }
 
     /// Records a confirmed change of an assistant.
@@ -117,10 +117,10 @@ impl Ledger {
         self.lock().problems.push(what);
     }
 
-    pub fn count_request(&self, is_again: bool) {
+    pub fn count_request(&self, is_retry: bool) {
         let mut inner = self.lock();
         inner.counts.requests += 1;
-        inner.counts.retries += u64::from(is_again);
+        inner.counts.retries += u64::from(is_retry);
     }
 
     pub fn set_callbacks(&self, count: u64) {

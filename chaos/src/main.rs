@@ -90,12 +90,13 @@ async fn run(args: Args) -> Result<bool> {
     println!("chaos: seed {seed} (repeat the schedule with --seed {seed})");
     let mut has_passed = true;
     if args.database != Database::Postgres {
-        has_passed &= run_on("SQLite", World::on_sqlite(&args.reef).await?, &args, seed).await?;
+        has_passed &= run_on("SQLite", World::start_on_sqlite(&args.reef).await?, &args, seed).await?;
     }
     if args.database != Database::Sqlite {
         let server = args.postgres.as_deref().context("--postgres is required for this database")?;
         has_passed &=
-            run_on("PostgreSQL", World::on_postgres(&args.reef, server, seed).await?, &args, seed).await?;
+            run_on("PostgreSQL", World::start_on_postgres(&args.reef, server, seed).await?, &args, seed)
+                .await?;
     }
     Ok(has_passed)
 }
@@ -103,11 +104,7 @@ async fn run(args: Args) -> Result<bool> {
 /// Runs the test on one database. Returns whether all checks passed.
 async fn run_on(name: &str, mut world: World, args: &Args, seed: u64) -> Result<bool> {
     let started = Instant::now();
-    println!(
-        "chaos: {name}, {} process(es), logs in {}",
-        world.replicas(),
-        world.create_temp_folder().display()
-    );
+    println!("chaos: {name}, {} process(es), logs in {}", world.replicas(), world.folder_path().display());
     let (stop, stopped) = watch::channel(false);
     let ledger = Arc::new(Ledger::default());
     let mut actors = JoinSet::new();
@@ -142,8 +139,8 @@ async fn run_on(name: &str, mut world: World, args: &Args, seed: u64) -> Result<
         "chaos: {name}, customers stopped after {:.0} s; waiting for the system to settle",
         started.elapsed().as_secs_f32()
     );
-    let mut wrong = wait_until_settled(&owners, &ledger).await;
-    wrong.splice(0..0, ledger.problems());
+    let mut problems = wait_until_settled(&owners, &ledger).await;
+    problems.splice(0..0, ledger.problems());
     let counts = ledger.counts();
     println!(
         "chaos: {name}: {} kills, {faults} faults, {} requests and {} retries, {} assistants bought, {} changes confirmed, {} \
@@ -158,17 +155,17 @@ async fn run_on(name: &str, mut world: World, args: &Args, seed: u64) -> Result<
         started.elapsed().as_secs_f32()
     );
     world.kill_all().await;
-    if wrong.is_empty() {
+    if problems.is_empty() {
         println!("chaos: {name}: nothing was lost");
         return Ok(true);
     }
-    let kept = world.keep_folder();
+    let kept = world.persist_folder();
     println!(
         "chaos: {name}: {} check(s) failed with seed {seed}; logs are in {}",
-        wrong.len(),
+        problems.len(),
         kept.display()
     );
-    for problem in &wrong {
+    for problem in &problems {
         println!("  - {problem}");
     }
     Ok(false)
@@ -179,14 +176,14 @@ async fn wait_until_settled(owners: &[client::Customer], ledger: &Ledger) -> Vec
     let started = Instant::now();
     let mut held = false;
     loop {
-        let wrong = match checks::find_problems(owners, ledger).await {
+        let problems = match checks::find_problems(owners, ledger).await {
             Ok(wrong) => wrong,
             Err(error) => vec![format!("the checks could not run: {error:#}")],
         };
-        if (wrong.is_empty() && held) || started.elapsed() > SETTLE_LIMIT {
-            return wrong;
+        if (problems.is_empty() && held) || started.elapsed() > SETTLE_LIMIT {
+            return problems;
         }
-        held = wrong.is_empty();
+        held = problems.is_empty();
         tokio::time::sleep(if held { RECHECK_DELAY } else { Duration::from_secs(2) }).await;
     }
 }

@@ -42,7 +42,7 @@ pub fn find_problems(
     kills: &[Kill],
     all_answered: bool,
 ) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
     for (chat, answers) in answers {
         for answer in answers {
@@ -50,31 +50,34 @@ pub fn find_problems(
                 Some(question) => {
                     found.entry((*chat, question.message_id)).or_default().push(answer.at_ms);
                 }
-                None => wrong.push(format!("{:?} in chat {chat} replies to no message there", answer.text)),
+                None => {
+                    problems.push(format!("{:?} in chat {chat} replies to no message there", answer.text))
+                }
             }
         }
     }
     for Message { chat, message_id, text } in messages {
         let times = found.remove(&(*chat, *message_id)).unwrap_or_default();
         if times.is_empty() && all_answered {
-            wrong.push(format!("{text:?} in chat {chat} has no reply"));
+            problems.push(format!("{text:?} in chat {chat} has no reply"));
         }
         let unexplained = count_unexplained(&times, kills);
         if unexplained > 0 {
             let count = times.len();
-            wrong.push(format!("{text:?} in chat {chat} has {count} replies, {unexplained} without a kill"));
+            problems
+                .push(format!("{text:?} in chat {chat} has {count} replies, {unexplained} without a kill"));
         }
     }
-    wrong
+    problems
 }
 
 /// Finds the message of a reply: the one that it replies to, or the only one in its chat. A reply that repeats another
 /// message belongs to none.
 fn find_message<'a>(messages: &'a [Message], chat: i64, reply: &Reply) -> Option<&'a Message> {
-    let mut there = messages.iter().filter(|question| question.chat == chat);
+    let mut in_chat = messages.iter().filter(|question| question.chat == chat);
     let question = match reply.reply_to {
-        Some(message_id) => there.find(|question| question.message_id == message_id)?,
-        None => there.next().filter(|_| there.next().is_none())?,
+        Some(message_id) => in_chat.find(|question| question.message_id == message_id)?,
+        None => in_chat.next().filter(|_| in_chat.next().is_none())?,
     };
     (!reply.text.contains(ECHO) || reply.text.contains(&question.text)).then_some(question)
 }
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_reply_behind_a_repeated_one_is_found() {
+    fn lost_reply_next_to_repeated_one_is_found() {
         // There are as many replies as messages, and enough kills to explain a repetition.
         for again in [echo(1, 20_000), apology(1, 20_000)] {
             let found = in_group(&[1, 2], vec![echo(1, 10), again], &[kill(15), kill(16)]);

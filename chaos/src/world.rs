@@ -25,14 +25,14 @@ const PASSWORD: &str = "correct horse 9 battery\n";
 
 /// A client that configures the faults of the sandbox.
 #[derive(Clone)]
-pub struct SandboxUrl {
+pub struct SandboxFaults {
     http: Client,
     base: String,
 }
 
-impl SandboxUrl {
+impl SandboxFaults {
     /// Replaces the configured faults.
-    pub async fn put_faults(&self, faults: &Value) -> Result<()> {
+    pub async fn set_faults(&self, faults: &Value) -> Result<()> {
         let answer = self.http.put(format!("{}/sandbox/faults", self.base)).json(faults).send().await?;
         let status = answer.status();
         if !status.is_success() {
@@ -54,7 +54,7 @@ pub struct World {
     reef: PathBuf,
     vars: Vec<(String, String)>,
     sandbox_process: Child,
-    sandbox: SandboxUrl,
+    sandbox: SandboxFaults,
     replicas: Vec<Replica>,
     public: String,
     http: Client,
@@ -62,14 +62,14 @@ pub struct World {
 
 impl World {
     /// Starts one Reef on SQLite.
-    pub async fn on_sqlite(reef: &Path) -> Result<Self> {
+    pub async fn start_on_sqlite(reef: &Path) -> Result<Self> {
         let folder = folder()?;
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
         Self::start_all(reef, folder, url, 1).await
     }
 
     /// Starts two Reefs on a new PostgreSQL database, which is kept so that problems can be analyzed.
-    pub async fn on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
+    pub async fn start_on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
         let name = format!("chaos_{seed:016x}_{}", std::process::id());
         let mut connection =
             PgConnection::connect(server).await.context("PostgreSQL could not be reached")?;
@@ -117,7 +117,7 @@ impl World {
             ]
             .map(owned_pair),
         );
-        let sandbox = SandboxUrl { http: http.clone(), base };
+        let sandbox = SandboxFaults { http: http.clone(), base };
         let reef = reef.to_owned();
         let mut this = Self { folder, reef, vars, sandbox_process, sandbox, replicas, public, http };
         for replica in 0..this.replicas.len() {
@@ -133,11 +133,11 @@ impl World {
     }
 
     /// Returns the folder of logs and databases.
-    pub fn create_temp_folder(&self) -> &Path {
+    pub fn folder_path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub const fn sandbox(&self) -> &SandboxUrl {
+    pub const fn sandbox(&self) -> &SandboxFaults {
         &self.sandbox
     }
 
@@ -212,7 +212,7 @@ impl World {
     }
 
     /// Keeps the folder and returns its path.
-    pub fn keep_folder(self) -> PathBuf {
+    pub fn persist_folder(self) -> PathBuf {
         self.folder.keep()
     }
 }

@@ -39,14 +39,14 @@ const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The state of the routes.
 #[derive(Clone)]
-pub struct Live {
+pub struct LiveState {
     pub services: Services,
     /// Ends all streams when the process stops.
     pub stop: CancellationToken,
 }
 
 /// `/live/assistants`, `/live/assistants/{id}` and `/live/receipts/{id}`, for signed-in users.
-pub fn router(live: Live) -> Router {
+pub fn router(live: LiveState) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
         .route("/live/assistants/{id}", stream_by_id(Subject::Assistant))
@@ -64,12 +64,12 @@ enum Subject {
 
 /// The query of a stream.
 #[derive(Deserialize)]
-struct Seen {
+struct SeenQuery {
     /// The stamp of what the page shows.
     seen: Option<String>,
 }
 
-impl Seen {
+impl SeenQuery {
     fn last(self, headers: &HeaderMap) -> Option<String> {
         let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         resumed.or(self.seen)
@@ -77,11 +77,11 @@ impl Seen {
 }
 
 /// A route whose stream is about the id in the path.
-fn stream_by_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
-    let listen = async move |State(live): State<Live>,
+fn stream_by_id(subject: fn(String) -> Subject) -> MethodRouter<LiveState> {
+    let listen = async move |State(live): State<LiveState>,
                              session: Session,
                              Path(id): Path<String>,
-                             Query(seen): Query<Seen>,
+                             Query(seen): Query<SeenQuery>,
                              headers: HeaderMap| {
         stream(live, session, subject(id), seen.last(&headers)).await
     };
@@ -89,15 +89,15 @@ fn stream_by_id(subject: fn(String) -> Subject) -> MethodRouter<Live> {
 }
 
 async fn list(
-    State(live): State<Live>,
+    State(live): State<LiveState>,
     session: Session,
-    Query(seen): Query<Seen>,
+    Query(seen): Query<SeenQuery>,
     headers: HeaderMap,
 ) -> Response {
     stream(live, session, Subject::All, seen.last(&headers)).await
 }
 
-async fn stream(live: Live, session: Session, subject: Subject, seen: Option<String>) -> Response {
+async fn stream(live: LiveState, session: Session, subject: Subject, seen: Option<String>) -> Response {
     // The subscription starts before the first read, so that no change is missed in between.
     let changes = live.services.event_bus().subscribe();
     let caller = match find_caller(&session).await {
@@ -154,7 +154,7 @@ async fn was_deleted(services: &Services, caller: &Caller, subject: &Subject) ->
 }
 
 struct SnapshotStream {
-    live: Live,
+    live: LiveState,
     session: Session,
     caller: Caller,
     subject: Subject,

@@ -22,7 +22,7 @@ use crate::http::security::{self, Policies};
 use crate::http::{
     csrf, drain, form_errors, forms, overload, panic, remote_access, request, trailing_scripts,
 };
-use crate::live::Live;
+use crate::live::LiveState;
 use crate::sessions::{Sessions, complete_removed_cookies, cookie_name};
 use crate::site::Site;
 use crate::{api, docs, live, metrics, security_txt, site_files, webhooks, workers};
@@ -131,7 +131,7 @@ fn pages(
         .leptos_routes_with_context(&options, generate_route_list(Pages), context.clone(), document.clone())
         .fallback(leptos_axum::render_app_async_with_context(context, document))
         .with_state(options)
-        .merge(live::router(Live { services: services.clone(), stop }))
+        .merge(live::router(LiveState { services: services.clone(), stop }))
         .layer(middleware::from_fn(trailing_scripts::move_trailing_scripts))
         .layer(middleware::from_fn_with_state(FORM_MAX, forms::limit_size))
         .layer(middleware::from_fn_with_state(services, form_errors::protect))

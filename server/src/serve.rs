@@ -144,8 +144,8 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 
 /// Releases the memory of recorded samples every few seconds, because there may be no scrapes.
 async fn maintain_metrics(stop: CancellationToken) {
-    const EVERY: Duration = Duration::from_secs(5);
-    while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
+    const INTERVAL: Duration = Duration::from_secs(5);
+    while tokio::time::timeout(INTERVAL, stop.cancelled()).await.is_err() {
         crate::metrics::run_upkeep();
     }
 }

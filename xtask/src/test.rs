@@ -51,7 +51,7 @@ fn run_all(suite: &mut Suite) -> Result<()> {
     suite.step("formatting", |_| run(&mut command("cargo", &["fmt", "--all", "--check"])))?;
     suite.step("lints, server", |_| lint(&[&HOST_CRATES[..], &["--all-targets"]].concat()))?;
     suite.step("lints, browser", |_| {
-        tools::wasm_target()?;
+        tools::install_wasm_target()?;
         // With the profile of the site, its build can reuse the macros that this step compiles.
         lint(&["--package", "reef-frontend", "--target", "wasm32-unknown-unknown", "--profile", "wasm"])
     })?;
@@ -79,7 +79,7 @@ fn lint(what: &[&str]) -> Result<()> {
 }
 
 fn licenses() -> Result<()> {
-    let deny = tools::cargo_deny()?;
+    let deny = tools::install_cargo_deny()?;
     run(&mut command(&deny, &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
     // The advisory database is fetched from GitHub, which not every machine can reach.
     let fetched = command(&deny, &["fetch", "db"]).output().context("cargo-deny could not be started")?;
@@ -105,8 +105,8 @@ fn rust_tests(packages: &[&str], database: &Postgres) -> Command {
 
 fn api_tools() -> Result<Command> {
     let reef = dist::dist()?;
-    tools::npm("apitest")?;
-    let mut command = command(tools::python("apitest")?, &["-u", "apitest/run.py"]);
+    tools::install_npm_packages("apitest")?;
+    let mut command = command(tools::install_python_packages("apitest")?, &["-u", "apitest/run.py"]);
     command.env("REEF_BIN", reef);
     Ok(command)
 }
@@ -115,7 +115,7 @@ fn api_tools() -> Result<Command> {
 fn playwright(config: &str) -> Result<Command> {
     let chromium = system::chromium()?;
     let reef = dist::dist()?;
-    let modules = tools::npm("end2end")?;
+    let modules = tools::install_npm_packages("end2end")?;
     let mut command = command(modules.join(".bin/playwright"), &["test", "--config"]);
     command
         .arg(format!("{config}.config.ts"))

@@ -23,25 +23,25 @@ const FAST_BUILD: [(&str, &str); 3] = [
 
 /// Installs the tools that build the site. Returns the folders that must come first on PATH.
 pub fn install_for_site() -> Result<Vec<PathBuf>> {
-    wasm_target()?;
+    install_wasm_target()?;
     let bindgen = locked_version("wasm-bindgen")?;
     // The newest versions of trunk's dependencies do not compile together, so it needs `--locked`.
     let trunk_options = ["--locked", "--no-default-features", "--features", "rustls"];
-    let trunk = cargo_tool("trunk", "trunk", TRUNK, &trunk_options)?;
+    let trunk = install_cargo_tool("trunk", "trunk", TRUNK, &trunk_options)?;
     // The published lock file of wasm-bindgen-cli does not resolve, so it must be built without `--locked`.
-    let bindgen = cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen, &[])?;
-    let binaryen = npm("frontend")?.join(".bin");
+    let bindgen = install_cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen, &[])?;
+    let binaryen = install_npm_packages("frontend")?.join(".bin");
     Ok([trunk, bindgen].into_iter().flatten().chain([binaryen]).collect())
 }
 
 /// Returns the path of cargo-deny, and installs it if it is missing.
-pub fn cargo_deny() -> Result<PathBuf> {
-    let folder = cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY, &["--no-default-features"])?;
+pub fn install_cargo_deny() -> Result<PathBuf> {
+    let folder = install_cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY, &["--no-default-features"])?;
     Ok(folder.unwrap_or_default().join("cargo-deny"))
 }
 
 /// Installs the packages of `folder/package-lock.json` unless they are installed. Returns the `node_modules` folder.
-pub fn npm(folder: &str) -> Result<PathBuf> {
+pub fn install_npm_packages(folder: &str) -> Result<PathBuf> {
     let folder = project::root().join(folder);
     let modules = folder.join("node_modules");
     let stamp = modules.join(".reef-installed");
@@ -61,7 +61,7 @@ pub fn npm(folder: &str) -> Result<PathBuf> {
 
 /// Installs the packages of `folder/requirements.txt` into a virtual environment unless they are installed. Returns its
 /// interpreter.
-pub fn python(folder: &str) -> Result<PathBuf> {
+pub fn install_python_packages(folder: &str) -> Result<PathBuf> {
     let folder = project::root().join(folder);
     let requirements = folder.join("requirements.txt");
     let wanted = fs::read_to_string(&requirements)
@@ -83,7 +83,7 @@ pub fn python(folder: &str) -> Result<PathBuf> {
 }
 
 /// Adds the Rust target of the browser's crate if it is missing.
-pub fn wasm_target() -> Result<()> {
+pub fn install_wasm_target() -> Result<()> {
     let Some(sysroot) = output_of("rustc", &["--print", "sysroot"]) else {
         bail!("rustc is missing: install Rust from https://rustup.rs")
     };
@@ -99,16 +99,21 @@ pub fn wasm_target() -> Result<()> {
 
 /// Returns `None` if PATH has the tool at that version. Otherwise installs it into the cache if needed and returns its
 /// folder.
-fn cargo_tool(binary: &str, package: &str, version: &str, options: &[&str]) -> Result<Option<PathBuf>> {
-    let is_right = |program: &Path| {
+fn install_cargo_tool(
+    binary: &str,
+    package: &str,
+    version: &str,
+    options: &[&str],
+) -> Result<Option<PathBuf>> {
+    let has_version = |program: &Path| {
         output_of(program, &["--version"]).is_some_and(|answer| answer.split(' ').any(|word| word == version))
     };
-    if is_right(Path::new(binary)) {
+    if has_version(Path::new(binary)) {
         return Ok(None);
     }
     let home = project::tools()?.join(format!("{binary}-{version}"));
     let folder = home.join("bin");
-    if is_right(&folder.join(binary)) {
+    if has_version(&folder.join(binary)) {
         return Ok(Some(folder));
     }
     print_progress(&format!("installing {package} {version} into {} (a few minutes, once)", home.display()));

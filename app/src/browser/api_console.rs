@@ -28,7 +28,7 @@ pub(super) fn start() {
 }
 
 /// The API's response.
-struct Answer {
+struct ApiResponse {
     status: u16,
     status_text: String,
     request_id: String,
@@ -44,13 +44,13 @@ async fn run(form: HtmlFormElement) {
     let answer = send(&form).await;
     busy(false);
     let Some(output) = dom::first(&form, "[data-output]") else { return };
-    if show_answer(&output, answer).is_err() {
+    if show_response(&output, answer).is_err() {
         leptos::logging::error!("the answer could not be shown");
     }
 }
 
 /// Sends the request of a form. An error is the text to show instead of a response.
-async fn send(form: &HtmlFormElement) -> Result<Answer, &'static str> {
+async fn send(form: &HtmlFormElement) -> Result<ApiResponse, &'static str> {
     let (path, init) = request_of(form).map_err(|_| NOT_SENDABLE)?;
     fetch(&path, &init).await.map_err(|_| UNREACHABLE)
 }
@@ -78,12 +78,12 @@ fn request_of(form: &HtmlFormElement) -> Result<(String, RequestInit), JsValue> 
     Ok((path, init))
 }
 
-async fn fetch(path: &str, init: &RequestInit) -> Result<Answer, JsValue> {
+async fn fetch(path: &str, init: &RequestInit) -> Result<ApiResponse, JsValue> {
     let started = Date::now();
     let response: Response =
         JsFuture::from(dom::window().fetch_with_str_and_init(path, init)).await?.dyn_into()?;
     let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
-    Ok(Answer {
+    Ok(ApiResponse {
         status: response.status(),
         status_text: response.status_text(),
         request_id: response.headers().get("x-request-id")?.unwrap_or_default(),
@@ -123,9 +123,9 @@ fn value_of(field: &Element) -> String {
 }
 
 /// Shows a line with status and duration, and the body below it.
-fn show_answer(output: &Element, answer: Result<Answer, &str>) -> Result<(), JsValue> {
+fn show_response(output: &Element, answer: Result<ApiResponse, &str>) -> Result<(), JsValue> {
     output.set_text_content(None);
-    let Answer { status, status_text, request_id, duration_ms, body } = match answer {
+    let ApiResponse { status, status_text, request_id, duration_ms, body } = match answer {
         Ok(answer) => answer,
         Err(message) => {
             append(output, "p", message)?;

@@ -69,9 +69,9 @@ pub(super) fn sender(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Op
 
 /// Focuses the result of a form: the first field with an issue, else the message above the form, else the control that sent it. A
 /// reader who has moved on to another part of the page stays there.
-pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
+pub(super) fn focus_after_submit(form: &HtmlFormElement, sender: Option<&Focus>) {
     let is_in_form = dom::document().active_element().is_some_and(|active| form.contains(Some(&active)));
-    if !is_in_form && !is_lost() {
+    if !is_in_form && !nothing_is_focused() {
         return;
     }
     let wrong = dom::all(form, "[aria-invalid='true']").into_iter().map(first_control);
@@ -83,7 +83,7 @@ pub(super) fn after_answer(form: &HtmlFormElement, sender: Option<&Focus>) {
         return;
     }
     let root = dom::document().document_element();
-    if is_lost()
+    if nothing_is_focused()
         && let (Some(root), Some(sender)) = (root, sender)
         && !sender.find(&root).is_some_and(|control| focus_in_place(&control))
     {
@@ -102,7 +102,7 @@ pub(super) fn save_sender(to: &str, control: Option<&Focus>) {
 /// Sets the focus on a page that a form has led to. Browsers follow `autofocus` only in an address without a fragment.
 pub(super) fn focus_after_navigation() {
     let Some(Sender { path, control }) = remove_sender() else { return };
-    let (Some(root), true) = (dom::document().document_element(), is_lost()) else { return };
+    let (Some(root), true) = (dom::document().document_element(), nothing_is_focused()) else { return };
     let location = dom::window().location();
     if location.pathname().ok().as_deref() != Some(&*path) {
         return;
@@ -147,7 +147,7 @@ fn path_of(address: &str) -> Option<String> {
 }
 
 /// Whether nothing has the focus.
-fn is_lost() -> bool {
+fn nothing_is_focused() -> bool {
     dom::document().active_element().is_none_or(|active| active.tag_name() == "BODY")
 }
 

@@ -35,7 +35,7 @@ impl FormFailure {
 }
 
 /// The response of a server function that succeeded.
-pub(super) struct Answer {
+pub(super) struct FormResponse {
     /// What the function returned, as JSON.
     pub(super) text: String,
     /// The address that it redirects to.
@@ -82,7 +82,7 @@ fn submit(form: HtmlFormElement, event: &Event) {
         let failure = if is_check {
             submit_check(&form, button.as_ref(), &path, &body).await.err()
         } else {
-            submit_and_leave(&path, &body, sender.as_ref()).await.err()
+            submit_and_open(&path, &body, sender.as_ref()).await.err()
         };
         let stays_on_page = is_check || failure.is_some();
         if let Some(failure) = failure {
@@ -90,14 +90,14 @@ fn submit(form: HtmlFormElement, event: &Event) {
             show_failure(&form, failure);
         }
         if stays_on_page {
-            focus::after_answer(&form, sender.as_ref());
+            focus::focus_after_submit(&form, sender.as_ref());
         }
         refresh_waiting_region(&form).await;
     });
 }
 
 /// Posts a form and opens the page that it leads to. The form stays busy until that page is shown.
-async fn submit_and_leave(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), FormFailure> {
+async fn submit_and_open(path: &str, body: &str, sender: Option<&Focus>) -> Result<(), FormFailure> {
     let answer = post(path, body).await?;
     focus::save_sender(&answer.location, sender);
     open_page(&answer.location)
@@ -135,12 +135,12 @@ fn body_of(form: &HtmlFormElement, button: Option<&HtmlElement>) -> Result<Strin
 }
 
 /// Posts a form. Returns the response if it succeeds.
-pub(super) async fn post(path: &str, body: &str) -> Result<Answer, FormFailure> {
+pub(super) async fn post(path: &str, body: &str) -> Result<FormResponse, FormFailure> {
     let response = send(path, body).await.map_err(|_| FormFailure::with_message(UNREACHABLE))?;
     // Chromium reports a response that is not read to its end as a failed request.
     let text = text_of(&response).await;
     if response.ok() {
-        return Ok(Answer { text, location: location_of(&response) });
+        return Ok(FormResponse { text, location: location_of(&response) });
     }
     Err(serde_json::from_str(&text).unwrap_or_else(|_| {
         FormFailure::with_message(format!(

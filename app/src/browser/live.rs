@@ -14,7 +14,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventSource, MessageEvent};
 
-use super::refresh::{FIRST_PAUSE, next_pause, refresh, refresh_or_leave};
+use super::refresh::{FIRST_PAUSE, next_pause, refresh, refresh_unless_form_busy};
 use super::{dom, notices};
 use crate::deployment_outcome::DeploymentWatch;
 
@@ -98,7 +98,7 @@ impl LiveStream {
         add_listener(&source, "gone", move |_| {
             follower.is_ended.set(true);
             follower.close();
-            spawn_local(refresh_or_leave());
+            spawn_local(refresh_unless_form_busy());
         });
         let failed = source.clone();
         add_listener(&source, "error", move |_| {

@@ -93,7 +93,7 @@ pub async fn refresh_to(address: &str) {
 
 /// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and then leads to another page
 /// itself.
-pub async fn refresh_or_leave() {
+pub async fn refresh_unless_form_busy() {
     if !is_form_busy() {
         refresh().await;
     }

@@ -12,7 +12,7 @@ use crate::functions::checkout::ResumeCheckout;
 
 /// A button that leads to the checkout of an unpaid assistant. A page may have one for each of several assistants.
 #[component]
-pub(crate) fn Resume(
+pub(crate) fn ResumeCheckoutForm(
     #[prop(into)] id: String,
     label: &'static str,
     /// The label for screen readers, where `label` alone does not say which assistant it is about.

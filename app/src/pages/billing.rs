@@ -9,7 +9,7 @@ use reef_service::assistants::CheckoutProgress;
 use super::assistant::payment;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::page::{Head, Region, render_or_error};
-use crate::components::payment::{Resume, UpdateCard, payment_status};
+use crate::components::payment::{ResumeCheckoutForm, UpdateCard, payment_status};
 use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
@@ -132,7 +132,7 @@ fn card(Entry { record, progress }: Entry) -> AnyView {
             let aria_label = format!("Go to checkout: {name}");
             let id = record.id.clone();
             Some(
-                view! { <Resume id label="Go to checkout" aria_label=aria_label class="quiet small"/> }
+                view! { <ResumeCheckoutForm id label="Go to checkout" aria_label=aria_label class="quiet small"/> }
                     .into_any(),
             )
         }

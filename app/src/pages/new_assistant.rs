@@ -7,7 +7,7 @@ use reef_domain::wire::{ApiMode, AssistantRecord};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::offer::{Offer, OfferField, offers};
 use crate::components::page::{Head, Region, render_or_error};
-use crate::components::payment::Resume;
+use crate::components::payment::ResumeCheckoutForm;
 use crate::components::time_and_status::Time;
 use crate::error::AppError;
 use crate::functions::checkout::Purchase;
@@ -93,7 +93,7 @@ fn Unpaid(unpaid: Vec<AssistantRecord>) -> impl IntoView {
             <li class="card entry">
                 <h3><a href=format!("/assistants/{}", order.id)>{order.name.clone()}</a></h3>
                 <p class="hint">{labels::plan_label(order.api_mode)} ", ordered " <Time at=order.created_at/></p>
-                <Resume id=order.id label="Resume" aria_label=aria_label/>
+                <ResumeCheckoutForm id=order.id label="Resume" aria_label=aria_label/>
             </li>
         }
     };

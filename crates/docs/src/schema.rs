@@ -135,8 +135,8 @@ fn values_sentence(schema: &Value) -> Option<String> {
     })
 }
 
-fn range_sentence(least: &Value, most: &Value, unit: &str) -> Option<String> {
-    let sentence = match (least.as_u64(), most.as_u64()) {
+fn range_sentence(min: &Value, max: &Value, unit: &str) -> Option<String> {
+    let sentence = match (min.as_u64(), max.as_u64()) {
         (Some(least), Some(most)) => format!("{least} to {most} {unit}"),
         (None, Some(most)) => format!("At most {most} {unit}"),
         // A minimum of 0 or 1 is too obvious to be listed.

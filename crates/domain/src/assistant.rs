@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn undo_that_fails_says_so() {
+    fn failed_undo_is_reported() {
         for failure in FailureCode::ALL {
             let mut a = failed_change();
             undo(&mut a).unwrap();

@@ -204,7 +204,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn random_walks_stay_in_the_table(events in proptest::collection::vec(any_event(), 0..60)) {
+    fn random_event_sequences_stay_in_the_table(events in proptest::collection::vec(any_event(), 0..60)) {
         let mut state = State::PendingPayment;
         let mut name: Option<String> = None;
         // Whether a pause stopped the assistant and no other event has canceled the automatic restart since.

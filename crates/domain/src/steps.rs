@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn positions_follow_order() {
-        let places: Vec<_> = Step::ALL.into_iter().map(Step::position).collect();
-        assert_eq!(places, [1, 2, 3, 4, 5]);
+        let positions: Vec<_> = Step::ALL.into_iter().map(Step::position).collect();
+        assert_eq!(positions, [1, 2, 3, 4, 5]);
         for step in Step::ALL {
             assert_eq!(Step::from_position(step.position()), Some(step));
         }

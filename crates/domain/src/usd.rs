@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dollars_round_to_micros_and_cents() {
+    fn dollars_are_rounded_to_micros_and_cents() {
         for (dollars, micros, text) in
             [(5.0, 5_000_000, "5.00"), (0.1 + 0.2, 300_000, "0.30"), (1.254_999_9, 1_255_000, "1.25")]
         {

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn network_is_an_ipv4_address_or_a_64() {
+    fn network_is_ipv4_address_or_ipv6_64() {
         for (address, network) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn provider_is_a_16_or_a_32() {
+    fn provider_network_is_ipv4_16_or_ipv6_32() {
         for (address, provider) in [
             ("203.0.113.7", "203.0.0.0"),
             ("::ffff:203.0.113.7", "203.0.0.0"),

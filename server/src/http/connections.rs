@@ -197,8 +197,8 @@ struct ConnectionPermit {
 }
 
 impl ConnectionLimit {
-    fn new(most: usize) -> Self {
-        Self { max: most, open: Arc::default() }
+    fn new(total_max: usize) -> Self {
+        Self { max: total_max, open: Arc::default() }
     }
 
     /// Reserves a permit; returns `None` if the total limit or that of the network is reached.

@@ -126,7 +126,7 @@ pub async fn shed(State(gate): State<InFlightLimit>, mut request: Request, next:
 
 /// An extension of responses to requests over the limit, so that they are not counted as failures.
 #[derive(Clone, Copy, Debug)]
-pub struct Shed;
+pub struct ShedMarker;
 
 /// Whether a path belongs to the API.
 pub fn is_api_path(path: &str) -> bool {
@@ -144,7 +144,7 @@ pub fn overloaded(path: &str) -> Response {
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
         (StatusCode::SERVICE_UNAVAILABLE, headers, "Reef is busy. Try again in a moment.\n").into_response()
     };
-    response.extensions_mut().insert(Shed);
+    response.extensions_mut().insert(ShedMarker);
     response
 }
 

@@ -32,11 +32,11 @@ mod tests {
     use tower::ServiceExt as _;
     use tower_http::catch_panic::CatchPanicLayer;
 
-    async fn fine() -> Json<Value> {
+    async fn succeeding_handler() -> Json<Value> {
         Json(json!({"data": 1}))
     }
 
-    async fn panics() -> Json<Value> {
+    async fn panicking_handler() -> Json<Value> {
         panic!("the bot token is 123456:secret")
     }
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     fn routes() -> Router {
-        Router::new().route("/fine", get(fine)).route("/panics", get(panics))
+        Router::new().route("/fine", get(succeeding_handler)).route("/panics", get(panicking_handler))
     }
 
     #[tokio::test]

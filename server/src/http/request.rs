@@ -18,7 +18,7 @@ use tower_sessions::Session;
 use tracing::Instrument as _;
 use tracing::field::display;
 
-use super::overload::Shed;
+use super::overload::ShedMarker;
 
 const ID_HEADER: &str = "x-request-id";
 /// The longest inbound id that is accepted.
@@ -90,7 +90,7 @@ pub async fn log_request(State(services): State<Services>, mut request: Request,
 
 /// The class of a response's status. A request over the limit has its own class because it is not a failure.
 fn status_class(response: &Response) -> &'static str {
-    if response.extensions().get::<Shed>().is_some() {
+    if response.extensions().get::<ShedMarker>().is_some() {
         return "shed";
     }
     let class = ["1xx", "2xx", "3xx", "4xx", "5xx"];

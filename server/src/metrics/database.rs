@@ -80,8 +80,12 @@ async fn record_payments(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> 
     gauge!("reef_payment_checks_overdue_seconds").set(age(since, now));
     let seen = tx.find_endpoint_status().await?;
     for health in EndpointHealth::ALL {
-        let is_so = seen.as_deref() == Some(health.as_str());
-        gauge!("reef_polar_webhook_endpoint", "state" => health.as_str()).set(if is_so { 1.0 } else { 0.0 });
+        let is_current = seen.as_deref() == Some(health.as_str());
+        gauge!("reef_polar_webhook_endpoint", "state" => health.as_str()).set(if is_current {
+            1.0
+        } else {
+            0.0
+        });
     }
     let jobs = tx.list_open_jobs().await?;
     for kind in Job::kinds() {

@@ -9,7 +9,7 @@ use crate::client::ApiResponse;
 use crate::support::{App, activation, bot_token, eventually, issues, merged, pairs};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn me_returns_key_rights() {
+async fn me_returns_key_permissions() {
     let app = App::start().await;
     let user = app.user().await;
     let (client, id) = app.key(user, "write", Some(Duration::from_secs(3600))).await;

@@ -23,7 +23,7 @@ async fn assert_unauthorized(
         for (id, body) in [(id, "{}"), ("nonsense", "{"), (id, "[1,2")] {
             let request = anonymous.request(endpoint.method, &endpoint.at(id));
             let request = credential(request).header("content-type", "application/json");
-            let request = if endpoint.takes_body() { request.body(body) } else { request };
+            let request = if endpoint.has_body() { request.body(body) } else { request };
             let error = ApiResponse::send(request).await.error(401, "UNAUTHORIZED");
             assert_eq!(
                 error,
@@ -157,7 +157,7 @@ async fn missing_scope_returns_403() {
         };
         // FORBIDDEN is checked before NOT_FOUND and INVALID_REQUEST.
         for (id, body) in [(id.as_str(), "{}"), ("nonsense", "{}"), (&id, "{")] {
-            let body = if endpoint.takes_body() { Body::Raw(body) } else { Body::None };
+            let body = if endpoint.has_body() { Body::Raw(body) } else { Body::None };
             let error = lacks.call(endpoint.method, &endpoint.at(id), body).await.error(403, "FORBIDDEN");
             assert_eq!(error["details"], json!({"requiredScope": endpoint.scope}), "{endpoint:?}");
         }

@@ -122,7 +122,7 @@ async fn failed_callback_is_retried_after_5_s() {
     // A failing receiver does not delay the deployment.
     me.wait_for_status(&id, "active").await;
     let started = std::time::Instant::now();
-    let tries = eventually("the second attempt", async || {
+    let attempts = eventually("the second attempt", async || {
         let got = receiver.got();
         let first = got.first()?.0["webhook-id"].clone();
         let tries: Vec<_> = got.into_iter().filter(|(headers, _)| headers["webhook-id"] == first).collect();
@@ -131,9 +131,9 @@ async fn failed_callback_is_retried_after_5_s() {
     .await;
     let waited = started.elapsed().as_secs_f64();
     assert!((4.0..7.5).contains(&waited), "{waited}");
-    assert_eq!(tries[0].1, tries[1].1, "the same body, byte for byte");
+    assert_eq!(attempts[0].1, attempts[1].1, "the same body, byte for byte");
     let secret = app.services.get_signing_secret(me.user).await.unwrap();
-    Webhook::new(secret.expose_secret()).unwrap().verify(&tries[1].1, &tries[1].0).unwrap();
+    Webhook::new(secret.expose_secret()).unwrap().verify(&attempts[1].1, &attempts[1].0).unwrap();
 }
 
 #[tokio::test]

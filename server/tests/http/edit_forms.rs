@@ -53,7 +53,7 @@ fn pairs(walked: &[(&str, &str)]) -> Vec<(String, String)> {
     walked.iter().map(|(status, code)| ((*status).to_owned(), (*code).to_owned())).collect()
 }
 
-const STARTED: [(&str, &str); 3] = [("purchased", ""), ("deploying", ""), ("active", "")];
+const START_TIMELINE: [(&str, &str); 3] = [("purchased", ""), ("deploying", ""), ("active", "")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn edit_with_failed_checks_changes_nothing() {
@@ -78,7 +78,7 @@ async fn edit_with_failed_checks_changes_nothing() {
         assert!(!shown.contains(secret) && !back.contains(secret));
     }
     assert_eq!(me.get(&format!("/{id}")).await, before);
-    assert_eq!(timeline(&app, &id).await, pairs(&STARTED));
+    assert_eq!(timeline(&app, &id).await, pairs(&START_TIMELINE));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn edit_with_failed_deployment_is_undone() {
         "a change that is being deployed shows no notice that it was saved"
     );
     let whole = [
-        &STARTED[..],
+        &START_TIMELINE[..],
         &[("deploying", ""), ("failed", "TELEGRAM_CONFLICT")],
         &[("deploying", "TELEGRAM_CONFLICT"), ("active", "TELEGRAM_CONFLICT")],
     ]
@@ -135,7 +135,7 @@ async fn edit_of_name_and_callback_url_does_not_redeploy() {
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
     assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
-    assert_eq!(timeline(&app, &id).await, pairs(&STARTED));
+    assert_eq!(timeline(&app, &id).await, pairs(&START_TIMELINE));
     // Editing a stopped assistant does not start it.
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;
@@ -145,7 +145,7 @@ async fn edit_of_name_and_callback_url_does_not_redeploy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edit_without_changes_is_not_called_saved() {
+async fn edit_without_changes_shows_no_saved_notice() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
@@ -185,7 +185,7 @@ async fn activation_form_with_failed_checks_deploys_nothing() {
     }
     assert!(!shown.contains("known-secret") && !shown.contains(&token) && !back.contains(&token));
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
-    assert_eq!(timeline(&app, &id).await, pairs(&STARTED[..1]));
+    assert_eq!(timeline(&app, &id).await, pairs(&START_TIMELINE[..1]));
     // The API accepts the same values, and the deployment fails.
     let body = json!({"name": "Pearl", "modelProvider": "anthropic", "modelId": "claude-sonnet-5",
         "modelApiKey": "sk-ant-good", "telegramBotToken": token});

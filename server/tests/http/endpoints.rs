@@ -41,7 +41,7 @@ pub const ANY: &str = "any";
 
 impl Endpoint {
     /// The endpoints with an assistant's id in their path.
-    pub fn of_one() -> impl Iterator<Item = Self> {
+    pub fn with_assistant_id() -> impl Iterator<Item = Self> {
         ENDPOINTS.into_iter().filter(|endpoint| endpoint.path.contains("{deploymentId}"))
     }
 
@@ -50,7 +50,7 @@ impl Endpoint {
         self.path.replace("{deploymentId}", id).replace("{deliveryId}", id)
     }
 
-    pub fn takes_body(self) -> bool {
+    pub fn has_body(self) -> bool {
         self.method != "GET"
     }
 

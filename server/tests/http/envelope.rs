@@ -81,7 +81,7 @@ async fn body_over_64_kib_returns_413() {
     };
     me.send_raw("POST", "/purchase", padded(BODY_MAX)).await.data(201);
     let id = me.in_status("purchased").await;
-    for endpoint in ENDPOINTS.into_iter().filter(|endpoint| endpoint.takes_body()) {
+    for endpoint in ENDPOINTS.into_iter().filter(|endpoint| endpoint.has_body()) {
         for length in [BODY_MAX + 1, 2 * 1024 * 1024] {
             let request =
                 || me.request(endpoint.method, &endpoint.at(&id)).header(CONTENT_TYPE, "application/json");

@@ -37,12 +37,12 @@ async fn unknown_and_foreign_ids_return_404() {
         &"x".repeat(2000),
     ];
     let expected = json!({"error": {"code": "NOT_FOUND", "message": "Deployment not found"}}).to_string();
-    for endpoint in Endpoint::of_one() {
+    for endpoint in Endpoint::with_assistant_id() {
         for id in ids {
             // NOT_FOUND comes before INVALID_REQUEST, because only the owner may learn about the body.
             let bad = ["{", r#"{"surprise":1}"#, "[]", "null"].map(Body::Raw);
             let bodies = [Body::None, Body::Json(endpoint.good_body())];
-            for body in bodies.into_iter().chain(if endpoint.takes_body() { bad.into() } else { vec![] }) {
+            for body in bodies.into_iter().chain(if endpoint.has_body() { bad.into() } else { vec![] }) {
                 let answer = me.call(endpoint.method, &endpoint.at(id), body).await;
                 assert_eq!((answer.status, &answer.text), (404, &expected), "{endpoint:?} {id}");
             }

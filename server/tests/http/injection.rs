@@ -11,7 +11,7 @@ use crate::sessions::{form_request, session_from};
 use crate::support::{App, activation, bot_token, merged};
 
 /// Texts that would become markup on a page that does not escape them.
-pub const HOSTILE: [&str; 5] = [
+pub const MARKUP_INJECTIONS: [&str; 5] = [
     "</title><meta http-equiv=refresh content=\"1;url=https://evil.example\">",
     "\"><img src=x onerror=alert(1)>",
     "</script><script>alert(1)</script>",
@@ -33,7 +33,7 @@ const MARKUP: [&str; 9] = [
 ];
 
 /// A client that reads pages and asserts that none contains injected markup.
-pub struct Reader<'a> {
+pub struct PageReader<'a> {
     app: &'a App,
     cookie: String,
     seen: BTreeSet<String>,
@@ -41,7 +41,7 @@ pub struct Reader<'a> {
     pages: BTreeSet<String>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PageReader<'a> {
     pub fn new(app: &'a App, cookie: &str) -> Self {
         Self { app, cookie: cookie.to_owned(), seen: BTreeSet::new(), pages: BTreeSet::new() }
     }
@@ -131,11 +131,11 @@ async fn values_are_escaped_on_all_pages() {
     let me = app.customer().await;
     // The list of devices shows user agents.
     let mut cookie = String::new();
-    for agent in HOSTILE.iter().filter(|text| text.is_ascii()) {
+    for agent in MARKUP_INJECTIONS.iter().filter(|text| text.is_ascii()) {
         cookie = session_from(&app, me.user, agent).await;
     }
     let mut names = Vec::new();
-    for hostile in HOSTILE {
+    for hostile in MARKUP_INJECTIONS {
         let name: String = hostile.chars().take(100).collect();
         let new = NewApiKey { name: name.clone(), read: true, ..NewApiKey::default() };
         app.services.create_api_key(&Caller::operator(me.user), &new).await.expect("the API key is missing");
@@ -156,12 +156,12 @@ async fn values_are_escaped_on_all_pages() {
     }
     // A URL may also contain these characters without encoding.
     let (id, _) = &names[0];
-    for hook in HOSTILE.map(|hostile| format!("https://callbacks.sandbox.test/x?{hostile}")) {
+    for hook in MARKUP_INJECTIONS.map(|hostile| format!("https://callbacks.sandbox.test/x?{hostile}")) {
         me.send("POST", &format!("/{id}/redeploy"), json!({"callbackUrl": hook})).await;
         me.wait_for_status(id, "active").await;
     }
 
-    let mut reader = Reader::new(&app, &cookie);
+    let mut reader = PageReader::new(&app, &cookie);
     reader
         .crawl(&[
             "/",
@@ -183,8 +183,8 @@ async fn values_are_escaped_on_all_pages() {
         reader.read(&format!("{path}/history")).await;
     }
     // Values in URLs, for a signed-in user and for a visitor.
-    let mut nobody = Reader::new(&app, "");
-    for hostile in HOSTILE.map(url_encode) {
+    let mut nobody = PageReader::new(&app, "");
+    for hostile in MARKUP_INJECTIONS.map(url_encode) {
         for path in [
             "/assistants?q=",
             "/assistants?status=",
@@ -247,8 +247,8 @@ async fn values_of_rejected_forms_are_escaped() {
     let me = app.customer().await;
     let id = me.purchased("byok").await;
     let cookie = session_from(&app, me.user, "test").await;
-    let mut reader = Reader::new(&app, &cookie);
-    for hostile in HOSTILE {
+    let mut reader = PageReader::new(&app, &cookie);
+    for hostile in MARKUP_INJECTIONS {
         let fields = [
             ("id", id.as_str()),
             ("name", hostile),

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::injection::{HOSTILE, Reader, count_text, url_encode};
+use crate::injection::{MARKUP_INJECTIONS, PageReader, count_text, url_encode};
 use crate::recent_password::{insert_mail_link, submit};
 use crate::sessions::{form_request, session_cookie};
 use crate::support::{App, activation, bot_token, merged};
@@ -35,7 +35,7 @@ async fn email_address_is_escaped_on_all_pages() {
         let me = customer_with(&app, email).await;
         let id = me.active().await;
         let cookie = session_cookie(&app, me.user).await;
-        let mut reader = Reader::new(&app, &cookie);
+        let mut reader = PageReader::new(&app, &cookie);
         reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
         assert!(count_text(&reader.read("/settings").await, email) > 0, "the settings show the address");
         // During the setup of two-factor authentication, the QR code contains the address.
@@ -46,7 +46,7 @@ async fn email_address_is_escaped_on_all_pages() {
         submit(&app, &cookie, "/settings", "change_email", &[("new_email", &next), ("password", PASSWORD)])
             .await;
         reader.read("/settings").await;
-        let mut nobody = Reader::new(&app, "");
+        let mut nobody = PageReader::new(&app, "");
         for (page, purpose, address) in [
             ("/confirm", TokenPurpose::Confirm, email),
             ("/confirm-change", TokenPurpose::Change, &*next),
@@ -95,8 +95,8 @@ async fn vendor_texts_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
-    let mut reader = Reader::new(&app, &cookie);
-    for hostile in HOSTILE {
+    let mut reader = PageReader::new(&app, &cookie);
+    for hostile in MARKUP_INJECTIONS {
         let id = me.purchased("byok").await;
         let page = format!("/assistants/{id}");
         let token = bot_token("ok");
@@ -135,7 +135,7 @@ async fn catalog_names_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
-    let models: Vec<_> = HOSTILE
+    let models: Vec<_> = MARKUP_INJECTIONS
         .iter()
         .enumerate()
         .map(|(number, name)| ListedModel { id: format!("evil/model-{number}"), name: (*name).to_owned() })
@@ -144,7 +144,7 @@ async fn catalog_names_are_escaped_on_all_pages() {
     let mut tx = app.services.store().begin().await.unwrap();
     tx.upsert_catalog("openrouter", &models, app.services.now()).await.unwrap();
     tx.commit().await.unwrap();
-    let mut reader = Reader::new(&app, &cookie);
+    let mut reader = PageReader::new(&app, &cookie);
     for model in &models {
         let id = me.purchased("byok").await;
         let page = format!("/assistants/{id}");
@@ -166,8 +166,8 @@ async fn key_names_and_requests_are_escaped_on_all_pages() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
-    let mut reader = Reader::new(&app, &cookie);
-    for hostile in HOSTILE {
+    let mut reader = PageReader::new(&app, &cookie);
+    for hostile in MARKUP_INJECTIONS {
         let id = me.purchased("byok").await;
         me.ok("PATCH", &format!("/{id}"), json!({"name": hostile})).await;
         // The page of a limited key names its assistants and lists its requests.
@@ -186,7 +186,7 @@ async fn key_names_and_requests_are_escaped_on_all_pages() {
         }
         let page = format!("/keys/{}", key.id);
         crate::support::eventually("its log", async || {
-            let log = Reader::new(&app, &cookie).read(&page).await;
+            let log = PageReader::new(&app, &cookie).read(&page).await;
             log.contains("404").then_some(())
         })
         .await;

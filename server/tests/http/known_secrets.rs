@@ -112,13 +112,13 @@ mod reef_embedded_secrets {
 }
 
 /// A client that records every response.
-struct Reader<'a> {
+struct RecordingClient<'a> {
     process: &'a Process,
     cookie: String,
     seen: Vec<(String, Vec<u8>)>,
 }
 
-impl Reader<'_> {
+impl RecordingClient<'_> {
     async fn record(&mut self, place: String, request: RequestBuilder) -> Response {
         let answer = request.send().await.expect("the request failed");
         let head = Response::from(copy_head(&answer));
@@ -249,7 +249,7 @@ async fn search_everywhere(on_postgres: bool) {
     let mut process = installation.serve().await;
     let base = process.base.clone();
     let client = process.client(&key);
-    let mut reader = Reader { process: &process, cookie: String::new(), seen: Vec::new() };
+    let mut reader = RecordingClient { process: &process, cookie: String::new(), seen: Vec::new() };
 
     // Signing in with a wrong password and then with the correct one.
     let wrong = [("email", EMAIL), ("password", NEW_PASSWORD), ("next", "")];

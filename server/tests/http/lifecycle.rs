@@ -6,7 +6,7 @@ use crate::customer::Customer;
 use crate::support::{App, activation, bot_token, eventually, merged, on_both_databases};
 
 /// Sends a message to a bot and waits for its answer.
-async fn talk(app: &App, token: &str, text: &str) -> String {
+async fn send_message_and_wait(app: &App, token: &str, text: &str) -> String {
     let url = app.url(&format!("/sandbox/telegram/bots/{}/messages", token.split(':').next().unwrap()));
     let said = app.http.post(&url).json(&json!({"chatId": 1, "text": text})).send().await.unwrap();
     assert!(said.status().is_success(), "{}", said.status());
@@ -36,7 +36,7 @@ on_both_databases! {
         let body = merged(activation(&token), json!({"callbackUrl": "https://callbacks.sandbox.test/life"}));
         assert_eq!(me.ok("POST", &format!("{path}/activate"), body).await["status"], "deploying");
         let active = me.wait_for_status(&uuid, "active").await;
-        assert!(!talk(&app, &token, "hello").await.is_empty());
+        assert!(!send_message_and_wait(&app, &token, "hello").await.is_empty());
         me.fails(409, "INVALID_STATE", "PATCH", &path, json!({"name": "x"})).await;
         assert_eq!(me.ok("POST", &format!("{path}/stop"), Value::Null).await["workerUrl"], Value::Null);
         let change = json!({"name": "Renamed", "modelProvider": "openai", "modelId": "gpt-5", "modelApiKey": "sk-1"});
@@ -44,7 +44,7 @@ on_both_databases! {
         me.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
         let again = me.wait_for_status(&uuid, "active").await;
         assert_eq!(again["workerName"], active["workerName"]);
-        assert!(!talk(&app, &token, "still there?").await.is_empty());
+        assert!(!send_message_and_wait(&app, &token, "still there?").await.is_empty());
         let expected = ["purchased", "deploying", "active", "stopped", "deploying", "active"];
         assert_eq!(timeline(&me, &uuid).await, expected);
         assert_eq!(me.ok("DELETE", &path, Value::Null).await, json!({"success": true}));
@@ -64,7 +64,7 @@ on_both_databases! {
         let body = merged(activation(&token), json!({"modelProvider": "…", "modelApiKey": "…", "modelId": "openrouter/auto"}));
         me.ok("POST", &format!("{path}/activate"), body).await;
         assert_eq!(me.wait_for_status(&id, "active").await["modelProvider"], "openrouter");
-        assert!(!talk(&app, &token, "hello").await.is_empty());
+        assert!(!send_message_and_wait(&app, &token, "hello").await.is_empty());
         let made = app.vendor_requests("openrouter").await;
         assert!(made.iter().any(|call| call["method"] == "POST" && call["path"].as_str().unwrap().ends_with("/keys")), "{made:?}");
         me.ok("DELETE", &path, Value::Null).await;

@@ -49,7 +49,7 @@ async fn until(client: &Client, path: &str, status: &str) {
 }
 
 /// Sends a message to the bot and waits for its answer.
-async fn talk(process: &Process, token: &str, text: &str) {
+async fn send_message_and_wait(process: &Process, token: &str, text: &str) {
     let chat = format!(
         "{}/sandbox/telegram/bots/{}/messages",
         process.base,
@@ -139,7 +139,7 @@ async fn rotate_secret_key(on_postgres: bool) {
     );
     assert!(installation.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 resealed")));
     assert!(secrets(&installation).contains("all sealed with the first key"), "{}", secrets(&installation));
-    talk(&process, &own, "while it is both").await;
+    send_message_and_wait(&process, &own, "while it is both").await;
 
     // 4. The old key is removed.
     set(&mut installation, "SECRET_KEY", KEY_B);
@@ -148,12 +148,12 @@ async fn rotate_secret_key(on_postgres: bool) {
     assert!(secrets(&installation).contains("all sealed with the first key"));
     assert_eq!(installation.ok(&secret, ""), signing);
     for (path, token) in paths.iter().zip([&own, &managed]) {
-        talk(&process, token, "after the rotation").await;
+        send_message_and_wait(&process, token, "after the rotation").await;
         let client = process.client(&key);
         client.ok("POST", &format!("{path}/stop"), Value::Null).await;
         client.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
         until(&client, path, "active").await;
-        talk(&process, token, "after a new deployment").await;
+        send_message_and_wait(&process, token, "after a new deployment").await;
     }
 }
 
@@ -180,7 +180,7 @@ async fn backup_and_restore(on_postgres: bool) {
     let mut process = installation.serve().await;
     let token = bot_token("ok");
     let path = activate(&process, &process.client(&key), "byok", &token).await;
-    talk(&process, &token, "before the backup").await;
+    send_message_and_wait(&process, &token, "before the backup").await;
     let before = process.client(&key).get("").await;
 
     let folder = installation.folder.path().to_owned();
@@ -222,7 +222,7 @@ async fn backup_and_restore(on_postgres: bool) {
     let client = process.client(&key);
     client.ok("POST", &format!("{path}/redeploy"), Value::Null).await;
     until(&client, &path, "active").await;
-    talk(&process, &token, "after the restore").await;
+    send_message_and_wait(&process, &token, "after the restore").await;
     drop((process, restored));
 }
 

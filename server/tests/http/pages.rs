@@ -55,35 +55,35 @@ pub fn hidden(page: &str, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn form_error_is_shown_only_to_its_sender() {
-    const SAID: &str = "Incorrect password";
+    const ERROR_MESSAGE: &str = "Incorrect password";
     let app = App::start().await;
     let (mine, foreign) =
         (session_cookie(&app, app.user().await).await, session_cookie(&app, app.user().await).await);
     let fields = [("password", "not my password"), ("new_password", "four other plain words")];
     let back = submit(&app, &mine, "/settings", "change_password", &fields).await;
-    assert!(page(&app, &mine, &back).await.contains(SAID));
+    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
     for reader in [&*foreign, ""] {
         let there = if reader.is_empty() { back.replace("/settings", "/signin") } else { back.clone() };
-        assert!(!page(&app, reader, &there).await.contains(SAID));
+        assert!(!page(&app, reader, &there).await.contains(ERROR_MESSAGE));
     }
     // A changed error has no valid MAC and is not shown.
     let (start, mark) = back.split_once("__mark=").expect("no MAC in the URL");
     for forged in [start.to_owned(), format!("{start}__mark={}", &mark[1..]), format!("{back}&__err=eyJ9")] {
         let shown = page(&app, &mine, &forged).await;
-        assert!(!shown.contains(SAID) && shown.contains("Change password"), "{forged}");
+        assert!(!shown.contains(ERROR_MESSAGE) && shown.contains("Change password"), "{forged}");
     }
     // If a required field is missing, Leptos itself appends an error to the query. The MAC is for that error alone and does
     // not validate any other.
     let query = back.split_once("/settings").expect("the redirect leads to another page").1;
     let cut = submit(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
     assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");
-    assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(SAID));
+    assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(ERROR_MESSAGE));
     // A second error replaces the first one.
     let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
     let from = format!("{}?{}", again.path(), again.query().unwrap());
     let back = submit(&app, &mine, &from, "change_password", &fields).await;
     assert_eq!(back.matches("__mark=").count(), 1);
-    assert!(page(&app, &mine, &back).await.contains(SAID));
+    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,7 @@ const PROPAGATION_MAX: Duration = Duration::from_secs(1);
 struct ReplicaPair {
     a: Installation,
     b: Installation,
-    world: String,
+    sandbox_url: String,
     key: String,
     receiver: Receiver,
     _sandbox: Process,
@@ -76,7 +76,16 @@ impl ReplicaPair {
         url.set_port(Some(through(server).await.port())).unwrap();
         let a = install(&url, free_port());
         let key = b.customer();
-        Self { a, b, world, key, receiver, _sandbox: sandbox, _folder: folder, _database: database }
+        Self {
+            a,
+            b,
+            sandbox_url: world,
+            key,
+            receiver,
+            _sandbox: sandbox,
+            _folder: folder,
+            _database: database,
+        }
     }
 
     async fn direct() -> Self {
@@ -84,7 +93,7 @@ impl ReplicaPair {
     }
 
     async fn faults(&self, process: &Process, faults: Value) {
-        let put = process.http.put(format!("{}/sandbox/faults", self.world)).json(&faults).send().await;
+        let put = process.http.put(format!("{}/sandbox/faults", self.sandbox_url)).json(&faults).send().await;
         assert_eq!(put.unwrap().status(), 200);
     }
 
@@ -195,7 +204,7 @@ async fn deployment_of_killed_replica_is_completed_once() {
     pair.faults(&on_a, json!([{"path": "*/setWebhook", "delayMs": 5000}])).await;
     pair.activate(&a, &path).await;
     eventually("the deployment to be under way", async || {
-        let url = format!("{}/sandbox/requests?vendor=telegram", pair.world);
+        let url = format!("{}/sandbox/requests?vendor=telegram", pair.sandbox_url);
         let calls: Value = on_a.http.get(url).send().await.ok()?.json().await.ok()?;
         let mut calls = calls["data"].as_array()?.iter();
         calls
@@ -213,11 +222,11 @@ async fn deployment_of_killed_replica_is_completed_once() {
 
 /// Forwards connections to PostgreSQL until it is cut. Then it forwards nothing, not even the end of a connection, like a
 /// network cable that was cut.
-struct Cable {
+struct CuttableConnection {
     is_cut: Arc<AtomicBool>,
 }
 
-impl Cable {
+impl CuttableConnection {
     async fn to(server: SocketAddr) -> (Self, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -263,7 +272,7 @@ async fn replica_without_database_fails_and_recovers() {
     let seconds = std::env::var("REEF_CUT_SECS").ok().and_then(|text| text.parse().ok()).unwrap_or(14);
     let mut cable = None;
     let pair = ReplicaPair::new(async |server| {
-        let (made, address) = Cable::to(server).await;
+        let (made, address) = CuttableConnection::to(server).await;
         cable = Some(made);
         address
     })

@@ -45,13 +45,12 @@ async fn icon_robots_and_sitemap_exist() {
     let (status, kind, map) = get(&app, "/sitemap.xml").await;
     let map = String::from_utf8(map).unwrap();
     assert_eq!((status, &*kind), (200, "application/xml; charset=utf-8"));
-    let places: Vec<&str> =
-        map.split("<loc>").skip(1).filter_map(|rest| rest.split("</loc>").next()).collect();
+    let urls: Vec<&str> = map.split("<loc>").skip(1).filter_map(|rest| rest.split("</loc>").next()).collect();
     for path in ["/", "/signup", "/docs", "/docs/quick-start"] {
-        assert!(places.contains(&&*format!("https://reef.example{path}")), "{path}: {places:?}");
+        assert!(urls.contains(&&*format!("https://reef.example{path}")), "{path}: {urls:?}");
     }
     // Every entry is a public page that robots may read.
-    for place in places {
+    for place in urls {
         let path = place.strip_prefix("https://reef.example").expect("the URL leads to another site");
         assert_eq!(get_page(&app, path).await, 200, "{path}");
         let hidden = robots.lines().filter_map(|line| line.strip_prefix("Disallow: "));

@@ -9,7 +9,7 @@ use crate::sessions::session_cookie;
 use crate::support::{App, eventually};
 
 /// Makes Polar apply `action` to the assistant's subscription.
-async fn at_polar(app: &App, me: &Customer<'_>, id: &str, action: &str) {
+async fn apply_polar_action(app: &App, me: &Customer<'_>, id: &str, action: &str) {
     let record = me.get(&format!("/{id}")).await;
     let subscription = record["polarSubscriptionId"].as_str().expect("a subscription");
     let path = format!("/sandbox/polar/subscriptions/{subscription}/{action}");
@@ -40,7 +40,7 @@ async fn past_due_subscription_has_update_card_button_in_list_and_billing() {
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
     let (id, other) = (me.in_status("active").await, me.in_status("stopped").await);
-    at_polar(&app, &me, &id, "past_due").await;
+    apply_polar_action(&app, &me, &id, "past_due").await;
     me.wait_for_field(&id, "paymentStatus", json!("past_due")).await;
     for (path, element) in [("/assistants", "tr"), ("/billing", "li")] {
         let shown = page(&app, &cookie, path).await;
@@ -61,7 +61,7 @@ async fn refused_portal_is_explained_at_the_button_that_was_pressed() {
     let cookie = session_cookie(&app, me.user).await;
     let (id, other) = (me.in_status("active").await, me.in_status("active").await);
     for id in [&id, &other] {
-        at_polar(&app, &me, id, "past_due").await;
+        apply_polar_action(&app, &me, id, "past_due").await;
         me.wait_for_field(id, "paymentStatus", json!("past_due")).await;
     }
     app.faults(json!([{"path": "/sandbox/polar/v1/customer-sessions*", "status": 500, "times": 1000}])).await;
@@ -81,7 +81,7 @@ async fn canceled_subscription_says_when_it_ends_on_page_list_and_billing() {
     let id = me.active().await;
     let path = format!("/assistants/{id}");
     assert!(!page(&app, &cookie, &path).await.contains("Cancels "));
-    at_polar(&app, &me, &id, "cancel").await;
+    apply_polar_action(&app, &me, &id, "cancel").await;
     let record = eventually("the cancellation", async || {
         Some(me.get(&format!("/{id}")).await).filter(|record| !record["canceledAt"].is_null())
     })
@@ -94,7 +94,7 @@ async fn canceled_subscription_says_when_it_ends_on_page_list_and_billing() {
         let entry = entry(&page(&app, &cookie, path).await, element, &id);
         assert!(entry.contains(&badge), "{path}: {entry}");
     }
-    at_polar(&app, &me, &id, "uncancel").await;
+    apply_polar_action(&app, &me, &id, "uncancel").await;
     me.wait_for_field(&id, "canceledAt", Value::Null).await;
     assert!(!page(&app, &cookie, &path).await.contains("Cancels "));
 }
@@ -110,7 +110,7 @@ async fn refunded_subscription_is_named_at_the_top_and_not_canceled_by_deletion(
         let before = page(&app, &cookie, &path).await;
         assert!(!top(&before).contains("refunded"), "{status}");
         assert!(dialog(&before, "delete").contains("cancels its subscription"), "{status}");
-        at_polar(&app, &me, &id, "refund").await;
+        apply_polar_action(&app, &me, &id, "refund").await;
         me.wait_for_field(&id, "paymentStatus", json!("refunded")).await;
         let after = page(&app, &cookie, &path).await;
         assert!(

@@ -5,7 +5,7 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_service::assistants::{CheckoutProgress, Details};
 use reef_service::{Caller, Services};
 
-use crate::components::payment::Resume;
+use crate::components::payment::ResumeCheckoutForm;
 use crate::components::time_and_status::AutoRefresh;
 use crate::error::AppError;
 use crate::labels;
@@ -76,19 +76,19 @@ pub(crate) const fn needs_polling(progress: CheckoutProgress) -> bool {
 #[component]
 fn CheckoutActions(progress: CheckoutProgress, id: String) -> impl IntoView {
     match progress {
-        CheckoutProgress::Open => view! { <Resume id label="Go to checkout"/> }.into_any(),
+        CheckoutProgress::Open => view! { <ResumeCheckoutForm id label="Go to checkout"/> }.into_any(),
         CheckoutProgress::Confirming => view! {
             <p>"Once it’s confirmed, you can set up your assistant here. There is no need to pay again."</p>
         }
         .into_any(),
         CheckoutProgress::Closed => view! {
             <p>"A new checkout continues the same order."</p>
-            <Resume id label="Start a new checkout"/>
+            <ResumeCheckoutForm id label="Start a new checkout"/>
         }
         .into_any(),
         CheckoutProgress::Unknown => view! {
             <p>"Once it’s confirmed, you can set up your assistant here. A checkout can’t be paid twice."</p>
-            <Resume id label="Go to checkout" class="quiet"/>
+            <ResumeCheckoutForm id label="Go to checkout" class="quiet"/>
         }
         .into_any(),
     }

@@ -37,10 +37,10 @@ pub(super) fn request(
 pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     let text = join_texts(&body["content"]);
     let stop = body["stop_reason"].as_str();
-    let is_cut = matches!(stop, Some("max_tokens" | "model_context_window_exceeded"));
+    let is_truncated = matches!(stop, Some("max_tokens" | "model_context_window_exceeded"));
     match stop {
         Some("refusal") => Err(ModelError::Declined),
-        _ if !text.trim().is_empty() => Ok(Answer { text, is_truncated: is_cut }),
+        _ if !text.trim().is_empty() => Ok(Answer { text, is_truncated }),
         Some("model_context_window_exceeded") => Err(ModelError::ContextTooLong),
         Some("max_tokens") => Err(ModelError::ThinkingOnly),
         Some(_) => Err(ModelError::EmptyAnswer),

@@ -47,8 +47,8 @@ pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
         return Err(ModelError::Unavailable);
     }
     if !text.trim().is_empty() {
-        let is_cut = finish == Some("length") || native.contains("error");
-        return Ok(Answer { text, is_truncated: is_cut });
+        let is_truncated = finish == Some("length") || native.contains("error");
+        return Ok(Answer { text, is_truncated });
     }
     Err(classify_empty(finish, &native, message))
 }

@@ -60,9 +60,9 @@ pub(super) async fn deliver<H: Host>(
 
 /// Changes the rest of a reply to a form that Telegram may accept. Returns `false` if there is nothing left to change.
 /// Each change removes something, so this ends after a few calls.
-fn adapt(reply: &mut Reply, refusal: BadRequestReason) -> bool {
+fn adapt(reply: &mut Reply, reason: BadRequestReason) -> bool {
     let next = reply.sent;
-    match refusal {
+    match reason {
         BadRequestReason::ThreadNotFound if reply.thread_id.is_some() => reply.thread_id = None,
         BadRequestReason::ReplyNotFound if reply.reply_to.is_some() => reply.reply_to = None,
         BadRequestReason::TooLong => {

@@ -14,7 +14,7 @@ fn failed(error: ModelError) -> TurnOutcome {
     TurnOutcome::Answered { model_error: Some(error) }
 }
 
-fn with(provider: Provider) -> Settings {
+fn settings_for(provider: Provider) -> Settings {
     let model_id = match provider {
         Provider::Google => "gemini-3.5-flash".into(),
         _ => "some-model".into(),
@@ -22,7 +22,7 @@ fn with(provider: Provider) -> Settings {
     Settings { provider, model_id, ..settings() }
 }
 
-fn afford(tokens: &str) -> ScriptedResponse {
+fn unaffordable(tokens: &str) -> ScriptedResponse {
     refused(&format!(
         "This request requires more credits, or fewer max_tokens. You requested up to 8192 tokens, but can only afford \
          {tokens}. To increase, visit https://openrouter.ai/settings/credits and upgrade to a paid account"
@@ -48,8 +48,8 @@ async fn turn(
     provider: Provider,
     script: impl IntoIterator<Item = ScriptedResponse>,
 ) -> (TurnOutcome, Vec<Value>, String) {
-    let host = FakeHost::new().model_answers(script);
-    let outcome = run_turn(&host, &with(provider), &text_update(1, "hi")).await.unwrap();
+    let host = FakeHost::new().with_model_responses(script);
+    let outcome = run_turn(&host, &settings_for(provider), &text_update(1, "hi")).await.unwrap();
     let asked = host.calls("model").into_iter().map(|call| call.body).collect();
     (outcome, asked, host.sent().concat())
 }
@@ -57,7 +57,7 @@ async fn turn(
 #[tokio::test(start_paused = true)]
 async fn unaffordable_budget_is_retried_within_credit() {
     let (outcome, asked, said) =
-        turn(Provider::OpenRouter, [afford("3919"), choice(json!("there"), "stop")]).await;
+        turn(Provider::OpenRouter, [unaffordable("3919"), choice(json!("there"), "stop")]).await;
     assert_eq!((outcome, said.as_str()), (ANSWERED, "there"));
     assert_eq!((asked.len(), &asked[0]["max_tokens"]), (2, &json!(8192)));
     let tokens = asked[1]["max_tokens"].as_u64().unwrap();
@@ -66,14 +66,16 @@ async fn unaffordable_budget_is_retried_within_credit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_truncated_by_credit_says_so() {
-    let (_, _, said) = turn(Provider::OpenRouter, [afford("40"), choice(json!("Once upon"), "length")]).await;
+async fn answer_truncated_by_credit_has_note() {
+    let (_, _, said) =
+        turn(Provider::OpenRouter, [unaffordable("40"), choice(json!("Once upon"), "length")]).await;
     assert!(said.starts_with("Once upon") && said.contains("This answer is incomplete"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn second_rejection_is_out_of_credit() {
-    let (outcome, asked, said) = turn(Provider::OpenRouter, [afford("3919"), afford("3000")]).await;
+    let (outcome, asked, said) =
+        turn(Provider::OpenRouter, [unaffordable("3919"), unaffordable("3000")]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 2));
     assert!(said.contains("temporarily unavailable"), "{said}");
 }
@@ -81,14 +83,14 @@ async fn second_rejection_is_out_of_credit() {
 #[tokio::test(start_paused = true)]
 async fn rejection_without_number_is_not_retried() {
     for script in [
-        afford("0"),
-        afford("15"),
-        afford("-100"),
-        afford("a few"),
-        afford(""),
-        afford("8192"),
-        afford("99999"),
-        afford("99999999999999999999999999999999"),
+        unaffordable("0"),
+        unaffordable("15"),
+        unaffordable("-100"),
+        unaffordable("a few"),
+        unaffordable(""),
+        unaffordable("8192"),
+        unaffordable("99999"),
+        unaffordable("99999999999999999999999999999999"),
         refused("Insufficient credits"),
         refused(
             "Prompt tokens limit exceeded: 230799 > 91442. To increase, visit https://openrouter.ai/settings/keys",
@@ -117,7 +119,7 @@ async fn affordable_number_is_parsed_in_any_format() {
         ("8,191", 8_191),
     ] {
         let (outcome, asked, _) =
-            turn(Provider::OpenRouter, [afford(written), choice(json!("there"), "stop")]).await;
+            turn(Provider::OpenRouter, [unaffordable(written), choice(json!("there"), "stop")]).await;
         assert_eq!((outcome, asked.len()), (ANSWERED, 2), "{written}");
         let tokens = asked[1]["max_tokens"].as_u64().unwrap();
         assert!(tokens >= 16 && tokens <= most && tokens * 100 >= most * 90, "{written}: {tokens}");
@@ -145,7 +147,7 @@ proptest! {
 }
 
 /// An answer that consists of thinking alone, in each provider's format.
-fn only_thought(provider: Provider) -> ScriptedResponse {
+fn thinking_only(provider: Provider) -> ScriptedResponse {
     match provider {
         Provider::Anthropic => respond(
             200,
@@ -165,7 +167,7 @@ fn only_thought(provider: Provider) -> ScriptedResponse {
     }
 }
 
-fn said(provider: Provider) -> ScriptedResponse {
+fn answer_of(provider: Provider) -> ScriptedResponse {
     match provider {
         Provider::Anthropic => crate::fake::answer("there"),
         Provider::OpenAi | Provider::OpenRouter => choice(json!("there"), "stop"),
@@ -181,7 +183,7 @@ const ALL: [Provider; 4] = [Provider::Anthropic, Provider::OpenAi, Provider::Goo
 #[tokio::test(start_paused = true)]
 async fn thinking_only_answer_is_retried_with_larger_budget() {
     for provider in ALL {
-        let (outcome, asked, words) = turn(provider, [only_thought(provider), said(provider)]).await;
+        let (outcome, asked, words) = turn(provider, [thinking_only(provider), answer_of(provider)]).await;
         assert_eq!((outcome, words.as_str(), asked.len()), (ANSWERED, "there", 2), "{provider:?}");
         let (room, thinks_less) = match provider {
             Provider::Anthropic => ("/max_tokens", None),
@@ -203,7 +205,8 @@ async fn thinking_only_answer_is_retried_with_larger_budget() {
 #[tokio::test(start_paused = true)]
 async fn second_thinking_only_answer_is_reported() {
     for provider in ALL {
-        let (outcome, asked, words) = turn(provider, [only_thought(provider), only_thought(provider)]).await;
+        let (outcome, asked, words) =
+            turn(provider, [thinking_only(provider), thinking_only(provider)]).await;
         assert_eq!((outcome, asked.len()), (failed(ModelError::ThinkingOnly), 2), "{provider:?}");
         assert!(words.contains("smaller parts"), "{words}");
     }
@@ -212,29 +215,30 @@ async fn second_thinking_only_answer_is_reported() {
         400,
         json!({"error": {"message": "Unsupported value: 'reasoning_effort'", "type": "invalid_request_error"}}),
     );
-    let (outcome, asked, _) = turn(Provider::OpenAi, [only_thought(Provider::OpenAi), unsupported]).await;
+    let (outcome, asked, _) = turn(Provider::OpenAi, [thinking_only(Provider::OpenAi), unsupported]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::ThinkingOnly), 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn older_gemini_gets_thinking_budget() {
-    let host = FakeHost::new().model_answers([only_thought(Provider::Google), said(Provider::Google)]);
-    let older = Settings { model_id: "models/gemini-2.5-pro".into(), ..with(Provider::Google) };
+    let host =
+        FakeHost::new().with_model_responses([thinking_only(Provider::Google), answer_of(Provider::Google)]);
+    let older = Settings { model_id: "models/gemini-2.5-pro".into(), ..settings_for(Provider::Google) };
     assert_eq!(run_turn(&host, &older, &text_update(1, "hi")).await.unwrap(), ANSWERED);
     let thinking = &host.calls("model")[1].body["generationConfig"]["thinkingConfig"];
     assert_eq!(*thinking, json!({"thinkingBudget": 1024}));
 }
 
 #[tokio::test(start_paused = true)]
-async fn turn_can_need_both_budgets() {
+async fn turn_may_need_both_budgets() {
     let openrouter = Provider::OpenRouter;
-    let script = [afford("3919"), only_thought(openrouter), said(openrouter)];
+    let script = [unaffordable("3919"), thinking_only(openrouter), answer_of(openrouter)];
     let (outcome, asked, _) = turn(openrouter, script).await;
     assert_eq!((outcome, asked.len()), (ANSWERED, 3));
     assert_eq!(asked[2]["max_tokens"], asked[1]["max_tokens"], "the credit does not allow more");
     assert_eq!(asked[2]["reasoning"], json!({"effort": "low"}));
 
-    let script = [only_thought(openrouter), afford("9000"), said(openrouter)];
+    let script = [thinking_only(openrouter), unaffordable("9000"), answer_of(openrouter)];
     let (outcome, asked, _) = turn(openrouter, script).await;
     assert_eq!((outcome, asked.len()), (ANSWERED, 3));
     assert!((8_192..9_000).contains(&asked[2]["max_tokens"].as_u64().unwrap()));

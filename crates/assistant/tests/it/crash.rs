@@ -5,9 +5,9 @@ use crate::fake::{FakeHost, answer, text_update};
 
 /// For each call of a turn, kills a turn after that call, runs it again, and passes the host to `judge` with a label
 /// for the call. Returns the number of calls.
-async fn kill_at_every_call(text: &str, reply: &str, judge: impl Fn(&FakeHost, &str)) -> usize {
+async fn kill_at_every_call(text: &str, reply: &str, check: impl Fn(&FakeHost, &str)) -> usize {
     for point in 1.. {
-        let host = FakeHost::new().model_answers([answer(reply), answer(reply)]);
+        let host = FakeHost::new().with_model_responses([answer(reply), answer(reply)]);
         host.turn(&text_update(1, "/start")).await.unwrap();
         let ended = host.killed_turn(&text_update(2, text), point).await;
         if ended {
@@ -15,7 +15,7 @@ async fn kill_at_every_call(text: &str, reply: &str, judge: impl Fn(&FakeHost, &
         }
         host.turn(&text_update(2, text)).await.unwrap();
         host.turn(&text_update(2, text)).await.unwrap();
-        judge(&host, &format!("killed after call {point}"));
+        check(&host, &format!("killed after call {point}"));
     }
     unreachable!("a turn ends")
 }
@@ -39,7 +39,7 @@ async fn killed_turn_sends_all_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn killed_turn_does_not_repeat_saved_request() {
+async fn killed_turn_does_not_request_saved_answer() {
     for point in 1..=7 {
         let host = FakeHost::new();
         host.killed_turn(&text_update(1, "hi"), point).await;

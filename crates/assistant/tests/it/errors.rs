@@ -14,7 +14,7 @@ fn error(status: u16, kind: &str, message: &str) -> ScriptedResponse {
 
 /// Runs a turn against a failing model and returns the reason, the reply, and the number of requests to the model.
 async fn apology(script: impl IntoIterator<Item = ScriptedResponse>) -> (ModelError, String, usize) {
-    let host = FakeHost::new().model_answers(script);
+    let host = FakeHost::new().with_model_responses(script);
     let outcome = host.turn(&text_update(1, "hi")).await.unwrap();
     let TurnOutcome::Answered { model_error: Some(reason) } = outcome else { panic!("{outcome:?}") };
     assert!(host.conversation(7).is_empty(), "an apology is not remembered");
@@ -92,7 +92,8 @@ async fn transient_error_is_retried_twice() {
     assert_eq!((reason, asked), (ModelError::Unavailable, 3));
     assert!(words.contains("few minutes"), "{words}");
 
-    let host = FakeHost::new().model_answers([overloaded(), fail(HttpError::Timeout), answer("there")]);
+    let host =
+        FakeHost::new().with_model_responses([overloaded(), fail(HttpError::Timeout), answer("there")]);
     let outcome = host.turn(&text_update(1, "hi")).await;
     assert_eq!(outcome, Ok(TurnOutcome::Answered { model_error: None }));
     assert_eq!(host.sent(), ["there"]);
@@ -101,7 +102,7 @@ async fn transient_error_is_retried_twice() {
 #[tokio::test(start_paused = true)]
 async fn short_wait_is_waited_out() {
     let limited = |seconds| error(429, "rate_limit_error", "slow down").retry_after_s(seconds);
-    let host = FakeHost::new().model_answers([limited(3), answer("there")]);
+    let host = FakeHost::new().with_model_responses([limited(3), answer("there")]);
     assert!(host.turn(&text_update(1, "hi")).await.is_ok());
     assert_eq!(host.calls("model")[1].at.as_secs(), 3);
 
@@ -120,11 +121,11 @@ async fn slow_failures_stop_retries() {
 #[tokio::test(start_paused = true)]
 async fn unsaved_reply_is_not_sent() {
     let host = FakeHost::new();
-    host.memory_fails(true);
+    host.set_memory_fails(true);
     let stopped = host.turn(&text_update(1, "hi")).await.unwrap_err();
     assert!(matches!(stopped, TurnError::Memory(_)) && stopped.is_retryable());
     assert!(host.sent().is_empty());
-    host.memory_fails(false);
+    host.set_memory_fails(false);
     assert!(host.turn(&text_update(1, "hi")).await.is_ok());
     assert_eq!(host.sent(), ["ok"]);
 }

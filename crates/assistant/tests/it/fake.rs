@@ -109,7 +109,7 @@ struct State {
     /// The responses to `sendMessage`, followed by success forever.
     send: VecDeque<ScriptedResponse>,
     /// How long `sendChatAction` takes.
-    typing_takes: Duration,
+    typing_delay: Duration,
     turns: HashMap<i64, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
     albums: HashMap<String, Vec<AlbumPart>>,
@@ -140,18 +140,18 @@ impl FakeHost {
         self.state.lock().expect("no test panics with the lock")
     }
 
-    pub fn model_answers(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+    pub fn with_model_responses(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
         self.state().model.extend(script);
         self
     }
 
-    pub fn telegram_answers(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+    pub fn with_telegram_responses(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
         self.state().send.extend(script);
         self
     }
 
     /// Adds the parts of an album that have arrived.
-    pub fn has_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
+    pub fn with_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
         self.state().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
         self
     }
@@ -161,12 +161,12 @@ impl FakeHost {
         self.state().migrations.clone()
     }
 
-    pub fn typing_takes_s(self, seconds: u64) -> Self {
-        self.state().typing_takes = Duration::from_secs(seconds);
+    pub fn with_typing_delay_s(self, seconds: u64) -> Self {
+        self.state().typing_delay = Duration::from_secs(seconds);
         self
     }
 
-    pub fn memory_fails(&self, fails: bool) {
+    pub fn set_memory_fails(&self, fails: bool) {
         self.state().memory_fails = fails;
     }
 
@@ -255,7 +255,7 @@ impl Host for FakeHost {
             match what {
                 "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
                 "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
-                "sendChatAction" => ScriptedResponse { after: world.typing_takes, ..succeed() },
+                "sendChatAction" => ScriptedResponse { after: world.typing_delay, ..succeed() },
                 _ => succeed(),
             }
         };

@@ -11,7 +11,7 @@ fn read(provider: Provider, body: &Value) -> Result<Answer, ModelError> {
     read_answer(provider, &HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body }, 0)
 }
 
-fn said(text: &str) -> Result<Answer, ModelError> {
+fn ok_answer(text: &str) -> Result<Answer, ModelError> {
     Ok(Answer { text: text.into(), is_truncated: false })
 }
 
@@ -24,7 +24,7 @@ fn choice(content: Value, finish: Value, native: Value) -> Value {
 async fn network_error_behind_empty_answer_is_retried() {
     let broken = || respond(200, choice(json!(""), json!("stop"), json!("network_error")));
     let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
-    let host = FakeHost::new().model_answers([
+    let host = FakeHost::new().with_model_responses([
         broken(),
         respond(200, choice(Value::Null, json!("error"), json!("network_error"))),
         respond(200, choice(json!("there"), json!("stop"), json!("stop"))),
@@ -33,7 +33,7 @@ async fn network_error_behind_empty_answer_is_retried() {
     assert_eq!(outcome, TurnOutcome::Answered { model_error: None });
     assert_eq!(host.sent(), ["there"]);
 
-    let host = FakeHost::new().model_answers([broken(), broken(), broken()]);
+    let host = FakeHost::new().with_model_responses([broken(), broken(), broken()]);
     let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
     assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(ModelError::Unavailable) });
     assert_eq!(host.calls("model").len(), 3);
@@ -83,7 +83,7 @@ fn openai_finish_reasons_are_classified() {
         assert_eq!(read(Provider::OpenRouter, &without_status), Err(expected), "{kind}");
     }
     let no_error = json!({"error": null, "choices": [{"error": null, "finish_reason": "stop", "message": {"content": "x"}}]});
-    assert_eq!(read(Provider::OpenRouter, &no_error), said("x"));
+    assert_eq!(read(Provider::OpenRouter, &no_error), ok_answer("x"));
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn content_parts_are_joined() {
     ] {
         assert_eq!(
             read(Provider::OpenAi, &choice(content.clone(), json!("stop"), Value::Null)),
-            said(text),
+            ok_answer(text),
             "{content}"
         );
     }
     let nothing = choice(json!([{"type": "image_url", "image_url": {}}]), json!("stop"), Value::Null);
     assert_eq!(read(Provider::OpenAi, &nothing), Err(ModelError::EmptyAnswer));
     let string = json!({"content": "hello", "stop_reason": "end_turn"});
-    assert_eq!(read(Provider::Anthropic, &string), said("hello"));
+    assert_eq!(read(Provider::Anthropic, &string), ok_answer("hello"));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn refusal_is_found_in_every_place() {
     }
     let blank =
         json!({"choices": [{"finish_reason": "stop", "message": {"content": "hello", "refusal": ""}}]});
-    assert_eq!(read(Provider::OpenAi, &blank), said("hello"));
+    assert_eq!(read(Provider::OpenAi, &blank), ok_answer("hello"));
 }
 
 #[test]
@@ -143,10 +143,10 @@ fn google_finish_reasons_are_classified() {
         (json!({"candidates": [{"finishReason": "SAFETY"}]}), Err(ModelError::Declined)),
         (google(json!([]), json!("LANGUAGE")), Err(ModelError::Declined)),
         (google(json!([]), json!("STOP")), Err(ModelError::EmptyAnswer)),
-        (google(json!([{"text": "hello"}]), json!("OTHER")), said("hello")),
+        (google(json!([{"text": "hello"}]), json!("OTHER")), ok_answer("hello")),
         (
             google(json!([{"text": "hello"}, 5, {"text": 5}, {"inlineData": {}}]), json!("STOP")),
-            said("hello"),
+            ok_answer("hello"),
         ),
         (
             json!({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}),
@@ -166,7 +166,7 @@ fn anthropic_stop_reasons_are_classified() {
         (json!({"content": [], "stop_reason": "end_turn"}), Err(ModelError::EmptyAnswer)),
         (
             json!({"content": [5, {"type": "text"}, {"type": "text", "text": "hello"}], "stop_reason": "end_turn"}),
-            said("hello"),
+            ok_answer("hello"),
         ),
         (
             json!({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}),

@@ -47,7 +47,7 @@ fn free_models_per_day(reset_ms: &str) -> Value {
 async fn daily_limit_is_not_retried() {
     let five_hours = format!("{}000", NOW_S + 5 * 3600);
     for status in [429, 200] {
-        let host = FakeHost::new().model_answers([respond(status, free_models_per_day(&five_hours))]);
+        let host = FakeHost::new().with_model_responses([respond(status, free_models_per_day(&five_hours))]);
         let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
         let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(daily_limited(reset_in(5 * 3600))) });
@@ -253,7 +253,7 @@ fn waits_are_formatted_for_people() {
 async fn long_wait_is_not_waited_out() {
     let mut response = respond(429, json!({"error": {"type": "rate_limit_error", "message": "slow down"}}));
     response = response.retry_after_s(18_000);
-    let host = FakeHost::new().model_answers([response]);
+    let host = FakeHost::new().with_model_responses([response]);
     assert_eq!(
         host.turn(&text_update(1, "hi")).await.unwrap(),
         TurnOutcome::Answered { model_error: Some(usage_limited(18_000)) }

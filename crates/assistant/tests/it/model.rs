@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fake;
 
-fn asked(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
+fn build_request(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
     let settings = Settings {
         provider,
         provider_url: provider.default_url().into(),
@@ -26,13 +26,13 @@ fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelEr
     read_answer(provider, &HttpResponse { status, retry_after_s: None, headers: Vec::new(), body }, 0)
 }
 
-fn said(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
+fn ok_answer(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
     Ok(Answer { text: text.into(), is_truncated: is_cut })
 }
 
 #[test]
 fn anthropic_request_has_its_format() {
-    let (request, body) = asked(Provider::Anthropic, "claude-opus-5");
+    let (request, body) = build_request(Provider::Anthropic, "claude-opus-5");
     assert_eq!(request.url, "https://api.anthropic.com/v1/messages");
     assert!(request.headers.contains(&("x-api-key", "k3y".into())));
     assert!(request.headers.contains(&("anthropic-version", "2026-10-21".into())));
@@ -45,12 +45,12 @@ fn anthropic_request_has_its_format() {
 fn openai_and_openrouter_requests_have_their_format() {
     let messages = json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "q1"},
         {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}]);
-    let (request, body) = asked(Provider::OpenAi, "gpt-5.5");
+    let (request, body) = build_request(Provider::OpenAi, "gpt-5.5");
     assert_eq!(request.url, "https://api.openai.com/v1/chat/completions");
     assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
     assert_eq!(body, json!({"model": "gpt-5.5", "messages": messages, "max_completion_tokens": 8192}));
 
-    let (request, body) = asked(Provider::OpenRouter, "openai/gpt-5.5");
+    let (request, body) = build_request(Provider::OpenRouter, "openai/gpt-5.5");
     assert_eq!(request.url, "https://openrouter.ai/api/v1/chat/completions");
     assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
     assert_eq!(body, json!({"model": "openai/gpt-5.5", "messages": messages, "max_tokens": 8192}));
@@ -58,7 +58,7 @@ fn openai_and_openrouter_requests_have_their_format() {
 
 #[test]
 fn google_request_has_its_format() {
-    let (request, body) = asked(Provider::Google, "models/gemini-3.5-flash");
+    let (request, body) = build_request(Provider::Google, "models/gemini-3.5-flash");
     let path = "/v1beta/models/gemini-3.5-flash:generateContent";
     assert_eq!(request.url, format!("https://generativelanguage.googleapis.com{path}"));
     assert!(request.headers.contains(&("x-goog-api-key", "k3y".into())));
@@ -69,7 +69,7 @@ fn google_request_has_its_format() {
         "generationConfig": {"maxOutputTokens": 8192},
     });
     assert_eq!(body, expected);
-    let (request, _) = asked(Provider::Google, "x/../y?z");
+    let (request, _) = build_request(Provider::Google, "x/../y?z");
     assert!(request.url.contains("/models/x%2F..%2Fy%3Fz:"), "an id cannot change the path: {}", request.url);
 }
 
@@ -78,12 +78,12 @@ fn answers_are_parsed() {
     let anthropic = json!({"id": "msg_1", "type": "message", "role": "assistant", "usage": {"output_tokens": 3},
         "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": " hi "}],
         "stop_reason": "end_turn"});
-    assert_eq!(read(Provider::Anthropic, 200, &anthropic), said("hi", false));
+    assert_eq!(read(Provider::Anthropic, 200, &anthropic), ok_answer("hi", false));
     let choice = |message: Value, finish: &str| json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]});
     for provider in [Provider::OpenAi, Provider::OpenRouter] {
         let message = json!({"role": "assistant", "content": "hi", "refusal": null});
-        assert_eq!(read(provider, 200, &choice(message.clone(), "stop")), said("hi", false));
-        assert_eq!(read(provider, 200, &choice(message, "length")), said("hi", true));
+        assert_eq!(read(provider, 200, &choice(message.clone(), "stop")), ok_answer("hi", false));
+        assert_eq!(read(provider, 200, &choice(message, "length")), ok_answer("hi", true));
         let refusal = json!({"role": "assistant", "content": null, "refusal": "I cannot"});
         assert_eq!(read(provider, 200, &choice(refusal, "stop")), Err(ModelError::Declined));
         let empty = json!({"role": "assistant", "content": ""});
@@ -93,8 +93,8 @@ fn answers_are_parsed() {
     }
     let google = |parts: Value, finish: &str| json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": finish}]});
     let parts = json!([{"text": "hm", "thought": true}, {"text": "hi"}]);
-    assert_eq!(read(Provider::Google, 200, &google(parts.clone(), "STOP")), said("hi", false));
-    assert_eq!(read(Provider::Google, 200, &google(parts, "MAX_TOKENS")), said("hi", true));
+    assert_eq!(read(Provider::Google, 200, &google(parts.clone(), "STOP")), ok_answer("hi", false));
+    assert_eq!(read(Provider::Google, 200, &google(parts, "MAX_TOKENS")), ok_answer("hi", true));
     assert_eq!(read(Provider::Google, 200, &google(json!([]), "SAFETY")), Err(ModelError::Declined));
     let blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}});
     assert_eq!(read(Provider::Google, 200, &blocked), Err(ModelError::Declined));

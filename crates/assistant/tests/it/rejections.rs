@@ -31,7 +31,7 @@ fn in_topic(text: &str) -> reef_assistant::telegram::Update {
 
 #[tokio::test(start_paused = true)]
 async fn missing_thread_is_dropped() {
-    let host = FakeHost::new().telegram_answers([reject("message thread not found")]);
+    let host = FakeHost::new().with_telegram_responses([reject("message thread not found")]);
     assert_eq!(host.turn(&in_topic("hi")).await, Ok(ANSWERED));
     let threads: Vec<_> =
         host.calls("sendMessage").iter().map(|call| call.body.get("message_thread_id").cloned()).collect();
@@ -41,7 +41,7 @@ async fn missing_thread_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn missing_thread_without_thread_is_final() {
-    let host = FakeHost::new().telegram_answers((0..9).map(|_| reject("message thread not found")));
+    let host = FakeHost::new().with_telegram_responses((0..9).map(|_| reject("message thread not found")));
     let refusal = TelegramError::BadRequest(BadRequestReason::ThreadNotFound);
     assert_eq!(host.turn(&text_update(1, "hi")).await, Ok(TurnOutcome::Undeliverable(refusal)));
     // The two attempts are with formatting and without.
@@ -51,8 +51,9 @@ async fn missing_thread_without_thread_is_final() {
 #[tokio::test(start_paused = true)]
 async fn later_parts_avoid_missing_thread() {
     let long = "word ".repeat(2_000);
-    let host =
-        FakeHost::new().model_answers([answer(&long)]).telegram_answers([reject("message thread not found")]);
+    let host = FakeHost::new()
+        .with_model_responses([answer(&long)])
+        .with_telegram_responses([reject("message thread not found")]);
     assert_eq!(host.turn(&in_topic("hi")).await, Ok(ANSWERED));
     let with_thread =
         host.calls("sendMessage").iter().filter(|call| call.body["message_thread_id"] == 42).count();
@@ -84,7 +85,7 @@ async fn migrated_group_is_answered_in_supergroup() {
     };
     let host = FakeHost::new();
     host.turn(&group(1, "@ada_bot one")).await.unwrap();
-    let host = host.telegram_answers([migrate(-1_005)]);
+    let host = host.with_telegram_responses([migrate(-1_005)]);
     assert_eq!(host.turn(&group(2, "@ada_bot two")).await, Ok(ANSWERED));
     let sent = &host.calls("sendMessage")[2].body;
     assert_eq!(sent["chat_id"], -1_005);
@@ -99,7 +100,7 @@ async fn migrated_group_is_answered_in_supergroup() {
 
 #[tokio::test(start_paused = true)]
 async fn endless_migrations_are_stopped() {
-    let host = FakeHost::new().telegram_answers((1..9).map(|n| migrate(-1_000 - n)));
+    let host = FakeHost::new().with_telegram_responses((1..9).map(|n| migrate(-1_000 - n)));
     let outcome = host.turn(&text_update(1, "hi")).await.unwrap();
     assert!(matches!(outcome, TurnOutcome::Undeliverable(TelegramError::Migrated { .. })), "{outcome:?}");
     assert_eq!(host.calls("sendMessage").len(), 3);
@@ -108,7 +109,7 @@ async fn endless_migrations_are_stopped() {
 #[tokio::test(start_paused = true)]
 async fn migration_to_same_or_private_chat_is_not_followed() {
     for to in [77, 88, 0] {
-        let host = FakeHost::new().telegram_answers([migrate(to)]);
+        let host = FakeHost::new().with_telegram_responses([migrate(to)]);
         let outcome = host.turn(&text_update(1, "hi")).await.unwrap();
         assert!(matches!(outcome, TurnOutcome::Undeliverable(TelegramError::Migrated { .. })), "{outcome:?}");
         assert_eq!((host.calls("sendMessage").len(), host.migrations().len()), (1, 0), "{to}");
@@ -119,8 +120,8 @@ async fn migration_to_same_or_private_chat_is_not_followed() {
 async fn too_long_part_is_split() {
     let text = (0..300).map(|n| format!("sentence {n}.")).collect::<Vec<_>>().join("\n\n");
     let host = FakeHost::new()
-        .model_answers([answer(&text)])
-        .telegram_answers([reject("message is too long"), reject("MESSAGE_TOO_LONG")]);
+        .with_model_responses([answer(&text)])
+        .with_telegram_responses([reject("message is too long"), reject("MESSAGE_TOO_LONG")]);
     assert_eq!(host.turn(&text_update(1, "long")).await, Ok(ANSWERED));
     let delivered = host.sent().split_off(2);
     assert!(delivered.len() > 2, "{}", delivered.len());
@@ -131,8 +132,8 @@ async fn too_long_part_is_split() {
 #[tokio::test(start_paused = true)]
 async fn too_long_smallest_part_is_final() {
     let host = FakeHost::new()
-        .model_answers([answer(&"word ".repeat(900))])
-        .telegram_answers((0..99).map(|_| reject("message is too long")));
+        .with_model_responses([answer(&"word ".repeat(900))])
+        .with_telegram_responses((0..99).map(|_| reject("message is too long")));
     let outcome = host.turn(&text_update(1, "long")).await.unwrap();
     assert!(matches!(
         outcome,
@@ -146,7 +147,7 @@ async fn unwritable_chat_counts_as_blocked() {
     for description in
         ["chat not found", "not enough rights to send text messages to the chat", "CHAT_WRITE_FORBIDDEN"]
     {
-        let host = FakeHost::new().telegram_answers([reject(description)]);
+        let host = FakeHost::new().with_telegram_responses([reject(description)]);
         let blocked = TurnOutcome::Undeliverable(TelegramError::Blocked);
         assert_eq!(host.turn(&text_update(1, "hi")).await, Ok(blocked), "{description}");
     }
@@ -163,7 +164,7 @@ async fn album_without_caption_is_answered_once() {
         (vec![part(1, false, true), part(2, false, false)], false),
         (vec![part(2, false, false), part(3, true, false)], false),
     ] {
-        let host = FakeHost::new().has_album("77", parts.clone());
+        let host = FakeHost::new().with_album("77", parts.clone());
         let outcome = host.turn(&photo).await.unwrap();
         assert_eq!(outcome, if is_answered { ANSWERED } else { TurnOutcome::Ignored }, "{parts:?}");
         assert_eq!(host.sent().len(), usize::from(is_answered));
@@ -195,7 +196,7 @@ proptest! {
     /// Whatever Telegram rejects and wherever the process is killed, the turn ends, Telegram has accepted the answer or
     /// its beginning, and the model was asked once.
     #[test]
-    fn any_rejections_end_and_lose_nothing(
+    fn turn_ends_and_loses_nothing_after_any_rejections(
         script in prop::collection::vec(prop::option::weighted(0.6, any_rejection()), 0..12),
         length in 1_usize..1_500,
         kill_at in prop::option::of(6_usize..20),
@@ -209,8 +210,8 @@ proptest! {
                 None => respond(200, json!({"ok": true, "result": {"message_id": 1}})),
             };
             let host = FakeHost::new()
-                .model_answers([answer(&text)])
-                .telegram_answers(script.iter().map(accepted));
+                .with_model_responses([answer(&text)])
+                .with_telegram_responses(script.iter().map(accepted));
             let update = in_topic("hi");
             let is_accepted = |index: usize| script.get(index).is_none_or(Option::is_none);
             let ended = match kill_at {

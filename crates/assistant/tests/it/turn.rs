@@ -10,7 +10,7 @@ const ANSWERED: Result<TurnOutcome, TurnError> = Ok(TurnOutcome::Answered { mode
 
 #[tokio::test(start_paused = true)]
 async fn question_is_answered_and_remembered() {
-    let host = FakeHost::new().model_answers([answer("Hello **Bob**, 1 < 2."), answer("Bob.")]);
+    let host = FakeHost::new().with_model_responses([answer("Hello **Bob**, 1 < 2."), answer("Bob.")]);
     assert_eq!(host.turn(&text_update(1, "I am Bob.")).await, ANSWERED);
     assert_eq!(host.turn(&text_update(2, "Who am I?")).await, ANSWERED);
 
@@ -33,7 +33,7 @@ async fn question_is_answered_and_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn typing_indicator_is_renewed_every_four_seconds() {
-    let host = FakeHost::new().model_answers([answer("done").after_s(9)]);
+    let host = FakeHost::new().with_model_responses([answer("done").after_s(9)]);
     assert_eq!(host.turn(&text_update(1, "think")).await, ANSWERED);
     let signs = host.calls("sendChatAction");
     let at: Vec<_> = signs.iter().map(|call| call.at.as_secs()).collect();
@@ -46,7 +46,7 @@ async fn typing_indicator_is_renewed_every_four_seconds() {
 async fn slow_typing_indicator_does_not_delay_answer() {
     for model_takes_s in [0, 1, 3, 8] {
         let slow = answer("done").after_s(model_takes_s);
-        let host = FakeHost::new().typing_takes_s(7).model_answers([slow]);
+        let host = FakeHost::new().with_typing_delay_s(7).with_model_responses([slow]);
         assert_eq!(host.turn(&text_update(1, "think")).await, ANSWERED);
         assert_eq!(host.calls("model")[0].at.as_secs(), 0);
         assert_eq!(host.calls("sendMessage")[0].at.as_secs(), model_takes_s);
@@ -90,7 +90,7 @@ async fn reset_deletes_only_its_conversation() {
 #[tokio::test(start_paused = true)]
 async fn long_answer_is_sent_in_order() {
     let text = (0..900).map(|n| format!("sentence {n}.")).collect::<Vec<_>>().join("\n\n");
-    let host = FakeHost::new().model_answers([answer(&text)]);
+    let host = FakeHost::new().with_model_responses([answer(&text)]);
     assert_eq!(host.turn(&text_update(1, "long")).await, ANSWERED);
     let sent = host.sent();
     assert!(sent.len() > 1 && sent.iter().all(|part| part.encode_utf16().count() <= 4096));
@@ -98,9 +98,9 @@ async fn long_answer_is_sent_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn truncated_answer_says_so() {
+async fn truncated_answer_has_note() {
     let cut = json!({"content": [{"type": "text", "text": "Once upon"}], "stop_reason": "max_tokens"});
-    let host = FakeHost::new().model_answers([respond(200, cut)]);
+    let host = FakeHost::new().with_model_responses([respond(200, cut)]);
     assert_eq!(host.turn(&text_update(1, "tell me a story")).await, ANSWERED);
     assert!(host.sent()[0].contains("This answer is incomplete"));
     assert_eq!(
@@ -116,7 +116,7 @@ async fn rejected_formatting_is_resent_as_plain_text() {
         400,
         json!({"ok": false, "error_code": 400, "description": "Bad Request: can't parse entities: x"}),
     );
-    let host = FakeHost::new().model_answers([answer("**a** <b>")]).telegram_answers([refused]);
+    let host = FakeHost::new().with_model_responses([answer("**a** <b>")]).with_telegram_responses([refused]);
     assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
     assert_eq!(host.sent(), ["<b>a</b> &lt;b&gt;", "**a** <b>"]);
     assert!(host.calls("sendMessage")[1].body.get("parse_mode").is_none());
@@ -149,7 +149,7 @@ async fn flood_wait_ends_turn_and_next_run_continues() {
         )
     };
     for seconds in [1, 20, 600, 90_000] {
-        let host = FakeHost::new().telegram_answers([flood(seconds)]);
+        let host = FakeHost::new().with_telegram_responses([flood(seconds)]);
         let error = host.turn(&text_update(1, "hi")).await.unwrap_err();
         assert!(error.is_retryable());
         assert_eq!(error.retry_after_s(), Some(seconds));
@@ -161,7 +161,8 @@ async fn flood_wait_ends_turn_and_next_run_continues() {
 
 #[tokio::test(start_paused = true)]
 async fn telegram_failure_ends_turn_and_next_run_continues() {
-    let host = FakeHost::new().telegram_answers([fail(HttpError::Timeout), respond(502, json!("proxy"))]);
+    let host =
+        FakeHost::new().with_telegram_responses([fail(HttpError::Timeout), respond(502, json!("proxy"))]);
     assert_eq!(host.turn(&text_update(1, "/help")).await, Err(TurnError::Http(HttpError::Timeout)));
     assert_eq!(
         host.turn(&text_update(1, "/help")).await,
@@ -174,19 +175,19 @@ async fn telegram_failure_ends_turn_and_next_run_continues() {
 #[tokio::test(start_paused = true)]
 async fn blocked_bot_is_undeliverable_and_revoked_token_is_error() {
     let refusal = |code: u16| respond(code, json!({"ok": false, "error_code": code, "description": "no"}));
-    let host = FakeHost::new().telegram_answers([refusal(403)]);
+    let host = FakeHost::new().with_telegram_responses([refusal(403)]);
     let blocked = Ok(TurnOutcome::Undeliverable(TelegramError::Blocked));
     assert_eq!(host.turn(&text_update(1, "hi")).await, blocked);
     assert_eq!(host.calls("sendMessage").len(), 1);
 
-    let host = FakeHost::new().telegram_answers([refusal(401)]);
+    let host = FakeHost::new().with_telegram_responses([refusal(401)]);
     let error = host.turn(&text_update(1, "hi")).await.unwrap_err();
     assert_eq!(error, TurnError::Telegram(TelegramError::Unauthorized));
     assert!(!error.is_retryable());
 }
 
 #[tokio::test(start_paused = true)]
-async fn native_turn_is_send() {
+async fn turn_future_is_send_on_native_targets() {
     let turn = tokio::spawn(async {
         let host = FakeHost::new();
         run_turn(&host, &settings(), &text_update(1, "hi")).await

@@ -18,7 +18,7 @@ mod shown {
 }
 
 /// The test vector of the guide.
-struct Vector {
+struct TestVector {
     secret: String,
     id: String,
     sent_at: i64,
@@ -31,12 +31,12 @@ fn code(language: &str) -> &'static str {
     of_page.map(|(_, code)| code).find(|code| code.language == language).unwrap().text.as_str()
 }
 
-fn vector() -> Vector {
+fn vector() -> TestVector {
     let (head, body) = code("http").split_once("\n\n").unwrap();
     let header = |name: &str| {
         head.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap().to_owned()
     };
-    Vector {
+    TestVector {
         secret: code("text").to_owned(),
         id: header("webhook-id"),
         sent_at: header("webhook-timestamp").parse().unwrap(),
@@ -47,7 +47,7 @@ fn vector() -> Vector {
 
 /// Returns signatures, body and time of each case, and whether verification must succeed: valid, after a rotation, with a
 /// changed body, with a wrong signature, too new and too old.
-fn cases(vector: &Vector) -> Vec<(String, String, i64, bool)> {
+fn cases(vector: &TestVector) -> Vec<(String, String, i64, bool)> {
     let two = format!("v1,AAAA {}", vector.signature);
     let right = |signature: &str| (signature.to_owned(), vector.body.clone(), vector.sent_at + 5);
     let (signature, body, now) = right(&vector.signature);
@@ -63,7 +63,7 @@ fn cases(vector: &Vector) -> Vec<(String, String, i64, bool)> {
 
 #[test]
 fn test_vector_matches_signature_of_reef() {
-    let Vector { secret, id, sent_at, signature, body } = vector();
+    let TestVector { secret, id, sent_at, signature, body } = vector();
     let signed = reef_service::callbacks::sign(&[SecretString::from(secret)], &id, sent_at, &body).unwrap();
     assert_eq!(signed, signature);
     assert!(serde_json::from_str::<Value>(&body).is_ok());

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{DOCS, URL};
 
 /// Other pages of the site that the reference links to.
-const ELSEWHERE: [&str; 4] = ["/keys", "/api/openapi", "/llms.txt", "/llms-full.txt"];
+const OTHER_PATHS: [&str; 4] = ["/keys", "/api/openapi", "/llms.txt", "/llms-full.txt"];
 
 /// Returns the values of an attribute, in order.
 fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
@@ -21,7 +21,7 @@ fn links_and_anchors_exist() {
     let mut followed = 0;
     for page in DOCS.pages() {
         for link in values(&page.html, "href") {
-            if link.starts_with("https://") || ELSEWHERE.contains(&link) {
+            if link.starts_with("https://") || OTHER_PATHS.contains(&link) {
                 continue;
             }
             let (path, anchor) =
@@ -44,7 +44,7 @@ fn markdown_links_point_to_markdown() {
             let Some(path) = link.strip_prefix(URL) else { continue };
             let path = path.split('#').next().unwrap();
             let is_page = path.strip_suffix(".md").is_some_and(|path| DOCS.page(path).is_some());
-            assert!(is_page || ELSEWHERE.contains(&path), "{}: {link}", page.path);
+            assert!(is_page || OTHER_PATHS.contains(&path), "{}: {link}", page.path);
         }
     }
 }

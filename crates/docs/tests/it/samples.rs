@@ -20,7 +20,7 @@ pub fn run(program: &str, arguments: &[&str], input: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-fn of_language(language: &str) -> Vec<(&'static str, &'static str)> {
+fn samples_in(language: &str) -> Vec<(&'static str, &'static str)> {
     let found: Vec<_> = codes()
         .into_iter()
         .filter(|(_, code)| code.language == language)
@@ -32,7 +32,7 @@ fn of_language(language: &str) -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn python_samples_parse() {
-    let all: Vec<_> = of_language("python");
+    let all: Vec<_> = samples_in("python");
     let reader = "import ast, json, sys\nfor page, code in json.load(sys.stdin):\n  ast.parse(code, page)";
     let (is_ok, said) = run("python3", &["-c", reader], &serde_json::to_string(&all).unwrap());
     assert!(is_ok, "{said}");
@@ -40,7 +40,7 @@ fn python_samples_parse() {
 
 #[test]
 fn javascript_samples_parse() {
-    let all = of_language("javascript");
+    let all = samples_in("javascript");
     // `SourceTextModule` parses a module without running it.
     let reader = "const { SourceTextModule } = require('node:vm'); let text = '';\
         process.stdin.on('data', (part) => { text += part; }).on('end', () => {\
@@ -52,7 +52,7 @@ fn javascript_samples_parse() {
 
 #[test]
 fn shell_samples_parse() {
-    for (page, code) in of_language("sh") {
+    for (page, code) in samples_in("sh") {
         let (is_ok, said) = run("sh", &["-n"], code);
         assert!(is_ok, "{page}: {said}\n{code}");
     }

@@ -12,7 +12,7 @@ use super::stub::{Answer, Stub, answer, unused_url};
 use crate::address_guard::GuardedResolver;
 use crate::{HostOverrides, Http, HttpCallbackSender};
 
-fn outgoing(url: &str) -> CallbackRequest {
+fn callback_request(url: &str) -> CallbackRequest {
     CallbackRequest {
         url: url.to_owned(),
         id: "msg_1".to_owned(),
@@ -53,7 +53,7 @@ fn sender(overrides: &str, resolver: Arc<dyn Resolve>) -> HttpCallbackSender {
 async fn send_overridden(answer: Answer) -> (Result<u16, CallbackError>, Stub) {
     let stub = Stub::start([answer]).await;
     let sender = sender(&format!("hooks.example.com={}/in", stub.url), ChangingResolver::new(&[&[]]));
-    let sent = sender.send(&outgoing("https://hooks.example.com:8443/reef?x=1")).await;
+    let sent = sender.send(&callback_request("https://hooks.example.com:8443/reef?x=1")).await;
     (sent, stub)
 }
 
@@ -61,7 +61,7 @@ async fn send_overridden(answer: Answer) -> (Result<u16, CallbackError>, Stub) {
 async fn webhook_arrives_as_signed() {
     let (status, stub) = send_overridden(answer(204, "")).await;
     assert_eq!(status, Ok(204));
-    let sent = stub.take_requests().remove(0);
+    let sent = stub.drain_requests().remove(0);
     assert_eq!(sent.line(), "POST /in/reef?x=1");
     assert_eq!(sent.body, br#"{"type":"x"}"#);
     for (name, value) in [
@@ -99,9 +99,11 @@ async fn slow_body_is_not_read() {
     };
     let (address, served) = drip.await;
     let sender = sender(&format!("h.example.com=http://{address}"), ChangingResolver::new(&[&[]]));
-    let sent =
-        tokio::time::timeout(Duration::from_millis(300), sender.send(&outgoing("https://h.example.com/")))
-            .await;
+    let sent = tokio::time::timeout(
+        Duration::from_millis(300),
+        sender.send(&callback_request("https://h.example.com/")),
+    )
+    .await;
     assert_eq!(sent, Ok(Ok(200)));
     served.abort();
 }
@@ -111,7 +113,7 @@ async fn redirects_are_not_followed() {
     let target = Stub::start([answer(200, "")]).await;
     let (status, _) = send_overridden(answer(307, "").with("location", target.url.clone())).await;
     assert_eq!(status, Ok(307));
-    assert!(target.take_requests().is_empty());
+    assert!(target.drain_requests().is_empty());
 }
 
 #[tokio::test]
@@ -121,7 +123,10 @@ async fn timeout_and_refused_connection_differ() {
         Err(CallbackError::Timeout)
     );
     let sender = sender(&format!("h.example.com={}", unused_url().await), ChangingResolver::new(&[&[]]));
-    assert_eq!(sender.send(&outgoing("https://h.example.com/")).await, Err(CallbackError::Connection));
+    assert_eq!(
+        sender.send(&callback_request("https://h.example.com/")).await,
+        Err(CallbackError::Connection)
+    );
 }
 
 #[tokio::test]
@@ -129,12 +134,12 @@ async fn name_with_private_address_is_rejected() {
     let resolver = ChangingResolver::new(&[&["127.0.0.1"], &["10.0.0.1"], &["::1"]]);
     let refusing = sender("", resolver.clone());
     for _ in 0..3 {
-        let sent = refusing.send(&outgoing("https://rebound.example.com/")).await;
+        let sent = refusing.send(&callback_request("https://rebound.example.com/")).await;
         assert_eq!(sent, Err(CallbackError::AddressRefused));
     }
     assert_eq!(resolver.calls.load(Ordering::SeqCst), 3);
     let mixed = sender("", ChangingResolver::new(&[&["93.184.216.34", "127.0.0.1"]]));
-    let sent = mixed.send(&outgoing("https://mixed.example.com/")).await;
+    let sent = mixed.send(&callback_request("https://mixed.example.com/")).await;
     assert_eq!(sent, Err(CallbackError::AddressRefused));
 }
 
@@ -156,8 +161,8 @@ async fn private_literal_or_plain_http_is_rejected_unresolved() {
         "https://0x7f000001/",
         "https://169.254.169.254/",
     ] {
-        assert_eq!(sender.send(&outgoing(url)).await, Err(CallbackError::AddressRefused), "{url}");
+        assert_eq!(sender.send(&callback_request(url)).await, Err(CallbackError::AddressRefused), "{url}");
     }
-    assert_eq!(sender.send(&outgoing("http://example.com/")).await, Err(CallbackError::Connection));
+    assert_eq!(sender.send(&callback_request("http://example.com/")).await, Err(CallbackError::Connection));
     assert_eq!(resolver.calls.load(Ordering::SeqCst), 0);
 }

@@ -14,7 +14,7 @@ async fn check(provider: Provider, answers: Vec<Answer>) -> (Result<(), ModelChe
         ProviderUrls { anthropic: at("a"), openai: at("o/v1"), google: at("g"), openrouter: at("r/v1") };
     let providers = ModelProvidersClient::new(Http::new().unwrap(), urls);
     let checked = providers.check(provider, "model-1", &"sk-secret".into()).await;
-    (checked, stub.take_requests().iter().map(super::stub::RecordedRequest::line).collect())
+    (checked, stub.drain_requests().iter().map(super::stub::RecordedRequest::line).collect())
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn list(answers: Vec<Answer>) -> (Result<Vec<ListedModel>, ModelListError>
     let stub = Stub::start(answers).await;
     let urls = ProviderUrls { openrouter: format!("{}/r/v1", stub.url), ..ProviderUrls::default() };
     let listed = ModelProvidersClient::new(Http::new().unwrap(), urls).list().await;
-    let sent = stub.take_requests();
+    let sent = stub.drain_requests();
     assert!(sent.iter().all(|sent| sent.headers.get("authorization").is_none()), "the list is public");
     (listed, sent.iter().map(super::stub::RecordedRequest::line).collect())
 }
@@ -91,7 +91,7 @@ async fn greeting_is_one_line_or_error() {
         let urls = ProviderUrls { anthropic: stub.url.clone(), ..ProviderUrls::default() };
         let providers = ModelProvidersClient::new(Http::new().unwrap(), urls);
         let said = providers.greet(Provider::Anthropic, "model-1", &"sk-secret".into()).await;
-        let sent = stub.take_requests().remove(0);
+        let sent = stub.drain_requests().remove(0);
         assert_eq!((sent.line(), &sent.json()["model"]), ("POST /v1/messages".to_owned(), &json!("model-1")));
         said
     };
@@ -130,7 +130,7 @@ async fn greeting_is_retried_within_credit() {
     let providers = ModelProvidersClient::new(Http::new().unwrap(), urls);
     assert_eq!(providers.greet(Provider::Openrouter, "a/one", &"sk-secret".into()).await.unwrap(), "Hello!");
     let asked: Vec<_> =
-        stub.take_requests().iter().map(|sent| sent.json()["max_tokens"].as_u64().unwrap()).collect();
+        stub.drain_requests().iter().map(|sent| sent.json()["max_tokens"].as_u64().unwrap()).collect();
     assert!(asked.len() == 2 && asked[0] == 8192 && asked[1] < 3919, "{asked:?}");
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::stub::{RecordedRequest, Stub, answer};
 use crate::{Http, OpenRouterKeys};
 
-const FIVE: Usd = Usd::from_micros(5_000_000);
+const FIVE_DOLLARS: Usd = Usd::from_micros(5_000_000);
 
 fn keys(url: &str) -> OpenRouterKeys {
     OpenRouterKeys::new(Http::new().unwrap(), format!("{url}/api/v1"), "sk-or-mgmt-secret".into())
@@ -26,7 +26,7 @@ async fn key_is_created_listed_updated_and_deleted() {
     ])
     .await;
     let keys = keys(&stub.url);
-    let made = keys.create("reef-1", FIVE).await.unwrap();
+    let made = keys.create("reef-1", FIVE_DOLLARS).await.unwrap();
     assert_eq!((made.hash.as_str(), made.key.expose_secret()), ("h2", "sk-or-v1-new"));
     assert!(!format!("{made:?}").contains("sk-or"));
     let expected = ManagedKeyInfo {
@@ -39,9 +39,9 @@ async fn key_is_created_listed_updated_and_deleted() {
     };
     let page = keys.list(100).await.unwrap();
     assert_eq!((page.len(), &page[0], page[1].limit), (2, &expected, None));
-    assert_eq!(keys.update("h/2", FIVE, true).await.unwrap(), Some(expected));
+    assert_eq!(keys.update("h/2", FIVE_DOLLARS, true).await.unwrap(), Some(expected));
     keys.delete("h2").await.unwrap();
-    let sent = stub.take_requests();
+    let sent = stub.drain_requests();
     let lines: Vec<_> = sent.iter().map(RecordedRequest::line).collect();
     assert_eq!(
         lines,
@@ -69,9 +69,9 @@ async fn unknown_key_is_none_and_other_status_is_error() {
     .await;
     let keys = keys(&stub.url);
     keys.delete("h").await.unwrap();
-    assert_eq!(keys.update("h", FIVE, false).await.unwrap(), None);
+    assert_eq!(keys.update("h", FIVE_DOLLARS, false).await.unwrap(), None);
     assert!(keys.delete("h").await.is_err());
-    let error = keys.create("n", FIVE).await.unwrap_err();
+    let error = keys.create("n", FIVE_DOLLARS).await.unwrap_err();
     assert_eq!(error.to_string(), "managed keys unavailable: status 401");
     assert!(keys.list(0).await.is_err());
     assert!(!format!("{keys:?}").contains("secret"));

@@ -35,7 +35,7 @@ async fn checkout_request_names_user_and_assistant() {
     let checkout = polar(&stub.url).create_checkout(&new_checkout()).await.unwrap();
     let url = "https://polar.test/checkout/secret".to_owned();
     assert_eq!(checkout, Checkout { id: "co_1".to_owned(), url });
-    let sent = stub.take_requests().remove(0);
+    let sent = stub.drain_requests().remove(0);
     assert_eq!(sent.line(), "POST /v1/checkouts/");
     assert_eq!(sent.header("authorization"), "Bearer polar_oat_secret");
     assert_eq!(sent.header("polar-version"), "2026-10");
@@ -171,7 +171,7 @@ async fn revoking_ended_subscription_succeeds() {
     ] {
         let stub = Stub::start([answer(status, body)]).await;
         assert_eq!(polar(&stub.url).revoke_subscription("s/1").await.is_ok(), is_done, "{status}");
-        assert_eq!(stub.take_requests()[0].line(), "DELETE /v1/subscriptions/s%2F1");
+        assert_eq!(stub.drain_requests()[0].line(), "DELETE /v1/subscriptions/s%2F1");
     }
 }
 
@@ -209,7 +209,7 @@ async fn subscription_is_parsed() {
         matches!(rate_limited, PaymentError::RateLimited { retry_after } if retry_after == seven),
         "{rate_limited}"
     );
-    assert_eq!(stub.take_requests()[0].line(), "GET /v1/subscriptions/s");
+    assert_eq!(stub.drain_requests()[0].line(), "GET /v1/subscriptions/s");
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn objects_of_assistant_are_listed() {
     assert_eq!(polar.webhook_endpoints().await.unwrap(), [WebhookEndpoint { url, enabled: false }]);
     assert!(matches!(polar.webhook_endpoints().await, Err(PaymentError::Refused { status: 403 })));
     assert_eq!(polar.checkout("c/1").await.unwrap().unwrap().status, CheckoutStatus::Closed);
-    let lines: Vec<_> = stub.take_requests().iter().map(super::stub::RecordedRequest::line).collect();
+    let lines: Vec<_> = stub.drain_requests().iter().map(super::stub::RecordedRequest::line).collect();
     let filter = format!("metadata%5Bassistant_id%5D={ASSISTANT}&limit=100");
     assert_eq!(lines[0], format!("GET /v1/subscriptions/?{filter}"));
     assert_eq!(lines[1], format!("GET /v1/orders/?{filter}"));
@@ -279,7 +279,7 @@ async fn only_fixed_price_is_returned() {
             interval_count: 1,
         });
         assert_eq!(price, expected);
-        assert_eq!(stub.take_requests()[0].line(), "GET /v1/products/p%2F1");
+        assert_eq!(stub.drain_requests()[0].line(), "GET /v1/products/p%2F1");
     }
     let down = Stub::start([answer(503, json!({}))]).await;
     assert!(matches!(polar(&down.url).price("p").await, Err(PaymentError::Unavailable(_))));
@@ -304,7 +304,7 @@ async fn portal_of_unknown_customer_is_none() {
     assert_eq!(polar.open_portal(user, "https://reef.test/billing").await.unwrap(), None);
     let odd = polar.open_portal(user, "x").await.unwrap_err();
     assert!(matches!(odd, PaymentError::Refused { status: 422 }), "{odd:?}");
-    let sent = stub.take_requests();
+    let sent = stub.drain_requests();
     assert_eq!(sent[0].line(), "POST /v1/customer-sessions/");
     let body = json!({"external_customer_id": USER, "return_url": "https://reef.test/billing"});
     assert_eq!(sent[0].json(), body);

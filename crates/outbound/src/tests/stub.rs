@@ -81,7 +81,7 @@ impl Stub {
     }
 
     /// Takes the requests that were recorded since the last call.
-    pub fn take_requests(&self) -> Vec<RecordedRequest> {
+    pub fn drain_requests(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut self.inner.lock().unwrap().1)
     }
 }

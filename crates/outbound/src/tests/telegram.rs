@@ -27,7 +27,7 @@ async fn deployment_calls_follow_bot_api() {
     assert_eq!(telegram.get_me(&token()).await.unwrap(), bot);
     telegram.set_webhook(&token(), "https://reef.test/workers/w/telegram", "s3cret").await.unwrap();
     telegram.delete_webhook(&token()).await.unwrap();
-    let sent = stub.take_requests();
+    let sent = stub.drain_requests();
     let paths: Vec<_> = sent.iter().map(super::stub::RecordedRequest::line).collect();
     assert_eq!(
         paths,
@@ -70,7 +70,7 @@ async fn token_that_changes_path_is_not_sent() {
         let error = telegram(&stub.url).get_me(&token.into()).await.unwrap_err();
         assert!(matches!(error, TelegramError::TokenRejected), "{token}");
     }
-    assert!(stub.take_requests().is_empty());
+    assert!(stub.drain_requests().is_empty());
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn smallest_picture_is_fetched_and_verified() {
     let stub = Stub::start([photos(), file("photos/file_0.jpg"), answer_bytes(200, png.clone())]).await;
     let picture = telegram(&stub.url).picture(&token(), 123_456).await.unwrap();
     assert_eq!(picture, Some(Picture { media_type: "image/png", bytes: png }));
-    let sent = stub.take_requests();
+    let sent = stub.drain_requests();
     assert_eq!((&sent[0].json()["user_id"], &sent[1].json()["file_id"]), (&json!(123_456), &json!("small")));
     assert_eq!(sent[2].line(), "GET /file/bot123456:AAsecret/photos/file_0.jpg");
 

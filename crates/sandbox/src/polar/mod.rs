@@ -69,7 +69,7 @@ pub(crate) fn api_routes() -> Router<World> {
         )
         .route("/sandbox/polar/v1/{*rest}", any(unknown_path))
         .method_not_allowed_fallback(|| async { error(405, "MethodNotAllowed", "Method Not Allowed") })
-        .route_layer(from_fn(gate))
+        .route_layer(from_fn(check_version_and_token))
 }
 
 /// The routes of the pages and of their forms.
@@ -97,7 +97,7 @@ fn not_found() -> ErrorResponse {
 }
 
 /// Checks the version before the token, as Polar's server does.
-async fn gate(request: Request, next: Next) -> Response {
+async fn check_version_and_token(request: Request, next: Next) -> Response {
     let version = match header_text(request.headers(), VERSION_HEADER.as_str()) {
         None => VERSION_DEFAULT,
         Some(asked) => match VERSIONS.iter().find(|version| **version == asked) {

@@ -80,30 +80,30 @@ fn unclosed_error(kind: &str, at: usize) -> String {
 fn parse_code(source: &str, at: usize, parsed: &mut Parsed, escapes: bool) -> Result<usize, String> {
     let (mark, kind) = if source[at..].starts_with("```") { ("```", "pre") } else { ("`", "code") };
     let from = parsed.text.len();
-    let mut here = at + mark.len();
+    let mut position = at + mark.len();
     let mut language = None;
-    if let Some((first, _)) = source[here..].split_once('\n').filter(|_| kind == "pre") {
+    if let Some((first, _)) = source[position..].split_once('\n').filter(|_| kind == "pre") {
         if !first.is_empty() && first.chars().all(|c| c.is_alphanumeric() || "+-#_".contains(c)) {
             language = Some(("language", first.to_owned()));
         }
         if language.is_some() || first.is_empty() {
-            here += first.len() + 1;
+            position += first.len() + 1;
         }
     }
     loop {
-        let rest = &source[here..];
+        let rest = &source[position..];
         let Some(c) = rest.chars().next() else { return Err(unclosed_error(kind, at)) };
         if rest.starts_with(mark) {
             parsed.entities.extend(entity(kind, &parsed.text, from, language));
-            return Ok(here + mark.len());
+            return Ok(position + mark.len());
         }
         let escaped = escapes && c == '\\' && rest[1..].starts_with(['`', '\\']);
         if escaped {
-            here += 1;
+            position += 1;
         }
-        let c = source[here..].chars().next().unwrap_or(c);
+        let c = source[position..].chars().next().unwrap_or(c);
         parsed.text.push(c);
-        here += c.len_utf8();
+        position += c.len_utf8();
     }
 }
 

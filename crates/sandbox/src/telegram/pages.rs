@@ -31,7 +31,7 @@ const BOTS_MAX: i64 = 500;
 const CAPTION_UNITS_MAX: usize = 1024;
 
 /// Reloads the messages every second. Without JavaScript the page has a link that does so.
-const REFRESH: &str = "
+const REFRESH_SCRIPT: &str = "
 const list = document.querySelector('.chat'), typing = document.querySelector('#typing');
 let shown = list.children.length;
 async function refresh() {
@@ -257,7 +257,7 @@ pub(super) async fn chat(
                     button.main type="submit" { "Send" }
                 }
                 noscript { p { a href={ (here) "?inner=true&chatId=" (chat_id) } { "Refresh" } } }
-                script { (PreEscaped(REFRESH)) }
+                script { (PreEscaped(REFRESH_SCRIPT)) }
             },
         ));
     }
@@ -277,7 +277,7 @@ pub(super) async fn chat(
                 input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required autofocus;
                 p { button.main type="submit" { "Send" } }
             }
-            script { (PreEscaped(REFRESH)) }
+            script { (PreEscaped(REFRESH_SCRIPT)) }
         },
     ))
 }

@@ -28,7 +28,7 @@ fn openrouter(world: &World, key: &str, body: &Value) -> RequestBuilder {
     world.post("/sandbox/openrouter/api/v1/chat/completions").bearer_auth(key).json(body)
 }
 
-fn says(text: &str) -> Value {
+fn user_message(text: &str) -> Value {
     json!({"model": "claude-opus-5-5", "max_tokens": 4000, "messages": [{"role": "user", "content": text}]})
 }
 
@@ -43,7 +43,7 @@ fn contents(text: &str) -> Value {
 #[tokio::test]
 async fn completions_have_the_format_of_each_vendor() {
     let world = World::start().await;
-    let answer = expect(200, anthropic(&world, "sk-ant-1", &says("hello"))).await;
+    let answer = expect(200, anthropic(&world, "sk-ant-1", &user_message("hello"))).await;
     assert_eq!(
         (&answer["content"][0]["text"], &answer["stop_reason"]),
         (&json!("You said: hello"), &json!("end_turn"))
@@ -64,9 +64,9 @@ async fn model_remembers_the_conversation() {
         {"role": "user", "content": [{"type": "text", "text": "what is my name?"}]}]);
     let body = json!({"model": "claude-sonnet-5", "max_tokens": 50, "messages": messages});
     assert_eq!(expect(200, anthropic(&world, "k", &body)).await["content"][0]["text"], "Your name is Ada.");
-    let long = expect(200, anthropic(&world, "k", &says("long"))).await;
+    let long = expect(200, anthropic(&world, "k", &user_message("long"))).await;
     assert!(long["content"][0]["text"].as_str().unwrap().len() > 8_500);
-    let mut short = says("long");
+    let mut short = user_message("long");
     short["max_tokens"] = json!(10);
     assert_eq!(expect(200, anthropic(&world, "k", &short)).await["stop_reason"], "max_tokens");
 }
@@ -79,7 +79,7 @@ async fn errors_have_the_format_of_each_vendor() {
         ("overloaded", 529, "overloaded_error"),
         ("limit", 429, "rate_limit_error"),
     ] {
-        let answer = expect(status, anthropic(&world, "k", &says(text))).await;
+        let answer = expect(status, anthropic(&world, "k", &user_message(text))).await;
         assert_eq!((&answer["type"], &answer["error"]["type"]), (&json!("error"), &json!(kind)));
     }
     assert_eq!(send(openai(&world, "k", &chat("limit"))).await.headers()["retry-after"], "2");
@@ -88,7 +88,7 @@ async fn errors_have_the_format_of_each_vendor() {
     expect(500, openrouter(&world, "k", &chat("fail"))).await;
     for key in ["sk-refused-1", "refused"] {
         assert_eq!(
-            expect(401, anthropic(&world, key, &says("x"))).await["error"]["type"],
+            expect(401, anthropic(&world, key, &user_message("x"))).await["error"]["type"],
             "authentication_error"
         );
         assert_eq!(expect(401, openai(&world, key, &chat("x"))).await["error"]["code"], "invalid_api_key");
@@ -98,7 +98,7 @@ async fn errors_have_the_format_of_each_vendor() {
         expect(401, world.get("/sandbox/openrouter/api/v1/key").bearer_auth(key)).await;
         expect(401, world.get("/sandbox/openai/v1/models").bearer_auth(key)).await;
     }
-    let broke = expect(400, anthropic(&world, "sk-broke", &says("x"))).await;
+    let broke = expect(400, anthropic(&world, "sk-broke", &user_message("x"))).await;
     assert_eq!(broke["error"]["type"], "billing_error");
     assert_eq!(
         expect(429, openai(&world, "sk-broke", &chat("x"))).await["error"]["code"],
@@ -124,7 +124,7 @@ async fn errors_have_the_format_of_each_vendor() {
 async fn malformed_bodies_are_rejected_as_vendors_do() {
     let world = World::start().await;
     let with = |name: &str, value: Value| {
-        let mut body = says("hello");
+        let mut body = user_message("hello");
         body[name] = value;
         body
     };
@@ -156,8 +156,8 @@ async fn malformed_bodies_are_rejected_as_vendors_do() {
         assert_eq!(answer["error"]["message"], message, "{body}");
     }
     let path = "/sandbox/anthropic/v1/messages";
-    expect(400, world.post(path).header("x-api-key", "k").json(&says("x"))).await;
-    expect(401, world.post(path).header("anthropic-version", "2023-06-01").json(&says("x"))).await;
+    expect(400, world.post(path).header("x-api-key", "k").json(&user_message("x"))).await;
+    expect(401, world.post(path).header("anthropic-version", "2023-06-01").json(&user_message("x"))).await;
     let older = with("temperature", json!(0.5));
     expect(
         200,
@@ -188,7 +188,7 @@ async fn streams_contain_the_same_reply() {
     let world = World::start().await;
     let text = "a sentence that is longer than a single piece of a stream";
     let whole = format!("You said: {text}");
-    let mut body = says(text);
+    let mut body = user_message(text);
     body["stream"] = json!(true);
     let stream = send(anthropic(&world, "k", &body)).await.text().await.unwrap();
     assert!(
@@ -293,7 +293,7 @@ async fn daily_limits_and_failed_successes_have_the_format_of_each_vendor() {
     assert_eq!(reset.as_str().unwrap().parse::<i64>().unwrap() % 86_400_000, 0, "{limited}");
     let limited = expect(429, openai(&world, "k", &chat("daily"))).await;
     assert!(limited["error"]["message"].as_str().unwrap().contains("per day (RPD)"), "{limited}");
-    assert!(send(anthropic(&world, "k", &says("daily"))).await.headers().contains_key("retry-after"));
+    assert!(send(anthropic(&world, "k", &user_message("daily"))).await.headers().contains_key("retry-after"));
     let limited = expect(429, google(&world, "k", "gemini-3.5-pro", &contents("daily"))).await;
     let quota = &limited["error"]["details"][0]["violations"][0]["quotaId"];
     assert!(quota.as_str().unwrap().contains("PerDay"), "{limited}");
@@ -309,9 +309,9 @@ async fn daily_limits_and_failed_successes_have_the_format_of_each_vendor() {
 
     let thought = expect(200, openrouter(&world, "k", &chat("overthink"))).await["choices"][0].clone();
     assert_eq!((&thought["finish_reason"], &thought["message"]["content"]), (&json!("length"), &Value::Null));
-    let thought = expect(200, anthropic(&world, "k", &says("overthink"))).await;
+    let thought = expect(200, anthropic(&world, "k", &user_message("overthink"))).await;
     assert_eq!((&thought["stop_reason"], &thought["content"]), (&json!("max_tokens"), &json!([])));
-    let mut body = says("overthink");
+    let mut body = user_message("overthink");
     body["max_tokens"] = json!(16_384);
     let said = expect(200, anthropic(&world, "k", &body)).await;
     assert!(said["content"][0]["text"].as_str().unwrap().contains("You said: overthink"), "{said}");

@@ -133,7 +133,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn change_of_meanwhile_stopped_assistant_is_refused(db: TestStore) {
+    async fn change_of_assistant_stopped_meanwhile_is_refused(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_active(&me).await;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{SECOND, times_active};
 
 /// Long enough for any machine; what the tests wait for takes milliseconds.
-const SOON: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 on_both_databases! {
     async fn job_panic_is_contained_and_retried(db: TestStore) {
@@ -41,7 +41,7 @@ on_both_databases! {
         // The slow one was away for longer than its lease.
         t.advance_and_run(11 * SECOND).await;
         assert_eq!(t.status(&me, id).await, Active);
-        timeout(SOON, slow).await.expect("the lost lease should be noticed").unwrap().unwrap();
+        timeout(TIMEOUT, slow).await.expect("the lost lease should be noticed").unwrap().unwrap();
         assert_eq!((times_active(&t, id).await, t.workers.running().len()), (1, 1));
         t.finish().await;
     }
@@ -56,7 +56,7 @@ on_both_databases! {
         let mut changes = t.services.event_bus().subscribe();
         let began = Instant::now();
         t.activate(&me, id).await.unwrap();
-        timeout(SOON, async {
+        timeout(TIMEOUT, async {
             while t.status(&me, id).await != Active {
                 changes.recv().await.unwrap();
             }
@@ -65,7 +65,7 @@ on_both_databases! {
         .expect("the assistant should become active");
         // Polling would have taken a second for each step.
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
-        timeout(SOON, async {
+        timeout(TIMEOUT, async {
             while t.count_jobs().await != (0, 0) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -34,9 +34,11 @@ async fn log(t: &TestServices, me: &Caller, key: &ApiKey) -> Vec<KeyRequest> {
 async fn raw(t: &TestServices, sql: &'static str) {
     match &t.db.store {
         Store::Sqlite { write, .. } => {
-            drop(sqlx::query(sql).execute(write).await.expect("raw SQL should succeed"))
+            sqlx::query(sql).execute(write).await.expect("raw SQL should succeed");
         }
-        Store::Postgres(pool) => drop(sqlx::query(sql).execute(pool).await.expect("raw SQL should succeed")),
+        Store::Postgres(pool) => {
+            sqlx::query(sql).execute(pool).await.expect("raw SQL should succeed");
+        }
     }
 }
 

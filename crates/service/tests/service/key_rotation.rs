@@ -16,7 +16,7 @@ fn key(expires_in: Option<Duration>) -> NewApiKey {
     NewApiKey { name: "CI".into(), read: true, expires_in, ..NewApiKey::default() }
 }
 
-async fn made(t: &TestServices, me: &Caller, new: &NewApiKey) -> (ApiKey, SecretString) {
+async fn create_key(t: &TestServices, me: &Caller, new: &NewApiKey) -> (ApiKey, SecretString) {
     t.services.create_api_key(me, new).await.expect("a key")
 }
 
@@ -37,7 +37,7 @@ on_both_databases! {
         let me = t.create_user().await;
         let (mine, other) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let assistants = vec![mine.to_string()];
-        let (old, old_key) = made(&t, &me, &NewApiKey { assistants, ..key(Some(DAY * 30)) }).await;
+        let (old, old_key) = create_key(&t, &me, &NewApiKey { assistants, ..key(Some(DAY * 30)) }).await;
         t.clock.advance(DAY);
         let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::Hour).await.unwrap();
         assert_ne!(new_key.expose_secret(), old_key.expose_secret());
@@ -63,7 +63,7 @@ on_both_databases! {
     async fn rotation_without_overlap_ends_old_key_at_once(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (old, old_key) = made(&t, &me, &key(None)).await;
+        let (old, old_key) = create_key(&t, &me, &key(None)).await;
         let caller = t.services.authenticate(&old_key).await.unwrap();
         let mut changes = t.services.event_bus().subscribe();
         let (new, new_key) = t.services.rotate_api_key(&me, &old.id.to_string(), Overlap::None).await.unwrap();
@@ -81,7 +81,7 @@ on_both_databases! {
     async fn rotation_is_allowed_once_for_valid_own_key(db: TestStore) {
         let t = TestServices::new(db);
         let (me, other) = (t.create_user().await, t.create_user().await);
-        let (old, old_key) = made(&t, &me, &key(Some(DAY))).await;
+        let (old, old_key) = create_key(&t, &me, &key(Some(DAY))).await;
         let id = old.id.to_string();
         assert!(matches!(t.services.rotate_api_key(&other, &id, Overlap::Day).await, Err(Error::NotFound)));
         let caller = t.services.authenticate(&old_key).await.unwrap();
@@ -106,9 +106,9 @@ on_both_databases! {
     async fn overlapping_keys_count_toward_limit(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
-        let (first, _) = made(&t, &me, &key(None)).await;
+        let (first, _) = create_key(&t, &me, &key(None)).await;
         for _ in 1..50 {
-            made(&t, &me, &key(None)).await;
+            create_key(&t, &me, &key(None)).await;
         }
         let id = first.id.to_string();
         assert_eq!(code(t.services.rotate_api_key(&me, &id, Overlap::Hour).await), "too_many_keys");

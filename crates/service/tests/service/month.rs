@@ -17,7 +17,7 @@ use crate::support::{HOUR, MINUTE, redeploy, stop};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Sets a subscription in Polar's form; its webhooks are lost.
-fn put(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_at: &Value) {
+fn set_subscription(t: &TestServices, id: AssistantId, status: &str, until: Timestamp, ended_at: &Value) {
     t.payments.set_subscription(json!({"id": TestServices::subscription_id(id), "status": status,
         "current_period_end": until, "modified_at": t.services.now(), "canceled_at": ended_at, "ended_at": ended_at,
         "metadata": {"assistant_id": id.to_string()}}));
@@ -41,7 +41,7 @@ on_both_databases! {
         let me = t.create_user().await;
         let id = t.create_active(&me).await;
         let period_end = START.plus(30 * DAY);
-        put(&t, id, "active", period_end, &Value::Null);
+        set_subscription(&t, id, "active", period_end, &Value::Null);
         let unpaid = t.create_unpaid(&me).await;
         let new = NewApiKey { name: "two days".into(), read: true, write: true, expires_in: Some(2 * DAY), ..NewApiKey::default() };
         let (_, key) = t.services.create_api_key(&me, &new).await.unwrap();
@@ -97,15 +97,15 @@ on_both_databases! {
 
         // The subscription renews half an hour after its end, without a webhook.
         live(&t, period_end.plus(HOUR / 2), 6 * HOUR).await;
-        put(&t, id, "active", period_end.plus(30 * DAY), &Value::Null);
+        set_subscription(&t, id, "active", period_end.plus(30 * DAY), &Value::Null);
         live(&t, period_end.plus(DAY), HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.payment_status, record.current_period_end), (Paid, Some(period_end.plus(30 * DAY))));
-        put(&t, id, "past_due", period_end.plus(30 * DAY), &Value::Null);
+        set_subscription(&t, id, "past_due", period_end.plus(30 * DAY), &Value::Null);
         live(&t, period_end.plus(2 * DAY), HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, PastDue));
-        put(&t, id, "canceled", period_end.plus(30 * DAY), &json!(t.services.now()));
+        set_subscription(&t, id, "canceled", period_end.plus(30 * DAY), &json!(t.services.now()));
         live(&t, period_end.plus(3 * DAY), HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));

@@ -88,7 +88,7 @@ struct World {
 }
 
 impl World {
-    async fn take(&mut self, t: &TestServices, me: &Caller, step: &Step) -> Result<(), Error> {
+    async fn apply_step(&mut self, t: &TestServices, me: &Caller, step: &Step) -> Result<(), Error> {
         let of = |slot: usize| self.slots.get(slot % self.slots.len().max(1)).copied();
         let text = |slot: usize| of(slot).map(|id| id.to_string()).unwrap_or_default();
         match *step {
@@ -226,9 +226,9 @@ on_both_databases! {
             let me = t.create_user().await;
             let steps = prop::collection::vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
             let mut world = World::default();
-            world.take(&t, &me, &Step::Purchase).await.unwrap();
+            world.apply_step(&t, &me, &Step::Purchase).await.unwrap();
             for (n, step) in steps.iter().enumerate() {
-                if let Err(Error::Internal(error)) = world.take(&t, &me, step).await {
+                if let Err(Error::Internal(error)) = world.apply_step(&t, &me, step).await {
                     panic!("{error} at step {n} of {steps:#?}");
                 }
             }

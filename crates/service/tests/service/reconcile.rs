@@ -16,7 +16,7 @@ use crate::support::{HOUR, MINUTE, SECOND, delete, walk};
 const PERIOD_END: &str = "2026-03-13T12:03:21.456Z";
 
 /// Sets an assistant's subscription in Polar's form.
-pub fn put(t: &TestServices, id: AssistantId, change: &Value) {
+pub fn set_subscription(t: &TestServices, id: AssistantId, change: &Value) {
     let mut doc = json!({"id": TestServices::subscription_id(id), "status": "active", "canceled_at": null,
         "ended_at": null, "current_period_end": PERIOD_END, "modified_at": t.services.now(),
         "metadata": {"assistant_id": id.to_string()}});
@@ -26,7 +26,7 @@ pub fn put(t: &TestServices, id: AssistantId, change: &Value) {
     t.payments.set_subscription(doc);
 }
 
-fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
+fn set_order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
     let mut doc = json!({"id": name, "status": "paid", "paid": true, "total_amount": 1500, "refunded_amount": 0,
         "subscription_id": TestServices::subscription_id(id), "metadata": {"assistant_id": id.to_string()}});
     for (key, value) in change.as_object().expect("an object") {
@@ -38,8 +38,8 @@ fn order(t: &TestServices, id: AssistantId, name: &str, change: &Value) {
 /// The buyer pays, and the webhooks are lost.
 pub fn pay_without_webhooks(t: &TestServices, id: AssistantId) {
     t.payments.set_checkout_status(id, "succeeded");
-    put(t, id, &json!({}));
-    order(t, id, &format!("order_{id}"), &json!({}));
+    set_subscription(t, id, &json!({}));
+    set_order(t, id, &format!("order_{id}"), &json!({}));
 }
 
 /// Lets time pass in steps with payment checks and jobs. Returns the number of checks.
@@ -93,20 +93,20 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_active(&me).await;
-        put(&t, id, &json!({"status": "past_due"}));
+        set_subscription(&t, id, &json!({"status": "past_due"}));
         pass_time(&t, 1, MINUTE).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, PastDue));
         let next_end = "2026-04-13T12:03:21.456Z";
-        put(&t, id, &json!({"current_period_end": next_end, "canceled_at": "2026-02-15T00:00:00Z"}));
+        set_subscription(&t, id, &json!({"current_period_end": next_end, "canceled_at": "2026-02-15T00:00:00Z"}));
         pass_time(&t, 1, HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.payment_status, record.current_period_end), (Paid, Timestamp::parse(next_end)));
         assert_eq!(record.canceled_at, Timestamp::parse("2026-02-15T00:00:00.000Z"));
-        put(&t, id, &json!({}));
+        set_subscription(&t, id, &json!({}));
         pass_time(&t, 1, 9 * HOUR).await;
         assert_eq!(t.record(&me, id).await.canceled_at, None);
-        put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
+        set_subscription(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
         pass_time(&t, 1, 9 * HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
@@ -123,7 +123,7 @@ on_both_databases! {
             let url = t.services.polar_webhook_url();
             t.payments.set_endpoints(vec![WebhookEndpoint { url, enabled }]);
         };
-        let end = |id| put(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
+        let end = |id| set_subscription(&t, id, &json!({"status": "canceled", "ended_at": t.services.now()}));
         let minutes = async |count: u32| {
             let mut checks = 0;
             for _ in 0..count {
@@ -133,7 +133,7 @@ on_both_databases! {
             checks
         };
         for id in [first, second, third] {
-            put(&t, id, &json!({}));
+            set_subscription(&t, id, &json!({}));
         }
         endpoint(true);
         minutes(20).await;
@@ -157,11 +157,11 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_active(&me).await;
-        put(&t, id, &json!({}));
-        order(&t, id, "o1", &json!({"refunded_amount": 1499, "status": "partially_refunded"}));
+        set_subscription(&t, id, &json!({}));
+        set_order(&t, id, "o1", &json!({"refunded_amount": 1499, "status": "partially_refunded"}));
         pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
-        order(&t, id, "o1", &json!({"refunded_amount": 1500, "status": "refunded"}));
+        set_order(&t, id, "o1", &json!({"refunded_amount": 1500, "status": "refunded"}));
         pass_time(&t, 2, 9 * HOUR).await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Stopped, Refunded));
@@ -210,9 +210,9 @@ on_both_databases! {
         let me = t.create_user().await;
         let id = t.create_active(&me).await;
         let callbacks = t.callbacks.received().len();
-        put(&t, id, &json!({}));
-        put(&t, id, &json!({"id": "sub_second"}));
-        order(&t, id, "o2", &json!({"subscription_id": "sub_second"}));
+        set_subscription(&t, id, &json!({}));
+        set_subscription(&t, id, &json!({"id": "sub_second"}));
+        set_order(&t, id, "o2", &json!({"subscription_id": "sub_second"}));
         t.payments.script.fail("revoke_subscription", 3, || PaymentError::Unavailable("down".into()));
         let before = t.record(&me, id).await;
         pass_time(&t, 1, MINUTE).await;
@@ -246,8 +246,8 @@ on_both_databases! {
         pay_without_webhooks(&t, id);
         pass_time(&t, 2, MINUTE).await;
         let one = credit().await.unwrap();
-        put(&t, id, &json!({"current_period_end": "2026-04-13T12:03:21.456Z"}));
-        order(&t, id, "renewal", &json!({}));
+        set_subscription(&t, id, &json!({"current_period_end": "2026-04-13T12:03:21.456Z"}));
+        set_order(&t, id, "renewal", &json!({}));
         pass_time(&t, 5, 9 * HOUR).await;
         let two = credit().await.unwrap();
         assert_eq!(two.micros(), 2 * one.micros());
@@ -268,7 +268,7 @@ on_both_databases! {
         };
         let old = t.services.now();
         t.clock.advance(HOUR);
-        put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
+        set_subscription(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
         pass_time(&t, 1, MINUTE).await;
         let now = t.record(&me, id).await;
         assert!(now.canceled_at.is_some());
@@ -280,7 +280,7 @@ on_both_databases! {
         t.receive_polar_webhook("subscription.past_due", webhook(t.services.now(), json!({"status": "past_due"}))).await;
         t.run_jobs().await;
         assert_eq!(t.record(&me, id).await.payment_status, PastDue);
-        put(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
+        set_subscription(&t, id, &json!({"canceled_at": "2026-02-15T00:00:00Z"}));
         pass_time(&t, 1, MINUTE).await;
         assert_eq!(t.record(&me, id).await.payment_status, Paid);
         t.receive_polar_webhook("subscription.past_due", webhook(old, json!({"status": "past_due", "modified_at": null}))).await;

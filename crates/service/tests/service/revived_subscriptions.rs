@@ -45,7 +45,7 @@ on_both_databases! {
         t.finish().await;
     }
 
-    async fn revoked_in_other_status_ends(db: TestStore) {
+    async fn revoked_subscription_in_other_status_ends(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let soon = json!(t.services.now().plus(HOUR));

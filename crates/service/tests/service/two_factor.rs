@@ -44,7 +44,7 @@ impl Ada {
         totp_code(&self.secret, t.services.now())
     }
 
-    async fn first(&self, t: &TestServices) -> PendingSignIn {
+    async fn enter_password(&self, t: &TestServices) -> PendingSignIn {
         match t.services.sign_in_with_password(EMAIL, &password(), HERE).await.expect("the password is right")
         {
             SignIn::NeedsCode(pending) => pending,
@@ -52,8 +52,8 @@ impl Ada {
         }
     }
 
-    async fn second(&self, t: &TestServices, code: &SecretString) -> Result<Account, Error> {
-        let pending = self.first(t).await;
+    async fn enter_code(&self, t: &TestServices, code: &SecretString) -> Result<Account, Error> {
+        let pending = self.enter_password(t).await;
         t.services.sign_in_with_code(&pending, code, HERE).await
     }
 }
@@ -116,20 +116,20 @@ on_both_databases! {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
         let code = ada.code(&t);
-        assert_eq!(ada.second(&t, &code).await.unwrap(), ada.account);
-        assert_eq!(issue(ada.second(&t, &code).await), "wrong", "a code that was seen works only once");
+        assert_eq!(ada.enter_code(&t, &code).await.unwrap(), ada.account);
+        assert_eq!(issue(ada.enter_code(&t, &code).await), "wrong", "a code that was seen works only once");
         t.clock.advance(STEP);
-        assert_eq!(issue(ada.second(&t, &code).await), "wrong", "within the window, but used");
+        assert_eq!(issue(ada.enter_code(&t, &code).await), "wrong", "within the window, but used");
         // The app's clock may be late by one step, and not more.
         let late = ada.code(&t);
         t.clock.advance(STEP);
-        ada.second(&t, &late).await.unwrap();
+        ada.enter_code(&t, &late).await.unwrap();
         let later = ada.code(&t);
         t.clock.advance(2 * STEP);
-        assert_eq!(issue(ada.second(&t, &later).await), "wrong");
+        assert_eq!(issue(ada.enter_code(&t, &later).await), "wrong");
         for nonsense in ["", "123", "äöüäöü", "1234567"] {
             t.clock.advance(15 * MINUTE);
-            assert_eq!(issue(ada.second(&t, &nonsense.into()).await), "wrong", "{nonsense}");
+            assert_eq!(issue(ada.enter_code(&t, &nonsense.into()).await), "wrong", "{nonsense}");
         }
         t.finish().await;
     }
@@ -139,30 +139,30 @@ on_both_databases! {
         let ada = Ada::new(&t).await;
         let plain = ada.recovery[0].expose_secret();
         let written = [plain.to_owned(), plain.replace('-', "").to_uppercase()];
-        assert_eq!(ada.second(&t, &written[1].as_str().into()).await.unwrap(), ada.account);
+        assert_eq!(ada.enter_code(&t, &written[1].as_str().into()).await.unwrap(), ada.account);
         for again in &written {
-            assert_eq!(issue(ada.second(&t, &again.as_str().into()).await), "wrong");
+            assert_eq!(issue(ada.enter_code(&t, &again.as_str().into()).await), "wrong");
         }
-        ada.second(&t, &ada.recovery[1]).await.unwrap();
+        ada.enter_code(&t, &ada.recovery[1]).await.unwrap();
         assert_eq!(t.services.get_totp_status(&ada.me).await.unwrap().recovery_codes_left, 8);
         let new = t.services.replace_recovery_codes(&ada.me, &ada.code(&t), HERE).await.unwrap();
         assert_eq!(t.services.get_totp_status(&ada.me).await.unwrap().recovery_codes_left, 10);
-        assert_eq!(issue(ada.second(&t, &ada.recovery[2]).await), "wrong", "replaced");
-        ada.second(&t, &new[0]).await.unwrap();
+        assert_eq!(issue(ada.enter_code(&t, &ada.recovery[2]).await), "wrong", "replaced");
+        ada.enter_code(&t, &new[0]).await.unwrap();
         t.finish().await;
     }
 
     async fn pending_sign_in_expires_after_ten_minutes_or_password_change(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
-        let pending = ada.first(&t).await;
+        let pending = ada.enter_password(&t).await;
         t.clock.advance(10 * MINUTE - TICK);
         let kept = serde_json::to_value(&pending).unwrap();
         let read = serde_json::from_value(kept).unwrap();
         t.services.sign_in_with_code(&read, &ada.code(&t), HERE).await.unwrap();
         t.clock.advance(TICK);
         assert_eq!(issue(t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
-        let pending = ada.first(&t).await;
+        let pending = ada.enter_password(&t).await;
         let new = SecretString::from("another horse battery");
         t.services.change_password(&ada.me, "", &new, HERE).await.unwrap();
         assert_eq!(issue(t.services.sign_in_with_code(&pending, &ada.recovery[0], HERE).await), "sign_in_over");
@@ -173,7 +173,7 @@ on_both_databases! {
     async fn code_guesses_wait_longer_and_longer(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
-        let pending = ada.first(&t).await;
+        let pending = ada.enter_password(&t).await;
         for _ in 0..5 {
             // One code in a million is right by chance.
             let wrong = t.services.sign_in_with_code(&pending, &"abcdef".into(), HERE).await;
@@ -186,7 +186,7 @@ on_both_databases! {
         let slowed = t.services.replace_recovery_codes(&ada.me, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
         // Entering the password again does not reset the wait.
-        let pending = ada.first(&t).await;
+        let pending = ada.enter_password(&t).await;
         let slowed = t.services.sign_in_with_code(&pending, &code, HERE).await;
         assert!(matches!(slowed, Err(Error::RateLimited { .. })), "{slowed:?}");
         t.clock.advance(10 * SECOND);
@@ -197,7 +197,7 @@ on_both_databases! {
     async fn disabling_totp_requires_password_and_code(db: TestStore) {
         let t = TestServices::new(db);
         let ada = Ada::new(&t).await;
-        let pending = ada.first(&t).await;
+        let pending = ada.enter_password(&t).await;
         let code = ada.code(&t);
         let wrong = SecretString::from("wrong horse battery");
         assert_eq!(issue(t.services.disable_totp(&ada.me, &wrong, &code, HERE).await), "wrong");

@@ -2,7 +2,7 @@ use reef_domain::ids::AssistantId;
 use reef_store::on_both_databases;
 
 use crate::bot_updates::{claim, update};
-use crate::conversations::{said, say};
+use crate::conversations::{append_messages, recent_texts};
 use crate::support::{NOW, at, uuid};
 
 const GROUP: i64 = -77;
@@ -12,27 +12,27 @@ on_both_databases! {
     async fn migrated_messages_precede_those_of_supergroup(db: TestStore) {
         let (assistant, other) = (AssistantId::new(uuid()), AssistantId::new(uuid()));
         let mut tx = db.store.begin().await.unwrap();
-        say(&mut tx, assistant, GROUP, &["1", "2", "3"]).await;
-        say(&mut tx, assistant, SUPERGROUP, &["4", "5"]).await;
-        say(&mut tx, other, GROUP, &["theirs"]).await;
+        append_messages(&mut tx, assistant, GROUP, &["1", "2", "3"]).await;
+        append_messages(&mut tx, assistant, SUPERGROUP, &["4", "5"]).await;
+        append_messages(&mut tx, other, GROUP, &["theirs"]).await;
         for _ in 0..3 {
             tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
-            assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3", "4", "5"]);
+            assert_eq!(recent_texts(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3", "4", "5"]);
         }
-        assert!(said(&mut tx, assistant, GROUP, 10).await.is_empty());
-        assert_eq!(said(&mut tx, other, GROUP, 10).await, ["theirs"]);
-        say(&mut tx, assistant, SUPERGROUP, &["6"]).await;
+        assert!(recent_texts(&mut tx, assistant, GROUP, 10).await.is_empty());
+        assert_eq!(recent_texts(&mut tx, other, GROUP, 10).await, ["theirs"]);
+        append_messages(&mut tx, assistant, SUPERGROUP, &["6"]).await;
         tx.trim_conversation(assistant, SUPERGROUP, 4).await.unwrap();
-        assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["3", "4", "5", "6"]);
+        assert_eq!(recent_texts(&mut tx, assistant, SUPERGROUP, 10).await, ["3", "4", "5", "6"]);
     }
 
     async fn migrated_messages_keep_their_order(db: TestStore) {
         let assistant = AssistantId::new(uuid());
         let mut tx = db.store.begin().await.unwrap();
-        say(&mut tx, assistant, GROUP, &["1", "2"]).await;
+        append_messages(&mut tx, assistant, GROUP, &["1", "2"]).await;
         tx.migrate_chat(assistant, GROUP, SUPERGROUP).await.unwrap();
-        say(&mut tx, assistant, SUPERGROUP, &["3"]).await;
-        assert_eq!(said(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3"]);
+        append_messages(&mut tx, assistant, SUPERGROUP, &["3"]).await;
+        assert_eq!(recent_texts(&mut tx, assistant, SUPERGROUP, 10).await, ["1", "2", "3"]);
     }
 
     async fn supergroup_is_found_per_assistant(db: TestStore) {

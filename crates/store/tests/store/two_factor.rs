@@ -20,7 +20,7 @@ on_both_databases! {
         assert_eq!(tx.find_totp(user).await.unwrap(), Some(confirmed));
     }
 
-    async fn totp_step_is_used_once_and_none_before_it(db: TestStore) {
+    async fn totp_step_is_used_once_and_invalidates_earlier_ones(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
         for user in [user, other] {

@@ -158,7 +158,7 @@ mod tests {
     };
 
     /// Routes that answer with the length of the body, behind a limit of `places` requests in flight.
-    fn routes(places: usize) -> (Router, BodyLimit) {
+    fn routes(requests_max: usize) -> (Router, BodyLimit) {
         let bodies = BodyLimit::new(BOUNDS);
         let echo = async |body: Bytes| body.len().to_string();
         let routes = Router::new()
@@ -166,7 +166,7 @@ mod tests {
             .route("/api/x", post(echo))
             .route("/no-body", post(async || "done"))
             .layer(from_fn_with_state(bodies.clone(), limit_bodies))
-            .layer(from_fn_with_state(InFlightLimit::new(places), shed));
+            .layer(from_fn_with_state(InFlightLimit::new(requests_max), shed));
         (routes, bodies)
     }
 

@@ -23,24 +23,24 @@ const DISCONNECT_ATTEMPTS: usize = 3;
 impl Deployment<'_> {
     /// Runs all steps and returns the worker's URL.
     pub(super) async fn steps(&self) -> Result<String, RunError> {
-        self.begin_step(Step::Token).await?;
+        self.record_step_start(Step::Token).await?;
         let bot = self.unless_superseded(self.check_bot()).await?;
-        self.begin_step(Step::Model).await?;
+        self.record_step_start(Step::Model).await?;
         let spec = self.check_model(&bot).await?;
-        self.begin_step(Step::Worker).await?;
+        self.record_step_start(Step::Worker).await?;
         self.fence_old_worker().await?;
         let started = self.start_worker(&spec).await?;
         if let Some(url) = &started.webhook_url {
-            self.begin_step(Step::Webhook).await?;
+            self.record_step_start(Step::Webhook).await?;
             self.unless_superseded(self.set_webhook(url, &spec)).await?;
         }
-        self.begin_step(Step::Ready).await?;
+        self.record_step_start(Step::Ready).await?;
         self.unless_superseded(self.check_health()).await?;
         Ok(started.worker_url)
     }
 
     /// Records that the next step begins, for the page to show, if this run is still current.
-    async fn begin_step(&self, step: Step) -> Result<(), RunError> {
+    async fn record_step_start(&self, step: Step) -> Result<(), RunError> {
         let generation = self.worker.generation;
         let mut work = self.services.unit_of_work().await?;
         let found = work.tx.lock_assistant(self.assistant.id).await?;
