@@ -60,7 +60,7 @@ test.describe("wrong values", () => {
     await page.getByLabel("Email").fill(user.email);
     await page.getByLabel("Password").fill("long enough for anybody");
     await page.getByRole("button", { name: "Create account" }).click();
-    await expect(page.getByText("There is an account with this address")).toBeVisible();
+    await expect(page.getByText("An account with this email already exists")).toBeVisible();
   });
 
   test("in sign-in show an error and clear the password", async ({ dashboard, page, user }) => {

@@ -14,7 +14,7 @@ test.describe("bad input", () => {
     await member.fillActivation({ name: "Ann", model: "openai:gpt-5.5", key: "sk-my-secret", token, callback });
     await page.getByRole("button", { name: "Activate" }).click();
     await expect(page.getByLabel("Webhook URL")).toHaveAttribute("aria-invalid", "true");
-    await expect(page.getByLabel("Webhook URL")).toHaveAccessibleDescription(/begins with https/);
+    await expect(page.getByLabel("Webhook URL")).toHaveAccessibleDescription(/must start with https/);
     await expect(page.getByLabel("Name")).not.toHaveAttribute("aria-invalid", "true");
     await expect(page.getByLabel("Name")).toHaveValue("Ann");
     await expect(page.getByLabel("Model", { exact: true })).toHaveValue("openai:gpt-5.5");
@@ -37,7 +37,7 @@ test("invalid field is highlighted when it loses the focus", async ({ member, pa
   await callback.fill("http://localhost/hook");
   await page.getByLabel("Telegram bot token").fill("a token with spaces");
   await page.getByLabel("Name").focus();
-  await expect(callback).toHaveAccessibleDescription(/begins with https/);
+  await expect(callback).toHaveAccessibleDescription(/must start with https/);
   await expect(page.getByLabel("Telegram bot token")).toHaveAccessibleDescription(/can.t contain spaces/);
   await callback.fill("https://example.com/hook");
   await expect(callback).not.toHaveAttribute("aria-invalid", "true");

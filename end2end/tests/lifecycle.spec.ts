@@ -115,7 +115,7 @@ test("failed change is undone, and the bot replies as before", async ({ member, 
     page.getByRole("region", { name: "Status" }).getByText("Your change was undone because another app is using the bot"),
   );
   await member.waitForStatus("active");
-  await expect(page.getByText("Saved")).toHaveCount(0);
+  await expect(page.getByText(/^Saved/)).toHaveCount(0);
   await expect(page.getByRole("link", { name: "Edit again" })).toBeVisible();
   expect(await member.chat(token, "are you there?")).not.toBe("");
   await member.open(path);

@@ -44,14 +44,14 @@ test("typed values stay when the status changes", async ({
   const test = await request.post(`/api/v1${path}/callbacks/test`, { headers: { "X-API-Key": key } });
   expect(test.ok()).toBe(true);
   const delivery = page.getByRole("region", { name: "Webhooks" }).getByRole("listitem").filter({ hasText: "assistant.test" });
-  await expect(delivery.first()).toContainText("delivered");
+  await expect(delivery.first()).toContainText("Delivered");
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
   // A stopped assistant has a different form, which still has what was typed.
   await request.post(`/api/v1${path}/stop`, { headers: { "X-API-Key": key } });
   await member.waitForStatus("stopped");
   await expect(page.getByRole("button", { name: "Save without deploying" })).toBeVisible();
   await expect(page.getByLabel("Name")).toHaveValue("Dora the second");
-  // A value that was changed otherBrowser and not here stays.
+  // A value that was changed in another tab, and not in this form, stays.
   const model = { modelId: "claude-opus-5" };
   expect((await request.patch(`/api/v1${path}`, { headers: { "X-API-Key": key }, data: model })).ok()).toBe(true);
   await page.getByRole("button", { name: "Save without deploying" }).click();
@@ -87,7 +87,7 @@ test("notice is shown once", async ({ member, page }) => {
   const path = await member.createAssistant("Hal", botToken(), "https://callbacks.sandbox.test/hal");
   await page.getByRole("button", { name: "Send test event" }).click();
   await expect(page.getByText("Test event sent.")).toBeVisible();
-  await expect(page).toHaveURL(new RegExp(`${path}#callbacks$`));
+  await expect(page).toHaveURL(new RegExp(`${path}#webhooks$`));
   await page.reload();
   await expect(page.getByText("Test event sent.")).toHaveCount(0);
 });
