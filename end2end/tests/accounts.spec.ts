@@ -35,7 +35,7 @@ test("sign-in leads to the requested page of this site only", async ({ dashboard
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL("/");
 
-  await dashboard.open("/signin?next=//otherBrowser.example/");
+  await dashboard.open("/signin?next=//elsewhere.example/");
   await signIn();
   await expect(page).toHaveURL("/assistants");
 });
