@@ -173,11 +173,11 @@ impl SnapshotStream {
     /// Sends the current snapshot, unless the page shows it already, and then each one that differs from the one before.
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         let greeting = Event::default().retry(RECONNECT_AFTER);
-        let news = futures::stream::unfold(self, |mut viewer| async move {
+        let changes = futures::stream::unfold(self, |mut viewer| async move {
             let event = viewer.next().await?;
             Some((Ok(event), viewer))
         });
-        futures::stream::once(async { Ok(greeting) }).chain(news)
+        futures::stream::once(async { Ok(greeting) }).chain(changes)
     }
 
     /// Whether the session still exists and belongs to the same user.
