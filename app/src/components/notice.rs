@@ -41,6 +41,7 @@ pub fn Notice(
         Some(match &*name {
             "saved" => "Saved. Takes effect the next time your assistant starts.",
             "applied" => "Saved. No restart was needed.",
+            "unchanged" => "No changes to save.",
             "activated" => "Activated. Deploying…",
             "started" => "Starting. Your bot replies again in a few seconds.",
             "redeployed" => "Redeploying. Your bot replies again in a few seconds.",

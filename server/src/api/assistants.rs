@@ -169,7 +169,7 @@ pub async fn list(
 
 /// Get assistant
 ///
-/// Returns the record of an assistant.
+/// Returns the record of an assistant, with all of its fields.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}", operation_id = "getAssistant", tag = "Assistants",
     security(("apiKey" = ["read"])),
