@@ -160,8 +160,8 @@ test("list is searched and filtered", async ({ member, page, javaScriptEnabled }
   if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
   await expect(page.getByRole("row")).toHaveCount(2);
   await expect(page.getByRole("link", { name: "Ebb and flow" })).toBeVisible();
-  await page.getByLabel("Status").selectOption({ label: "awaiting payment" });
-  if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
+  await page.getByLabel("Status").selectOption({ label: "Awaiting payment" });
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Search" }).click();
   await expect(page.getByRole("heading", { name: "No results for “EBB”" })).toBeVisible();
   await page.getByRole("link", { name: "Clear search" }).click();
   await expect(page.getByRole("row")).toHaveCount(3);

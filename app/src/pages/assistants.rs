@@ -132,7 +132,7 @@ fn summary(query: &ListQuery, found: &SearchPage) -> Option<String> {
     let each = found
         .counts
         .iter()
-        .map(|(status, count)| format!(" · {count} {}", labels::status_in_sentence(*status).to_lowercase()))
+        .map(|(status, count)| format!(" · {count} {}", labels::status_in_sentence(*status)))
         .collect::<String>();
     let all = found.counts.iter().map(|(_, count)| count).sum();
     (all > 0).then(|| format!("{}{each}", counted(all)))
@@ -154,7 +154,7 @@ fn filter(query: &ListQuery) -> AnyView {
     // All statuses, also those without an assistant: live updates change the list, but not this form.
     let option = |&status: &Status| {
         view! {
-            <option value=status.as_str() selected=query.status == Some(status)>{labels::status_in_sentence(status)}</option>
+            <option value=status.as_str() selected=query.status == Some(status)>{labels::status_label(status)}</option>
         }
     };
     view! {
