@@ -51,7 +51,7 @@ pub fn find_problems(
                     found.entry((*chat, question.message_id)).or_default().push(answer.at_ms);
                 }
                 None => {
-                    problems.push(format!("{:?} in chat {chat} replies to no message there", answer.text))
+                    problems.push(format!("{:?} in chat {chat} replies to no message there", answer.text));
                 }
             }
         }
