@@ -57,7 +57,7 @@ test("assistant is created, changed, stopped and deleted", async ({ member, page
   await deleting.getByRole("button", { name: "Delete permanently" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Cleo was deleted");
   await member.waitForVisible(page.getByText(/^Canceled on/));
-  await page.getByRole("link", { name: "Go to your assistants" }).click();
+  await page.getByRole("link", { name: "Go to dashboard" }).click();
   await expect(page.getByRole("link", { name: "Create your first assistant" })).toBeVisible();
 
   const log = await reef.log();

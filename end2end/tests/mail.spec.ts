@@ -66,7 +66,7 @@ test("link in another browser needs the password, or takes the account over", as
 
   await stranger.getByLabel("New password").fill("four other plain words");
   await press(stranger, "Set new password");
-  await expect(stranger.getByText("The account is yours alone now")).toBeVisible();
+  await expect(stranger.getByText("Only you can use this account now")).toBeVisible();
   expect(await status()).toBe(401);
   await member.open("/settings");
   await expect(page).toHaveURL("/signin?next=%2Fsettings");

@@ -66,7 +66,7 @@ pub fn Notice(
             "email_changed" => "Email changed. Sign in with the new address from now on.",
             "reset_sent" => "If an account exists for this address, we’ve sent a reset link.",
             "account_claimed" => {
-                "The account is yours alone now. Existing sessions, API keys and two-factor were removed. Sign in with your \
+                "Only you can use this account now. All devices were signed out, API keys revoked and two-factor turned off. Sign in with your \
                  new password."
             }
             "password_reset" => "Password changed. Sign in with your new password.",

@@ -17,9 +17,9 @@ pub(crate) fn GoodbyePage() -> impl IntoView {
                 <dt>"Tokens, keys and conversations"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Subscriptions"</dt>
-                <dd>"Canceled at Polar. We keep retrying until Polar confirms each cancellation."</dd>
+                <dd>"Being canceled at Polar. We retry until Polar confirms each one."</dd>
                 <dt>"API keys and devices"</dt>
-                <dd>"Revoked and signed out, including this one"</dd>
+                <dd>"Keys revoked, devices signed out, including this one"</dd>
                 <dt>"Activity and webhook deliveries"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Invoices"</dt>

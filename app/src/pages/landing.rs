@@ -71,7 +71,7 @@ fn page(Landing { frame, offers, public_url }: Landing) -> AnyView {
         <section aria-labelledby="developers">
             <h2 id="developers">"For developers"</h2>
             <p>
-                "Everything in the dashboard is also in the REST API, with signed webhooks. "
+                "Buy, activate, update and delete assistants through the REST API, and follow them with signed webhooks. "
                 <a href="/docs">"Read the API reference"</a>
             </p>
             <CodeBlock label="Ordering an assistant with curl" code=snippet(&public_url)/>
@@ -129,7 +129,7 @@ fn Steps() -> impl IntoView {
         <ol class="three-steps">
             <li>
                 <h3>"Choose a plan"</h3>
-                <p>"Pay at the checkout. Cancel any time."</p>
+                <p>"Pay at checkout. Cancel any time."</p>
             </li>
             <li>
                 <h3>"Connect your bot"</h3>
@@ -137,7 +137,7 @@ fn Steps() -> impl IntoView {
             </li>
             <li>
                 <h3>"Start chatting"</h3>
-                <p>"Seconds later it answers on Telegram. Share the link with anyone."</p>
+                <p>"Your assistant replies within seconds. Share the link with anyone."</p>
             </li>
         </ol>
     }

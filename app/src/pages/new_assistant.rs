@@ -71,7 +71,7 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
                 <input type="hidden" name="token" value=token/>
                 <OfferField form offers chosen/>
                 <Submit label="Continue to checkout" busy="Opening checkout…"/>
-                <p class="hint">"You won’t be charged until you confirm. Tax may apply."</p>
+                <p class="hint">"You won’t be charged until you pay at checkout. Tax may apply."</p>
             </PostForm>
         </section>
     }

@@ -82,7 +82,7 @@ fn details(receipt: Receipt, stream: String) -> AnyView {
         <Live path=stream/>
         <Region name="receipt" announced=true>{facts(receipt)}</Region>
         <p class="hint">"This record is kept until " <Day at=kept_until/> "."</p>
-        <p><a class="button quiet" href="/assistants">"Go to your assistants"</a></p>
+        <p><a class="button quiet" href="/assistants">"Go to dashboard"</a></p>
     }
     .into_any()
 }

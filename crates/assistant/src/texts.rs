@@ -47,7 +47,7 @@ fn today(now_unix_ms: i64) -> String {
 /// The reply to `/start`.
 pub(crate) fn greeting(settings: &Settings) -> String {
     format!(
-        "Hi, I'm {}. Send me a message and I'll reply. I remember what we talk about. Send /help to see what else I can do.",
+        "Hi, I'm {}. Send me a message and I'll reply. I remember our latest messages. Send /help to see what else I can do.",
         settings.name
     )
 }

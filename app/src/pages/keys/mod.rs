@@ -94,7 +94,7 @@ fn page(shown: PageData) -> AnyView {
         {new_key_section.is_none().then(|| view! { <Notice/> })}
         {unconfirmed.then(|| view! {
             <p class="notice warn">
-                "A password reset revokes all API keys until your email is confirmed. "
+                "Until you confirm your email, a password reset revokes all your API keys. "
                 <a href="/settings#email">"Confirm your email"</a>
             </p>
         })}

@@ -55,10 +55,14 @@ fn consequences(ends: DeletionPreview) -> Vec<String> {
     match ends.subscriptions {
         0 => {}
         1 => {
-            lines.push("1 subscription is canceled immediately. Payments aren’t refunded.".to_owned());
+            lines.push(
+                "1 subscription is canceled immediately. Payments aren’t refunded automatically.".to_owned(),
+            );
         }
         count => {
-            lines.push(format!("{count} subscriptions are canceled immediately. Payments aren’t refunded."));
+            lines.push(format!(
+                "{count} subscriptions are canceled immediately. Payments aren’t refunded automatically."
+            ));
         }
     }
     match (ends.assistants, ends.running) {

@@ -13,7 +13,7 @@ pub(super) fn section(sessions: &[SessionView]) -> AnyView {
     view! {
         <section class="card" aria-labelledby="devices">
             <h2 id="devices">"Devices"</h2>
-            <p>"Devices signed in to your account. Sign out anything you don’t recognize and change your password."</p>
+            <p>"Devices signed in to your account. If you don’t recognize one, sign it out and change your password."</p>
             <table class="cards">
                 <thead>
                     <tr>

@@ -27,7 +27,7 @@ pub(super) fn section(shown: &PageData) -> Result<AnyView, AppError> {
     let warning = is_at_risk.then(|| {
         view! {
             <p class="notice warn">
-                "A password reset turns off two-factor until your email is confirmed. "
+                "Until you confirm your email, a password reset turns off two-factor. "
                 <a href="#email">"Confirm your email"</a>
             </p>
         }
@@ -104,7 +104,10 @@ fn setting_up(new: &NewTotp, token: &str, password_verified: bool) -> Result<Any
 fn on(status: TotpStatus, token: &str) -> AnyView {
     let left = status.recovery_codes_left;
     let message = match left {
-        0 => "No recovery codes left. Generate new ones, or you may lose access to your account with your device.".to_owned(),
+        0 => {
+            "No recovery codes left. Generate new ones, so that you can still sign in if you lose your phone."
+                .to_owned()
+        }
         1 => "1 recovery code left.".to_owned(),
         _ => format!("{left} recovery codes left."),
     };

@@ -82,7 +82,7 @@ pub(crate) fn render(
         MailKind::AddressChanged => (
             "Your Reef email was changed".to_owned(),
             format!(
-                "Your account's email is now {detail}. We send mail there from now on, and you sign in with it.\n\n\
+                "Your account's email is now {detail}. We now send email there, and you sign in with it.\n\n\
                  If this wasn't you, somebody knows your password. Contact the administrator of {public_url}."
             ),
         ),
@@ -141,7 +141,7 @@ pub(crate) fn render(
                 cause => format!("[Reef] {name} is down: {cause}"),
             },
             format!(
-                "Your assistant {name} is down and doesn't reply.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"
+                "Your assistant {name} is down and isn't replying.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"
             ),
         ),
         MailKind::AssistantNotStarted => (

@@ -183,7 +183,7 @@ fn used_up_message(a: &Assistant) -> String {
                 .to_owned()
         }
         (None, Some(end)) => format!(
-            "The next billing period adds credit on {}. To reply before then, create an assistant with your own API key.",
+            "The next billing period adds credit on {}. To get replies before then, create an assistant that uses your own API key.",
             &end.to_string()[..10]
         ),
         (None, None) => "The next billing period adds credit.".to_owned(),
