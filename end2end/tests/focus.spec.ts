@@ -46,8 +46,8 @@ test("change that is deployed focuses the status", async ({ member, page }) => {
   await member.openDetails("Edit");
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await page.getByRole("button", { name: "Save", exact: true }).click();
-  const isOnStatus = () => page.evaluate(() => document.activeElement?.classList.contains("form-result"));
-  await expect.poll(isOnStatus).toBe(true);
+  // A locator survives the navigation that follows the form; evaluating a script would not.
+  await expect(page.locator(".form-result:focus")).toHaveCount(1);
 });
 
 test("refused stop focuses the error in its dialog", async ({ member, page }) => {
