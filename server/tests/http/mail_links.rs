@@ -55,7 +55,7 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
     let main = settings.split("<main").nth(1).unwrap();
     assert!(main.contains("a password reset keeps your API keys"), "{main}");
     let keys = page(&app, &cookie, "/keys").await;
-    assert!(keys.split("<main").nth(1).unwrap().contains("until your email is confirmed"), "{keys}");
+    assert!(keys.split("<main").nth(1).unwrap().contains("Until you confirm your email"), "{keys}");
 
     let to = submit(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
     assert_eq!(to, "/settings?done=link_sent");
@@ -69,7 +69,7 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
     for path in ["/assistants", "/keys", "/settings"] {
         let shown = page(&app, &cookie, path).await;
         assert!(!shown.contains("confirm-email") && !shown.contains("password reset revokes"), "{path}");
-        assert!(!shown.contains("until your email is confirmed"), "{path}");
+        assert!(!shown.contains("Until you confirm your email"), "{path}");
     }
 }
 
