@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 use reef_domain::catalog::Catalog;
 use reef_domain::query::Cursor;
@@ -19,7 +18,7 @@ use crate::components::time_and_status::{Refresh, StatusBadge, Time};
 use crate::error::AppError;
 use crate::islands::Live;
 use crate::labels;
-use crate::server::authenticate;
+use crate::server::{authenticate, query_value};
 use crate::snapshot::Snapshot;
 
 /// The search, as the query of the address has it.
@@ -32,11 +31,11 @@ struct ListQuery {
 
 impl ListQuery {
     fn from_address() -> Self {
-        use_query_map().with_untracked(|query| Self {
-            text: query.get("q").unwrap_or_default(),
-            status: query.get_str("status").and_then(Status::parse),
-            after: query.get("after"),
-        })
+        Self {
+            text: query_value("q").unwrap_or_default(),
+            status: query_value("status").as_deref().and_then(Status::parse),
+            after: query_value("after"),
+        }
     }
 
     /// The address of the first page of results.

@@ -1,7 +1,6 @@
 //! `/billing`: the subscription of each assistant, and the way to the customer portal.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
 use reef_service::assistants::CheckoutProgress;
@@ -15,7 +14,7 @@ use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
 use crate::islands::Live;
 use crate::labels;
-use crate::server::authenticate;
+use crate::server::{authenticate, query_value};
 use crate::snapshot::Snapshot;
 
 /// An assistant and, while it is unpaid, the state of its payment.
@@ -58,7 +57,7 @@ async fn load() -> Result<Billing, AppError> {
 
 fn page(Billing { entries, stream }: Billing) -> AnyView {
     // Polar has a portal for an account only after its first payment.
-    let has_nothing = use_query_map().with_untracked(|query| query.get_str("portal") == Some("none"));
+    let has_nothing = query_value("portal").as_deref() == Some("none");
     let notice = has_nothing.then(|| {
         view! {
             <p class="notice" role="status">

@@ -1,7 +1,6 @@
 //! `/assistants/new`: choosing a plan, and unfinished orders.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use reef_domain::wire::{ApiMode, AssistantRecord};
 
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
@@ -12,13 +11,12 @@ use crate::components::time_and_status::Time;
 use crate::error::AppError;
 use crate::functions::checkout::Purchase;
 use crate::islands::Live;
-use crate::server::authenticate;
+use crate::server::{authenticate, query_value};
 use crate::{labels, snapshot};
 
 #[component]
 pub(crate) fn NewAssistantPage() -> impl IntoView {
-    let requested = use_query_map().with_untracked(|query| query.get("mode"));
-    let chosen = requested.and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
+    let chosen = query_value("mode").and_then(|mode| ApiMode::parse(&mode)).unwrap_or(ApiMode::Byok);
     view! {
         <Head title="New assistant" description="Choose a plan for a new assistant."/>
         {render_or_error(async move { Ok(page(load().await?, chosen)) })}

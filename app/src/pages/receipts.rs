@@ -1,7 +1,7 @@
 //! `/receipts` and `/receipts/{id}`: what the deletion of an assistant has removed, and whether its subscription has ended.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 use reef_domain::query::Cursor;
 use reef_domain::sentence::Sentence;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
@@ -9,12 +9,12 @@ use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 use crate::components::page::{Head, Region, render_or_error};
 use crate::components::time_and_status::{Day, LocalizedSentence, Time};
 use crate::islands::Live;
-use crate::server::authenticate;
+use crate::server::{authenticate, query_value};
 use crate::snapshot::Snapshot;
 
 #[component]
 pub(crate) fn ReceiptsPage() -> impl IntoView {
-    let from = use_query_map().with_untracked(|query| Cursor::parse(query.get_str("from")?));
+    let from = query_value("from").as_deref().and_then(Cursor::parse);
     view! {
         <Head title="Deleted assistants" description="The assistants that you have deleted in the last 90 days."/>
         {render_or_error(async move {
