@@ -10,6 +10,8 @@ pub mod browser;
 mod checks;
 #[cfg(feature = "ssr")]
 mod components;
+#[cfg(feature = "ssr")]
+mod cookies;
 #[cfg(any(feature = "hydrate", test))]
 mod deployment_outcome;
 #[cfg(feature = "ssr")]

@@ -1,24 +1,20 @@
 //! The cookie that proves that a form has led this browser to a notice. An address alone proves nothing: anybody can type or send
 //! `?done=password_changed`, so a page shows the notice only while the cookie names it too.
 
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderValue};
-use leptos::prelude::use_context;
-use leptos_axum::ResponseOptions;
+use axum::http::HeaderMap;
 use reef_service::{Error, Services};
 use tower_sessions::cookie::time::Duration;
-use tower_sessions::cookie::{Cookie, SameSite};
 use url::Url;
 
-use crate::device_cookie::{cookie_value, is_https};
+use crate::cookies::{StrictCookie, cookie_value};
 use crate::server::{get_context, request_headers};
 
-/// Long enough for a slow page and a reload. One-time secrets are shown for the same time.
-const MAX_AGE: Duration = Duration::seconds(60);
-
-fn name(services: &Services) -> &'static str {
-    if is_https(services) { "__Host-reef-notice" } else { "reef-notice" }
-}
+const COOKIE: StrictCookie = StrictCookie {
+    name: "reef-notice",
+    https_name: "__Host-reef-notice",
+    // Long enough for a slow page and a reload. One-time secrets are shown for the same time.
+    max_age: Duration::seconds(60),
+};
 
 /// Confirms the notice that an address on this site names, if it names one.
 ///
@@ -27,23 +23,13 @@ fn name(services: &Services) -> &'static str {
 pub(crate) fn confirm(address: &str) -> Result<(), Error> {
     let Some(notice) = notice_of(address) else { return Ok(()) };
     let services: Services = get_context().map_err(|_| Error::internal("no services in the context"))?;
-    let cookie = Cookie::build((name(&services), notice))
-        .path("/")
-        .http_only(true)
-        .secure(is_https(&services))
-        .same_site(SameSite::Strict)
-        .max_age(MAX_AGE);
-    let value = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
-    if let Some(options) = use_context::<ResponseOptions>() {
-        options.append_header(SET_COOKIE, value);
-    }
-    Ok(())
+    COOKIE.set(&services, notice)
 }
 
 /// Whether a form has led this browser to this notice within the last minute.
 pub(crate) fn is_confirmed(notice: &str) -> bool {
     let services = get_context::<Services>();
-    services.is_ok_and(|services| is_confirmed_by(&request_headers(), name(&services), notice))
+    services.is_ok_and(|services| is_confirmed_by(&request_headers(), COOKIE.name_for(&services), notice))
 }
 
 fn is_confirmed_by(headers: &HeaderMap, cookie: &str, notice: &str) -> bool {
@@ -61,9 +47,10 @@ fn notice_of(address: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use axum::http::header::COOKIE;
 
-    use super::*;
+    use super::{HeaderMap, is_confirmed_by, notice_of};
 
     #[test]
     fn notice_is_read_from_addresses_of_this_site() {
