@@ -6,18 +6,6 @@ use reef_service::ports::{Interval, Price};
 /// The currencies without a minor unit that Polar supports.
 const CURRENCIES_WITHOUT_MINOR_UNIT: [&str; 6] = ["clp", "isk", "jpy", "krw", "pyg", "vnd"];
 
-/// A status within a sentence. [`status_label`] is for a status that stands alone.
-pub const fn status_in_sentence(status: Status) -> &'static str {
-    match status {
-        Status::PendingPayment => "awaiting payment",
-        Status::Purchased => "needs setup",
-        Status::Deploying => "deploying",
-        Status::Active => "active",
-        Status::Failed => "failed",
-        Status::Stopped => "stopped",
-    }
-}
-
 /// A status that stands alone, as in a badge.
 pub const fn status_label(status: Status) -> &'static str {
     match status {
@@ -28,6 +16,11 @@ pub const fn status_label(status: Status) -> &'static str {
         Status::Failed => "Failed",
         Status::Stopped => "Stopped",
     }
+}
+
+/// A status within a sentence.
+pub fn status_in_sentence(status: Status) -> String {
+    status_label(status).to_lowercase()
 }
 
 /// The payment status of an assistant.

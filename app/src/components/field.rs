@@ -66,6 +66,22 @@ pub fn TextField(
     }
 }
 
+/// A field for the current password of the account.
+#[component]
+pub fn PasswordField(form: Form, #[prop(optional)] hint: &'static str) -> impl IntoView {
+    view! {
+        <TextField
+            form
+            name="password"
+            path=&["password"]
+            label="Password"
+            kind="password"
+            hint
+            autocomplete="current-password"
+        />
+    }
+}
+
 /// A field for a new password of the account.
 #[component]
 pub fn NewPasswordField(

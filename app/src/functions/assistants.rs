@@ -1,9 +1,9 @@
 //! The forms of an assistant’s page: one server function per form.
 
 use leptos::prelude::*;
-use reef_domain::input::CallbackChange;
+use reef_domain::input::{CallbackChange, Parsed};
 use reef_domain::wire::{AssistantRecord, Status};
-use reef_service::Error;
+use reef_service::{Caller, Error, Services, assistants};
 use serde_json::{Map, Value};
 
 use super::body::{callback_change, parse_change, update_body};
@@ -23,21 +23,12 @@ pub async fn update(
     #[server(default)] callback_url: String,
     baseline: String,
 ) -> Result<(), AppError> {
-    let values = [
-        ("name", &*name),
-        ("model", &model),
-        ("callback_url", &callback_url),
-        (form_baseline::FIELD, &baseline),
-    ];
-    run_form(&values, async {
+    let form = EditForm { id, name, model, telegram_bot_token, model_api_key, callback_url, baseline };
+    run_form(&form.values(), async {
         let (services, caller) = authenticate().await?;
-        let (now, baseline) =
-            (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
-        let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
-        let has_new_secrets = has_secrets(&body);
-        let change = parse_change(body, callback_change(&baseline, &callback_url));
-        let saved = services.save_change(&caller, &id, change).await?;
-        redirect_after_save(&now, &saved, has_new_secrets)
+        let edit = form.read(&services, &caller).await?;
+        let saved = services.save_change(&caller, &form.id, edit.change).await?;
+        redirect_after_save(&edit.now, &saved, edit.has_new_secrets)
     })
     .await
 }
@@ -54,24 +45,57 @@ pub async fn change(
     #[server(default)] callback_url: String,
     baseline: String,
 ) -> Result<(), AppError> {
-    let values = [
-        ("name", &*name),
-        ("model", &model),
-        ("callback_url", &callback_url),
-        (form_baseline::FIELD, &baseline),
-    ];
-    run_form(&values, async {
+    let form = EditForm { id, name, model, telegram_bot_token, model_api_key, callback_url, baseline };
+    run_form(&form.values(), async {
         let (services, caller) = authenticate().await?;
-        let (now, baseline) =
-            (services.get_assistant(&caller, &id).await?, FormBaseline::from_json(&baseline)?);
-        let body = update_body(&now, &baseline, &name, &model, (&telegram_bot_token, &model_api_key));
-        let has_new_secrets = has_secrets(&body);
-        let change = parse_change(body, callback_change(&baseline, &callback_url));
-        let saved =
-            services.change(&caller, &id, change).await.map_err(|error| explain_refusal(error, &now))?;
-        redirect_after_save(&now, &saved, has_new_secrets)
+        let edit = form.read(&services, &caller).await?;
+        let saved = services.change(&caller, &form.id, edit.change).await;
+        let saved = saved.map_err(|error| explain_refusal(error, &edit.now))?;
+        redirect_after_save(&edit.now, &saved, edit.has_new_secrets)
     })
     .await
+}
+
+/// The fields of the form that edits an assistant, which two server functions take.
+struct EditForm {
+    id: String,
+    name: String,
+    model: String,
+    telegram_bot_token: Secret,
+    model_api_key: Secret,
+    callback_url: String,
+    baseline: String,
+}
+
+/// An edit that was parsed, not yet validated by the service.
+struct Edit {
+    /// The record before the edit.
+    now: AssistantRecord,
+    change: Parsed<assistants::Change>,
+    has_new_secrets: bool,
+}
+
+impl EditForm {
+    /// The fields that may be shown again after an error.
+    fn values(&self) -> [(&'static str, &str); 4] {
+        [
+            ("name", &self.name),
+            ("model", &self.model),
+            ("callback_url", &self.callback_url),
+            (form_baseline::FIELD, &self.baseline),
+        ]
+    }
+
+    /// Compares the fields with what the form was rendered with, so that only what was changed in it is changed.
+    async fn read(&self, services: &Services, caller: &Caller) -> Result<Edit, AppError> {
+        let now = services.get_assistant(caller, &self.id).await?;
+        let baseline = FormBaseline::from_json(&self.baseline)?;
+        let secrets = (&self.telegram_bot_token, &self.model_api_key);
+        let body = update_body(&now, &baseline, &self.name, &self.model, secrets);
+        let has_new_secrets = has_secrets(&body);
+        let change = parse_change(body, callback_change(&baseline, &self.callback_url));
+        Ok(Edit { now, change, has_new_secrets })
+    }
 }
 
 fn has_secrets(body: &Map<String, Value>) -> bool {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use reef_service::accounts::LinkAccess;
 use reef_service::{Caller, Services};
 
-use crate::components::field::{NewPasswordField, TextField};
+use crate::components::field::{NewPasswordField, PasswordField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::notice::{Notice, has_notice};
 use crate::components::page::{Head, render_or_error};
@@ -139,14 +139,7 @@ fn confirm(texts: &Texts, token: String, needs_password: bool) -> AnyView {
     let password = needs_password.then(|| {
         view! {
             <p>"You’re not signed in to this account. For your security, enter its password."</p>
-            <TextField
-                form
-                name="password"
-                path=&["password"]
-                label="Password"
-                kind="password"
-                autocomplete="current-password"
-            />
+            <PasswordField form/>
         }
     });
     // Sent even without a password field, because the session may end before the form is sent.

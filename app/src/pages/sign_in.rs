@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::location::Url;
 use reef_service::Services;
 
-use crate::components::field::TextField;
+use crate::components::field::{PasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::notice::Notice;
 use crate::components::page::Head;
@@ -28,14 +28,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
             <FormErrorMessage form/>
             <input type="hidden" name="next" value=next/>
             <TextField form name="email" path=&["email"] label="Email" kind="email" autocomplete="username" check="email"/>
-            <TextField
-                form
-                name="password"
-                path=&["password"]
-                label="Password"
-                kind="password"
-                autocomplete="current-password"
-            />
+            <PasswordField form/>
             <Submit label="Sign in" busy="Signing in…"/>
         </PostForm>
         {can_forget.then(|| view! { <p><a href="/forgot">"Forgot your password?"</a></p> })}

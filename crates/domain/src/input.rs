@@ -54,6 +54,17 @@ pub enum CallbackChange {
     Clear,
 }
 
+impl CallbackChange {
+    /// Applies the change to a callback URL.
+    pub fn apply(self, url: &mut Option<String>) {
+        match self {
+            Self::Keep => {}
+            Self::Replace(new) => *url = Some(new),
+            Self::Clear => *url = None,
+        }
+    }
+}
+
 /// Removes known fields from a body and collects their issues. The keys that remain at the end are unknown.
 struct Fields {
     map: Map<String, Value>,

@@ -238,7 +238,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn mails_to_account(
+    pub async fn list_mails_to_account(
         &mut self,
         user: UserId,
         email: &str,

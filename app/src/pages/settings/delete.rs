@@ -6,7 +6,7 @@ use reef_service::accounts::DeletionPreview;
 use super::PageData;
 use super::two_factor::CodeField;
 use crate::components::dialog::Dialog;
-use crate::components::field::TextField;
+use crate::components::field::PasswordField;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::functions::settings::DeleteAccount;
 
@@ -31,15 +31,7 @@ pub(super) fn section(shown: &PageData) -> AnyView {
                 <p>"This can’t be undone. Invoices stay available from Polar."</p>
                 <PostForm form>
                     <FormErrorMessage form/>
-                    <TextField
-                        form
-                        name="password"
-                        path=&["password"]
-                        label="Password"
-                        kind="password"
-                        hint="For your security, confirm your password to delete your account."
-                        autocomplete="current-password"
-                    />
+                    <PasswordField form hint="For your security, confirm your password to delete your account."/>
                     {takes_code.then(|| view! { <CodeField form/> })}
                     <Submit label="Delete permanently" busy="Deleting…" class="danger"/>
                 </PostForm>

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::PageData;
 use crate::components::dialog::Dialog;
-use crate::components::field::TextField;
+use crate::components::field::{PasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::functions::mail::{ChangeEmail, ResendConfirmation};
 
@@ -73,15 +73,7 @@ fn change() -> AnyView {
                     autocomplete="email"
                     check="email"
                 />
-                <TextField
-                    form
-                    name="password"
-                    path=&["password"]
-                    label="Password"
-                    kind="password"
-                    hint="For your security, confirm your password to change your email."
-                    autocomplete="current-password"
-                />
+                <PasswordField form hint="For your security, confirm your password to change your email."/>
                 <Submit label="Send confirmation" busy="Sending…"/>
             </PostForm>
         </Dialog>

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::PageData;
 use crate::components::code::Copyable;
 use crate::components::dialog::Dialog;
-use crate::components::field::{ConfirmPassword, TextField};
+use crate::components::field::{ConfirmPassword, PasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::qr::{Qr, QrPicture};
 use crate::error::AppError;
@@ -156,15 +156,7 @@ fn turn_off_dialog() -> AnyView {
             <p>"You’ll sign in with your password only. Recovery codes stop working."</p>
             <PostForm form>
                 <FormErrorMessage form/>
-                <TextField
-                    form
-                    name="password"
-                    path=&["password"]
-                    label="Password"
-                    kind="password"
-                    hint="For your security, confirm your password to turn off two-factor."
-                    autocomplete="current-password"
-                />
+                <PasswordField form hint="For your security, confirm your password to turn off two-factor."/>
                 <CodeField form/>
                 <Submit label="Turn off two-factor" busy="Checking…" class="danger"/>
             </PostForm>

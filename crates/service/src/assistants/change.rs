@@ -148,11 +148,7 @@ impl Services {
         let update = change.update.unwrap_or_default();
         let has_secrets = has_new_secrets(&update);
         let (mut config, new) = self.resolve_update(&mut work, &before, update).await?;
-        match change.callback {
-            CallbackChange::Keep => {}
-            CallbackChange::Replace(url) => config.callback_url = Some(url),
-            CallbackChange::Clear => config.callback_url = None,
-        }
+        change.callback.apply(&mut config.callback_url);
         let is_running = before.state.status() == Status::Active;
         let needs_run = has_secrets || !is_same_model(&before.config, &config);
         let mut after = before.clone();

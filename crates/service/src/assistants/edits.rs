@@ -26,14 +26,11 @@ impl UnitOfWork<'_> {
     pub(super) fn record_undo(&mut self, failed: &Assistant, replaced: &ReplacedConfiguration) {
         let is_another_model =
             failed.config.provider != replaced.provider || failed.config.model_id != replaced.model_id;
-        let restored: Vec<_> = [
+        let restored = names_of([
             ("model", is_another_model),
             ("API key", replaced.secrets.model_key.is_some()),
             ("bot token", replaced.secrets.bot_token.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(field, is_restored)| is_restored.then_some(field))
-        .collect();
+        ]);
         self.note = Some(format!(
             "Change undone. Restored: {}. The name and the webhook URL stay as you saved them.",
             join_names(&restored)
@@ -47,16 +44,18 @@ fn edited_fields(before: &Config, after: &Config, current: &Secrets, new: &Secre
     let is_another_key =
         new.model_key.is_some() && new.model_key_fingerprint != current.model_key_fingerprint;
     let is_another_bot = new.bot_token.is_some() && new.bot_token_hash != current.bot_token_hash;
-    [
+    names_of([
         ("name", before.name != after.name),
         ("model", is_another_model),
         ("API key", is_another_key),
         ("bot token", is_another_bot),
         ("webhook URL", before.callback_url != after.callback_url),
-    ]
-    .into_iter()
-    .filter_map(|(field, differs)| differs.then_some(field))
-    .collect()
+    ])
+}
+
+/// The names of the fields that have changed.
+fn names_of(fields: impl IntoIterator<Item = (&'static str, bool)>) -> Vec<&'static str> {
+    fields.into_iter().filter_map(|(name, has_changed)| has_changed.then_some(name)).collect()
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -32,11 +32,7 @@ impl Services {
         let mut after = before.clone();
         let event = Event::Redeploy { deadline: work.now.plus(self.config().deploy_timeout) };
         after.apply(event).map_err(|refusal| Error::action_rejected(refusal, NOT_REDEPLOYABLE))?;
-        match callback {
-            CallbackChange::Keep => {}
-            CallbackChange::Replace(url) => after.config.callback_url = Some(url),
-            CallbackChange::Clear => after.config.callback_url = None,
-        }
+        callback.apply(&mut after.config.callback_url);
         let after = work.save(&before, after).await?;
         work.discard_fallback(&after).await?;
         self.enqueue_run(&mut work, &after).await?;

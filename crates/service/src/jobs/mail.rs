@@ -90,7 +90,7 @@ impl Services {
     pub async fn is_email_undeliverable(&self, caller: &Caller) -> Result<bool, Error> {
         let mut tx = self.store().read().await?;
         let user = tx.find_user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
-        for mail in tx.mails_to_account(user.id, &user.email, NEWEST).await? {
+        for mail in tx.list_mails_to_account(user.id, &user.email, NEWEST).await? {
             // An opened link proves that the address receives email.
             if mail.sent_at.is_some() || user.email_confirmed_at.is_some_and(|at| at >= mail.created_at) {
                 return Ok(false);
