@@ -1,7 +1,7 @@
 //! What customers read for the codes of the API, and for waits and prices.
 
 use reef_domain::wire::{ApiMode, PaymentStatus, Provider, Status};
-use reef_service::ports::{Interval, Price};
+use reef_ports::{Interval, Price};
 
 /// The currencies without a minor unit that Polar supports.
 const CURRENCIES_WITHOUT_MINOR_UNIT: [&str; 6] = ["clp", "isk", "jpy", "krw", "pyg", "vnd"];

@@ -16,11 +16,12 @@ use reef_outbound::{
     Http, HttpCallbackSender, MailSender, ModelProvidersClient, OpenRouterKeys, Polar, ProviderUrls, Smtp,
     SmtpServer, TelegramApi,
 };
+use reef_outbound::{SystemClock, SystemEntropy};
+use reef_ports::{Entropy, Mailer, ManagedKeys, Ports};
 use reef_sandbox::VendorUrls;
 use reef_service::Services;
-use reef_service::ports::{Entropy, Mailer, ManagedKeys, Ports, SystemClock, SystemEntropy};
-use reef_service::vault::{KEY_LENGTH, Vault};
 use reef_store::{Store, file_permissions};
+use reef_vault::{KEY_LENGTH, Vault};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;

@@ -262,7 +262,7 @@ impl Config {
         }
         let secret_key = vars.secret("SECRET_KEY");
         if let Some(key) = &secret_key {
-            reef_service::vault::Vault::new(key).map_err(|error| invalid("SECRET_KEY", error.to_string()))?;
+            reef_vault::Vault::new(key).map_err(|error| invalid("SECRET_KEY", error.to_string()))?;
         } else if is_postgres {
             return Err(invalid(
                 "SECRET_KEY",

@@ -88,7 +88,7 @@ fn shortened(answer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use reef_service::ports::BotIdentity;
+    use reef_ports::BotIdentity;
 
     use super::*;
 

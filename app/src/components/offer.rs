@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 use reef_domain::Usd;
 use reef_domain::wire::ApiMode;
+use reef_ports::Price;
 use reef_service::Services;
-use reef_service::ports::Price;
 
 use crate::components::form::{FieldIssue, Form};
 use crate::labels;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use reef_domain::{ErrorChain, Timestamp};
 use reef_outbound::Http;
-use reef_service::ports::{Clock, Entropy};
-use reef_service::vault::Vault;
+use reef_ports::{Clock, Entropy};
 use reef_store::{Store, StoreError};
+use reef_vault::Vault;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -3,9 +3,9 @@
 use reef_assistant::Settings;
 use reef_domain::wire::Provider;
 use reef_outbound::assistant_provider;
-use reef_service::ports::{Entropy, WorkerSpec};
-use reef_service::vault::{SecretLocation, Vault, VaultError, WORKER_SETTINGS};
+use reef_ports::{Entropy, WorkerSpec};
 use reef_store::WorkerRow;
+use reef_vault::{SecretLocation, Vault, VaultError, WORKER_SETTINGS};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reef_assistant::telegram::{Bot, read_response};
 use reef_assistant::{COMMANDS, HttpRequest};
 use reef_domain::ids::AssistantId;
-use reef_service::ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
 use reef_store::{StoreError, WorkerRow};
 use secrecy::{ExposeSecret, SecretString};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reef_service::ports::{CallbackError, CallbackRequest, CallbackSender};
+use reef_ports::{CallbackError, CallbackRequest, CallbackSender};
 use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, HOST};
 use reqwest::{Client, Method, RequestBuilder};

@@ -1,4 +1,4 @@
-//! Implements the ports of the service layer over HTTP and SMTP.
+//! Implements the ports over HTTP, SMTP and this machine's clock and randomness.
 //!
 //! Vendors are reached through [`Http`], which has timeouts and size limits and follows no redirects.
 //! [`HttpCallbackSender`] has a separate client that connects only to publicly routable addresses.
@@ -13,6 +13,7 @@ mod otlp;
 mod overrides;
 mod polar;
 mod smtp;
+mod system;
 mod telegram;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,5 @@ pub use otlp::tracer_provider;
 pub use overrides::HostOverrides;
 pub use polar::Polar;
 pub use smtp::{MailSender, Smtp, SmtpServer, SmtpSetupError};
+pub use system::{SystemClock, SystemEntropy};
 pub use telegram::TelegramApi;

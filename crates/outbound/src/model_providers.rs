@@ -8,7 +8,7 @@ use reef_assistant::model::{
 use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider, Settings, Turn};
 use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
-use reef_service::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+use reef_ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reef_assistant::HttpResponse;
 use reef_domain::{Timestamp, Usd};
-use reef_service::ports::{ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
+use reef_ports::{ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

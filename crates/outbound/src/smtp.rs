@@ -10,7 +10,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use reef_service::ports::{Mail, MailError, Mailer};
+use reef_ports::{Mail, MailError, Mailer};
 use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use tokio::time::timeout;

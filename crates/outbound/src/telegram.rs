@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use reef_assistant::HttpRequest;
 use reef_assistant::telegram::{Bot, BotUser, File, Photos, TelegramError as BotError, read_response};
-use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 

@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::hashing::{HashingPermit, Lane};
 use crate::services::Services;
 use crate::throttle::ThrottleKey;
-use crate::vault::{fingerprint, hex};
+use reef_vault::{fingerprint, hex};
 
 pub use deletion::{AccountDeletion, DeletionPreview};
 pub use email_confirmation::LinkAccess;

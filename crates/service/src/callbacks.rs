@@ -14,7 +14,7 @@ use standardwebhooks::Webhook;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::SecretLocation;
+use reef_vault::SecretLocation;
 
 /// The waits after the failed attempts of a delivery, as Standard Webhooks recommends.
 pub const RETRY_DELAYS: [Duration; 9] = [

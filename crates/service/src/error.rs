@@ -12,7 +12,7 @@ use reef_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::ports::CheckoutRefusal;
+use reef_ports::CheckoutRefusal;
 
 /// More issues than this are only counted in a response.
 const ISSUES_MAX: usize = 20;

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::{SecretLocation, fingerprint, hex};
+use reef_vault::{SecretLocation, fingerprint, hex};
 
 /// How long a flash is shown.
 pub const LIFETIME: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::{ClaimResult, Outcome};
 use crate::services::Services;
-use crate::vault::{fingerprint, hex};
+use reef_vault::{fingerprint, hex};
 
 /// How long a repeated form waits for the first one: a little longer than Polar may take to create a checkout.
 const WAIT_MAX: Duration = Duration::from_secs(15);

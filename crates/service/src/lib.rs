@@ -1,7 +1,7 @@
 //! The use cases: one method of [`Services`] each, with the caller as an argument.
 //!
 //! The API's handlers and the dashboard's server functions both call these methods and nothing below them, so neither
-//! can skip authorization, validation or limits. The traits in [`ports`] are what this crate needs from outside.
+//! can skip authorization, validation or limits. The traits of `reef-ports` are what this crate needs from outside.
 
 pub mod accounts;
 pub mod api_keys;
@@ -24,7 +24,6 @@ mod mails;
 pub mod managed;
 pub mod payments;
 mod portal;
-pub mod ports;
 mod prices;
 pub mod reseal;
 mod services;
@@ -33,7 +32,6 @@ pub mod testing;
 mod throttle;
 pub mod trace;
 mod unit_of_work;
-pub mod vault;
 
 pub use caller::{Caller, PasswordStamp};
 pub use client::{Client, ClientAddress};

@@ -6,8 +6,8 @@ use reef_domain::Timestamp;
 use reef_domain::wire::ApiMode;
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::{PaymentError, Price};
 use crate::services::Services;
+use reef_ports::{PaymentError, Price};
 
 const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// The first wait after a failed refresh, which doubles with each further failure.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::flash::COLUMN as FLASH;
 use crate::mails::COLUMN as MAIL_TOKEN;
 use crate::services::Services;
-use crate::vault::{PREFIX_LENGTH, SecretLocation, VaultError, WORKER_SETTINGS};
+use reef_vault::{PREFIX_LENGTH, SecretLocation, VaultError, WORKER_SETTINGS};
 
 /// Values per transaction. Writers of other processes wait for at most one of them.
 const BATCH: i64 = 100;

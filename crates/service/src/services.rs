@@ -19,9 +19,9 @@ use crate::error::Error;
 use crate::event_bus::EventBus;
 use crate::hashing::HashingQueues;
 use crate::limits::RateLimits;
-use crate::ports::Ports;
 use crate::prices::KnownPrices;
-use crate::vault::Vault;
+use reef_ports::Ports;
+use reef_vault::Vault;
 
 /// All use cases. Cheap to clone; concrete, because server functions can't be generic.
 #[derive(Clone)]
@@ -147,7 +147,7 @@ impl Services {
     pub(crate) fn random_hex<const BYTES: usize>(&self) -> String {
         let mut random = [0; BYTES];
         self.inner.ports.entropy.fill(&mut random);
-        crate::vault::hex(&random)
+        reef_vault::hex(&random)
     }
 
     /// Gets the caller's assistant. An assistant of another account is [`Error::NotFound`], so that ids cannot be

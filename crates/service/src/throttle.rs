@@ -18,7 +18,7 @@ use crate::accounts::Device;
 use crate::client::ClientAddress;
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::hex;
+use reef_vault::hex;
 
 /// Failed attempts are forgotten when none has followed for this long.
 const RESET_AFTER: Duration = Duration::from_secs(24 * 3600);

@@ -45,10 +45,11 @@ async fn find_user(services: &Services, email: &str) -> anyhow::Result<UserId> {
 
 /// Generates a password for an account that is created or reset without one.
 fn generate_password() -> SecretString {
-    use reef_service::ports::{Entropy as _, SystemEntropy};
+    use reef_outbound::SystemEntropy;
+    use reef_ports::Entropy as _;
     let mut bytes = [0; 16];
     SystemEntropy.fill(&mut bytes);
-    SecretString::from(reef_service::vault::hex(&bytes))
+    SecretString::from(reef_vault::hex(&bytes))
 }
 
 /// `reef user …`

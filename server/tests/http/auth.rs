@@ -1,8 +1,9 @@
 //! Authentication by `X-API-Key` and authorization by the key's scopes.
 
-use reef_service::ports::{Entropy as _, SystemEntropy};
-use reef_service::vault::{fingerprint, hex};
+use reef_outbound::SystemEntropy;
+use reef_ports::Entropy as _;
 use reef_store::SessionRow;
+use reef_vault::{fingerprint, hex};
 use reqwest::RequestBuilder;
 use serde_json::json;
 use std::time::Duration;

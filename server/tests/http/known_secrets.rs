@@ -85,8 +85,8 @@ fn encodings(secret: &str) -> Vec<(&'static str, String)> {
 
 /// Opens sealed values of the database to learn the secrets that Reef generated.
 mod reef_embedded_secrets {
-    use reef_service::vault::{SecretLocation, Vault, WORKER_SETTINGS};
     use reef_store::Store;
+    use reef_vault::{SecretLocation, Vault, WORKER_SETTINGS};
     use secrecy::{ExposeSecret as _, SecretString};
 
     fn open(column: &'static str, row: &dyn std::fmt::Display, sealed: &[u8]) -> String {

@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use reef_service::ports::{Entropy as _, SystemEntropy};
+use reef_outbound::SystemEntropy;
+use reef_ports::Entropy as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use url::Url;
 

@@ -3,8 +3,8 @@
 use reef_domain::ids::UserId;
 use reef_service::Caller;
 use reef_service::flash::session_row_id;
-use reef_service::vault::fingerprint;
 use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
+use reef_vault::fingerprint;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
 use secrecy::SecretString;
 use serde_json::{Value, json};

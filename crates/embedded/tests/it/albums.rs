@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reef_embedded::UpdateSource;
-use reef_service::ports::WorkerHost;
+use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Chats that have blocked the bot or removed it from their group.
 
 use reef_embedded::UpdateSource;
-use reef_service::ports::WorkerHost;
+use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
 
 use crate::fake_server::{FakeServer, rejection, wait_until};

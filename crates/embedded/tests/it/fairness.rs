@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use reef_embedded::{Embedded, UpdateSource, WebhookOutcome};
-use reef_service::ports::WorkerHost;
+use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
 
 use crate::fake_server::{FakeServer, flood, wait_until};

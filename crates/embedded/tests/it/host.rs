@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reef_embedded::UpdateSource;
-use reef_service::ports::{StartedWorker, WorkerHost, WorkerRef};
+use reef_ports::{StartedWorker, WorkerHost, WorkerRef};
 use reef_store::on_both_databases;
 
 use crate::fake_server::{FakeServer, wait_until};

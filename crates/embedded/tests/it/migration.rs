@@ -1,7 +1,7 @@
 //! A group becomes a supergroup and gets another id. Three kinds of updates announce it, in any order.
 
 use reef_embedded::{UpdateSource, WebhookOutcome};
-use reef_service::ports::WorkerHost;
+use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
 use serde_json::{Value, json};
 

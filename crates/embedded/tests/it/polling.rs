@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use reef_embedded::UpdateSource;
-use reef_service::ports::{Clock, SystemClock, WorkerHost};
+use reef_outbound::SystemClock;
+use reef_ports::{Clock, WorkerHost};
 use reef_store::on_both_databases;
 
 use crate::fake_server::{FakeServer, flood, wait_until};

@@ -3,7 +3,8 @@ use std::time::Duration;
 use reef_domain::Timestamp;
 use reef_domain::ids::UpdateRowId;
 use reef_embedded::UpdateSource;
-use reef_service::ports::{Clock, SystemClock, WorkerHost};
+use reef_outbound::SystemClock;
+use reef_ports::{Clock, WorkerHost};
 use reef_store::{NewBotUpdate, Store, on_both_databases};
 use uuid::Uuid;
 

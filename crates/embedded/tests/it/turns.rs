@@ -4,7 +4,8 @@ use reef_domain::Assistant;
 use reef_domain::ids::UserId;
 use reef_domain::wire::ApiMode;
 use reef_embedded::{UpdateSource, WebhookOutcome};
-use reef_service::ports::{Clock as _, SystemClock, WorkerHost};
+use reef_outbound::SystemClock;
+use reef_ports::{Clock as _, WorkerHost};
 use reef_store::{Store, UserRow, on_both_databases};
 
 use crate::fake_server::{FakeServer, wait_until};

@@ -1,6 +1,7 @@
 use reef_domain::ids::UpdateRowId;
 use reef_embedded::{UpdateSource, WebhookOutcome};
-use reef_service::ports::{Clock, SystemClock, WorkerHost};
+use reef_outbound::SystemClock;
+use reef_ports::{Clock, WorkerHost};
 use reef_store::{NewBotUpdate, on_both_databases};
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 //! exception handlers.
 
 use reef_assistant::HttpResponse;
-use reef_service::ports::CheckoutRefusal;
+use reef_ports::CheckoutRefusal;
 use serde::Deserialize;
 use serde_json::Value;
 

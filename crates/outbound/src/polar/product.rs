@@ -1,6 +1,6 @@
 //! Reads the price of a product at Polar.
 
-use reef_service::ports::{Interval, Price};
+use reef_ports::{Interval, Price};
 use serde::Deserialize;
 
 /// The fields of `GET /v1/products/{id}` that determine the price.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use reef_service::ports::{CallbackError, CallbackRequest, CallbackSender};
+use reef_ports::{CallbackError, CallbackRequest, CallbackSender};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::stub::{Answer, Stub, answer, unused_url};

@@ -1,7 +1,7 @@
 use reef_assistant::{HttpRequest, Method};
 use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
-use reef_service::ports::{ModelCheckError, ModelListError, ModelProviders};
+use reef_ports::{ModelCheckError, ModelListError, ModelProviders};
 use serde_json::json;
 
 use super::stub::{Answer, Stub, answer};

@@ -1,5 +1,5 @@
 use reef_domain::{Timestamp, Usd};
-use reef_service::ports::{ManagedKeyInfo, ManagedKeys};
+use reef_ports::{ManagedKeyInfo, ManagedKeys};
 use secrecy::ExposeSecret;
 use serde_json::json;
 

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_service::payments::{CheckoutStatus, SubscriptionStatus};
-use reef_service::ports::{
+use reef_ports::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };
+use reef_ports::{CheckoutStatus, SubscriptionStatus};
 use serde_json::json;
 
 use super::stub::{Stub, answer, unused_url};

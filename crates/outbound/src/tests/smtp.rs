@@ -1,6 +1,6 @@
 use reef_domain::Timestamp;
 use reef_domain::ids::MailId;
-use reef_service::ports::{Mail, MailError, Mailer as _};
+use reef_ports::{Mail, MailError, Mailer as _};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;

@@ -1,4 +1,4 @@
-use reef_service::ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
 use secrecy::SecretString;
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::one_time_code::encode_base32;
-use crate::ports::Entropy;
-use crate::vault::fingerprint;
+use reef_ports::Entropy;
+use reef_vault::fingerprint;
 
 /// Codes that an account gets at once.
 pub(super) const CODE_COUNT: usize = 10;
@@ -35,11 +35,11 @@ pub(super) fn hash_typed(typed: &SecretString) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::SystemEntropy;
+    use crate::testing::SeededEntropy;
 
     #[test]
     fn code_is_accepted_in_any_spelling() {
-        let (code, hash) = generate(&SystemEntropy);
+        let (code, hash) = generate(&SeededEntropy::new(1));
         let shown = code.expose_secret();
         assert_eq!((shown.len(), shown.matches('-').count()), (19, 3));
         for typed in [shown.replace('-', ""), shown.replace('-', "").to_uppercase()] {

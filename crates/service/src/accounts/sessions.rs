@@ -10,7 +10,7 @@ use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::{fingerprint, hex};
+use reef_vault::{fingerprint, hex};
 
 /// How old the recorded last use of a session may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(5 * 60);

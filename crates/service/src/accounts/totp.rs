@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 use crate::throttle::ThrottleKey;
-use crate::vault::{SecretLocation, VaultError};
+use reef_vault::{SecretLocation, VaultError};
 
 /// Table and column; the row is the account's id.
 pub(crate) const COLUMN: &str = "totp.secret";

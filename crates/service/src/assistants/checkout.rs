@@ -13,8 +13,9 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::forms::form_idempotency_key;
 use crate::idempotency::{ClaimResult, Outcome};
-use crate::payments::{CheckoutStatus, FIRST_CHECK_AFTER};
+use crate::payments::FIRST_CHECK_AFTER;
 use crate::services::Services;
+use reef_ports::CheckoutStatus;
 
 /// How long an unpaid order is offered on the page for new assistants.
 const UNPAID_OFFERED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use crate::services::Services;
+use reef_ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 
 const INVALID: &str = "Some settings don't fit this assistant. See the issues in details.";
 pub(super) const REJECTED: &str = "The bot or the model can't be used. See the issues in details.";

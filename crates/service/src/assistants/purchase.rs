@@ -12,9 +12,9 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Outcome;
 use crate::payments::FIRST_CHECK_AFTER;
-use crate::ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use reef_ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
 
 /// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleted ones count, because their checkouts stay open.
 const UNPAID_MAX: i64 = 10;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::jobs::{CHECK_AFTER, Job};
-use crate::ports::{TelegramError, WorkerHostError, WorkerRef};
 use crate::services::Services;
+use reef_ports::{TelegramError, WorkerHostError, WorkerRef};
 
 /// How long the worker host and Telegram may take to confirm.
 pub(crate) const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
@@ -143,7 +143,7 @@ impl Services {
     /// The secret that Telegram sends with every update. It is the same for all runs with this bot, so that a late
     /// `setWebhook` of an older run changes nothing.
     pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
-        let bot = crate::vault::hex(secrets.bot_token_hash.as_deref().unwrap_or_default());
+        let bot = reef_vault::hex(secrets.bot_token_hash.as_deref().unwrap_or_default());
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 

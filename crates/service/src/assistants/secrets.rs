@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::error::Error;
 use crate::services::Services;
-use crate::vault::{SecretLocation, fingerprint};
+use reef_vault::{SecretLocation, fingerprint};
 
 /// The column that a sealed bot token is bound to.
 pub(crate) const BOT_TOKEN: &str = "assistants.bot_token";

@@ -8,8 +8,8 @@ use reef_store::{AttemptOutcome, DeliveryRow, DeliveryState};
 
 use super::JobError;
 use crate::callbacks::{RETRY_DELAYS, sign};
-use crate::ports::{CallbackError, CallbackRequest};
 use crate::services::Services;
+use reef_ports::{CallbackError, CallbackRequest};
 
 /// The status with which a receiver asks for no more attempts (Standard Webhooks).
 const GONE: u16 = 410;

@@ -17,9 +17,9 @@ use tokio::time::{sleep, timeout};
 use super::{Job, JobError};
 use crate::assistants::{REMOVAL_TIMEOUT, worker_ref};
 use crate::error::Error;
-use crate::ports::TelegramError;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use reef_ports::TelegramError;
 
 /// When the check runs: later than a removal can last.
 pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);

@@ -5,8 +5,8 @@ use reef_domain::state::Run;
 use secrecy::SecretString;
 
 use super::JobError;
-use crate::ports::{PaymentError, WorkerRef};
 use crate::services::Services;
+use reef_ports::{PaymentError, WorkerRef};
 
 /// The timeline's entry about the end of a duplicate subscription.
 const DUPLICATE_ENDED: &str = "The duplicate subscription for this assistant has ended.";

@@ -17,9 +17,9 @@ mod steps;
 
 use super::{Job, JobError};
 use crate::error::Error;
-use crate::ports::WorkerRef;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use reef_ports::WorkerRef;
 
 /// Why a run ends early.
 enum RunError {

@@ -8,9 +8,9 @@ use super::{Job, JobError};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::mails::{COLUMN, mail_lifetime, render};
-use crate::ports::{Mail, MailError};
 use crate::services::Services;
-use crate::vault::SecretLocation;
+use reef_ports::{Mail, MailError};
+use reef_vault::SecretLocation;
 
 pub(super) const KIND: &str = "mail";
 /// The newest emails that decide whether an address receives any. One that is still waiting decides nothing.

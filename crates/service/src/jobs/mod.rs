@@ -24,8 +24,8 @@ pub(crate) use check_bot::CHECK_AFTER;
 pub use runner::Runner;
 
 use crate::error::Error;
-use crate::ports::WorkerRef;
 use crate::services::Services;
+use reef_ports::WorkerRef;
 
 /// A job with its payload. The variants and fields are stored, so their names are fixed.
 #[expect(

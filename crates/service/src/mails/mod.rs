@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::jobs::Job;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
-use crate::vault::{SecretLocation, fingerprint};
+use reef_vault::{SecretLocation, fingerprint};
 
 pub(crate) use messages::render;
 use recipient_limits::MailShare;

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::key_name;
 use crate::error::Error;
 use crate::jobs::Job;
-use crate::ports::{KEYS_PAGE_SIZE, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 use crate::services::Services;
+use reef_ports::{KEYS_PAGE_SIZE, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 /// Pages of OpenRouter's list that are searched for a name. The list is newest first and the key was created minutes ago. A
 /// key that is missed is found when usage is recorded.

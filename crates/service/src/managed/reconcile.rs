@@ -7,8 +7,8 @@ use super::create::list_keys_named;
 use super::key_name;
 use crate::error::Error;
 use crate::jobs::JobError;
-use crate::ports::{ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 use crate::services::Services;
+use reef_ports::{ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 impl Services {
     /// The job: a key is enabled while its assistant runs and disabled while it does not, its limit is the paid credit, and it

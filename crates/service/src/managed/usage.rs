@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use super::{CREDIT_CODE, parse_key_name, read_credit_account};
 use crate::error::Error;
 use crate::jobs::{Job, JobError};
-use crate::ports::{KEYS_PAGE_SIZE, ManagedKeyInfo, ManagedKeys};
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use reef_ports::{KEYS_PAGE_SIZE, ManagedKeyInfo, ManagedKeys};
 
 /// Pages read by one run of the job: a hundred thousand keys.
 const PAGES_MAX: usize = 1000;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::ports::{PaymentError, WebhookEndpoint};
 use crate::services::Services;
+use reef_ports::{PaymentError, WebhookEndpoint};
 
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 /// The payment checks that are expedited per round while no webhooks arrive: three quarters of what the rate budget allows, so

@@ -5,7 +5,7 @@ use reef_domain::ids::AssistantId;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::facts::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
+use reef_ports::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// An event about an order or a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]

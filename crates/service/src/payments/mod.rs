@@ -4,7 +4,6 @@
 mod apply;
 mod endpoint;
 mod event;
-mod facts;
 mod inbox;
 mod reconcile;
 mod schedule;
@@ -12,6 +11,5 @@ mod signature;
 mod transition;
 
 pub use endpoint::EndpointHealth;
-pub use facts::{CheckoutFacts, CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 pub use inbox::WebhookHeaders;
 pub(crate) use schedule::{DELETED_CHECK_AFTER, FIRST_CHECK_AFTER, VERIFY_AFTER};

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::apply::Source;
 use super::event::Event;
-use super::facts::{CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 use super::schedule::{
     CLAIM, CheckProgress, EXPEDITE_INTERVAL, EXPEDITED_DELAY, EXPEDITES_MAX, Outlook, RATE_BUDGET, next_check,
 };
 use crate::error::Error;
-use crate::ports::PaymentError;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use reef_ports::PaymentError;
+use reef_ports::{CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// How often due checks are looked for.
 const TICK: Duration = Duration::from_secs(1);

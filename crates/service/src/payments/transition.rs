@@ -6,8 +6,8 @@ use reef_domain::wire::PaymentStatus;
 use reef_domain::{Assistant, Timestamp};
 
 use super::event::Event;
-use super::facts::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
 use crate::error::Error;
+use reef_ports::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// The outcome of an event that is older than the applied state.
 pub(super) const LATE: &str = "late";

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::script::{Script, lock};
-use crate::ports::{CallbackError, CallbackRequest, CallbackSender};
+use reef_ports::{CallbackError, CallbackRequest, CallbackSender};
 
 /// Receives callbacks. Its scripted call is `send`.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
 use super::script::{Script, lock};
-use crate::ports::{Mail, MailError, Mailer};
+use reef_ports::{Mail, MailError, Mailer};
 
 /// Accepts mail. Its scripted calls are `send` and `check`.
 #[derive(Default)]

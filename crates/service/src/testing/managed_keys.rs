@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reef_domain::{Timestamp, Usd};
 
 use super::script::{Script, lock};
-use crate::ports::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
+use reef_ports::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 /// Creates and deletes keys. Its scripted calls are `create`, `list`, `update` and `delete`.
 #[derive(Default)]

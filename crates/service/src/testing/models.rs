@@ -8,7 +8,7 @@ use reef_domain::wire::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::{Script, lock};
-use crate::ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+use reef_ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 
 /// Checks keys. Its scripted calls are `check`, `greet` and `list`.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::script::{Script, lock};
-use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
-use crate::ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+use reef_ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+use reef_ports::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 
 /// Takes payments. Its scripted calls are the methods of the port.
 #[derive(Default)]

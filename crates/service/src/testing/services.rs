@@ -22,9 +22,9 @@ use super::{
 };
 use crate::accounts::{code_now, decode_base32};
 use crate::jobs::Runner;
-use crate::ports::Ports;
-use crate::vault::{KEY_LENGTH, Vault};
 use crate::{Caller, Config, Error, Services};
+use reef_ports::Ports;
+use reef_vault::{KEY_LENGTH, Vault};
 
 /// The callback URL of activated assistants.
 pub const CALLBACK_URL: &str = "https://callbacks.example.com/reef";

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::script::{Script, lock};
-use crate::ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
 
 /// Knows all bots. Its scripted calls are `get_me`, `picture`, `set_webhook` and `delete_webhook`.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use reef_domain::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::script::lock;
-use crate::ports::{Clock, Entropy};
+use reef_ports::{Clock, Entropy};
 
 /// The time at which every test begins. Its milliseconds are not round, so that rounding shows.
 pub const START: Timestamp = Timestamp::from_unix_ms(1_771_034_601_457);

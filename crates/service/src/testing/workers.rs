@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
 
 use super::script::{Script, lock};
-use crate::ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
 
 /// Runs workers. Its scripted calls are `start`, `health`, `remove`, `missing` and `forget`.
 #[derive(Default)]

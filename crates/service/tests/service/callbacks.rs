@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
 use reef_domain::input::CallbackChange;
+use reef_ports::{CallbackError, CallbackRequest};
 use reef_service::callbacks::RETRY_DELAYS;
 use reef_service::event_bus::Change;
-use reef_service::ports::{CallbackError, CallbackRequest};
 use reef_service::testing::{CALLBACK_URL, TestServices};
 use reef_store::{DeliveryRow, DeliveryState, on_both_databases};
 use secrecy::{ExposeSecret, SecretString};

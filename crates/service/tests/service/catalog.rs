@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
+use reef_ports::ModelListError;
 use reef_service::Error;
-use reef_service::ports::ModelListError;
 use reef_service::testing::{TestServices, activation, model_key};
 use reef_store::on_both_databases;
 

@@ -39,7 +39,7 @@ on_both_databases! {
         stop(&t, &me, id).await.unwrap();
         let elsewhere = CallbackChange::Replace("https://elsewhere.example.com/".to_owned());
         assert_eq!(change(&t, &me, id, Change { callback: elsewhere, ..renamed("Opal") }).await.unwrap(), Deploying);
-        t.telegram.script.fail("get_me", 1, || reef_service::ports::TelegramError::TokenRejected);
+        t.telegram.script.fail("get_me", 1, || reef_ports::TelegramError::TokenRejected);
         t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Failed, "there are no earlier settings to restore");
         change(&t, &me, id, with_bot(t.next_number())).await.unwrap();

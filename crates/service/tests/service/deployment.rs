@@ -7,12 +7,12 @@ use base64::prelude::BASE64_STANDARD;
 use reef_domain::FailureCode;
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
-use reef_service::ports::{Entropy, ModelCheckError, Ports, TelegramError, WorkerHostError};
+use reef_ports::{Entropy, ModelCheckError, Ports, TelegramError, WorkerHostError};
 use reef_service::testing::{SeededEntropy, TestServices, activation, bot_token};
-use reef_service::vault::Vault;
 use reef_service::{Caller, Error, Services};
 use reef_store::on_both_databases;
 use reef_store::testing::TestStore;
+use reef_vault::Vault;
 
 use crate::support::{SECOND, message, redeploy, times_active, walk};
 

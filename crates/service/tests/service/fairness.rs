@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, Status};
-use reef_service::ports::PaymentError;
+use reef_ports::PaymentError;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::{RateBudget, on_both_databases};

@@ -6,9 +6,9 @@ use reef_domain::ids::ApiKeyId;
 use reef_service::api_keys::NewApiKey;
 use reef_service::limits::Quota;
 use reef_service::testing::TestServices;
-use reef_service::vault::Vault;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use reef_store::on_both_databases;
+use reef_vault::Vault;
 use secrecy::SecretString;
 
 use crate::support::{HOUR, MINUTE, SECOND, TICK};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::TestServices;
-use reef_service::vault::Vault;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use reef_store::on_both_databases;
+use reef_vault::Vault;
 use secrecy::SecretString;
 
 use crate::support::{HOUR, MINUTE};
@@ -196,7 +196,7 @@ on_both_databases! {
                 t.run_jobs().await;
                 let token = SecretString::from(t.mailer.token(EMAIL, "reset").unwrap());
                 let now = t.services.now();
-                let hash = reef_service::vault::fingerprint("reef mail token", secrecy::ExposeSecret::expose_secret(&token));
+                let hash = reef_vault::fingerprint("reef mail token", secrecy::ExposeSecret::expose_secret(&token));
                 let good = t.db.store.read().await.unwrap().find_mail_token(&hash, reef_store::TokenPurpose::Reset, now).await.unwrap();
                 assert!(good.is_some(), "in minute {minute} the newest link in the mailbox has expired");
             }

@@ -2,8 +2,8 @@
 
 use reef_domain::FailureCode;
 use reef_domain::wire::Status::{Active, Failed, Stopped};
+use reef_ports::{MailError, TelegramError};
 use reef_service::ClientAddress;
-use reef_service::ports::{MailError, TelegramError};
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 use secrecy::{ExposeSecret as _, SecretString};

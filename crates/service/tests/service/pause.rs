@@ -5,7 +5,7 @@ use reef_domain::input::UpdateInput;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Paused};
 use reef_domain::wire::Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
 use reef_domain::{FailureCode, Timestamp};
-use reef_service::ports::{ModelCheckError, TelegramError};
+use reef_ports::{ModelCheckError, TelegramError};
 use reef_service::testing::{TestServices, activation, bot_token};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;

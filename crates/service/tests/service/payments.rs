@@ -1,8 +1,8 @@
 use reef_domain::Timestamp;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
 use reef_domain::wire::Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};
+use reef_ports::{ModelCheckError, PaymentError};
 use reef_service::Error;
-use reef_service::ports::{ModelCheckError, PaymentError};
 use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 use serde_json::json;

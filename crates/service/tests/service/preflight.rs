@@ -2,8 +2,8 @@
 
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
+use reef_ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use reef_service::assistants::{BotCheck, CheckTarget, ModelCheck};
-use reef_service::ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
 use reef_service::testing::{MODEL, TestServices, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;

@@ -1,7 +1,7 @@
 use reef_domain::ErrorCode;
 use reef_domain::wire::{ApiMode, Status};
+use reef_ports::{CheckoutRefusal, PaymentError};
 use reef_service::Error;
-use reef_service::ports::{CheckoutRefusal, PaymentError};
 use reef_service::testing::{START, TestServices};
 use reef_store::on_both_databases;
 use serde_json::json;

@@ -6,7 +6,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
 use reef_domain::wire::Status::{Active, PendingPayment, Purchased, Stopped};
-use reef_service::ports::{PaymentError, WebhookEndpoint};
+use reef_ports::{PaymentError, WebhookEndpoint};
 use reef_service::testing::TestServices;
 use reef_store::{EventKind, on_both_databases};
 use serde_json::{Value, json};

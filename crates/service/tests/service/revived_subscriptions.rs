@@ -4,7 +4,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
 use reef_domain::wire::Status::{self, Active, Failed, PendingPayment, Purchased, Stopped};
-use reef_service::ports::ModelCheckError;
+use reef_ports::ModelCheckError;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 use serde_json::{Value, json};

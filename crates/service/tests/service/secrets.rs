@@ -4,8 +4,8 @@ use reef_domain::wire::ApiMode;
 use reef_service::Caller;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::{POLAR_SECRET, TestServices, activation, bot_token, model_key};
-use reef_service::vault::hex;
 use reef_store::{Store, on_both_databases};
+use reef_vault::hex;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::AssertSqlSafe;
 

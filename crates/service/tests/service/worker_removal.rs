@@ -1,7 +1,7 @@
 use reef_domain::wire::Status::{self, Active, Stopped};
+use reef_ports::{TelegramError, WorkerHostError};
 use reef_service::Error;
 use reef_service::jobs::Runner;
-use reef_service::ports::{TelegramError, WorkerHostError};
 use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{Deployment, RunError};
 use crate::managed::{CreateKeyError, CreatedKey};
-use crate::ports::{ManagedKeys, ModelCheckError};
+use reef_ports::{ManagedKeys, ModelCheckError};
 
 /// How often a key that was just enabled may be rejected: the job that disables it after a stop may still be running.
 const REFUSALS_MAX: usize = 5;

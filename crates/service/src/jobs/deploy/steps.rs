@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Deployment, RunError, is_run_of};
 use crate::event_bus::wait_for_change;
-use crate::ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
+use reef_ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
 /// The wait before a step is retried: short, because the owner is watching.
 const STEP_RETRY: Duration = Duration::from_millis(700);
@@ -182,7 +182,7 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    async fn start_worker(&self, spec: &WorkerSpec) -> Result<crate::ports::StartedWorker, RunError> {
+    async fn start_worker(&self, spec: &WorkerSpec) -> Result<reef_ports::StartedWorker, RunError> {
         let mut attempts = 0;
         loop {
             match self.services.ports().workers.start(spec).await {

@@ -7,8 +7,8 @@ use super::{
 use crate::support::{CHECKED, HOUR, MINUTE, TICK, delete, message, redeploy, stop, subscription_doc};
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, Stopped};
+use reef_ports::TelegramError;
 use reef_service::Error;
-use reef_service::ports::TelegramError;
 use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 use serde_json::json;
@@ -27,7 +27,7 @@ on_both_databases! {
             tx.claim_jobs("deploy", t.services.new_uuid(), now, now.plus(HOUR), 10).await.unwrap();
             tx.commit().await.unwrap();
         }
-        use reef_service::ports::Telegram as _;
+        use reef_ports::Telegram as _;
         t.telegram.set_webhook(&bot_token(other).into(), "https://workers.test/x", "x").await.unwrap();
         t.clock.advance(6 * MINUTE);
         t.services.fail_overdue_deployments().await.unwrap();

@@ -1,4 +1,6 @@
-//! What the service layer needs from outside. Each port is a trait with a real implementation and a fake.
+//! What Reef needs from outside: one trait for each outside service, and the vendor-neutral types that the traits speak in.
+//!
+//! The real implementations are in `reef-outbound` and the worker hosts, the fakes in `reef-service`.
 
 mod callbacks;
 mod clock;
@@ -6,6 +8,7 @@ mod entropy;
 mod mailer;
 mod managed_keys;
 mod models;
+mod payment_facts;
 mod payments;
 mod telegram;
 mod workers;
@@ -13,11 +16,12 @@ mod workers;
 use std::sync::Arc;
 
 pub use callbacks::{CallbackError, CallbackRequest, CallbackSender};
-pub use clock::{Clock, SystemClock};
-pub use entropy::{Entropy, SystemEntropy};
+pub use clock::Clock;
+pub use entropy::Entropy;
 pub use mailer::{Mail, MailError, Mailer};
 pub use managed_keys::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+pub use payment_facts::{CheckoutFacts, CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 pub use payments::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };

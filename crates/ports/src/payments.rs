@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reef_domain::ids::{AssistantId, UserId};
 use thiserror::Error;
 
-use crate::payments::{CheckoutFacts, OrderFacts, SubscriptionFacts};
+use crate::payment_facts::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 
 /// What a new checkout is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

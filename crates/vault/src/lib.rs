@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::ports::Entropy;
+use reef_ports::Entropy;
 
 const VERSION: u8 = 2;
 /// The version of values that were sealed with `SECRET_KEY` itself.
@@ -188,8 +188,19 @@ pub fn fingerprint(purpose: &str, secret: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
     use super::*;
-    use crate::ports::SystemEntropy;
+
+    /// Randomness that differs in every call.
+    #[derive(Default)]
+    struct Counter(AtomicU8);
+
+    impl Entropy for Counter {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
 
     fn key(fill: u8) -> String {
         BASE64_STANDARD.encode([fill; KEY_LENGTH])
@@ -205,7 +216,7 @@ mod tests {
     #[test]
     fn value_opens_only_at_its_location() {
         let vault = vault(&key(1));
-        let sealed = vault.seal("hush", LOCATION, &SystemEntropy).unwrap();
+        let sealed = vault.seal("hush", LOCATION, &Counter::default()).unwrap();
         assert!(!sealed.windows(4).any(|window| window == b"hush"));
         assert_eq!(vault.open(&sealed, LOCATION).unwrap().expose_secret(), "hush");
         for elsewhere in [
@@ -221,11 +232,11 @@ mod tests {
 
     #[test]
     fn keys_rotate() {
-        let sealed = vault(&key(1)).seal("hush", LOCATION, &SystemEntropy).unwrap();
+        let sealed = vault(&key(1)).seal("hush", LOCATION, &Counter::default()).unwrap();
         let rotated = vault(&format!("{}, {}", key(2), key(1)));
         assert_eq!(rotated.open(&sealed, LOCATION).unwrap().expose_secret(), "hush");
         assert!(vault(&key(2)).open(&sealed, LOCATION).is_err());
-        let again = rotated.seal("hush", LOCATION, &SystemEntropy).unwrap();
+        let again = rotated.seal("hush", LOCATION, &Counter::default()).unwrap();
         let prefixes: Vec<_> = rotated.prefixes().collect();
         assert!(again.starts_with(&prefixes[0]) && sealed.starts_with(&prefixes[2]));
         assert!(vault(&key(2)).open(&again, LOCATION).is_ok());
@@ -245,7 +256,7 @@ mod tests {
         let prefixes: Vec<_> = vault.prefixes().collect();
         assert!(old.starts_with(&prefixes[1]) && prefixes[0] != prefixes[1]);
         // A new value cannot be passed off as an old one by changing its version.
-        let mut new = vault.seal("hush", LOCATION, &SystemEntropy).unwrap();
+        let mut new = vault.seal("hush", LOCATION, &Counter::default()).unwrap();
         assert!(new.starts_with(&prefixes[0]));
         for version in [0, 1, 3] {
             new[0] = version;
