@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::{ResponseOptions, extract};
 use reef_domain::ErrorCode;
-use reef_service::flash::session_row_id;
+use reef_service::forms::flash::session_row_id;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::{ExposeSecret as _, SecretString};
 use server_fn::error::ServerFnUrlError;

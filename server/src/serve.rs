@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use reef_domain::ErrorChain;
 use reef_sandbox::Sandbox;
 use reef_service::Services;
-use reef_service::jobs::Runner;
+use reef_service::jobs::runner;
 use reef_store::file_permissions;
 use secrecy::ExposeSecret as _;
 
@@ -66,7 +66,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 
     // Jobs call workers and the sandbox over HTTP, so they stop first, while this process still serves requests.
     let background = TaskTracker::new();
-    let runner = Runner::new(app.services.clone());
+    let runner = runner(app.services.clone());
     background.spawn({
         let stop = stop.clone();
         async move { runner.run(stop).await }

@@ -10,7 +10,7 @@ use reef_app::session::{SESSION_ADDRESS, SESSION_AGENT, SESSION_USER};
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::Services;
-use reef_service::flash::session_row_id;
+use reef_service::forms::flash::session_row_id;
 use reef_store::{SessionRow, StoreError};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use reef_domain::input;
-use reef_service::assistants::CheckoutRedirect;
+use reef_service::billing::CheckoutRedirect;
 
 use super::body::non_empty;
 use crate::error::AppError;

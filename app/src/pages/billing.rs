@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
-use reef_service::assistants::CheckoutProgress;
+use reef_service::billing::CheckoutProgress;
 
 use super::assistant::payment;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};

@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use reef_domain::assistant::ActionRejected;
 use reef_domain::wire::{PaymentStatus, Scope, Status};
 use reef_domain::{ErrorCode, Issue};
+use reef_jobs::JobError;
 use reef_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -243,6 +244,12 @@ fn with_bounded_path(issue: &Issue) -> Issue {
         path.push('…');
     }
     Issue { path, ..issue.clone() }
+}
+
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        Self::Retry(error.into())
+    }
 }
 
 impl From<StoreError> for Error {

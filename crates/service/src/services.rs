@@ -10,17 +10,18 @@ use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
 use uuid::Uuid;
 
+use crate::accounts::hashing::HashingQueues;
 use crate::api_keys::RequestLog;
+use crate::billing::prices::KnownPrices;
 use crate::caller::Caller;
 use crate::catalog::CachedCatalog;
-use crate::concurrency_limit::ConcurrencyLimit;
 use crate::config::Config;
 use crate::error::Error;
-use crate::event_bus::EventBus;
-use crate::hashing::HashingQueues;
-use crate::limits::RateLimits;
-use crate::prices::KnownPrices;
-use reef_ports::Ports;
+use crate::events::event_bus::EventBus;
+use crate::throttling::concurrency_limit::ConcurrencyLimit;
+use crate::throttling::rate_limits::RateLimits;
+use reef_jobs::JobContext;
+use reef_ports::{Entropy, Ports};
 use reef_vault::Vault;
 
 /// All use cases. Cheap to clone; concrete, because server functions can't be generic.
@@ -41,6 +42,32 @@ struct Inner {
     key_requests: RequestLog,
     catalog: Mutex<CachedCatalog>,
     prices: Mutex<KnownPrices>,
+}
+
+impl JobContext for Services {
+    fn store(&self) -> &Store {
+        Services::store(self)
+    }
+
+    fn now(&self) -> Timestamp {
+        Services::now(self)
+    }
+
+    fn new_uuid(&self) -> Uuid {
+        Services::new_uuid(self)
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.ports().entropy
+    }
+
+    async fn wait_for_jobs(&self) {
+        self.event_bus().wait_for_jobs().await;
+    }
+
+    fn wake_job_runner(&self) {
+        self.event_bus().wake_job_runner();
+    }
 }
 
 impl Services {

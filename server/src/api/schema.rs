@@ -3,7 +3,7 @@
 
 use reef_domain::error::{ErrorCode, Issue};
 use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Scope, Status};
-use reef_service::assistants::Purchased;
+use reef_service::idempotency::Purchased;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

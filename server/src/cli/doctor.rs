@@ -4,7 +4,7 @@ use anyhow::bail;
 use reef_domain::wire::{ApiMode, Provider};
 use reef_ports::{ModelCheckError, PaymentError, TelegramError};
 use reef_service::Services;
-use reef_service::payments::EndpointHealth;
+use reef_service::billing::EndpointHealth;
 use secrecy::SecretString;
 
 use super::print;

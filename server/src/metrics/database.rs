@@ -6,8 +6,8 @@ use metrics::gauge;
 use reef_domain::wire::Status;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_service::Services;
-use reef_service::jobs::Job;
-use reef_service::payments::EndpointHealth;
+use reef_service::billing::EndpointHealth;
+use reef_service::jobs;
 use reef_store::{Backlog, StoreError, Tx};
 use tokio::sync::Mutex;
 
@@ -47,7 +47,7 @@ async fn read(services: &Services) -> Result<(), StoreError> {
         (jobs, assistants, tx.count_open_polar_webhooks().await?, tx.count_unanswered_bot_updates().await?)
     };
     // Zeros are set explicitly, because a gauge would otherwise keep its last value.
-    for kind in Job::kinds() {
+    for kind in jobs::kinds() {
         let of = jobs.iter().find(|tally| tally.kind == kind);
         gauge!("reef_jobs_waiting", "kind" => kind).set(to_f64(of.map_or(0, |tally| tally.waiting)));
         gauge!("reef_jobs_running", "kind" => kind).set(to_f64(of.map_or(0, |tally| tally.running)));
@@ -88,7 +88,7 @@ async fn record_payments(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> 
         });
     }
     let jobs = tx.list_open_jobs().await?;
-    for kind in Job::kinds() {
+    for kind in jobs::kinds() {
         let of = jobs.iter().find(|open| open.kind == kind);
         gauge!("reef_jobs_oldest_age_seconds", "kind" => kind).set(age(of.map(|open| open.oldest), now));
         gauge!("reef_jobs_attempts_max", "kind" => kind).set(to_f64(of.map_or(0, |open| open.attempts)));

@@ -1,6 +1,6 @@
 //! The dashboard's pages and forms in a browser without scripts.
 
-use reef_service::assistants::DELIVERIES_PREVIEW;
+use reef_service::callbacks::DELIVERIES_PREVIEW;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER, SET_COOKIE};
 use secrecy::ExposeSecret as _;
 use serde_json::json;

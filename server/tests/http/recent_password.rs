@@ -2,7 +2,7 @@
 
 use reef_domain::ids::UserId;
 use reef_service::Caller;
-use reef_service::flash::session_row_id;
+use reef_service::forms::flash::session_row_id;
 use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
 use reef_vault::fingerprint;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};

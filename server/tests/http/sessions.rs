@@ -5,7 +5,7 @@ use std::time::Duration;
 use reef_domain::ids::UserId;
 use reef_service::ClientAddress;
 use reef_service::accounts::PendingSignIn;
-use reef_service::flash::session_row_id;
+use reef_service::forms::flash::session_row_id;
 use reef_vault::fingerprint;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
 use reqwest::{RequestBuilder, Response};

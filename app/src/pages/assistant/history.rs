@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use reef_domain::Timestamp;
-use reef_service::assistants::{History, TIMELINE_MAX};
+use reef_service::assistants::History;
+use reef_service::events::TIMELINE_MAX;
 
 use super::{timeline, webhooks};
 use crate::components::page::{Head, render_or_error};

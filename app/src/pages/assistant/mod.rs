@@ -20,7 +20,8 @@ use reef_domain::actions::{Action, disabled_reason};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_domain::{ErrorCode, Timestamp};
-use reef_service::assistants::{CheckoutProgress, Details};
+use reef_service::assistants::Details;
+use reef_service::billing::CheckoutProgress;
 use reef_service::{Caller, Services};
 
 use crate::components::notice::{FocusAfterForm, Notice};

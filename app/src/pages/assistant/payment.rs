@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
-use reef_service::assistants::{CheckoutProgress, Details};
+use reef_service::assistants::Details;
+use reef_service::billing::CheckoutProgress;
 use reef_service::{Caller, Services};
 
 use crate::components::payment::ResumeCheckoutForm;

@@ -5,7 +5,8 @@ use reef_domain::actions::{Action, DisabledReason, disabled_reason, restarts_on_
 use reef_domain::sentence::Sentence;
 use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
 use reef_domain::{FailureCode, billing};
-use reef_service::assistants::{CheckoutProgress, Details};
+use reef_service::assistants::Details;
+use reef_service::billing::CheckoutProgress;
 
 use super::payment;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};

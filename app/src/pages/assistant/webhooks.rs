@@ -4,7 +4,8 @@ use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::actions::{Action, disabled_reason};
 use reef_domain::wire::AssistantRecord;
-use reef_service::assistants::{AttemptRow, DeliveryState, LoggedDelivery};
+use reef_service::assistants::{AttemptRow, DeliveryState};
+use reef_service::callbacks::LoggedDelivery;
 
 use super::PageData;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};

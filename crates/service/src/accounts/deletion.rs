@@ -4,9 +4,9 @@ use reef_domain::Timestamp;
 use reef_domain::wire::Status;
 use secrecy::SecretString;
 
+use crate::accounts::client::Client;
 use crate::api_keys::require_session;
 use crate::caller::Caller;
-use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
 

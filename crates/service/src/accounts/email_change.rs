@@ -4,14 +4,14 @@ use reef_domain::validation;
 use reef_store::{MailKind, StoreError, TokenPurpose};
 use secrecy::SecretString;
 
-use super::password::lock_if_password_unchanged;
-use super::{Account, invalid_link, revoke_links};
+use crate::accounts::client::Client;
+use crate::accounts::password::lock_if_password_unchanged;
+use crate::accounts::{Account, invalid_link, revoke_links};
 use crate::api_keys::require_session;
 use crate::caller::Caller;
-use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
-use crate::throttle::{TOO_MANY_MAILS, ThrottleKey};
+use crate::throttling::throttle::{TOO_MANY_MAILS, ThrottleKey};
 
 fn email_taken() -> Error {
     Error::invalid_field("", "taken", "Another account already uses this email.")

@@ -4,16 +4,16 @@
 use reef_store::{MailKind, MailTokenRow, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::password::wrong_password;
-use super::password_reset::PasswordReset;
-use super::{Account, DUMMY_PASSWORD_HASH, invalid_link, revoke_links};
+use crate::accounts::client::Client;
+use crate::accounts::password::wrong_password;
+use crate::accounts::password_reset::PasswordReset;
+use crate::accounts::{Account, DUMMY_PASSWORD_HASH, invalid_link, revoke_links};
 use crate::api_keys::require_session;
 use crate::caller::Caller;
-use crate::client::Client;
 use crate::error::Error;
-use crate::mails::hash_token;
+use crate::mail::hash_token;
 use crate::services::Services;
-use crate::throttle::{TOO_MANY_MAILS, ThrottleKey, reset_password_throttle};
+use crate::throttling::throttle::{TOO_MANY_MAILS, ThrottleKey, reset_password_throttle};
 use crate::unit_of_work::UnitOfWork;
 
 /// What a browser that follows a confirmation link may do with it.

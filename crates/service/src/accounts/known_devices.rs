@@ -12,8 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
-use crate::client::Client;
+use crate::accounts::client::Client;
+use crate::accounts::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
 use crate::services::Services;
 
 /// Accounts that one browser is remembered for, the most recent sign-in first.

@@ -4,11 +4,11 @@ use reef_domain::validation;
 use reef_store::MailKind;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Account, revoke_links};
+use crate::accounts::hashing::Lane;
+use crate::accounts::{Account, revoke_links};
 use crate::error::Error;
-use crate::hashing::Lane;
 use crate::services::Services;
-use crate::throttle::reset_password_throttle;
+use crate::throttling::throttle::reset_password_throttle;
 
 impl Services {
     /// Replaces an account's password, ends its sessions and their streams, and revokes its links. With

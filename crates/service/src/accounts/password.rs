@@ -4,15 +4,16 @@ use reef_domain::validation;
 use reef_store::{MailKind, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::revoke_links;
-use super::totp::requires_code;
+use crate::accounts::client::Client;
+use crate::accounts::hashing::Lane;
+use crate::accounts::revoke_links;
+use crate::accounts::totp::requires_code;
 use crate::api_keys::require_session;
 use crate::caller::{Caller, PasswordStamp, password_required};
-use crate::client::Client;
 use crate::error::Error;
-use crate::hashing::Lane;
 use crate::services::Services;
-use crate::throttle::{ThrottleKey, reset_password_throttle};
+use crate::throttling::throttle::{ThrottleKey, reset_password_throttle};
+use crate::unit_of_work::UnitOfWork;
 
 /// What the session that has changed a password continues with.
 #[derive(Clone, Debug)]
@@ -127,4 +128,15 @@ pub(super) async fn lock_if_password_unchanged(tx: &mut Tx, verified: &UserRow) 
 
 pub(super) fn wrong_password(field: &str) -> Error {
     Error::invalid_field(field, "wrong", "Incorrect password.")
+}
+
+impl UnitOfWork<'_> {
+    /// Requires that the caller has given the password that the account has now, and locks the account until the
+    /// transaction ends. A session that a password change ends therefore fails here if it has not failed before.
+    pub async fn require_password(&mut self, caller: &Caller) -> Result<UserRow, Error> {
+        self.tx.lock_user(caller.user_id).await?;
+        let user = self.tx.find_user(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+        caller.require_current_password(&user)?;
+        Ok(user)
+    }
 }

@@ -5,14 +5,15 @@ use reef_domain::{Timestamp, validation};
 use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::totp::requires_code;
-use super::{invalid_link, revoke_links};
-use crate::client::{Client, ClientAddress};
+use crate::accounts::client::Client;
+use crate::accounts::hashing::Lane;
+use crate::accounts::totp::requires_code;
+use crate::accounts::{invalid_link, revoke_links};
 use crate::error::Error;
-use crate::hashing::Lane;
-use crate::mails::hash_token;
+use crate::mail::hash_token;
 use crate::services::Services;
-use crate::throttle::{TOO_MANY_MAILS, ThrottleKey, reset_password_throttle};
+use crate::throttling::ClientAddress;
+use crate::throttling::throttle::{TOO_MANY_MAILS, ThrottleKey, reset_password_throttle};
 
 /// The outcome of a password reset.
 #[derive(Clone, Debug)]

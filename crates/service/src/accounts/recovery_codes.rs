@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::one_time_code::encode_base32;
+use crate::accounts::one_time_code::encode_base32;
 use reef_ports::Entropy;
 use reef_vault::fingerprint;
 

@@ -4,7 +4,7 @@ use reef_store::TokenPurpose;
 use secrecy::SecretString;
 
 use crate::error::Error;
-use crate::mails::hash_token;
+use crate::mail::hash_token;
 use crate::services::Services;
 
 /// What a reset link can still do.

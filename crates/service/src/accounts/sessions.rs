@@ -5,7 +5,7 @@ use std::time::Duration;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_store::SessionRow;
 
-use super::user_agent::describe_user_agent;
+use crate::accounts::user_agent::describe_user_agent;
 use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -57,7 +57,7 @@ impl SessionView {
 
 impl Services {
     /// Lists the caller's sessions, the most recently used first, at most 100. `current_row` is the storage id of the
-    /// current session ([`crate::flash::session_row_id`]).
+    /// current session ([`crate::forms::flash::session_row_id`]).
     ///
     /// # Errors
     /// [`Error::Forbidden`] for API keys.

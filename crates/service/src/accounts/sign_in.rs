@@ -7,12 +7,12 @@ use reef_domain::{Timestamp, validation};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
-use crate::client::Client;
+use crate::accounts::client::Client;
+use crate::accounts::hashing::Lane;
+use crate::accounts::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
 use crate::error::Error;
-use crate::hashing::Lane;
 use crate::services::Services;
-use crate::throttle::ThrottleKey;
+use crate::throttling::throttle::ThrottleKey;
 
 /// How long after the password the code may be given.
 pub const CODE_TIMEOUT: Duration = Duration::from_secs(10 * 60);

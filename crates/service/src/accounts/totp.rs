@@ -7,15 +7,15 @@ use reef_domain::ids::UserId;
 use reef_store::{MailKind, StoreError, TotpRow, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::one_time_code::{decode_base32, encode_base32, find_step};
-use super::password::lock_if_password_unchanged;
-use super::recovery_codes;
+use crate::accounts::client::Client;
+use crate::accounts::one_time_code::{decode_base32, encode_base32, find_step};
+use crate::accounts::password::lock_if_password_unchanged;
+use crate::accounts::recovery_codes;
 use crate::api_keys::require_session;
 use crate::caller::Caller;
-use crate::client::Client;
 use crate::error::Error;
 use crate::services::Services;
-use crate::throttle::ThrottleKey;
+use crate::throttling::throttle::ThrottleKey;
 use reef_vault::{SecretLocation, VaultError};
 
 /// Table and column; the row is the account's id.

@@ -13,7 +13,7 @@ use reef_domain::{ErrorChain, Timestamp};
 use reef_store::ApiKeyRequestRow;
 use tokio_util::sync::CancellationToken;
 
-use super::require_session;
+use crate::api_keys::require_session;
 use crate::caller::{Caller, Credential};
 use crate::error::Error;
 use crate::services::Services;

@@ -6,8 +6,8 @@ use reef_domain::ids::ApiKeyId;
 use reef_store::MailKind;
 use secrecy::SecretString;
 
-use super::grants::Granted;
-use super::{ApiKey, KeyState, require_room_for_key};
+use crate::api_keys::grants::Granted;
+use crate::api_keys::{ApiKey, KeyState, require_room_for_key};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;

@@ -10,13 +10,13 @@ use reef_store::Secrets;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
 
-use super::change::bot_in_use_error;
-use super::preflight::{CheckTarget, NoAnswerPolicy, REJECTED};
-use super::secrets::bot_fingerprint;
+use crate::assistants::change::bot_in_use_error;
+use crate::assistants::preflight::{CheckTarget, NoAnswerPolicy, REJECTED};
+use crate::assistants::secrets::bot_fingerprint;
 use crate::caller::Caller;
+use crate::deployments::Deploy;
 use crate::error::Error;
 use crate::idempotency::Outcome;
-use crate::jobs::Job;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
@@ -206,6 +206,6 @@ impl Services {
     pub(crate) async fn enqueue_run(&self, work: &mut UnitOfWork<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
         let worker_name = run.worker_name.clone();
-        work.enqueue(Job::Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await
+        work.enqueue(Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await
     }
 }

@@ -14,9 +14,9 @@ use reef_domain::{Assistant, Issue};
 use reef_store::Secrets;
 use tracing::Instrument as _;
 
-use super::preflight::NoAnswerPolicy;
-use super::secrets::bot_fingerprint;
-use super::update::{INVALID, NOT_EDITABLE};
+use crate::assistants::preflight::NoAnswerPolicy;
+use crate::assistants::secrets::bot_fingerprint;
+use crate::assistants::update::{INVALID, NOT_EDITABLE};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;

@@ -4,14 +4,16 @@ use reef_domain::input::Parsed;
 use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
 use reef_store::EventKind;
 
+use crate::assistants::ForgetConversations;
+use crate::billing::DELETED_CHECK_AFTER;
+use crate::billing::credit::DeleteManagedKey;
+use crate::billing::credit::ReconcileManagedKey;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::Outcome;
-use crate::jobs::Job;
-use crate::payments::DELETED_CHECK_AFTER;
 use crate::services::Services;
 
-use super::receipt::receipt_of;
+use crate::assistants::receipt::receipt_of;
 
 const NOT_DELETED: &str = "The assistant couldn't be stopped, so nothing was deleted. Try again in a moment.";
 /// How often a deletion starts over because of concurrent changes.
@@ -65,13 +67,13 @@ impl Services {
                 }
             }
             if let Some(hash) = secrets.managed_key_hash {
-                work.enqueue(Job::DeleteManagedKey { hash }).await?;
+                work.enqueue(DeleteManagedKey { hash }).await?;
             }
             if last.mode == ApiMode::Managed {
                 // A run that crashed may have created a key that was never stored.
-                work.enqueue(Job::ManagedKey { assistant_id: last.id }).await?;
+                work.enqueue(ReconcileManagedKey { assistant_id: last.id }).await?;
             }
-            work.enqueue(Job::Forget { assistant_id: last.id }).await?;
+            work.enqueue(ForgetConversations { assistant_id: last.id }).await?;
             work.cancel_bot_checks(&checks).await?;
             work.record_change(&last);
             work.record_outcome(Outcome::Deleted).await?;

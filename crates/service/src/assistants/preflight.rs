@@ -11,7 +11,7 @@ use reef_store::Secrets;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
-use super::secrets::bot_fingerprint;
+use crate::assistants::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;

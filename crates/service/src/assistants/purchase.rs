@@ -8,13 +8,14 @@ use reef_domain::wire::{ApiMode, Scope};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::Tx;
 
+use crate::billing::FIRST_CHECK_AFTER;
+use crate::billing::checkout::checkout_error;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Outcome;
-use crate::payments::FIRST_CHECK_AFTER;
+use crate::idempotency::{Outcome, Purchased};
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
-use reef_ports::{Checkout, CheckoutRefusal, NewCheckout, PaymentError};
+use reef_ports::{Checkout, PaymentError};
 
 /// Orders that a user may leave unpaid within [`UNPAID_WINDOW`]. Deleted ones count, because their checkouts stay open.
 const UNPAID_MAX: i64 = 10;
@@ -27,15 +28,6 @@ const ATTEMPTS_WINDOW: Duration = Duration::from_secs(600);
 
 const TOO_MANY_UNPAID: &str = "Too many unpaid orders in the last hour: pay for one, or wait";
 const TOO_MANY_ATTEMPTS: &str = "Too many orders in the last few minutes couldn't be opened for payment";
-
-/// An order and where it can be paid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Purchased {
-    /// The id of the new assistant, which v1 calls a deployment id.
-    pub id: AssistantId,
-    /// Polar's page for this order.
-    pub checkout_url: String,
-}
 
 impl Services {
     /// Orders an assistant: stores the row first, then creates the checkout with the row's id in its metadata.
@@ -67,23 +59,6 @@ impl Services {
                 Err(checkout_error(&error))
             }
         }
-    }
-
-    pub(super) async fn create_checkout(
-        &self,
-        caller: &Caller,
-        id: AssistantId,
-        product: String,
-    ) -> Result<Checkout, PaymentError> {
-        let page = format!("{}/assistants/{id}", self.config().public_url);
-        let new = NewCheckout {
-            assistant_id: id,
-            user_id: caller.user_id,
-            product,
-            success_url: format!("{page}?checkout_id={{CHECKOUT_ID}}"),
-            return_url: page,
-        };
-        self.ports().payments.create_checkout(&new).await
     }
 
     async fn create_order(&self, caller: &Caller, mode: ApiMode) -> Result<AssistantId, Error> {
@@ -128,13 +103,5 @@ impl Services {
         }
         tx.commit().await?;
         Ok(())
-    }
-}
-
-pub(super) fn checkout_error(error: &PaymentError) -> Error {
-    match error {
-        PaymentError::CheckoutRefused { refusal: why, .. } => Error::CheckoutRefused(*why),
-        PaymentError::Refused { .. } => Error::CheckoutRefused(CheckoutRefusal::Other),
-        PaymentError::RateLimited { .. } | PaymentError::Unavailable(_) => Error::PaymentProviderUnavailable,
     }
 }

@@ -6,12 +6,13 @@ use reef_domain::ids::AssistantId;
 use reef_domain::query::Cursor;
 use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
 use reef_domain::{Assistant, Timestamp};
+use reef_jobs::Job as _;
 use reef_store::{ReceiptRow, RevocationRow, Secrets, Tx};
 use uuid::Uuid;
 
+use crate::billing::credit::DeleteManagedKey;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::jobs::Job;
 use crate::services::Services;
 
 /// How long a receipt can be read.
@@ -112,7 +113,7 @@ async fn read_receipt(tx: &mut Tx, row: ReceiptRow) -> Result<Receipt, Error> {
     let revocations = tx.list_revocations(row.assistant_id, REVOCATIONS).await?;
     let managed_key = match &row.managed_key_hash {
         Some(hash) => {
-            let open = tx.find_job_run_at(&Job::DeleteManagedKey { hash: hash.clone() }.dedup_key()).await?;
+            let open = tx.find_job_run_at(&DeleteManagedKey { hash: hash.clone() }.dedup_key()).await?;
             Some(open.map_or(End::Confirmed(None), |_| End::Pending))
         }
         None => None,

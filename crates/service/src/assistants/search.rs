@@ -4,7 +4,7 @@ use reef_domain::query::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 
-use super::view::UNPAID_LISTED_FOR;
+use crate::assistants::view::UNPAID_LISTED_FOR;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;

@@ -9,9 +9,9 @@ use reef_domain::{Assistant, FailureCode};
 use reef_store::{ReplacedConfiguration, Secrets};
 use secrecy::SecretString;
 
-use super::worker_ref;
+use crate::deployments::RemoveWorker;
+use crate::deployments::removal::worker_ref;
 use crate::error::Error;
-use crate::jobs::Job;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
@@ -105,7 +105,7 @@ impl UnitOfWork<'_> {
     /// Enqueues the job that deletes the replaced values once their bot has no webhook.
     pub(crate) async fn enqueue_replaced_deletion(&mut self, a: &Assistant) -> Result<(), Error> {
         let Some(worker) = a.state.run().map(|run| worker_ref(a, run)) else { return Ok(()) };
-        self.enqueue(Job::RemoveWorker {
+        self.enqueue(RemoveWorker {
             assistant_id: worker.assistant_id,
             worker_name: worker.worker_name,
             generation: worker.generation,

@@ -17,7 +17,7 @@ use crate::idempotency::Outcome;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
-use super::secrets::bot_fingerprint;
+use crate::assistants::secrets::bot_fingerprint;
 
 /// How long Telegram may take to delete an old bot's webhook.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);

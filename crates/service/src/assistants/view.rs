@@ -10,12 +10,12 @@ use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
 use reef_store::{BotRow, EventRow, Tx};
 
-use super::deliveries::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
-use super::timeline::TIMELINE_MAX;
+use crate::billing::credit::{CREDIT_CODE, Credit, find_credit};
+use crate::callbacks::log::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::event_bus::wait_for_change;
-use crate::managed::{CREDIT_CODE, Credit, find_credit};
+use crate::events::event_bus::wait_for_change;
+use crate::events::timeline::TIMELINE_MAX;
 use crate::services::Services;
 
 /// How long an unpaid assistant is listed after it was ordered.

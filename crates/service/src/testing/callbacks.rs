@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{CallbackError, CallbackRequest, CallbackSender};
 
 /// Receives callbacks. Its scripted call is `send`.

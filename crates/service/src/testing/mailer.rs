@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{Mail, MailError, Mailer};
 
 /// Accepts mail. Its scripted calls are `send` and `check`.

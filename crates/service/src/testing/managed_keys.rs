@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use reef_domain::{Timestamp, Usd};
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 /// Creates and deletes keys. Its scripted calls are `create`, `list`, `update` and `delete`.

@@ -7,7 +7,7 @@ use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
 
 /// Checks keys. Its scripted calls are `check`, `greet` and `list`.

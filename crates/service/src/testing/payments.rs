@@ -9,7 +9,7 @@ use reef_domain::ids::{AssistantId, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 use reef_ports::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 

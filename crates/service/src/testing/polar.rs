@@ -5,7 +5,7 @@ use reef_domain::ids::AssistantId;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use super::TestServices;
+use crate::testing::TestServices;
 
 /// The secret that the fake Polar signs with.
 pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";

@@ -14,14 +14,14 @@ use reef_store::testing::TestStore;
 use reef_store::{EventRow, UserRow};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::SeededEntropy;
-use super::polar::POLAR_SECRET;
 use super::{
     FakeCallbacks, FakeClock, FakeMailer, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram,
     FakeWorkerHost,
 };
 use crate::accounts::{code_now, decode_base32};
-use crate::jobs::Runner;
+use crate::jobs::{Runner, runner};
+use crate::testing::SeededEntropy;
+use crate::testing::polar::POLAR_SECRET;
 use crate::{Caller, Config, Error, Services};
 use reef_ports::Ports;
 use reef_vault::{KEY_LENGTH, Vault};
@@ -150,7 +150,7 @@ impl TestServices {
         let key = SecretString::from(BASE64_STANDARD.encode([7; KEY_LENGTH]));
         let vault = Arc::new(Vault::new(&key).expect("a key is 32 bytes"));
         let services = Services::new(db.store.clone(), config, vault, ports);
-        let runner = Runner::new(services.clone());
+        let runner = runner(services.clone());
         let next = AtomicU64::new(1);
         Self {
             db,

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
 
 /// Knows all bots. Its scripted calls are `get_me`, `picture`, `set_webhook` and `delete_webhook`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reef_domain::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::script::lock;
+use crate::testing::script::lock;
 use reef_ports::{Clock, Entropy};
 
 /// The time at which every test begins. Its milliseconds are not round, so that rounding shows.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
 
-use super::script::{Script, lock};
+use crate::testing::script::{Script, lock};
 use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
 
 /// Runs workers. Its scripted calls are `start`, `health`, `remove`, `missing` and `forget`.

@@ -3,7 +3,7 @@
 use reef_ports::WorkerHostError;
 use reef_service::accounts::{Account, AccountDeletion, DeletionPreview};
 use reef_service::api_keys::NewApiKey;
-use reef_service::event_bus::Change;
+use reef_service::events::Change;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, ClientAddress, Error};
 use reef_store::on_both_databases;

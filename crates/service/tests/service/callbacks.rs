@@ -5,7 +5,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::input::CallbackChange;
 use reef_ports::{CallbackError, CallbackRequest};
 use reef_service::callbacks::RETRY_DELAYS;
-use reef_service::event_bus::Change;
+use reef_service::events::Change;
 use reef_service::testing::{CALLBACK_URL, TestServices};
 use reef_store::{DeliveryRow, DeliveryState, on_both_databases};
 use secrecy::{ExposeSecret, SecretString};

@@ -4,7 +4,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, PaymentStatus, Status};
 use reef_ports::{CheckoutRefusal, PaymentError};
 use reef_service::Error;
-use reef_service::assistants::{CheckoutProgress, CheckoutRedirect};
+use reef_service::billing::{CheckoutProgress, CheckoutRedirect};
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 

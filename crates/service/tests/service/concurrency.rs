@@ -109,7 +109,7 @@ on_both_databases! {
             gate.reached().await;
             stop(&t, &me, id).await.unwrap();
             redeploy(&t, &me, id).await.unwrap();
-            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Active);
             gate.open();
         });

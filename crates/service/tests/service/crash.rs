@@ -4,7 +4,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Deploying, Purchased};
 use reef_service::idempotency::{ClaimResult, Outcome};
-use reef_service::jobs::Runner;
+use reef_service::jobs::runner;
 use reef_service::testing::{Behavior, Gate, TestServices, bot_token};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -41,7 +41,7 @@ fn act_on(t: &TestServices, call: &'static str, gate: &Arc<Gate>, is_after: bool
 pub async fn crash_at(t: &TestServices, call: &'static str, is_after: bool) {
     let gate = Gate::new();
     act_on(t, call, &gate, is_after);
-    let runner = Runner::new(t.services.clone());
+    let runner = runner(t.services.clone());
     let process = tokio::spawn(async move { runner.run_due().await });
     gate.reached().await;
     process.abort();
@@ -119,7 +119,7 @@ on_both_databases! {
         let me = t.create_user().await;
         let (id, _) = activated(&t, &me).await;
         let gate = t.telegram.script.hold("get_me");
-        let runner = Runner::new(t.services.clone());
+        let runner = runner(t.services.clone());
         let process = tokio::spawn(async move { runner.run_due().await });
         gate.reached().await;
         // The process dies after it has started the worker. Until its lease expires, the deletion is refused.

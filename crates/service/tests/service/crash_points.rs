@@ -15,7 +15,7 @@ use reef_ports::{ModelCheckError, TelegramError};
 use reef_service::accounts::AccountDeletion;
 use reef_service::assistants::Change;
 use reef_service::testing::{TestServices, bot_token};
-use reef_service::{Caller, ClientAddress, Error, jobs::Runner};
+use reef_service::{Caller, ClientAddress, Error, jobs::runner};
 use reef_store::on_both_databases;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -180,7 +180,7 @@ async fn change(t: &TestServices, me: &Caller, id: AssistantId) {
 
 /// Runs the jobs of a process that may die.
 async fn jobs(t: &TestServices) {
-    Runner::new(t.services.clone()).run_due().await.unwrap();
+    runner(t.services.clone()).run_due().await.unwrap();
 }
 
 on_both_databases! {

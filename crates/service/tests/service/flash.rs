@@ -1,7 +1,7 @@
 //! What a form passes to the page it redirects to.
 
 use reef_service::Error;
-use reef_service::flash::session_row_id;
+use reef_service::forms::flash::session_row_id;
 use reef_service::testing::TestServices;
 use reef_store::{SessionRow, on_both_databases};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reef_domain::wire::Status::{Active, Deploying};
-use reef_service::jobs::Runner;
+use reef_service::jobs::runner;
 use reef_service::testing::{Behavior, TestServices};
 use reef_store::on_both_databases;
 use reef_store::testing::TestStore;
@@ -35,7 +35,7 @@ on_both_databases! {
         let id = t.create_paid(&me).await;
         t.activate(&me, id).await.unwrap();
         let gate = t.workers.script.hold("health");
-        let slow = Runner::new(t.services.clone());
+        let slow = runner(t.services.clone());
         let slow = tokio::spawn(async move { slow.run_due().await });
         gate.reached().await;
         // The slow one was away for longer than its lease.
@@ -50,7 +50,7 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let id = t.create_paid(&me).await;
-        let (runner, stop) = (Runner::new(t.services.clone()), CancellationToken::new());
+        let (runner, stop) = (runner(t.services.clone()), CancellationToken::new());
         let stopped = stop.clone();
         let process = tokio::spawn(async move { runner.run(stopped).await });
         let mut changes = t.services.event_bus().subscribe();
@@ -118,7 +118,7 @@ async fn shutdown_releases_unfinished_jobs() {
     let id = t.create_paid(&me).await;
     t.activate(&me, id).await.unwrap();
     let gate = t.workers.script.hold("start");
-    let (runner, stop) = (Runner::new(t.services.clone()), CancellationToken::new());
+    let (runner, stop) = (runner(t.services.clone()), CancellationToken::new());
     let stopped = stop.clone();
     let process = tokio::spawn(async move { runner.run(stopped).await });
     gate.reached().await;

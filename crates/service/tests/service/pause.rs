@@ -208,7 +208,7 @@ on_both_databases! {
         tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             t.receive_polar_webhook("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
-            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Stopped);
             gate.open();
         });
@@ -376,7 +376,7 @@ on_both_databases! {
         let (changed, ()) = tokio::join!(t.services.change(&me, &text, Ok(change)), async {
             gate.reached().await;
             t.receive_polar_webhook("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
-            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
             gate.open();
         });
         assert!(matches!(changed, Err(Error::InvalidState { current: Stopped, .. })), "{changed:?}");

@@ -3,7 +3,7 @@
 use reef_domain::Usd;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, Paused};
 use reef_domain::wire::Status::{Active, Deploying, Purchased, Stopped};
-use reef_service::jobs::Runner;
+use reef_service::jobs::runner;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 use serde_json::json;
@@ -138,7 +138,7 @@ on_both_databases! {
         tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             t.receive_polar_webhook("subscription.paused", subscription_doc(&t, id, &json!({"status": "paused"}))).await;
-            Runner::new(t.services.clone()).run_due().await.unwrap();
+            runner(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Stopped);
             gate.open();
         });

@@ -140,7 +140,7 @@ on_both_databases! {
             gate.reached().await;
             t.receive_subscription_event(id, "subscription.revoked").await;
             // Another process handles the webhook meanwhile.
-            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Stopped);
             gate.open();
         });

@@ -2,7 +2,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_ports::{ManagedKeyError, PaymentError};
 use reef_service::assistants::{End, RECEIPT_KEPT_FOR, RECEIPTS_PER_PAGE, Receipt, SubscriptionEnd};
-use reef_service::event_bus::Change;
+use reef_service::events::Change;
 use reef_service::testing::{TestServices, activation};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;

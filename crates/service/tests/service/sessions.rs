@@ -3,8 +3,8 @@
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_service::accounts::{SessionView, SignIn};
-use reef_service::event_bus::Change;
-use reef_service::flash::session_row_id;
+use reef_service::events::Change;
+use reef_service::forms::flash::session_row_id;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, ClientAddress, Error};
 use reef_store::{SessionRow, on_both_databases};

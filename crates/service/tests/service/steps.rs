@@ -4,7 +4,7 @@ use reef_domain::steps::{Step, StepRecord};
 use reef_domain::wire::Status::{Active, Deploying};
 use reef_ports::{ModelCheckError, TelegramError};
 use reef_service::Caller;
-use reef_service::event_bus::Change;
+use reef_service::events::Change;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 

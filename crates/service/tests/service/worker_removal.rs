@@ -1,7 +1,7 @@
 use reef_domain::wire::Status::{self, Active, Stopped};
 use reef_ports::{TelegramError, WorkerHostError};
 use reef_service::Error;
-use reef_service::jobs::Runner;
+use reef_service::jobs::runner;
 use reef_service::testing::{TestServices, bot_token};
 use reef_store::on_both_databases;
 
@@ -74,7 +74,7 @@ on_both_databases! {
         tokio::join!(t.run_jobs(), async {
             gate.reached().await;
             redeploy(&t, &me, id).await.unwrap();
-            Runner::new(t.services.clone()).run_due().await.unwrap();
+            runner(t.services.clone()).run_due().await.unwrap();
             assert_eq!(t.status(&me, id).await, Active);
             gate.open();
         });

@@ -146,7 +146,7 @@ on_both_databases! {
         during_rollback(&t, &me, id, other, async || {
             t.clock.advance(TICK);
             t.receive_polar_webhook("subscription.revoked", subscription_doc(&t, id, &json!({"status": "canceled"}))).await;
-            reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+            reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
         }).await;
         assert_eq!(t.status(&me, id).await, Stopped);
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED"));

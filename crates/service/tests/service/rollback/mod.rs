@@ -100,7 +100,7 @@ async fn pause_now(t: &TestServices, id: AssistantId) {
     t.clock.advance(TICK);
     t.receive_polar_webhook("subscription.paused", subscription_doc(t, id, &json!({"status": "paused"})))
         .await;
-    reef_service::jobs::Runner::new(t.services.clone()).run_due().await.unwrap();
+    reef_service::jobs::runner(t.services.clone()).run_due().await.unwrap();
 }
 
 /// Starts a change to other secrets. Runs `meanwhile` before the new bot's webhook is set.

@@ -1,0 +1,12 @@
+//! Callbacks to customers' endpoints as Standard Webhooks: signing them, delivering them, and their log.
+
+pub(crate) mod deliver;
+pub(crate) mod log;
+pub(crate) mod payload;
+mod resend;
+pub(crate) mod signing;
+
+pub(crate) use deliver::DeliverCallback;
+pub use log::{DELIVERIES_PREVIEW, LoggedDelivery, event_type_of};
+pub(crate) use payload::render_event;
+pub use signing::{PREVIOUS_SECRET_VALID_FOR, RETRY_DELAYS, sign};

@@ -1,0 +1,108 @@
+//! Invalid API keys, counted by the address they come from, and in IPv6 also by its /56 and /48.
+//!
+//! An address that has sent too many is answered 429, and its keys are no longer looked up freely. Valid keys from
+//! there keep working: those that were valid recently are always looked up, others only a few at a time.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::api_keys::is_well_formed;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::services::Services;
+use crate::throttling::ClientAddress;
+
+use crate::throttling::rate_limits::{Quota, failure_subjects};
+
+/// Concurrent lookups of unknown keys from limited addresses.
+const LOOKED_UP_AT_ONCE: usize = 2;
+/// Keys remembered as valid. Beyond that, all of them are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+
+type KeyHash = [u8; 32];
+
+/// Decides which keys of a limited address are looked up.
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// Hashes of keys that were valid when they were last looked up. They allow a lookup and nothing else.
+    valid: Mutex<HashSet<KeyHash>>,
+    lookups: Semaphore,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self { valid: Mutex::default(), lookups: Semaphore::new(LOOKED_UP_AT_ONCE) }
+    }
+}
+
+/// The permission for one lookup.
+enum LookupPermit<'a> {
+    Known,
+    Limited { _place: SemaphorePermit<'a> },
+}
+
+impl Admission {
+    fn admit(&self, hash: &KeyHash) -> Option<LookupPermit<'_>> {
+        if self.valid.lock().unwrap_or_else(PoisonError::into_inner).contains(hash) {
+            return Some(LookupPermit::Known);
+        }
+        self.lookups.try_acquire().ok().map(|place| LookupPermit::Limited { _place: place })
+    }
+
+    fn record(&self, hash: KeyHash, is_valid: bool) {
+        let mut good = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_valid {
+            good.remove(&hash);
+        } else if !good.contains(&hash) {
+            if good.len() >= REMEMBERED_MAX {
+                good.clear();
+            }
+            good.insert(hash);
+        }
+    }
+}
+
+fn too_many(quota: Quota) -> Error {
+    let message = "Too many invalid API keys from this address. Wait and try again";
+    Error::RateLimited { message, retry_after_seconds: quota.resets_in_seconds }
+}
+
+impl Services {
+    /// Authenticates a key that was sent from an address.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] for anything that is not a valid key, or [`Error::RateLimited`] when the address has
+    /// sent too many of those.
+    pub async fn authenticate_from(&self, key: &SecretString, from: ClientAddress) -> Result<Caller, Error> {
+        let (counts, subjects) = (self.rate_limits(), failure_subjects(from));
+        let networks = || counts.failures.iter().zip(&subjects);
+        let quotas = networks().filter_map(|(windows, subject)| windows.peek(subject, self.now()));
+        let limited = quotas.filter(|quota| quota.remaining == 0).max_by_key(|quota| quota.resets_in_seconds);
+        let is_well_formed = is_well_formed(key.expose_secret());
+        let hash = KeyHash::from(Sha256::digest(key.expose_secret().as_bytes()));
+        let _admitted = match limited {
+            Some(quota) if !is_well_formed => return Err(too_many(quota)),
+            Some(quota) => Some(counts.admission.admit(&hash).ok_or_else(|| too_many(quota))?),
+            None => None,
+        };
+        let found = self.authenticate(key).await;
+        match (&found, limited) {
+            (Ok(_), _) => counts.admission.record(hash, true),
+            (Err(Error::Unauthorized), limited) => {
+                counts.admission.record(hash, false);
+                if let Some(quota) = limited {
+                    return Err(too_many(quota));
+                }
+                for (windows, subject) in networks() {
+                    windows.open_and_count(subject, self.now());
+                }
+            }
+            _ => {}
+        }
+        found
+    }
+}
