@@ -34,7 +34,8 @@ impl Backoff {
 pub fn with_jitter(wait: Duration, percent: u32, entropy: &dyn Entropy) -> Duration {
     let mut byte = [0];
     entropy.fill(&mut byte);
-    wait.saturating_add(wait.saturating_mul(percent) / 100 * u32::from(byte[0]) / u32::from(u8::MAX))
+    let most = wait.saturating_mul(percent) / 100;
+    wait.saturating_add(most.saturating_mul(u32::from(byte[0])) / u32::from(u8::MAX))
 }
 
 #[cfg(test)]

@@ -4,17 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
-use reef_domain::catalog::Catalog;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
 use uuid::Uuid;
 
 use crate::accounts::hashing::HashingQueues;
-use crate::api_keys::RequestLog;
-use crate::billing::prices::KnownPrices;
+use crate::api_keys::request_log::RequestLog;
+use crate::billing::price_cache::KnownPrices;
 use crate::caller::Caller;
-use crate::catalog::CachedCatalog;
+use crate::catalog::cache::CatalogCache;
 use crate::config::Config;
 use crate::error::Error;
 use crate::events::event_bus::EventBus;
@@ -40,7 +39,7 @@ struct Inner {
     rate_limits: RateLimits,
     stream_limit: ConcurrencyLimit,
     key_requests: RequestLog,
-    catalog: Mutex<CachedCatalog>,
+    catalog: CatalogCache,
     prices: Mutex<KnownPrices>,
 }
 
@@ -86,7 +85,7 @@ impl Services {
                 rate_limits: counts,
                 stream_limit: ConcurrencyLimit::default(),
                 key_requests: RequestLog::default(),
-                catalog: Mutex::new(None),
+                catalog: CatalogCache::default(),
                 prices: Mutex::default(),
             }),
         }
@@ -140,14 +139,8 @@ impl Services {
         &self.inner.stream_limit
     }
 
-    /// Finds the cached catalog, unless the model list was fetched again since it was built.
-    pub(crate) fn cached_catalog(&self, fetched_at: Option<Timestamp>) -> Option<Arc<Catalog>> {
-        let cached = self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner);
-        cached.as_ref().filter(|(at, _)| *at == fetched_at).map(|(_, catalog)| Arc::clone(catalog))
-    }
-
-    pub(crate) fn cache_catalog(&self, entry: (Option<Timestamp>, Arc<Catalog>)) {
-        *self.inner.catalog.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+    pub(crate) fn catalog_cache(&self) -> &CatalogCache {
+        &self.inner.catalog
     }
 
     pub(crate) fn price_cache(&self) -> MutexGuard<'_, KnownPrices> {

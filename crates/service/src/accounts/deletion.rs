@@ -4,7 +4,7 @@ use reef_domain::Timestamp;
 use reef_domain::wire::Status;
 use secrecy::SecretString;
 
-use crate::accounts::client::Client;
+use crate::accounts::known_devices::Client;
 use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;

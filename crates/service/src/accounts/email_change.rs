@@ -4,7 +4,7 @@ use reef_domain::validation;
 use reef_store::{MailKind, StoreError, TokenPurpose};
 use secrecy::SecretString;
 
-use crate::accounts::client::Client;
+use crate::accounts::known_devices::Client;
 use crate::accounts::password::lock_if_password_unchanged;
 use crate::accounts::{Account, invalid_link, revoke_links};
 use crate::api_keys::require_session;

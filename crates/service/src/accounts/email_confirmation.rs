@@ -4,7 +4,7 @@
 use reef_store::{MailKind, MailTokenRow, TokenPurpose, UserRow};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::accounts::client::Client;
+use crate::accounts::known_devices::Client;
 use crate::accounts::password::wrong_password;
 use crate::accounts::password_reset::PasswordReset;
 use crate::accounts::{Account, DUMMY_PASSWORD_HASH, invalid_link, revoke_links};

@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::accounts::client::Client;
 use crate::accounts::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
 use crate::services::Services;
+use crate::throttling::ClientAddress;
 
 /// Accounts that one browser is remembered for, the most recent sign-in first.
 const ENTRIES_MAX: usize = 4;
@@ -88,6 +88,22 @@ impl Device {
     /// Whether attempts at codes are counted for the device alone, too.
     pub(crate) fn has_given_code(&self) -> bool {
         self.trust == Trust::PasswordAndCode
+    }
+}
+
+/// A client that signs in: its address, and the proof that this browser has signed in before.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address, for limits.
+    pub address: ClientAddress,
+    /// The accounts that this browser has signed in to, from its cookie.
+    pub devices: DeviceCookie,
+}
+
+impl From<ClientAddress> for Client {
+    /// A program, or a browser without the cookie.
+    fn from(address: ClientAddress) -> Self {
+        Self { address, devices: DeviceCookie::default() }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Accounts: signing up and in, and what protects an account from everybody but its owner.
 
-pub(crate) mod client;
 mod deletion;
 mod email_change;
 mod email_confirmation;
 pub(crate) mod hashing;
-mod known_devices;
+pub(crate) mod known_devices;
 mod one_time_code;
 mod operator;
 mod password;
@@ -35,11 +34,10 @@ use crate::throttling::ClientAddress;
 use crate::throttling::throttle::ThrottleKey;
 use reef_vault::{fingerprint, hex};
 
-pub use client::Client;
 pub use deletion::{AccountDeletion, DeletionPreview};
 pub use email_confirmation::LinkAccess;
 pub(crate) use known_devices::Device;
-pub use known_devices::DeviceCookie;
+pub use known_devices::{Client, DeviceCookie};
 #[cfg(feature = "testing")]
 pub(crate) use one_time_code::{code_now, decode_base32};
 pub use password::PasswordChange;
@@ -135,6 +133,11 @@ fn validate_credentials(email: &str, password: &SecretString) -> Result<String, 
             Err(Error::InvalidRequest(address.err().into_iter().chain(strength.err()).collect()))
         }
     }
+}
+
+/// Whether signing in requires a code in addition to the password.
+async fn requires_code(tx: &mut Tx, user: UserId) -> Result<bool, reef_store::StoreError> {
+    Ok(tx.find_totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
 }
 
 impl Services {

@@ -4,10 +4,10 @@ use reef_domain::validation;
 use reef_store::{MailKind, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::client::Client;
 use crate::accounts::hashing::Lane;
+use crate::accounts::known_devices::Client;
+use crate::accounts::requires_code;
 use crate::accounts::revoke_links;
-use crate::accounts::totp::requires_code;
 use crate::api_keys::require_session;
 use crate::caller::{Caller, PasswordStamp, password_required};
 use crate::error::Error;

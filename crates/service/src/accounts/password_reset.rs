@@ -5,9 +5,9 @@ use reef_domain::{Timestamp, validation};
 use reef_store::{MailKind, TokenPurpose, Tx, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::client::Client;
 use crate::accounts::hashing::Lane;
-use crate::accounts::totp::requires_code;
+use crate::accounts::known_devices::Client;
+use crate::accounts::requires_code;
 use crate::accounts::{invalid_link, revoke_links};
 use crate::error::Error;
 use crate::mail::hash_token;

@@ -7,8 +7,8 @@ use reef_domain::{Timestamp, validation};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::client::Client;
 use crate::accounts::hashing::Lane;
+use crate::accounts::known_devices::Client;
 use crate::accounts::{Account, DUMMY_PASSWORD_HASH, PasswordFingerprint};
 use crate::error::Error;
 use crate::services::Services;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_domain::ids::UserId;
-use reef_store::{MailKind, StoreError, TotpRow, Tx, UserRow};
+use reef_store::{MailKind, StoreError, TotpRow, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::client::Client;
+use crate::accounts::known_devices::Client;
 use crate::accounts::one_time_code::{decode_base32, encode_base32, find_step};
 use crate::accounts::password::lock_if_password_unchanged;
 use crate::accounts::recovery_codes;
+use crate::accounts::requires_code;
 use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -283,9 +284,4 @@ fn nothing_pending() -> Error {
 
 fn totp_is_off() -> Error {
     Error::invalid_field("", "totp_is_off", "Two-factor authentication is off.")
-}
-
-/// Whether signing in requires a code in addition to the password.
-pub(super) async fn requires_code(tx: &mut Tx, user: UserId) -> Result<bool, StoreError> {
-    Ok(tx.find_totp(user).await?.is_some_and(|row| row.confirmed_at.is_some()))
 }

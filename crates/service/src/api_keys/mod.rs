@@ -1,6 +1,7 @@
 //! API keys: shown once, stored as a hash, with a checksum that catches typos without a lookup.
 
 mod grants;
+pub(crate) mod request_log;
 mod requests;
 mod rotation;
 
@@ -18,8 +19,8 @@ use crate::error::Error;
 use crate::services::Services;
 
 pub use grants::{ASSISTANTS_MAX, GrantedAssistant};
-pub(crate) use requests::RequestLog;
-pub use requests::{KeyRequest, NewKeyRequest, REQUESTS_KEPT};
+pub use request_log::REQUESTS_KEPT;
+pub use requests::{KeyRequest, NewKeyRequest};
 pub use rotation::Overlap;
 
 use grants::Granted;

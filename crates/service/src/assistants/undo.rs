@@ -10,7 +10,7 @@ use reef_store::{ReplacedConfiguration, Secrets};
 use secrecy::SecretString;
 
 use crate::deployments::RemoveWorker;
-use crate::deployments::removal::worker_ref;
+use crate::deployments::worker::worker_ref;
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;

@@ -127,7 +127,7 @@ impl Services {
         if late && after.payment.status == PaymentStatus::Paid {
             tracing::info!(assistant_id = %before.id, "late payment");
         }
-        let worker = before.state.run().map(|run| crate::deployments::removal::worker_ref(before, run));
+        let worker = before.state.run().map(|run| crate::deployments::worker::worker_ref(before, run));
         let after = work.save(before, after).await?;
         if after.state.is_running() && !before.state.is_running() {
             tracing::info!(assistant_id = %after.id, "redeploying after a paused subscription was resumed");

@@ -8,7 +8,8 @@ pub(crate) mod checkout;
 pub mod credit;
 mod event;
 mod portal;
-pub(crate) mod prices;
+pub(crate) mod price_cache;
+mod prices;
 mod reconcile;
 mod revocation;
 pub(crate) mod schedule;
@@ -18,7 +19,7 @@ mod webhook_endpoint;
 mod webhooks;
 
 pub use checkout::{CheckoutProgress, CheckoutRedirect};
-pub use prices::Prices;
+pub use price_cache::Prices;
 pub(crate) use revocation::RevokeSubscription;
 pub(crate) use schedule::{DELETED_CHECK_AFTER, FIRST_CHECK_AFTER};
 pub use webhook_endpoint::EndpointHealth;

@@ -2,58 +2,24 @@
 
 use std::time::Duration;
 
-use reef_domain::Timestamp;
 use reef_domain::wire::ApiMode;
 use reef_jobs::{Backoff, with_jitter};
 use tokio_util::sync::CancellationToken;
 
+use crate::billing::price_cache::Prices;
 use crate::services::Services;
-use reef_ports::{PaymentError, Price};
+use reef_ports::PaymentError;
 
 const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
 /// How much jitter may lengthen the wait for the next refresh.
 const JITTER_PERCENT: u32 = 25;
 /// The waits after failed refreshes.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5 * 60));
-/// The age from which a price that could not be refreshed is no longer shown.
-const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
-
-/// The known prices. An unknown one is only shown at the checkout.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prices {
-    /// The plan with the customer's own model key.
-    pub byok: Option<Price>,
-    /// The plan whose model key Reef creates.
-    pub managed: Option<Price>,
-}
-
-/// The prices with the times at which they were read.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct KnownPrices {
-    byok: Option<(Price, Timestamp)>,
-    managed: Option<(Price, Timestamp)>,
-}
-
-impl KnownPrices {
-    fn of(&mut self, mode: ApiMode) -> &mut Option<(Price, Timestamp)> {
-        match mode {
-            ApiMode::Byok => &mut self.byok,
-            ApiMode::Managed => &mut self.managed,
-        }
-    }
-}
-
 impl Services {
     /// The cached prices, without a call to Polar.
     #[must_use]
     pub fn prices(&self) -> Prices {
-        let now = self.now();
-        let known = self.price_cache();
-        let if_fresh = |known: &Option<(Price, Timestamp)>| {
-            let fresh = known.as_ref().filter(|(_, at)| now.since(*at) < STALE_AFTER);
-            fresh.map(|(price, _)| price.clone())
-        };
-        Prices { byok: if_fresh(&known.byok), managed: if_fresh(&known.managed) }
+        self.price_cache().fresh(self.now())
     }
 
     /// Reads the prices from Polar. A price that cannot be read stays as it was.

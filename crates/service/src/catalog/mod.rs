@@ -2,11 +2,12 @@
 
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
 use serde::{Deserialize, Serialize};
+pub(crate) mod cache;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reef_domain::Timestamp;
 use reef_domain::catalog::{Catalog, ListedModel};
 use thiserror::Error as ThisError;
 
@@ -20,9 +21,6 @@ const LISTED_MIN: usize = 10;
 const LISTED_MAX: usize = 5_000;
 /// A list that has shrunk to less than half is accepted once the stored one is this old.
 const COMPARED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The catalog and the time at which its list was read.
-pub(crate) type CachedCatalog = Option<(Option<Timestamp>, Arc<Catalog>)>;
 
 /// Why a list is implausible and is not stored.
 #[derive(Debug, ThisError, PartialEq, Eq)]
@@ -64,14 +62,14 @@ impl Services {
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Error> {
         let mut tx = self.store().read().await?;
         let fetched_at = tx.find_catalog_fetched_at(SOURCE).await?;
-        if let Some(catalog) = self.cached_catalog(fetched_at) {
+        if let Some(catalog) = self.catalog_cache().find(fetched_at) {
             return Ok(catalog);
         }
         let stored = tx.find_catalog(SOURCE).await?;
         drop(tx);
         let (listed, at) = stored.map_or((Vec::new(), None), |(listed, at)| (listed, Some(at)));
         let catalog = Arc::new(Catalog::with_listed(&listed));
-        self.cache_catalog((at, Arc::clone(&catalog)));
+        self.catalog_cache().set(at, Arc::clone(&catalog));
         Ok(catalog)
     }
 

@@ -17,15 +17,13 @@ use reef_store::Secrets;
 use secrecy::ExposeSecret as _;
 use tokio::time::{sleep, timeout};
 
-use crate::deployments::removal::{REMOVAL_TIMEOUT, worker_ref};
 use crate::deployments::run::Deploy;
+use crate::deployments::worker::{CHECK_AFTER, REMOVAL_TIMEOUT, worker_ref};
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 use reef_ports::TelegramError;
 
-/// When the check runs: later than a removal can last.
-pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(15);
 /// How long a check waits for a deployment in progress, which sets the webhook itself.
 const DEPLOYING_WAIT: Duration = Duration::from_secs(5);
 

@@ -6,7 +6,7 @@ use reef_domain::FailureCode;
 use reef_domain::state::Event;
 use reef_domain::wire::Status;
 
-use crate::deployments::removal::worker_ref;
+use crate::deployments::worker::worker_ref;
 use crate::error::Error;
 use crate::services::Services;
 

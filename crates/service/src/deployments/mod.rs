@@ -1,12 +1,13 @@
 //! Deployment runs, and what they leave behind: workers and the webhooks of bots.
 
-pub(crate) mod bot_webhook;
+mod bot_webhook;
 mod cleanup;
 mod health;
 mod managed;
 pub(crate) mod removal;
 mod run;
 mod steps;
+pub(crate) mod worker;
 
 pub(crate) use bot_webhook::CheckBot;
 pub(crate) use cleanup::RemoveWorker;

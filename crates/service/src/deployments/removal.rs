@@ -1,10 +1,8 @@
 //! Removing an assistant's worker and the webhooks of its bots, and confirming that both are gone.
 
-use std::time::Duration;
-
 use reef_domain::Assistant;
 use reef_domain::ids::{AssistantId, JobId};
-use reef_domain::state::{Run, State};
+use reef_domain::state::State;
 use reef_jobs::Job as _;
 use reef_store::Secrets;
 use secrecy::SecretString;
@@ -12,13 +10,10 @@ use thiserror::Error as ThisError;
 use tokio::time::timeout;
 
 use crate::deployments::Deploy;
-use crate::deployments::bot_webhook::CHECK_AFTER;
+use crate::deployments::worker::{CHECK_AFTER, REMOVAL_TIMEOUT, worker_ref};
 use crate::error::Error;
 use crate::services::Services;
 use reef_ports::{TelegramError, WorkerHostError, WorkerRef};
-
-/// How long the worker host and Telegram may take to confirm.
-pub(crate) const REMOVAL_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Why a worker may still be running.
 #[derive(Debug, ThisError)]
@@ -31,11 +26,6 @@ pub(crate) enum RemovalError {
     Host(#[from] WorkerHostError),
     #[error("no confirmation within 12 s")]
     Timeout,
-}
-
-/// The worker of a run.
-pub(crate) fn worker_ref(a: &Assistant, run: &Run) -> WorkerRef {
-    WorkerRef { assistant_id: a.id, worker_name: run.worker_name.clone(), generation: run.generation }
 }
 
 async fn within_time(removal: impl Future<Output = Result<(), RemovalError>>) -> Result<(), RemovalError> {

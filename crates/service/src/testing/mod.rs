@@ -18,9 +18,10 @@ pub use mailer::FakeMailer;
 pub use managed_keys::FakeManagedKeys;
 pub use models::FakeModels;
 pub use payments::FakePayments;
-pub use polar::POLAR_SECRET;
 pub use script::{Behavior, Gate, Script};
-pub use services::{CALLBACK_URL, MODEL, TestServices, activation, bot_token, model_key, totp_code};
+pub use services::{
+    CALLBACK_URL, MODEL, POLAR_SECRET, TestServices, activation, bot_token, model_key, totp_code,
+};
 pub use telegram::FakeTelegram;
 pub use time::{FakeClock, START, SeededEntropy};
 pub use workers::FakeWorkerHost;

@@ -5,10 +5,7 @@ use reef_domain::ids::AssistantId;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
-use crate::testing::TestServices;
-
-/// The secret that the fake Polar signs with.
-pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";
+use crate::testing::{POLAR_SECRET, TestServices};
 
 impl TestServices {
     /// The id of the subscription that pays for an assistant in tests.

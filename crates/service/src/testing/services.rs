@@ -21,10 +21,12 @@ use super::{
 use crate::accounts::{code_now, decode_base32};
 use crate::jobs::{Runner, runner};
 use crate::testing::SeededEntropy;
-use crate::testing::polar::POLAR_SECRET;
 use crate::{Caller, Config, Error, Services};
 use reef_ports::Ports;
 use reef_vault::{KEY_LENGTH, Vault};
+
+/// The secret that the fake Polar signs with.
+pub const POLAR_SECRET: &str = "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK";
 
 /// The callback URL of activated assistants.
 pub const CALLBACK_URL: &str = "https://callbacks.example.com/reef";

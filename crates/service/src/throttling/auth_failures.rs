@@ -3,12 +3,8 @@
 //! An address that has sent too many is answered 429, and its keys are no longer looked up freely. Valid keys from
 //! there keep working: those that were valid recently are always looked up, others only a few at a time.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api_keys::is_well_formed;
 use crate::caller::Caller;
@@ -16,59 +12,19 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::ClientAddress;
 
-use crate::throttling::rate_limits::{Quota, failure_subjects};
-
-/// Concurrent lookups of unknown keys from limited addresses.
-const LOOKED_UP_AT_ONCE: usize = 2;
-/// Keys remembered as valid. Beyond that, all of them are forgotten.
-const REMEMBERED_MAX: usize = 10_000;
-
-type KeyHash = [u8; 32];
-
-/// Decides which keys of a limited address are looked up.
-#[derive(Debug)]
-pub(super) struct Admission {
-    /// Hashes of keys that were valid when they were last looked up. They allow a lookup and nothing else.
-    valid: Mutex<HashSet<KeyHash>>,
-    lookups: Semaphore,
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self { valid: Mutex::default(), lookups: Semaphore::new(LOOKED_UP_AT_ONCE) }
-    }
-}
-
-/// The permission for one lookup.
-enum LookupPermit<'a> {
-    Known,
-    Limited { _place: SemaphorePermit<'a> },
-}
-
-impl Admission {
-    fn admit(&self, hash: &KeyHash) -> Option<LookupPermit<'_>> {
-        if self.valid.lock().unwrap_or_else(PoisonError::into_inner).contains(hash) {
-            return Some(LookupPermit::Known);
-        }
-        self.lookups.try_acquire().ok().map(|place| LookupPermit::Limited { _place: place })
-    }
-
-    fn record(&self, hash: KeyHash, is_valid: bool) {
-        let mut good = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_valid {
-            good.remove(&hash);
-        } else if !good.contains(&hash) {
-            if good.len() >= REMEMBERED_MAX {
-                good.clear();
-            }
-            good.insert(hash);
-        }
-    }
-}
+use crate::throttling::admission::KeyHash;
+use crate::throttling::windows::Quota;
 
 fn too_many(quota: Quota) -> Error {
     let message = "Too many invalid API keys from this address. Wait and try again";
     Error::RateLimited { message, retry_after_seconds: quota.resets_in_seconds }
+}
+
+/// The subjects that an address's invalid keys are counted under, the narrowest network first.
+fn failure_subjects(from: ClientAddress) -> Vec<String> {
+    let wider = from.wider_networks().into_iter().rev();
+    let wider = wider.map(|(network, length)| format!("wrong keys {network}/{length}"));
+    std::iter::once(format!("wrong keys {from}")).chain(wider).collect()
 }
 
 impl Services {

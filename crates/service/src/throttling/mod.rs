@@ -1,12 +1,14 @@
 //! Limits: of requests, of attempts to guess a secret, and of what an account has open at once.
 
+mod admission;
 mod auth_failures;
 mod client_address;
 pub(crate) mod concurrency_limit;
 pub(crate) mod rate_limits;
+mod requests;
 pub(crate) mod throttle;
 mod windows;
 
 pub use client_address::ClientAddress;
 pub use concurrency_limit::{ConcurrencyLimit, Permit};
-pub use rate_limits::{Quota, WINDOW};
+pub use windows::{Quota, WINDOW};

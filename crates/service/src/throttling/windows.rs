@@ -2,11 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_store::RequestCount;
 
-use crate::throttling::rate_limits::{Quota, WINDOW};
+/// The length of a window.
+pub const WINDOW: Duration = Duration::from_secs(60);
+
+/// What is left of the limit in the current window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The requests that a window allows.
+    pub limit: u64,
+    /// Requests left in this window.
+    pub remaining: u64,
+    /// Seconds until the window ends, at least 1.
+    pub resets_in_seconds: u64,
+    /// Whether the request exceeded the limit.
+    pub is_exceeded: bool,
+}
 
 /// Windows in memory. Beyond that, those with a single request are dropped, then all of them.
 const REMEMBERED_MAX: usize = 50_000;

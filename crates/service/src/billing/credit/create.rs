@@ -7,15 +7,11 @@ use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::billing::credit::delete::DeleteManagedKey;
-use crate::billing::credit::key_name;
+use crate::billing::credit::key_names::{key_name, list_keys_named};
 use crate::billing::credit::reconcile::ReconcileManagedKey;
 use crate::error::Error;
 use crate::services::Services;
-use reef_ports::{KEYS_PAGE_SIZE, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
-
-/// Pages of OpenRouter's list that are searched for a name. The list is newest first and the key was created minutes ago. A
-/// key that is missed is found when usage is recorded.
-const PAGES_MAX: usize = 10;
+use reef_ports::{ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 
 /// The outcome of creating a key.
 pub(crate) enum CreatedKey {
@@ -49,23 +45,6 @@ impl From<StoreError> for CreateKeyError {
     fn from(error: StoreError) -> Self {
         Self::Internal(error.into())
     }
-}
-
-/// Every key of this name among the newest ones.
-pub(super) async fn list_keys_named(
-    keys: &dyn ManagedKeys,
-    name: &str,
-) -> Result<Vec<ManagedKeyInfo>, ManagedKeyError> {
-    let mut found = Vec::new();
-    for page in 0..PAGES_MAX {
-        let listed = keys.list(page * KEYS_PAGE_SIZE).await?;
-        let is_last = listed.len() < KEYS_PAGE_SIZE;
-        found.extend(listed.into_iter().filter(|key| key.name == name));
-        if is_last {
-            break;
-        }
-    }
-    Ok(found)
 }
 
 impl Services {

@@ -5,6 +5,7 @@
 
 mod create;
 mod delete;
+mod key_names;
 mod reconcile;
 mod usage;
 
@@ -23,19 +24,8 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
-const NAME_PREFIX: &str = "reef-";
 /// The beginning of the message of `assistant.credit_used_up`.
 pub(crate) const CREDIT_CODE: &str = "CREDIT_USED_UP: ";
-
-/// The name of an assistant's keys at OpenRouter.
-pub(crate) fn key_name(id: AssistantId) -> String {
-    format!("{NAME_PREFIX}{id}")
-}
-
-/// The assistant of a key with this name; `None` when Reef did not create it.
-fn parse_key_name(name: &str) -> Option<AssistantId> {
-    AssistantId::parse(name.strip_prefix(NAME_PREFIX)?)
-}
 
 /// The model credit of a managed assistant, as its page shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

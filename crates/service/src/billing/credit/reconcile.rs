@@ -5,8 +5,7 @@ use reef_domain::ids::AssistantId;
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
-use crate::billing::credit::create::list_keys_named;
-use crate::billing::credit::key_name;
+use crate::billing::credit::key_names::{key_name, list_keys_named};
 use crate::error::Error;
 use crate::services::Services;
 use reef_ports::{ManagedKeyError, ManagedKeyInfo, ManagedKeys};

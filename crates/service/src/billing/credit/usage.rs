@@ -10,8 +10,9 @@ use reef_domain::{Assistant, Usd};
 use reef_store::{EventKind, EventRow};
 use tokio::time::sleep;
 
+use crate::billing::credit::key_names::parse_key_name;
 use crate::billing::credit::reconcile::ReconcileManagedKey;
-use crate::billing::credit::{CREDIT_CODE, parse_key_name, read_credit_account};
+use crate::billing::credit::{CREDIT_CODE, read_credit_account};
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
