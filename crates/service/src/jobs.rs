@@ -27,19 +27,20 @@ macro_rules! register {
     };
 }
 
+// The runner looks for due jobs in this order.
 register![
-    CheckBot,
-    DeleteManagedKey,
-    DeliverCallback,
     Deploy,
-    ForgetConversations,
-    ProcessPolarInbox,
-    ReadManagedKeys,
-    ReconcileManagedKey,
-    RefreshCatalog,
     RemoveWorker,
-    RevokeSubscription,
+    CheckBot,
+    DeliverCallback,
     SendMail,
+    ProcessPolarInbox,
+    RevokeSubscription,
+    DeleteManagedKey,
+    ReconcileManagedKey,
+    ReadManagedKeys,
+    RefreshCatalog,
+    ForgetConversations,
 ];
 
 /// Creates a runner of all jobs.
