@@ -240,6 +240,22 @@ impl From<&AssistantRecord> for AssistantStatus {
 }
 
 wire_enum! {
+    /// What an entry of the timeline or a callback is about.
+    EventKind {
+        /// The status of the assistant changed.
+        StatusChanged = "assistant.status_changed",
+        /// The assistant was paid for a second time, or the second subscription was ended. Only the timeline has it.
+        PaymentFlagged = "assistant.payment_flagged",
+        /// The assistant was deleted.
+        Deleted = "assistant.deleted",
+        /// The model credit of a managed assistant is exhausted. Only the timeline has it.
+        CreditExhausted = "assistant.credit_used_up",
+        /// A test that the owner requested. Only callbacks have it.
+        Test = "assistant.test",
+    }
+}
+
+wire_enum! {
     /// The state of a callback's delivery.
     DeliveryState {
         /// Waiting for the first attempt or a retry.

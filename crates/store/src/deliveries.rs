@@ -2,6 +2,7 @@
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, DeliveryId, UserId};
+use reef_domain::wire::{DeliveryState, EventKind};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
@@ -9,31 +10,6 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 
 /// A schedule has ten attempts, and a delivery may be sent again.
 const ATTEMPTS_KEPT: i64 = 50;
-
-/// The state of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryState {
-    /// More attempts are scheduled.
-    Pending,
-    /// The endpoint answered with a 2xx status.
-    Delivered,
-    /// The last attempt of the schedule failed.
-    Failed,
-}
-
-impl DeliveryState {
-    const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
-
-    /// The value in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// One event on its way to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +20,7 @@ pub struct DeliveryRow {
     pub assistant_id: AssistantId,
     /// The user whose signing secret is used.
     pub user_id: UserId,
+    pub kind: EventKind,
     /// The sequence number of the event.
     pub sequence: i64,
     /// The endpoint, as it was when the event happened.
@@ -95,6 +72,7 @@ struct Row {
     id: DeliveryId,
     assistant_id: AssistantId,
     user_id: UserId,
+    kind: String,
     sequence: i64,
     url: String,
     payload: String,
@@ -110,9 +88,10 @@ impl TryFrom<Row> for DeliveryRow {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == row.state);
+        let corrupt = || StoreError::corrupt("deliveries", row.id);
         Ok(Self {
-            state: state.ok_or_else(|| StoreError::corrupt("deliveries", row.id))?,
+            state: DeliveryState::parse(&row.state).ok_or_else(corrupt)?,
+            kind: EventKind::parse(&row.kind).ok_or_else(corrupt)?,
             id: row.id,
             assistant_id: row.assistant_id,
             user_id: row.user_id,
@@ -136,11 +115,12 @@ impl Tx {
     pub async fn insert_delivery(&mut self, row: &DeliveryRow) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into deliveries (id, assistant_id, user_id, sequence, url, payload, state, attempts, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "insert into deliveries (id, assistant_id, user_id, kind, sequence, url, payload, state, attempts, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             row.id,
             row.assistant_id,
             row.user_id,
+            row.kind.as_str(),
             row.sequence,
             &row.url,
             &row.payload,

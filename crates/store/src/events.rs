@@ -2,43 +2,11 @@
 
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, EventId, UserId};
-use reef_domain::wire::Status;
+use reef_domain::wire::{EventKind, Status};
 use sqlx::FromRow;
 
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all, fetch_optional};
-
-/// What an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// The status of the assistant changed.
-    StatusChanged,
-    /// The assistant was paid for a second time, or the second subscription was ended.
-    PaymentFlagged,
-    /// The assistant was deleted.
-    Deleted,
-    /// The model credit of a managed assistant is exhausted. No webhook is sent for this.
-    CreditExhausted,
-}
-
-impl EventKind {
-    /// The `type` of the webhook, which is also what the database holds.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::StatusChanged => "assistant.status_changed",
-            Self::PaymentFlagged => "assistant.payment_flagged",
-            Self::Deleted => "assistant.deleted",
-            Self::CreditExhausted => "assistant.credit_used_up",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::StatusChanged, Self::PaymentFlagged, Self::Deleted, Self::CreditExhausted]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-    }
-}
 
 /// One event of an assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::query::Params;
+use super::responses::{ReadResponses, ScopedReadResponses};
 use super::schema::ErrorResponse;
 
 /// An API key and its permissions.
@@ -50,14 +51,7 @@ pub struct KeyRightsResponse {
 /// Returns the owner and the permissions of the API key that the request is made with. Needs no scope.
 #[utoipa::path(
     get, path = "/api/v1/me", operation_id = "getMe", tag = "Account",
-    responses(
-        (status = 200, description = "The API key and its permissions.", body = KeyRightsResponse),
-        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
-    )
+    responses(ReadResponses, (status = 200, description = "The API key and its permissions.", body = KeyRightsResponse))
 )]
 pub async fn me(
     State(services): State<Services>,
@@ -108,14 +102,9 @@ pub struct ModelListResponse {
         ("provider" = Option<Provider>, Query, description = "Only models of this provider."),
     ),
     responses(
+        ScopedReadResponses,
         (status = 200, description = "The models.", body = ModelListResponse),
-        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 400, description = "`INVALID_REQUEST`: the parameter `mode` or `provider` is unknown.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn models(

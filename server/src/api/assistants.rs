@@ -15,6 +15,10 @@ use super::auth::ApiKeyAuth;
 use super::body::{EmptyBody, JsonBody};
 use super::path::PathIds;
 use super::query::Params;
+use super::responses::{
+    AssistantActionResponses, AssistantPath, AssistantReadResponses, AssistantWriteResponses,
+    ScopedReadResponses, WriteResponses,
+};
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
     PurchaseResponse, RedeployRequest, StatusResponse, Success, SuccessResponse, UpdateRequest,
@@ -31,12 +35,9 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
     security(("apiKey" = ["write"])),
     request_body = PurchaseRequest,
     responses(
+        WriteResponses,
         (status = 201, description = "Checkout session created.", body = PurchaseResponse),
         (status = 400, description = "`INVALID_REQUEST`: the body lacks a required key or contains an unknown one.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 10 unpaid orders within the last hour. Paid orders don't count; deleted ones do.", body = ErrorResponse),
         (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: the operator has not set up payments for this mode. `INTERNAL_ERROR`: something went wrong on our side, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
     )
@@ -57,18 +58,13 @@ pub async fn purchase(
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/activate", operation_id = "activateAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
+    params(AssistantPath),
     request_body = ActivateRequest,
     responses(
+        AssistantWriteResponses,
         (status = 200, description = "Activation accepted; the deployment starts.", body = AssistantResponse),
         (status = 400, description = "`INVALID_REQUEST`: the body is malformed. `INVALID_INPUT`: the provider, model or key does not fit the mode, or another assistant uses the bot.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the slot is not `purchased`, or its subscription has ended or is paused.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn activate(
@@ -89,18 +85,14 @@ pub async fn activate(
     get, path = "/api/v1/assistants/{deploymentId}/status", operation_id = "getAssistantStatus", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants."),
+        AssistantPath,
         ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Holds the response until the status changes, for at most this many seconds."),
     ),
     responses(
+        AssistantReadResponses,
         (status = 200, description = "Current status returned.", body = StatusResponse, headers(("Retry-After" = u32, description = "Seconds to wait before the next request, while `deploying`."))),
-        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 400, description = "`INVALID_REQUEST`: the parameter `wait` is not a number from 0 to 30.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or, with `wait`, the account has 256 open event streams and waiting requests.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn status(
@@ -138,14 +130,9 @@ pub async fn status(
         ("cursor" = Option<String>, Query, description = "Where the page starts: the cursor in the `Link` header of the previous page."),
     ),
     responses(
+        ScopedReadResponses,
         (status = 200, description = "List of assistants returned.", body = AssistantListResponse, headers(("Link" = String, description = "URL of the next page, `rel=\"next\"`, if there is one."))),
-        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
         (status = 400, description = "`INVALID_REQUEST`: the parameter `limit` or `cursor` is not valid.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
-        (status = 404, description = "`API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn list(
@@ -173,16 +160,8 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}", operation_id = "getAssistant", tag = "Assistants",
     security(("apiKey" = ["read"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
-    responses(
-        (status = 200, description = "Assistant details returned.", body = AssistantResponse),
-        (status = 304, description = "Not modified: the response still matches `If-None-Match`."),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `read`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
-    )
+    params(AssistantPath),
+    responses(AssistantReadResponses, (status = 200, description = "Assistant details returned.", body = AssistantResponse))
 )]
 pub async fn get(
     State(services): State<Services>,
@@ -199,18 +178,13 @@ pub async fn get(
 #[utoipa::path(
     patch, path = "/api/v1/assistants/{deploymentId}", operation_id = "updateAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
+    params(AssistantPath),
     request_body = UpdateRequest,
     responses(
+        AssistantWriteResponses,
         (status = 200, description = "Assistant updated.", body = AssistantResponse),
         (status = 400, description = "`INVALID_REQUEST`: the body is malformed, or contains no field to update. `INVALID_INPUT`: the provider, model or key does not fit the mode, or another assistant uses the bot.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant can't be updated in its current status.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn update(
@@ -230,18 +204,13 @@ pub async fn update(
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/redeploy", operation_id = "redeployAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
+    params(AssistantPath),
     request_body = Option<RedeployRequest>,
     responses(
+        AssistantWriteResponses,
         (status = 200, description = "Redeployment accepted; the status becomes `deploying`.", body = AssistantResponse),
         (status = 400, description = "`INVALID_REQUEST`: the body is malformed.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant is not `active`, `failed` or `stopped`, or its subscription has ended or is paused.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
     )
 )]
 pub async fn redeploy(
@@ -261,17 +230,11 @@ pub async fn redeploy(
 #[utoipa::path(
     post, path = "/api/v1/assistants/{deploymentId}/stop", operation_id = "stopAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
+    params(AssistantPath),
     responses(
+        AssistantActionResponses,
         (status = 200, description = "Assistant stopped.", body = AssistantResponse),
-        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the slot has not been activated.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
         (status = 502, description = "`WORKER_DELETE_FAILED`: the removal of the worker was not confirmed; the assistant is unchanged.", body = ErrorResponse),
     )
 )]
@@ -291,16 +254,10 @@ pub async fn stop(
 #[utoipa::path(
     delete, path = "/api/v1/assistants/{deploymentId}", operation_id = "deleteAssistant", tag = "Assistants",
     security(("apiKey" = ["write"])),
-    params(("deploymentId" = String, Path, format = Uuid, description = "Deployment ID of the assistant, from the response to a purchase or from the list of assistants.")),
+    params(AssistantPath),
     responses(
+        AssistantActionResponses,
         (status = 200, description = "Assistant deleted.", body = SuccessResponse),
-        (status = 400, description = "`INVALID_REQUEST`: the request has a body that is neither empty nor `{}`.", body = ErrorResponse),
-        (status = 401, description = "`UNAUTHORIZED`: the header `X-API-Key` is missing, or its key is not valid.", body = ErrorResponse),
-        (status = 403, description = "`FORBIDDEN`: the key lacks the scope `write`.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the operator has turned the API off.", body = ErrorResponse),
-        (status = 413, description = "`INVALID_REQUEST`: the body is larger than 64 KiB.", body = ErrorResponse),
-        (status = 429, description = "`RATE_LIMITED`: too many requests with this key.", body = ErrorResponse),
-        (status = 500, description = "`INTERNAL_ERROR`: something went wrong on our side.", body = ErrorResponse),
         (status = 502, description = "`WORKER_DELETE_FAILED`: the removal of the worker was not confirmed; nothing was deleted.", body = ErrorResponse),
     )
 )]

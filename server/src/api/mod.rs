@@ -4,15 +4,18 @@ mod account;
 mod assistants;
 mod auth;
 mod body;
+mod callbacks;
 mod error;
 mod etag;
+mod event_stream;
+mod events;
 mod idempotency;
 mod openapi;
 mod path;
 mod query;
 mod rate_limit;
+mod responses;
 mod schema;
-mod timeline;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -40,10 +43,10 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(assistants::status))
         .routes(routes!(assistants::redeploy))
         .routes(routes!(assistants::stop))
-        .routes(routes!(timeline::events))
-        .routes(routes!(timeline::callbacks))
-        .routes(routes!(timeline::redeliver))
-        .routes(routes!(timeline::test_callback))
+        .routes(routes!(events::list))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::redeliver))
+        .routes(routes!(callbacks::test))
         .routes(routes!(account::me))
         .routes(routes!(account::models))
 }

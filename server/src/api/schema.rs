@@ -1,8 +1,11 @@
 //! The request and response bodies as the OpenAPI document describes them. `reef_domain::input` parses requests; a test
 //! checks that the two agree.
 
+use reef_domain::Timestamp;
 use reef_domain::error::{ErrorCode, Issue};
-use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, Scope, Status};
+use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, DeliveryState, EventKind, Scope, Status};
+use reef_service::callbacks::Delivery;
+use reef_service::events::TimelineEntry;
 use reef_service::idempotency::Purchased;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -117,6 +120,124 @@ pub struct AssistantListResponse {
 pub struct StatusResponse {
     /// The status of the assistant.
     pub data: AssistantStatus,
+}
+
+/// An entry of the timeline.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AssistantEvent)]
+pub struct EventInfo {
+    /// The ID of the entry.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// `assistant.status_changed` or `assistant.deleted`; or, without a callback, `assistant.payment_flagged` or
+    /// `assistant.credit_used_up` (managed mode).
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: EventKind,
+    /// Increases by one with each entry of an assistant.
+    pub sequence: i64,
+    /// The status after the event.
+    pub status: Status,
+    /// The status before the event.
+    #[schema(required)]
+    pub previous_status: Option<Status>,
+    /// The status message of the event.
+    #[schema(required)]
+    pub status_message: Option<String>,
+    /// The URL of the worker at the time of the event.
+    #[schema(required)]
+    pub worker_url: Option<String>,
+    /// When the event occurred.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<TimelineEntry> for EventInfo {
+    fn from(entry: TimelineEntry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            kind: entry.kind,
+            sequence: entry.sequence,
+            status: entry.status,
+            previous_status: entry.previous_status,
+            status_message: entry.status_message,
+            worker_url: entry.worker_url,
+            created_at: entry.created_at,
+        }
+    }
+}
+
+/// The timeline of an assistant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventListResponse {
+    /// The latest 100 entries, newest first.
+    pub data: Vec<EventInfo>,
+}
+
+/// A callback with all its attempts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CallbackDelivery)]
+pub struct DeliveryInfo {
+    /// The `webhook-id` of all its attempts.
+    #[schema(format = Uuid)]
+    pub id: String,
+    /// The type of the event.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: EventKind,
+    /// The sequence number of the event.
+    pub sequence: i64,
+    /// The callback URL at the time of the event.
+    pub url: String,
+    /// The state of the delivery.
+    pub state: DeliveryState,
+    /// How many attempts were made.
+    pub attempts: i64,
+    /// The HTTP status of the last response.
+    #[schema(required)]
+    pub last_status: Option<i64>,
+    /// The error of the last attempt.
+    #[schema(required)]
+    pub last_error: Option<String>,
+    /// When the event occurred.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When the callback was delivered or given up.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl From<Delivery> for DeliveryInfo {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id.to_string(),
+            kind: delivery.kind,
+            sequence: delivery.sequence,
+            url: delivery.url,
+            state: delivery.state,
+            attempts: delivery.attempts,
+            last_status: delivery.last_status,
+            last_error: delivery.last_error,
+            created_at: delivery.created_at,
+            finished_at: delivery.finished_at,
+        }
+    }
+}
+
+/// The delivery log of an assistant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryListResponse {
+    /// The latest 100 callbacks, newest first.
+    pub data: Vec<DeliveryInfo>,
+}
+
+/// A callback of an assistant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryResponse {
+    /// The callback with its attempts.
+    pub data: DeliveryInfo,
 }
 
 /// Confirmation of a successful operation.

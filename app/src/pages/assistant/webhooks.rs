@@ -3,9 +3,8 @@
 use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::actions::{Action, disabled_reason};
-use reef_domain::wire::AssistantRecord;
-use reef_service::assistants::{AttemptRow, DeliveryState};
-use reef_service::callbacks::LoggedDelivery;
+use reef_domain::wire::{AssistantRecord, DeliveryState};
+use reef_service::callbacks::{DeliveryAttempt, LoggedDelivery};
 
 use super::PageData;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
@@ -112,7 +111,7 @@ fn delivery_entry(callback: &LoggedDelivery, record: &AssistantRecord, now: Time
     view! {
         <li>
             <p class="delivery">
-                <span class=class>{state}</span> " " <code>{callback.event_type.clone()}</code> " " <Time at=delivery.created_at/>
+                <span class=class>{state}</span> " " <code>{delivery.kind.as_str()}</code> " " <Time at=delivery.created_at/>
             </p>
             {previous_endpoint}
             {next}
@@ -140,7 +139,7 @@ fn attempt_count(attempts: usize) -> String {
     }
 }
 
-fn attempt_entry(attempt: &AttemptRow) -> AnyView {
+fn attempt_entry(attempt: &DeliveryAttempt) -> AnyView {
     let outcome = match (attempt.status, &attempt.error) {
         (Some(status), None) => format!("Status {status}"),
         (Some(status), Some(error)) => format!("Status {status}: {error}"),

@@ -1,8 +1,7 @@
 //! Deleting an assistant: the worker first, then everything else. The subscription never blocks it.
 
 use reef_domain::input::Parsed;
-use reef_domain::wire::{ApiMode, PaymentStatus, Scope};
-use reef_store::EventKind;
+use reef_domain::wire::{ApiMode, EventKind, PaymentStatus, Scope};
 
 use crate::assistants::ForgetConversations;
 use crate::billing::DELETED_CHECK_AFTER;

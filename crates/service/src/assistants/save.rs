@@ -2,8 +2,8 @@
 
 use reef_domain::Assistant;
 use reef_domain::ids::{DeliveryId, EventId};
-use reef_domain::wire::{ApiMode, Status};
-use reef_store::{DeliveryRow, DeliveryState, EventKind, EventRow};
+use reef_domain::wire::{ApiMode, DeliveryState, EventKind, Status};
+use reef_store::{DeliveryRow, EventRow};
 use thiserror::Error as ThisError;
 
 use crate::billing::credit::ReconcileManagedKey;
@@ -71,7 +71,8 @@ impl UnitOfWork<'_> {
                 user_id: a.user_id,
                 sequence: event.sequence,
                 url: url.clone(),
-                payload: render_event(&event),
+                kind,
+                payload: render_event(&event)?,
                 state: DeliveryState::Pending,
                 attempts: 0,
                 last_status: None,

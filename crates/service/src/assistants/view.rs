@@ -8,7 +8,7 @@ use reef_domain::query::{Cursor, Page};
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
-use reef_store::{BotRow, EventRow, Tx};
+use reef_store::{EventRow, Tx};
 
 use crate::billing::credit::{CREDIT_CODE, Credit, find_credit};
 use crate::callbacks::log::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
@@ -83,6 +83,15 @@ async fn list_timeline(tx: &mut Tx, id: AssistantId, limit: i64) -> Result<Vec<T
         note: event.note,
     };
     Ok(events.into_iter().map(shown).collect())
+}
+
+/// The bot that an active assistant answers as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveBot {
+    /// Telegram's id of the bot.
+    pub bot_id: i64,
+    /// The name of the bot, without the @.
+    pub bot_username: String,
 }
 
 /// The part of a stored secret that may be shown.
@@ -173,14 +182,15 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn find_active_bot(&self, caller: &Caller, id: &str) -> Result<Option<BotRow>, Error> {
+    pub async fn find_active_bot(&self, caller: &Caller, id: &str) -> Result<Option<ActiveBot>, Error> {
         caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         if assistant.state.status() != Status::Active {
             return Ok(None);
         }
-        Ok(tx.find_bot(assistant.id).await?)
+        let found = tx.find_bot(assistant.id).await?;
+        Ok(found.map(|bot| ActiveBot { bot_id: bot.bot_id, bot_username: bot.bot_username }))
     }
 
     /// The record of one of the caller's assistants as soon as its status has changed, or after `wait`.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::DeliveryId;
-use reef_store::{AttemptOutcome, DeliveryRow, DeliveryState};
+use reef_domain::wire::DeliveryState;
+use reef_store::{AttemptOutcome, DeliveryRow};
 
 use crate::callbacks::signing::{RETRY_DELAYS, sign};
 use crate::services::Services;

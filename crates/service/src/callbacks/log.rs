@@ -1,10 +1,10 @@
 //! The delivery log of an assistant: each callback with its attempts and the time of the next one.
 
 use reef_domain::Timestamp;
-use reef_domain::ids::AssistantId;
-use reef_domain::wire::Scope;
+use reef_domain::ids::{AssistantId, DeliveryId};
+use reef_domain::wire::{DeliveryState, EventKind, Scope};
 use reef_jobs::Job as _;
-use reef_store::{AttemptRow, DeliveryRow, DeliveryState, EventKind, Tx};
+use reef_store::{AttemptRow, DeliveryRow, Tx};
 
 use crate::callbacks::deliver::DeliverCallback;
 use crate::caller::Caller;
@@ -15,17 +15,87 @@ use crate::services::Services;
 /// How many of the newest deliveries an assistant's page shows.
 pub const DELIVERIES_PREVIEW: i64 = 20;
 
+/// A callback: one event on its way to one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The `webhook-id` of all its attempts.
+    pub id: DeliveryId,
+    /// What the callback is about, as its body says.
+    pub kind: EventKind,
+    /// The sequence number of the event.
+    pub sequence: i64,
+    /// The callback URL at the time of the event.
+    pub url: String,
+    /// The body, byte for byte.
+    pub payload: String,
+    /// Whether it was delivered, or more attempts follow.
+    pub state: DeliveryState,
+    /// Attempts since the delivery was created or sent again.
+    pub attempts: i64,
+    /// The HTTP status of the last attempt, if it got one.
+    pub last_status: Option<i64>,
+    /// Why the last attempt failed, for customers to read.
+    pub last_error: Option<String>,
+    /// When the event occurred.
+    pub created_at: Timestamp,
+    /// When it was delivered or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl From<DeliveryRow> for Delivery {
+    fn from(row: DeliveryRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            sequence: row.sequence,
+            url: row.url,
+            payload: row.payload,
+            state: row.state,
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+/// One attempt to send a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryAttempt {
+    /// Counted from 1; continues when the delivery is sent again.
+    pub number: i64,
+    /// When the request was sent.
+    pub started_at: Timestamp,
+    /// How long the request took, in milliseconds.
+    pub duration_ms: i64,
+    /// The HTTP status, if there was one.
+    pub status: Option<i64>,
+    /// Why the attempt failed, for customers to read.
+    pub error: Option<String>,
+}
+
+impl From<&AttemptRow> for DeliveryAttempt {
+    fn from(row: &AttemptRow) -> Self {
+        Self {
+            number: row.number,
+            started_at: row.started_at,
+            duration_ms: row.duration_ms,
+            status: row.status,
+            error: row.error.clone(),
+        }
+    }
+}
+
 /// A delivery with its attempts, as the dashboard shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedDelivery {
-    /// The stored delivery, with its state and the outcome of its last attempt.
-    pub delivery: DeliveryRow,
-    /// The event type in the body, such as `assistant.status_changed`.
-    pub event_type: String,
+    /// The delivery, with its state and the outcome of its last attempt.
+    pub delivery: Delivery,
     /// When the next attempt is due, which may be in the past while it runs; `None` when there is none.
     pub next_attempt_at: Option<Timestamp>,
     /// Newest first, including the attempts before a redelivery.
-    pub attempts: Vec<AttemptRow>,
+    pub attempts: Vec<DeliveryAttempt>,
 }
 
 impl Services {
@@ -33,11 +103,12 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn list_deliveries(&self, caller: &Caller, id: &str) -> Result<Vec<DeliveryRow>, Error> {
+    pub async fn list_deliveries(&self, caller: &Caller, id: &str) -> Result<Vec<Delivery>, Error> {
         caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        Ok(tx.list_deliveries(assistant.id, TIMELINE_MAX).await?)
+        let found = tx.list_deliveries(assistant.id, TIMELINE_MAX).await?;
+        Ok(found.into_iter().map(Delivery::from).collect())
     }
 }
 
@@ -59,19 +130,12 @@ pub(crate) async fn list_logged_deliveries(
         } else {
             None
         };
+        let own_attempts = attempts.iter().filter(|attempt| attempt.delivery_id == delivery.id);
         callbacks.push(LoggedDelivery {
-            event_type: event_type_of(&delivery),
             next_attempt_at,
-            attempts: attempts.iter().filter(|attempt| attempt.delivery_id == delivery.id).cloned().collect(),
-            delivery,
+            attempts: own_attempts.map(DeliveryAttempt::from).collect(),
+            delivery: delivery.into(),
         });
     }
     Ok(callbacks)
-}
-
-/// The event type in the body of a delivery.
-#[must_use]
-pub fn event_type_of(row: &DeliveryRow) -> String {
-    let body: serde_json::Value = serde_json::from_str(&row.payload).unwrap_or_default();
-    body["type"].as_str().unwrap_or(EventKind::StatusChanged.as_str()).to_owned()
 }

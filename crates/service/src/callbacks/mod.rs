@@ -7,6 +7,6 @@ mod resend;
 pub(crate) mod signing;
 
 pub(crate) use deliver::DeliverCallback;
-pub use log::{DELIVERIES_PREVIEW, LoggedDelivery, event_type_of};
+pub use log::{DELIVERIES_PREVIEW, Delivery, DeliveryAttempt, LoggedDelivery};
 pub(crate) use payload::render_event;
 pub use signing::{PREVIOUS_SECRET_VALID_FOR, RETRY_DELAYS, sign};

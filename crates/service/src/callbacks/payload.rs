@@ -1,39 +1,68 @@
 //! The bodies of callbacks.
 
+use reef_domain::wire::{EventKind, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::EventRow;
-use serde_json::json;
+use serde::Serialize;
+
+use crate::error::Error;
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    #[serde(rename = "type")]
+    kind: EventKind,
+    timestamp: Timestamp,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    id: String,
+    status: Status,
+    status_message: Option<&'a str>,
+    worker_url: Option<&'a str>,
+    previous_status: Option<Status>,
+    sequence: i64,
+}
+
+impl Payload<'_> {
+    fn render(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+}
 
 /// The exact body of an event's callback, which is stored and signed as it is.
-pub(crate) fn render_event(event: &EventRow) -> String {
-    json!({
-        "type": event.kind.as_str(),
-        "timestamp": event.created_at,
-        "data": {
-            "id": event.assistant_id.to_string(),
-            "status": event.status,
-            "statusMessage": event.status_message,
-            "workerUrl": event.worker_url,
-            "previousStatus": event.previous_status,
-            "sequence": event.sequence,
+pub(crate) fn render_event(event: &EventRow) -> Result<String, Error> {
+    Payload {
+        kind: event.kind,
+        timestamp: event.created_at,
+        data: Data {
+            id: event.assistant_id.to_string(),
+            status: event.status,
+            status_message: event.status_message.as_deref(),
+            worker_url: event.worker_url.as_deref(),
+            previous_status: event.previous_status,
+            sequence: event.sequence,
         },
-    })
-    .to_string()
+    }
+    .render()
 }
 
 /// The body of a test callback, with the assistant's current status.
-pub(crate) fn render_test(a: &Assistant, now: Timestamp) -> String {
-    json!({
-        "type": "assistant.test",
-        "timestamp": now,
-        "data": {
-            "id": a.id.to_string(),
-            "status": a.state.status(),
-            "statusMessage": a.status_message(),
-            "workerUrl": a.state.worker_url(),
-            "previousStatus": a.state.status(),
-            "sequence": a.sequence,
+pub(crate) fn render_test(assistant: &Assistant, now: Timestamp) -> Result<String, Error> {
+    let status = assistant.state.status();
+    Payload {
+        kind: EventKind::Test,
+        timestamp: now,
+        data: Data {
+            id: assistant.id.to_string(),
+            status,
+            status_message: assistant.status_message().as_deref(),
+            worker_url: assistant.state.worker_url(),
+            previous_status: Some(status),
+            sequence: assistant.sequence,
         },
-    })
-    .to_string()
+    }
+    .render()
 }

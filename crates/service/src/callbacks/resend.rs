@@ -2,10 +2,11 @@
 
 use reef_domain::ids::DeliveryId;
 use reef_domain::input::Parsed;
-use reef_domain::wire::{Scope, Status};
-use reef_store::{DeliveryRow, DeliveryState};
+use reef_domain::wire::{DeliveryState, EventKind, Scope, Status};
+use reef_store::DeliveryRow;
 
 use crate::callbacks::deliver::DeliverCallback;
+use crate::callbacks::log::Delivery;
 use crate::callbacks::payload::render_test;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -23,7 +24,7 @@ impl Services {
         id: &str,
         delivery: &str,
         body: Parsed<()>,
-    ) -> Result<DeliveryRow, Error> {
+    ) -> Result<Delivery, Error> {
         let assistant = self.authorize_assistant(caller, Scope::Write, id).await?;
         let delivery_id = DeliveryId::parse(delivery).ok_or(Error::NotFound)?;
         body.map_err(Error::InvalidRequest)?;
@@ -36,7 +37,7 @@ impl Services {
         work.record_change(&assistant);
         let row = work.tx.find_delivery(delivery_id).await?.ok_or(Error::NotFound)?;
         work.commit().await?;
-        Ok(row)
+        Ok(row.into())
     }
 
     /// Sends a callback of type `assistant.test` with the current status to the assistant's callback URL.
@@ -49,7 +50,7 @@ impl Services {
         caller: &Caller,
         id: &str,
         body: Parsed<()>,
-    ) -> Result<DeliveryRow, Error> {
+    ) -> Result<Delivery, Error> {
         let found = self.authorize_assistant(caller, Scope::Write, id).await?;
         body.map_err(Error::InvalidRequest)?;
         self.require_resend_quota(found.user_id).await?;
@@ -67,9 +68,10 @@ impl Services {
             id: delivery_id,
             assistant_id: a.id,
             user_id: a.user_id,
+            kind: EventKind::Test,
             sequence: a.sequence,
             url,
-            payload: render_test(&a, work.now),
+            payload: render_test(&a, work.now)?,
             state: DeliveryState::Pending,
             attempts: 0,
             last_status: None,
@@ -81,6 +83,6 @@ impl Services {
         work.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await?;
         work.record_change(&a);
         work.commit().await?;
-        Ok(row)
+        Ok(row.into())
     }
 }

@@ -1,9 +1,9 @@
-//! An assistant's timeline and delivery log, redelivery and test callbacks.
+//! The timeline of an assistant.
 
 use reef_domain::Timestamp;
-use reef_domain::ids::AssistantId;
-use reef_domain::wire::{Scope, Status};
-use reef_store::{EventKind, EventRow, Tx};
+use reef_domain::ids::{AssistantId, EventId};
+use reef_domain::wire::{EventKind, Scope, Status};
+use reef_store::{EventRow, Tx};
 
 use crate::caller::Caller;
 use crate::error::Error;
@@ -16,11 +16,11 @@ pub const TIMELINE_MAX: i64 = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineEntry {
     /// The unique id of the event.
-    pub id: String,
+    pub id: EventId,
     /// Grows by one per event of an assistant.
     pub sequence: i64,
-    /// The event type, such as `assistant.status_changed`.
-    pub event_type: &'static str,
+    /// What the event is about.
+    pub kind: EventKind,
     /// The status after the event.
     pub status: Status,
     /// The status before the event; `None` for the first one.
@@ -36,9 +36,9 @@ pub struct TimelineEntry {
 impl From<EventRow> for TimelineEntry {
     fn from(row: EventRow) -> Self {
         Self {
-            id: row.id.to_string(),
+            id: row.id,
             sequence: row.sequence,
-            event_type: row.kind.as_str(),
+            kind: row.kind,
             status: row.status,
             previous_status: row.previous_status,
             status_message: row.status_message,

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use reef_domain::ids::AssistantId;
 use reef_domain::input::CallbackChange;
+use reef_domain::wire::{DeliveryState, EventKind};
 use reef_ports::{CallbackError, CallbackRequest};
 use reef_service::callbacks::RETRY_DELAYS;
 use reef_service::events::Change;
 use reef_service::testing::{CALLBACK_URL, TestServices};
-use reef_store::{DeliveryRow, DeliveryState, on_both_databases};
+use reef_store::{DeliveryRow, on_both_databases};
 use secrecy::{ExposeSecret, SecretString};
 use standardwebhooks::Webhook;
 
@@ -147,6 +148,30 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn delivery_kind_is_type_in_body(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.create_user().await;
+        let id = t.create_active(&me).await;
+        let text = id.to_string();
+        let test = t.services.send_test_callback(&me, &text, Ok(())).await.unwrap();
+        assert_eq!(test.kind, EventKind::Test);
+        let again = t.services.redeliver(&me, &text, &test.id.to_string(), Ok(())).await.unwrap();
+        assert_eq!((again.id, again.kind), (test.id, EventKind::Test));
+        delete(&t, &me, id).await.unwrap();
+        let mut tx = t.db.store.read().await.unwrap();
+        let deliveries = tx.list_deliveries(id, 100).await.unwrap();
+        drop(tx);
+        for kind in [EventKind::StatusChanged, EventKind::Test, EventKind::Deleted] {
+            assert!(deliveries.iter().any(|delivery| delivery.kind == kind), "{kind}");
+        }
+        for delivery in deliveries {
+            let body: serde_json::Value = serde_json::from_str(&delivery.payload).unwrap();
+            assert_eq!(body["type"], delivery.kind.as_str());
+        }
+        t.run_jobs().await;
+        t.finish().await;
+    }
+
     async fn delivery_log_shows_attempts_and_next_retry(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;
@@ -171,7 +196,7 @@ on_both_databases! {
         let expected = [(3, Some(503), Some("answered 503")), (2, Some(500), Some("answered 500")), (1, None, Some("no response within 15 s"))];
         assert_eq!(attempts, expected);
         assert_eq!(newest.attempts[2].started_at, tried_at);
-        assert_eq!(newest.event_type, "assistant.status_changed");
+        assert_eq!(newest.delivery.kind.as_str(), "assistant.status_changed");
         assert!(newest.next_attempt_at.unwrap().since(t.services.now()) >= 1800 * SECOND);
         // A manual redelivery is sent at once, and the earlier attempts stay in the log.
         let delivery = newest.delivery.id.to_string();

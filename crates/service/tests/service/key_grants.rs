@@ -67,7 +67,7 @@ on_both_databases! {
         let key = caller(&t, &me, &[mine]).await;
         delete(&t, &key, mine).await.unwrap();
         let end = t.services.list_events_until_deleted(&key, &mine.to_string(), 0).await.unwrap();
-        assert_eq!(end.last().map(|entry| entry.event_type), Some("assistant.deleted"));
+        assert_eq!(end.last().map(|entry| entry.kind.as_str()), Some("assistant.deleted"));
         delete(&t, &me, other).await.unwrap();
         let refused = t.services.list_events_until_deleted(&key, &other.to_string(), 0).await;
         assert!(matches!(refused, Err(Error::NotFound)));

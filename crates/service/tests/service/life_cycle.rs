@@ -1,9 +1,9 @@
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, PendingPayment, Purchased, Stopped};
-use reef_domain::wire::{ApiMode, PaymentStatus, Provider};
+use reef_domain::wire::{ApiMode, EventKind, PaymentStatus, Provider};
 use reef_service::Error;
 use reef_service::testing::{CALLBACK_URL, MODEL, START, TestServices, activation, bot_token, model_key};
-use reef_store::{EventKind, on_both_databases};
+use reef_store::on_both_databases;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 

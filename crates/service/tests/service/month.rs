@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
+use reef_domain::wire::DeliveryState;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue};
 use reef_domain::wire::Status::{Active, PendingPayment, Stopped};
 use reef_service::Error;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::{START, TestServices};
-use reef_store::{DeliveryState, SessionRow, on_both_databases};
+use reef_store::{SessionRow, on_both_databases};
 use serde_json::{Value, json};
 
 use crate::support::{HOUR, MINUTE, redeploy, stop};

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::AssistantId;
+use reef_domain::wire::EventKind;
 use reef_domain::wire::PaymentStatus::{Canceled, Paid, PastDue, Refunded};
 use reef_domain::wire::Status::{Active, PendingPayment, Purchased, Stopped};
 use reef_ports::{PaymentError, WebhookEndpoint};
 use reef_service::testing::TestServices;
-use reef_store::{EventKind, on_both_databases};
+use reef_store::on_both_databases;
 use serde_json::{Value, json};
 
 use crate::support::{HOUR, MINUTE, SECOND, delete, walk};

@@ -1,5 +1,6 @@
 use reef_domain::ids::{AssistantId, DeliveryId, UserId};
-use reef_store::{AttemptOutcome, DeliveryRow, DeliveryState, on_both_databases};
+use reef_domain::wire::{DeliveryState, EventKind};
+use reef_store::{AttemptOutcome, DeliveryRow, on_both_databases};
 
 use crate::support::{NOW, assert_corrupt, at, raw, uuid};
 
@@ -8,6 +9,7 @@ pub fn delivery(assistant_id: AssistantId, sequence: i64) -> DeliveryRow {
         id: DeliveryId::new(uuid()),
         assistant_id,
         user_id: UserId::new(uuid()),
+        kind: EventKind::StatusChanged,
         sequence,
         url: "https://example.com/hook".to_owned(),
         payload: r#"{"type": "assistant.status_changed",  "spaces":  "kept"}"#.to_owned(),
@@ -123,6 +125,24 @@ on_both_databases! {
             assert_corrupt(tx.find_delivery(row.id).await, "deliveries", row.id);
             assert_corrupt(tx.list_deliveries(row.assistant_id, 1).await, "deliveries", row.id);
         }
+    }
+
+    async fn kind_is_stored_and_not_read_from_payload(db: TestStore) {
+        for kind in EventKind::ALL {
+            let row = DeliveryRow { kind: *kind, payload: "no JSON".to_owned(), ..delivery(AssistantId::new(uuid()), 1) };
+            let mut tx = db.store.begin().await.unwrap();
+            tx.insert_delivery(&row).await.unwrap();
+            assert_eq!(tx.find_delivery(row.id).await.unwrap(), Some(row));
+        }
+    }
+
+    async fn unknown_delivery_kind_is_corrupt(db: TestStore) {
+        let row = delivery(AssistantId::new(uuid()), 1);
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_delivery(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(raw!(db, "update deliveries set kind = $2 where id = $1", row.id, "assistant.lost"), 1);
+        assert_corrupt(db.store.read().await.unwrap().find_delivery(row.id).await, "deliveries", row.id);
     }
 
     async fn attempt_of_unknown_delivery_is_not_recorded(db: TestStore) {

@@ -1,6 +1,6 @@
 use reef_domain::ids::{AssistantId, EventId, UserId};
-use reef_domain::wire::Status;
-use reef_store::{EventKind, EventRow, on_both_databases};
+use reef_domain::wire::{EventKind, Status};
+use reef_store::{EventRow, on_both_databases};
 
 use crate::support::{NOW, assert_corrupt, at, raw, uuid};
 

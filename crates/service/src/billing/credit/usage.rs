@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use reef_domain::ids::{AssistantId, EventId};
 use reef_domain::state::State;
+use reef_domain::wire::EventKind;
 use reef_domain::{Assistant, Usd};
-use reef_store::{EventKind, EventRow};
+use reef_store::EventRow;
 use tokio::time::sleep;
 
 use crate::billing::credit::key_names::parse_key_name;
