@@ -91,6 +91,15 @@ pub async fn open_store_unmigrated(config: &Config) -> anyhow::Result<Store> {
     Store::connect(url).await.context("DATABASE_URL: the database could not be opened")
 }
 
+/// Creates the file of the sandbox's database, which only its owner can read.
+///
+/// # Errors
+/// Returns an error if the file cannot be created.
+pub(crate) fn create_sandbox_database(file: &Path) -> anyhow::Result<()> {
+    file_permissions::create_private_database(file)
+        .with_context(|| format!("{} could not be created", file.display()))
+}
+
 /// Builds the service layer and the worker host on an open database.
 ///
 /// # Errors

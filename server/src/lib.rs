@@ -3,6 +3,7 @@
 //! No other crate depends on this one. It builds the other crates' parts from the configuration and serves them over HTTP.
 
 pub mod api;
+mod api_error;
 pub mod cli;
 pub mod compose;
 pub mod config;

@@ -26,7 +26,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tower_sessions::Session;
 
-use crate::api::ApiError;
+use crate::api_error::ApiError;
 use crate::metrics::OpenStreamGuard;
 
 /// How often an idle stream sends a comment, so that proxies keep it open.

@@ -11,9 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use reef_domain::ErrorChain;
 use reef_sandbox::Sandbox;
-use reef_service::Services;
 use reef_service::jobs::runner;
-use reef_store::file_permissions;
 use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, PublicUrls};
@@ -51,7 +49,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     let sandbox = if config.sandbox { Some(open_sandbox(config, &server_urls).await?) } else { None };
     server_urls.sandbox_smtp = sandbox.as_ref().map(Sandbox::smtp_url);
     let app = compose::build_app(config, store.clone(), server_urls.clone())?;
-    release_leases(&app.services).await?;
+    app.services.release_previous_leases().await?;
     let parts = Parts {
         app: app.clone(),
         site: Site::load().context("the site could not be loaded")?,
@@ -152,8 +150,7 @@ async fn maintain_metrics(stop: CancellationToken) {
 
 async fn open_sandbox(config: &Config, server_urls: &PublicUrls) -> anyhow::Result<Sandbox> {
     let database = config.sandbox_database.clone().unwrap_or_else(|| config.data_folder().join("sandbox.db"));
-    file_permissions::create_private_database(&database)
-        .with_context(|| format!("{} could not be created", database.display()))?;
+    compose::create_sandbox_database(&database)?;
     let options = reef_sandbox::Options {
         database,
         public_url: server_urls.public_url.clone(),
@@ -167,20 +164,6 @@ async fn open_sandbox(config: &Config, server_urls: &PublicUrls) -> anyhow::Resu
         smtp_bind: SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     reef_sandbox::open(options).await.context("the sandbox could not be opened")
-}
-
-/// Releases all leases if no other process uses the database: their holders are dead, so their work can continue at once.
-async fn release_leases(services: &Services) -> anyhow::Result<()> {
-    if services.store().is_single_process() {
-        let mut tx = services.store().begin().await?;
-        let freed = tx.release_job_leases().await?;
-        tx.release_idempotency_keys().await?;
-        tx.commit().await?;
-        if freed > 0 {
-            tracing::info!(freed, "leases of a previous process released");
-        }
-    }
-    Ok(())
 }
 
 fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use reef_domain::{ErrorCode, Timestamp};
 use reef_service::{Error, Services};
 
-use crate::api::ApiError;
+use crate::api_error::ApiError;
 use crate::http::forms::declared_length;
 
 /// The largest webhook body that is accepted, in bytes; Polar's have a few KiB.

@@ -9,11 +9,11 @@ use reef_service::{Error, Services};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::query::Params;
 use super::responses::{ReadResponses, ScopedReadResponses};
 use super::schema::ErrorResponse;
+use crate::api_error::ApiError;
 
 /// An API key and its permissions.
 #[derive(Debug, Serialize, ToSchema)]

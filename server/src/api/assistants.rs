@@ -10,7 +10,6 @@ use reef_service::Services;
 
 use crate::http::overload::RequestPermit;
 
-use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::body::{EmptyBody, JsonBody};
 use super::path::PathIds;
@@ -23,6 +22,7 @@ use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
     PurchaseResponse, RedeployRequest, StatusResponse, Success, SuccessResponse, UpdateRequest,
 };
+use crate::api_error::ApiError;
 
 /// How many seconds a client that polls should wait while an assistant is deploying.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");

@@ -6,8 +6,8 @@ use reef_service::caller::Credential;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::SecretString;
 
-use super::ApiError;
 use super::rate_limit::QuotaSlot;
+use crate::api_error::ApiError;
 use crate::http::request::RequestPrincipal;
 
 pub(super) const KEY_HEADER: &str = "x-api-key";

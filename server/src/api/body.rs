@@ -8,7 +8,7 @@ use reef_domain::input::Parsed;
 use reef_domain::{ErrorChain, Issue, json};
 use serde_json::{Map, Value};
 
-use super::ApiError;
+use crate::api_error::ApiError;
 
 /// The longest request body that is read, in bytes.
 pub const BODY_MAX: usize = 64 * 1024;

@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use reef_service::Services;
 
-use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::body::EmptyBody;
 use super::path::PathIds;
 use super::responses::{AssistantPath, AssistantReadResponses, RedeliverResponses, ResendResponses};
 use super::schema::{DeliveryInfo, DeliveryListResponse, DeliveryResponse, ErrorResponse};
+use crate::api_error::ApiError;
 
 /// List callbacks
 ///

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use reef_service::Error;
 use sha2::{Digest as _, Sha256};
 
-use super::ApiError;
+use crate::api_error::ApiError;
 
 /// The longest response that gets a tag, in bytes: enough for a list of a few thousand assistants.
 const BODY_MAX: usize = 8 * 1024 * 1024;

@@ -6,12 +6,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use reef_service::Services;
 
-use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::event_stream::EventStream;
 use super::path::PathIds;
 use super::responses::{AssistantPath, AssistantReadResponses};
 use super::schema::{ErrorResponse, EventInfo, EventListResponse};
+use crate::api_error::ApiError;
 
 /// List events
 ///

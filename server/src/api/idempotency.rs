@@ -14,10 +14,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
-use super::ApiError;
 use super::auth::ApiKeyAuth;
 use super::body::{InvalidHeader, read_body};
 use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessResponse};
+use crate::api_error::ApiError;
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

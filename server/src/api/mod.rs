@@ -5,7 +5,6 @@ mod assistants;
 mod auth;
 mod body;
 mod callbacks;
-mod error;
 mod etag;
 mod event_stream;
 mod events;
@@ -28,9 +27,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api_error::ApiError;
 use crate::http::panic;
 
-pub(crate) use error::ApiError;
 pub use openapi::document;
 
 /// The routes together with their documentation, so that the two cannot drift apart.

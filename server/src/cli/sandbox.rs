@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{SandboxArgs, print};
+use crate::compose;
 use crate::config::{Config, is_loopback_url};
 use crate::http::remote_access;
 
@@ -38,8 +39,7 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     let url =
         args.public_url.unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(args.bind)));
     let url = url.trim_end_matches('/').to_owned();
-    reef_store::file_permissions::create_private_database(&args.database)
-        .with_context(|| format!("--database: {} could not be created", args.database.display()))?;
+    compose::create_sandbox_database(&args.database).context("--database")?;
     let secret = config.polar.webhook_secret.clone();
     let options = reef_sandbox::Options {
         database: args.database,

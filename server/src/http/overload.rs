@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use reef_service::{ClientAddress, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::api::ApiError;
+use crate::api_error::ApiError;
 
 /// How many requests may be in flight. At this number, the last one still waits well under a second.
 const IN_FLIGHT_MAX: usize = 2048;

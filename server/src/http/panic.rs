@@ -5,7 +5,7 @@ use std::any::Any;
 use axum::response::{Html, IntoResponse, Response};
 use reef_domain::ErrorCode;
 
-use crate::api::ApiError;
+use crate::api_error::ApiError;
 
 /// The response of the API: 500 `INTERNAL_ERROR`.
 pub fn api_response(_: Box<dyn Any + Send>) -> Response {

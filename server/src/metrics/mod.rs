@@ -15,7 +15,6 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reef_domain::ErrorChain;
 use reef_service::{ClientAddress, Services};
-use reef_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use tokio::time::timeout;
@@ -73,7 +72,7 @@ async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
     if metrics.services.event_bus().closing().is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    match timeout(PING_TIMEOUT, ping(&metrics.services)).await {
+    match timeout(PING_TIMEOUT, metrics.services.ping_database()).await {
         Ok(Ok(())) => (StatusCode::OK, "ready\n"),
         Ok(Err(error)) => {
             let error = tracing::field::display(ErrorChain(&error));
@@ -85,10 +84,6 @@ async fn ready(State(metrics): State<Metrics>) -> impl IntoResponse {
             NOT_READY
         }
     }
-}
-
-async fn ping(services: &Services) -> Result<(), StoreError> {
-    services.store().read().await?.ping().await
 }
 
 /// Renders the metrics in Prometheus's text format, version 0.0.4.
@@ -110,7 +105,7 @@ async fn metrics(
         _ => {}
     }
     metrics.database.refresh(&metrics.services).await;
-    process::record(metrics.services.store());
+    process::record(&metrics.services);
     let text = install_recorder().render();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -3,13 +3,13 @@
 use std::fs;
 
 use metrics::gauge;
-use reef_store::Store;
+use reef_service::Services;
 
-pub(super) fn record(store: &Store) {
+pub(super) fn record(services: &Services) {
     gauge!("reef_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     // The gauge exists from the first scrape on, even if no stream was opened.
     gauge!("reef_event_streams_open").increment(0.0);
-    for pool in store.pools() {
+    for pool in services.connection_pools() {
         gauge!("reef_database_connections_open", "pool" => pool.name).set(pool.open);
         gauge!("reef_database_connections_idle", "pool" => pool.name)
             .set(u32::try_from(pool.idle).unwrap_or(u32::MAX));

@@ -1,5 +1,6 @@
 //! Periodic maintenance. Each task is idempotent and works from the stored state, so it does not matter which process runs it.
 
+mod figures;
 mod reseal;
 mod timers;
 
@@ -17,6 +18,8 @@ use crate::error::Error;
 use crate::idempotency::RETENTION;
 use crate::mail::{LINK_LIFETIME, SendMail};
 use crate::services::Services;
+
+pub use figures::{ConnectionPool, Figures, JobFigures, Waiting};
 
 const OVERDUE_EVERY: Duration = Duration::from_secs(1);
 const MISSING_EVERY: Duration = Duration::from_secs(15);
