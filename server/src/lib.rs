@@ -18,5 +18,6 @@ pub mod serve;
 mod sessions;
 mod site;
 mod site_files;
+mod supervise;
 mod webhooks;
 mod workers;

@@ -14,11 +14,12 @@ use reef_sandbox::Sandbox;
 use reef_service::jobs::runner;
 use secrecy::ExposeSecret as _;
 
-use crate::compose::{self, PublicUrls};
+use crate::compose::{self, App, PublicUrls};
 use crate::config::Config;
 use crate::http::connections;
 use crate::router::{Parts, router};
 use crate::site::Site;
+use crate::supervise::supervise;
 
 /// How long a replica accepts requests after `/readyz` has begun to fail, because load balancers check it only every few
 /// seconds.
@@ -64,40 +65,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 
     // Jobs call workers and the sandbox over HTTP, so they stop first, while this process still serves requests.
     let background = TaskTracker::new();
-    let runner = runner(app.services.clone());
-    background.spawn({
-        let stop = stop.clone();
-        async move { runner.run(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.run_maintenance(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.reconcile(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.refresh_prices_periodically(stop).await }
-    });
-    background.spawn({
-        let (workers, stop) = (app.workers.clone(), stop.clone());
-        async move { workers.run(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.run_notification_listener(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.run_rate_limit_sync(stop).await }
-    });
-    background.spawn({
-        let (services, stop) = (app.services.clone(), stop.clone());
-        async move { services.run_request_log_writer(stop).await }
-    });
-    background.spawn(maintain_metrics(stop.clone()));
+    spawn_loops(&background, &app, &stop);
+    if let Some(sandbox) = &sandbox {
+        sandbox.start(supervise);
+    }
     background.close();
 
     tracing::info!(address = %listener.local_addr()?, public_url = server_urls.public_url, sandbox = config.sandbox, "server started");
@@ -138,6 +109,29 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     store.close().await;
     tracing::info!("server stopped");
     Ok(())
+}
+
+/// Starts the loops that run until `stop`, each of which is restarted if it panics.
+fn spawn_loops(background: &TaskTracker, app: &App, stop: &CancellationToken) {
+    macro_rules! spawn {
+        ($name:literal, $owner:expr, $run:ident) => {
+            let (owner, stop) = ($owner, stop.clone());
+            background
+                .spawn(async move { supervise($name, stop.clone(), || owner.$run(stop.clone())).await });
+        };
+    }
+    let services = &app.services;
+    spawn!("jobs", runner(services.clone()), run);
+    spawn!("maintenance", services.clone(), run_maintenance);
+    spawn!("payment_checks", services.clone(), reconcile);
+    spawn!("prices", services.clone(), refresh_prices_periodically);
+    spawn!("workers", app.workers.clone(), run);
+    spawn!("notifications", services.clone(), run_notification_listener);
+    spawn!("rate_limits", services.clone(), run_rate_limit_sync);
+    spawn!("request_log", services.clone(), run_request_log_writer);
+    let stop = stop.clone();
+    background
+        .spawn(async move { supervise("metrics", stop.clone(), || maintain_metrics(stop.clone())).await });
 }
 
 /// Releases the memory of recorded samples every few seconds, because there may be no scrapes.

@@ -22,6 +22,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, extract::DefaultBodyLimit, response::Redirect, routing::get};
+use delivery_queue::DeliveryQueue;
+use futures::{FutureExt as _, future::BoxFuture};
 use sqlx::SqlitePool;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -106,15 +108,19 @@ impl std::ops::Deref for World {
     }
 }
 
-/// A running sandbox with its background tasks.
+/// An open sandbox with its background loops.
 pub struct Sandbox {
     world: World,
-    smtp: SocketAddr,
+    http: reqwest::Client,
+    smtp: Arc<TcpListener>,
+    smtp_address: SocketAddr,
     tasks: TaskTracker,
 }
 
-/// Opens the database and starts the background tasks: Polar's webhooks, Telegram's updates, the mail server, and periodic
-/// maintenance. Deliveries that were pending when the last process ended are sent.
+/// Runs a background loop until the sandbox stops. It may be called again after the loop has panicked.
+pub type RunLoop = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Opens the database and the ports. Nothing is sent and no mail is received before [`Sandbox::start`].
 ///
 /// # Errors
 ///
@@ -135,21 +141,45 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         .await
         .with_context(|| format!("the SMTP server could not listen on {}", options.smtp_bind))?;
     let smtp_address = smtp.local_addr()?;
+    let smtp = Arc::new(smtp);
     let due_at = clock::now_ms() + START_DELAY_MS;
     polar::reconcile_default_endpoint(&world).await?;
     polar::expedite_deliveries(&world, due_at).await?;
     telegram::expedite_updates(&world, due_at).await?;
-    let stop = world.stop.clone();
-    let tasks = TaskTracker::new();
-    tasks.spawn(delivery_queue::run(polar::Webhooks(world.clone()), http.clone(), stop.clone()));
-    tasks.spawn(delivery_queue::run(telegram::Updates(world.clone()), http, stop));
-    tasks.spawn(mail::serve(world.clone(), smtp));
-    tasks.spawn(run_maintenance(world.clone()));
-    tasks.close();
-    Ok(Sandbox { world, smtp: smtp_address, tasks })
+    Ok(Sandbox { world, http, smtp, smtp_address, tasks: TaskTracker::new() })
 }
 
 impl Sandbox {
+    /// Starts the background loops: Polar's webhooks, Telegram's updates, the mail server, and periodic maintenance.
+    /// Deliveries that were pending when the last process ended are sent.
+    ///
+    /// `supervise` receives the name of each loop, the token that ends it, and what runs it.
+    pub fn start<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        supervise: impl Fn(&'static str, CancellationToken, RunLoop) -> F,
+    ) {
+        let (polar, telegram) = (polar::Webhooks(self.world.clone()), telegram::Updates(self.world.clone()));
+        let (world, smtp) = (self.world.clone(), Arc::clone(&self.smtp));
+        let loops: [(&str, RunLoop); 4] = [
+            ("sandbox_polar", self.deliveries_of(polar)),
+            ("sandbox_telegram", self.deliveries_of(telegram)),
+            ("sandbox_mail", Box::new(move || mail::serve(world.clone(), Arc::clone(&smtp)).boxed())),
+            ("sandbox_maintenance", {
+                let world = self.world.clone();
+                Box::new(move || run_maintenance(world.clone()).boxed())
+            }),
+        ];
+        for (name, run) in loops {
+            self.tasks.spawn(supervise(name, self.world.stop.clone(), run));
+        }
+        self.tasks.close();
+    }
+
+    fn deliveries_of<Q: DeliveryQueue>(&self, queue: Q) -> RunLoop {
+        let (http, stop) = (self.http.clone(), self.world.stop.clone());
+        Box::new(move || delivery_queue::run(queue.clone(), http.clone(), stop.clone()).boxed())
+    }
+
     /// Returns the routes of the sandbox, whose paths all begin with `/sandbox/`.
     pub fn router(&self) -> Router {
         let vendors = Router::new()
@@ -176,7 +206,7 @@ impl Sandbox {
 
     /// Returns the value of `SMTP_URL` that sends mail to this sandbox.
     pub fn smtp_url(&self) -> String {
-        format!("smtp://{}", self.smtp)
+        format!("smtp://{}", self.smtp_address)
     }
 
     /// Ends long polls and calls that never respond, so that a server that waits for its open requests can stop, and starts
@@ -185,9 +215,10 @@ impl Sandbox {
         self.world.stop.cancel();
     }
 
-    /// Stops the background tasks and closes the database. Deliveries in flight have a second to finish.
+    /// Stops the background loops and closes the database. Deliveries in flight have a second to finish.
     pub async fn close(&self) {
         self.drain();
+        self.tasks.close();
         self.tasks.wait().await;
         self.world.db.close().await;
     }

@@ -27,6 +27,7 @@ mod managed_credit;
 mod metrics;
 mod notifications;
 mod payment_checks;
+mod polar_endpoint;
 mod polar_inbox;
 mod receipts;
 mod revocations;

@@ -9,6 +9,7 @@ use super::{SandboxArgs, print};
 use crate::compose;
 use crate::config::{Config, is_loopback_url};
 use crate::http::remote_access;
+use crate::supervise::supervise;
 
 /// Rejects addresses that other machines can reach, as `reef serve` does.
 fn require_loopback(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {
@@ -53,6 +54,7 @@ pub(super) async fn run(config: &Config, args: SandboxArgs) -> anyhow::Result<()
     };
     let polar_webhook_secret = options.polar_webhook_secret.clone();
     let sandbox = reef_sandbox::open(options).await.context("the sandbox could not be opened")?;
+    sandbox.start(supervise);
     print(&environment(&url, &polar_webhook_secret, &sandbox.smtp_url()))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

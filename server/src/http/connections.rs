@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::supervise::supervise;
+
 use super::trusted_proxies::TrustedProxies;
 
 /// How many connections may be open at once.
@@ -69,10 +71,26 @@ async fn serve_within(
 ) {
     let open = TaskTracker::new();
     let limit = ConnectionLimit::new(bounds.connections);
+    let accept = || accept_connections(bounds, &listener, &routes, &proxies, &closing, &limit, &open);
+    supervise("connections", closing.clone(), accept).await;
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+async fn accept_connections(
+    bounds: Limits,
+    listener: &TcpListener,
+    routes: &Router,
+    proxies: &TrustedProxies,
+    closing: &CancellationToken,
+    limit: &ConnectionLimit,
+    open: &TaskTracker,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = closing.cancelled() => break,
+            () = closing.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -103,9 +121,6 @@ async fn serve_within(
             }
         }
     }
-    drop(listener);
-    open.close();
-    open.wait().await;
 }
 
 /// Computes how many connections may be open from the limit of open files, so that the database can always open its own.

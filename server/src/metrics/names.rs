@@ -20,7 +20,7 @@ const CALL_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 const DEPLOYMENT_BUCKETS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.
-const METRICS: [(&str, Kind, &str); 35] = [
+const METRICS: [(&str, Kind, &str); 36] = [
     (
         "reef_http_request_duration_seconds",
         Histogram(REQUEST_BUCKETS),
@@ -46,6 +46,11 @@ const METRICS: [(&str, Kind, &str); 35] = [
     ("reef_workers_missing_total", Counter, "This process: active assistants whose worker was missing."),
     ("reef_webhook_attempts_total", Counter, "This process: attempts to send a webhook, by outcome."),
     ("reef_job_runs_total", Counter, "This process: runs of jobs, by kind and outcome."),
+    (
+        "reef_loop_restarts_total",
+        Counter,
+        "This process: restarts of background loops that panicked, by loop.",
+    ),
     ("reef_turns_total", Counter, "This process: turns of assistants, by outcome."),
     ("reef_jobs_waiting", Gauge, "The database: jobs that are waiting to run, by kind."),
     ("reef_jobs_running", Gauge, "The database: jobs that are running, by kind."),

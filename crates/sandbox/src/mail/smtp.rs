@@ -26,7 +26,7 @@ const COMMANDS_MAX: usize = 200;
 const IO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Accepts mail until the sandbox stops. A message is stored before it is acknowledged with 250.
-pub(crate) async fn serve(world: World, listener: TcpListener) {
+pub(crate) async fn serve(world: World, listener: Arc<TcpListener>) {
     let permits = Arc::new(Semaphore::new(SESSIONS_MAX));
     let mut sessions = JoinSet::new();
     loop {

@@ -39,6 +39,7 @@ impl World {
             smtp_bind: "127.0.0.1:0".parse().unwrap(),
         };
         let sandbox = reef_sandbox::open(options).await.unwrap();
+        sandbox.start(|_, _, run| async move { run().await });
         let router = sandbox.router();
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base, http: client(), folder, sandbox, server }
