@@ -4,8 +4,8 @@
 use reef_domain::wire::Status;
 use serde::Deserialize;
 
-const DEPLOYED: &str = "Deployed.";
-const FAILED: &str = "Deploy failed.";
+const DEPLOYED: &str = "Your assistant is live.";
+const FAILED: &str = "Deployment failed.";
 
 /// The part of a snapshot that matters here. Snapshots of other pages have no status.
 #[derive(Deserialize)]

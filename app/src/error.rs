@@ -62,7 +62,7 @@ impl From<reef_service::Error> for AppError {
             Error::InvalidRequest(_) | Error::InvalidInput { .. } => {
                 "Check the highlighted fields.".to_owned()
             }
-            Error::PaymentNotConfigured => "This plan isn’t available yet. Contact the administrator.".to_owned(),
+            Error::PaymentNotConfigured => "This plan isn’t available yet. Contact support.".to_owned(),
             Error::CheckoutRefused(_) => error.message(),
             Error::PaymentProviderUnavailable => {
                 "We couldn’t reach Polar. You haven’t been charged. Try again.".to_owned()

@@ -141,16 +141,16 @@ test("links of emails and the goodbye page", async ({ customer, page, request, s
   await page.getByRole("button", { name: "Send reset link" }).click();
   await expect(page.getByText("works once")).toBeVisible();
   await shoot("forgot-sent");
-  await shoot("reset", await mailbox.link(gil.user.email, "Reset your password"));
+  await shoot("reset", await mailbox.link(gil.user.email, "[Reef] Reset your password"));
   await gil.dashboard.open("/settings");
   await page.getByRole("region", { name: "Email", exact: true }).getByRole("button", { name: /^Resend/ }).click();
-  await shoot("confirm", await mailbox.link(gil.user.email, "Confirm your email"));
+  await shoot("confirm", await mailbox.link(gil.user.email, "[Reef] Confirm your email"));
   await gil.dashboard.open("/settings");
   const dialog = await gil.dashboard.openDialog("Delete account");
   await shootWindow("delete-account-asked");
   await dialog.getByLabel("Password").fill(gil.user.password);
   await dialog.getByRole("button", { name: /^Delete/ }).click();
-  await expect(page).toHaveURL("/goodbye");
+  await expect(page).toHaveURL("/goodbye?done=account_deleted");
   await shoot("goodbye");
 });
 
@@ -165,7 +165,7 @@ test("pages of the sandbox", async ({ customer, page, shoot }) => {
   await hal.dashboard.chat(`700000001:${TOKEN}`, "hello");
   await shoot("sandbox-chat");
   await hal.dashboard.open(`/assistants/${id}`);
-  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await page.getByRole("button", { name: "Open billing portal" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
   await shoot("sandbox-portal");
 });

@@ -67,13 +67,13 @@ test("double click orders one assistant", async ({ member, page }) => {
 
 test("billing portal opens after the first payment", async ({ member, page }) => {
   await member.open("/billing");
-  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await page.getByRole("button", { name: "Open billing portal" }).click();
   await expect(page.getByText("no invoices for this account yet")).toBeVisible();
   await member.order("Bring your own key");
   await member.pay();
   await member.open("/billing");
   await expect(page.getByText(/Renews \w{3} \d+, \d{4}/)).toBeVisible();
-  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await page.getByRole("button", { name: "Open billing portal" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
   await expect(page.getByText("Assistant (Bring your own key)").first()).toBeVisible();
 });

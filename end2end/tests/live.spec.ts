@@ -103,7 +103,7 @@ test("deployment of a change ends with a notice", async ({ member, page, request
   await page.getByLabel("Model", { exact: true }).selectOption("anthropic:claude-opus-5");
   await save.click();
   await member.waitForStatus("deploying");
-  await expect(page.getByText("Deployed.", { exact: true })).toBeVisible({ timeout: 25_000 });
+  await expect(page.getByText("Your assistant is live.", { exact: true })).toBeVisible({ timeout: 25_000 });
   await member.waitForStatus("active");
 
   await request.put("/sandbox/faults", { data: [slow] });
@@ -111,7 +111,7 @@ test("deployment of a change ends with a notice", async ({ member, page, request
   await page.getByLabel("New Telegram bot token").fill(botToken("conflict"));
   await save.click();
   await member.waitForStatus("deploying");
-  await expect(page.getByText("Deploy failed.", { exact: true })).toBeVisible({ timeout: 25_000 });
+  await expect(page.getByText("Deployment failed.", { exact: true })).toBeVisible({ timeout: 25_000 });
   await request.put("/sandbox/faults", { data: [] });
 });
 

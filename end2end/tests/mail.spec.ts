@@ -9,9 +9,9 @@ const test = base.extend<{ mailbox: Mailbox }>({
   mailbox: async ({ request }, use) => use(new Mailbox(request)),
 });
 
-const CONFIRM = "Confirm your email";
-const RESET = "Reset your password";
-const CHANGE = "Confirm your new email";
+const CONFIRM = "[Reef] Confirm your email";
+const RESET = "[Reef] Reset your password";
+const CHANGE = "[Reef] Confirm your new email";
 const EXPIRED = "This link was already used or has expired.";
 
 const emailSection = (page: Page) => page.getByRole("region", { name: "Email", exact: true });
@@ -55,7 +55,7 @@ test("link in another browser needs the password, or takes the account over", as
   const status = async () => (await request.get("/api/v1/me", { headers: { "X-API-Key": key } })).status();
   await member.open("/settings");
   await emailSection(page).getByRole("button", { name: /^Resend/ }).click();
-  await expect(page.getByText("Confirmation sent.")).toBeVisible();
+  await expect(page.getByText("Confirmation email sent.")).toBeVisible();
   const link = await mailbox.link(user.email, CONFIRM);
   await otherBrowser.open(link);
   await stranger.getByLabel("Password", { exact: true }).fill("not the password");
@@ -71,13 +71,13 @@ test("link in another browser needs the password, or takes the account over", as
   await member.open("/settings");
   await expect(page).toHaveURL("/signin?next=%2Fsettings");
   await otherBrowser.signIn({ ...user, password: "four other plain words" });
-  expect(await mailbox.text(user.email, "Your password was changed")).toContain("/forgot");
+  expect(await mailbox.text(user.email, "[Reef] Your password was changed")).toContain("/forgot");
 });
 
 test("confirmation is resent on demand", async ({ member, page, user, mailbox }) => {
   await member.open("/settings");
   await emailSection(page).getByRole("button", { name: /^Resend/ }).click();
-  await expect(page.getByText("Confirmation sent.")).toBeVisible();
+  await expect(page.getByText("Confirmation email sent.")).toBeVisible();
   await member.open(await mailbox.link(user.email, CONFIRM));
   await press(page, "Confirm email");
   await expect(page.getByText("Email confirmed.")).toBeVisible();
@@ -149,15 +149,15 @@ test("new email address must be confirmed, and the old one is notified", async (
   await expect(dialog.getByLabel("Password")).toHaveAccessibleDescription(/Incorrect password/);
   await expect(dialog.getByLabel("New email")).toHaveValue(next.email);
   await change(user.password);
-  await expect(page.getByText("Confirmation sent to the new address.")).toBeVisible();
+  await expect(page.getByText("Confirmation email sent to the new address.")).toBeVisible();
   await expect(emailSection(page).getByText(user.email)).toBeVisible();
-  expect(await mailbox.text(user.email, "Your Reef email is about to change")).toContain(next.email);
+  expect(await mailbox.text(user.email, "[Reef] Your email is about to change")).toContain(next.email);
 
   const link = await mailbox.link(next.email, CHANGE);
   await member.open(link);
   await press(page, "Change email");
   await expect(page.getByText("Email changed.")).toBeVisible();
-  expect(await mailbox.text(user.email, "Your Reef email was changed")).toContain(next.email);
+  expect(await mailbox.text(user.email, "[Reef] Your email was changed")).toContain(next.email);
   await member.open("/settings");
   await expect(emailSection(page).getByText(next.email)).toBeVisible();
   await expect(emailSection(page).getByText("Confirmed", { exact: true })).toBeVisible();

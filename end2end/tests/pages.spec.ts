@@ -115,7 +115,7 @@ test("page of an assistant is accessible in every state", async ({ member, page,
   for (const other of [`${active}/history`, "/assistants", "/billing"]) await check(page, other, script);
 
   await member.open("/billing");
-  await page.getByRole("button", { name: "Invoices and payment method" }).click();
+  await page.getByRole("button", { name: "Open billing portal" }).click();
   await expect(page).toHaveURL(/\/sandbox\/polar\//);
   await checkCurrent(page, "the portal", script);
 

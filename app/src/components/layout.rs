@@ -7,6 +7,10 @@ use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::page::render;
 use crate::functions::account::{HeaderData, SignOut, header_data};
 use crate::functions::mail::ResendConfirmation;
+use crate::server::request_path;
+
+/// The page that confirms an email.
+const CONFIRM_PATH: &str = "/confirm";
 
 /// The sandbox banner, the navigation, and the reminder to confirm the email.
 #[component]
@@ -14,7 +18,9 @@ pub fn SiteHeader() -> impl IntoView {
     render(async {
         let frame = header_data().await.ok();
         let sandbox = frame.as_ref().is_some_and(|frame| frame.sandbox);
-        let is_unconfirmed = frame.as_ref().is_some_and(|frame| frame.is_unconfirmed);
+        // The page that the confirmation link opens has the button itself.
+        let is_confirming = request_path() == CONFIRM_PATH;
+        let is_unconfirmed = !is_confirming && frame.as_ref().is_some_and(|frame| frame.is_unconfirmed);
         view! {
             {sandbox.then(|| view! { <SandboxBanner/> })}
             <header class="site-header">
@@ -56,11 +62,12 @@ fn ConfirmEmailBanner() -> impl IntoView {
     view! {
         <aside class="confirm-email" aria-label="Your email">
             <p>
-                "Confirm your email. Until you do, a password reset revokes your API keys and turns off two-factor."
+                "Confirm your email. Until you do, a password reset revokes your API keys, turns off two-factor and replaces your "
+                "signing secret."
             </p>
             <PostForm form class="inline">
                 <GlobalFormError form/>
-                <Submit label="Resend link" busy="Sending…" class="quiet small"/>
+                <Submit label="Resend confirmation email" busy="Sending…" class="quiet small"/>
             </PostForm>
         </aside>
     }

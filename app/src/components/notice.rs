@@ -51,6 +51,7 @@ pub fn Notice(
             "created" => "Key created.",
             "key_rotated" => "Key rotated.",
             "revoked" => "Key revoked.",
+            "removed" => "Key removed.",
             "rotated" => "Signing secret rotated. The old secret also signs for 24 hours.",
             "password_changed" => "Password changed. All other devices are signed out.",
             "totp_on" => "Two-factor is on. From now on, you sign in with a code as well.",
@@ -58,21 +59,25 @@ pub fn Notice(
             "codes_new" => "New recovery codes generated. Old codes no longer work.",
             "session_ended" => "Device signed out.",
             "sessions_ended" => "All other devices are signed out.",
-            "link_sent" => "Confirmation sent. Check your inbox.",
+            "link_sent" => "Confirmation email sent. Check your inbox.",
             "change_sent" => {
-                "Confirmation sent to the new address. You sign in with your current email until you confirm it."
+                "Confirmation email sent to the new address. You sign in with your current email until you confirm it."
+            }
+            "no_invoices" => {
+                "Polar has no invoices for this account yet. They appear after your first payment. If you paid with an email address \
+                 that Polar already knew, use the link in Polar’s email."
             }
             "email_confirmed" => "Email confirmed.",
             "email_changed" => "Email changed. Sign in with the new address from now on.",
             "reset_sent" => "If an account exists for this address, we’ve sent a reset link.",
             "account_claimed" => {
-                "Only you can use this account now. All devices were signed out, API keys revoked and two-factor turned off. Sign in with your \
-                 new password."
+                "Only you can use this account now. All devices were signed out, API keys revoked, two-factor turned off and the \
+                 signing secret replaced. Sign in with your new password."
             }
             "password_reset" => "Password changed. Sign in with your new password.",
             "password_reset_revoked_access" => {
-                "Password changed. Sign in with your new password. Your API keys and two-factor were removed, and your \
-                 signing secret was rotated, because the email was never confirmed."
+                "Password changed. Sign in with your new password. Because the email was never confirmed, your API keys were revoked, \
+                 two-factor was turned off, and your signing secret was replaced: the old one no longer signs."
             }
             _ => return None,
         })

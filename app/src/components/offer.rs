@@ -37,7 +37,8 @@ pub(crate) fn offers(services: &Services) -> [Offer; 2] {
     };
     let byok = "Use your own Anthropic, OpenAI, Google or OpenRouter API key. The provider bills you directly for usage.";
     let credit = Usd::from_dollars(config.managed_credit_usd);
-    let managed = format!("No API key needed. Includes ${credit} of model credit every billing period.");
+    let managed =
+        format!("No API key needed. Includes ${credit} of credit for model usage every billing period.");
     [
         offer(ApiMode::Byok, "Bring your own key", byok.to_owned(), prices.byok),
         offer(ApiMode::Managed, "Managed", managed, prices.managed),
@@ -55,7 +56,7 @@ pub(crate) fn OfferField(form: Form, offers: Vec<Offer>, chosen: ApiMode) -> imp
     let described_by = issue_id.clone();
     view! {
         <fieldset class="field choices offers" aria-describedby=described_by>
-            <legend>"Model access"</legend>
+            <legend class="visually-hidden">"Plan"</legend>
             {offers
                 .into_iter()
                 .map(|offer| {

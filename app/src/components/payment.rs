@@ -30,7 +30,7 @@ pub(crate) fn ResumeCheckoutForm(
     }
 }
 
-/// A button that opens the customer portal, where the card of a past-due subscription is updated. A page may have one for each
+/// A button that opens the billing portal, where the card of a past-due subscription is updated. A page may have one for each
 /// of several assistants.
 #[component]
 pub(crate) fn UpdateCard(

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use reef_service::Error;
-use reef_service::api_keys::{NewApiKey, Overlap};
+use reef_service::api_keys::{KeyState, NewApiKey, Overlap};
 
 use crate::error::AppError;
 use crate::secret::Secret;
@@ -94,13 +94,15 @@ pub async fn rotate_key(
     .await
 }
 
-/// Revokes an API key.
+/// Revokes an API key. An expired key no longer works, so for it pages call this “Remove”.
 #[server(prefix = "/_fn", endpoint = "revoke_key")]
 pub async fn revoke_key(id: String) -> Result<(), AppError> {
     run_form(&[("id", &id)], async {
         let (services, caller) = authenticate().await?;
+        let has_expired =
+            services.get_api_key(&caller, &id).await?.state(services.now()) == KeyState::Expired;
         services.revoke_api_key(&caller, &id).await?;
-        redirect_to("/keys?done=revoked")
+        redirect_to(if has_expired { "/keys?done=removed" } else { "/keys?done=revoked" })
     })
     .await
 }

@@ -40,8 +40,8 @@ pub async fn change_password(
 }
 
 /// Creates a secret for an authenticator app, which a code has to confirm.
-#[server(prefix = "/_fn", endpoint = "begin_totp")]
-pub async fn begin_totp(#[server(default)] password: Secret) -> Result<(), AppError> {
+#[server(prefix = "/_fn", endpoint = "create_totp")]
+pub async fn create_totp(#[server(default)] password: Secret) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate_with_password(&password).await?;
         services.create_totp_secret(&caller).await?;
@@ -135,7 +135,7 @@ pub async fn delete_account(
             AccountDeletion::WorkerRemains { name } => Err(assistant_remains(&name)),
             AccountDeletion::Deleted => {
                 sign_out_session(&current_session().await?).await?;
-                redirect_to("/goodbye")
+                redirect_to("/goodbye?done=account_deleted")
             }
         }
     })

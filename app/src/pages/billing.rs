@@ -1,4 +1,4 @@
-//! `/billing`: the subscription of each assistant, and the way to the customer portal.
+//! `/billing`: the subscription of each assistant, and the way to the billing portal.
 
 use leptos::prelude::*;
 use reef_domain::billing;
@@ -7,6 +7,7 @@ use reef_service::billing::CheckoutProgress;
 
 use super::assistant::payment;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
+use crate::components::notice::Notice;
 use crate::components::page::{Head, Region, render_or_error};
 use crate::components::payment::{ResumeCheckoutForm, UpdateCard, payment_status};
 use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
@@ -14,7 +15,7 @@ use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
 use crate::islands::Live;
 use crate::labels;
-use crate::server::{authenticate, query_value};
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
 /// An assistant and, while it is unpaid, the state of its payment.
@@ -56,16 +57,6 @@ async fn load() -> Result<Billing, AppError> {
 }
 
 fn page(Billing { entries, stream }: Billing) -> AnyView {
-    // Polar has a portal for an account only after its first payment.
-    let has_nothing = query_value("portal").as_deref() == Some("none");
-    let notice = has_nothing.then(|| {
-        view! {
-            <p class="notice" role="status">
-                "Polar has no invoices for this account yet. They appear after your first payment. If you paid with an email "
-                "address that Polar already knew, use the link in Polar’s email."
-            </p>
-        }
-    });
     let may_change = entries.iter().filter_map(|entry| entry.progress).any(payment::needs_polling);
     let list = if entries.is_empty() {
         view! { <Empty/> }.into_any()
@@ -74,7 +65,7 @@ fn page(Billing { entries, stream }: Billing) -> AnyView {
     };
     view! {
         <h1>"Billing"</h1>
-        {notice}
+        <Notice/>
         <Live path=stream/>
         <Portal/>
         <section aria-labelledby="subscriptions">
@@ -93,12 +84,12 @@ fn Portal() -> impl IntoView {
     view! {
         <section aria-label="Billing portal">
             <p>
-                "Payments are handled by Polar. Find your invoices there, change your card, or cancel, pause or resume a "
-                "subscription."
+                "Payments are handled by Polar. In its billing portal you can see invoices, change your card, and cancel, pause or "
+                "resume a subscription."
             </p>
             <PostForm form>
                 <FormErrorMessage form/>
-                <Submit label="Invoices and payment method" busy="Opening billing portal…"/>
+                <Submit label="Open billing portal" busy="Opening billing portal…"/>
             </PostForm>
         </section>
     }

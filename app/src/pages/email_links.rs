@@ -114,6 +114,11 @@ async fn expired_link(
         Some(caller) => services.find_account(caller.user_id).await?,
         None => None,
     };
+    let (again, sign_in) = if texts.is_change {
+        ("Change your email again", "Sign in to change your email again")
+    } else {
+        ("Resend confirmation email", "Sign in to resend the confirmation email")
+    };
     let next = match account {
         Some(account) if account.email_confirmed && !texts.is_change => view! {
             <p>"Your email is already confirmed."</p>
@@ -121,10 +126,10 @@ async fn expired_link(
         }
         .into_any(),
         Some(account) => {
-            view! { <p>"You sign in with " <strong>{account.email}</strong> ". " <a href="/settings#email">"Send a new link"</a></p> }
+            view! { <p>"You sign in with " <strong>{account.email}</strong> ". " <a href="/settings#email">{again}</a></p> }
                 .into_any()
         }
-        None => view! { <p><a href="/signin?next=/settings">"Sign in to send a new link"</a></p> }.into_any(),
+        None => view! { <p><a href="/signin?next=/settings">{sign_in}</a></p> }.into_any(),
     };
     Ok(view! { {expired()} {next} }.into_any())
 }
@@ -168,8 +173,8 @@ fn claim(form: Form, token: String) -> AnyView {
         <section class="card" aria-labelledby="not-me">
             <h2 id="not-me">"Didn’t create this account, or forgot the password?"</h2>
             <p>
-                "Choose a new password to make the account yours alone. This signs out all devices, revokes all API keys, turns off "
-                "two-factor and rotates the signing secret. Don’t want a Reef account? Close this page, and nothing is confirmed."
+                "Choose a new password, so that only you can sign in. This signs out all devices, revokes all API keys, turns off "
+                "two-factor and replaces the signing secret. Don’t want a Reef account? Close this page, and nothing is confirmed."
             </p>
             <PostForm form>
                 <FormErrorMessage form/>

@@ -3,13 +3,23 @@
 use leptos::prelude::*;
 
 use crate::components::page::Head;
+use crate::notice_cookie;
 
-/// Says what happens to the data of every deleted account, because nothing is kept of the one that was just deleted.
+/// The notice that leads here.
+const DELETED: &str = "account_deleted";
+
+/// Says what happens to the data of every deleted account, because nothing is kept of the one that was just deleted. The address
+/// alone proves nothing, so only the browser that has deleted an account reads that it is deleted.
 #[component]
 pub(crate) fn GoodbyePage() -> impl IntoView {
+    let (title, devices) = if notice_cookie::is_confirmed(DELETED) {
+        ("Account deleted", "Keys revoked, devices signed out, including this one")
+    } else {
+        ("When an account is deleted", "Keys revoked, devices signed out")
+    };
     view! {
-        <Head title="Account deleted" description="What happens to the data of a deleted account."/>
-        <h1>"Account deleted"</h1>
+        <Head title description="What happens to the data of a deleted account."/>
+        <h1>{title}</h1>
         <div class="card" role="status">
             <dl class="facts">
                 <dt>"Assistants"</dt>
@@ -19,11 +29,11 @@ pub(crate) fn GoodbyePage() -> impl IntoView {
                 <dt>"Subscriptions"</dt>
                 <dd>"Being canceled at Polar. We retry until Polar confirms each one."</dd>
                 <dt>"API keys and devices"</dt>
-                <dd>"Keys revoked, devices signed out, including this one"</dd>
+                <dd>{devices}</dd>
                 <dt>"Activity and webhook deliveries"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Invoices"</dt>
-                <dd>"Kept by Polar (emailed to you)"</dd>
+                <dd>"Kept by Polar, which emailed them to you"</dd>
             </dl>
             <p class="hint">"Your Telegram bots still exist. Delete them in @BotFather."</p>
         </div>

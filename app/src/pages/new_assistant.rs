@@ -78,7 +78,7 @@ fn Order(offers: Vec<Offer>, token: String, chosen: ApiMode, is_another: bool) -
 #[component]
 fn NotSold() -> impl IntoView {
     view! {
-        <p class="notice warn">"Payments aren’t available yet. Contact the administrator."</p>
+        <p class="notice warn">"Payments aren’t available yet. Contact support."</p>
     }
 }
 

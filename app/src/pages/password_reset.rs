@@ -28,11 +28,11 @@ pub(crate) fn ForgotPage() -> impl IntoView {
 fn forgot(mail_is_on: bool) -> AnyView {
     let content = match (mail_is_on, has_notice()) {
         (false, _) => view! {
-            <p>"Email isn’t available here. Contact the administrator to reset your password."</p>
+            <p>"This site doesn’t send email. Contact support to reset your password."</p>
         }
         .into_any(),
         (true, true) => view! {
-            <p>"The link works once and expires in an hour. Not there? Check spam or " <a href="/forgot">"send a new link"</a> ". "
+            <p>"The link works once and expires in an hour. Not there? Check spam or " <a href="/forgot">"send a new reset link"</a> ". "
                 "We limit how many emails we send, so use the latest one that you have."</p>
         }
         .into_any(),
@@ -54,8 +54,8 @@ fn form() -> AnyView {
     view! {
         <p>"We’ll email you a link to reset your password."</p>
         <p class="hint">
-            "If you never confirmed your email, a reset also revokes your API keys and turns off two-factor. Still signed in on "
-            "another device? Confirm your email there first."
+            "If you never confirmed your email, a reset also revokes your API keys, turns off two-factor and replaces your signing "
+            "secret. Still signed in on another device? Confirm your email there first."
         </p>
         <PostForm form>
             <FormErrorMessage form/>
@@ -74,7 +74,7 @@ pub(crate) fn ResetPage() -> impl IntoView {
         <div class="narrow">
             <h1>"Reset your password"</h1>
             {render_or_error(async { reset().await })}
-            <p><a href="/forgot">"Send a new link"</a></p>
+            <p><a href="/forgot">"Send a new reset link"</a></p>
         </div>
     }
 }
@@ -84,17 +84,17 @@ async fn reset() -> Result<AnyView, AppError> {
     let services: Services = get_context()?;
     Ok(match services.reset_link_state(&token.as_str().into()).await? {
         ResetLink::Invalid => expired(),
-        ResetLink::Valid { revokes_access: begins_anew } => new_password(token, begins_anew),
+        ResetLink::Valid { revokes_access } => new_password(token, revokes_access),
     })
 }
 
-fn new_password(token: String, begins_anew: bool) -> AnyView {
+fn new_password(token: String, revokes_access: bool) -> AnyView {
     let form = Form::of::<ResetPassword>("reset", &["password"]);
-    let warning = begins_anew.then(|| {
+    let warning = revokes_access.then(|| {
         view! {
             <p class="notice warn">
-                "Because this email was never confirmed, resetting also revokes all API keys, turns off two-factor and rotates "
-                "your signing secret. To keep them, sign in and confirm your email first."
+                "Because this email was never confirmed, resetting also revokes all API keys, turns off two-factor and replaces "
+                "your signing secret: the old one stops signing immediately. To keep them, sign in and confirm your email first."
             </p>
         }
     });

@@ -92,11 +92,11 @@ fn facts(receipt: Receipt) -> AnyView {
     let (again, subscription) = (format!("/receipts/{}", receipt.id), subscription_sentence(&receipt));
     let managed_key = receipt
         .managed_key
-        .map(|end| view! { <dt>"Managed model key"</dt> <dd><LocalizedSentence sentence=end_sentence(end, "Deleted")/></dd> });
+        .map(|end| view! { <dt>"Managed model key"</dt> <dd><LocalizedSentence sentence=end_sentence(end, "Deletion", "Deleted")/></dd> });
     let additional_payments = (!receipt.other_subscriptions.is_empty()).then(|| {
-        let end = |end: &End| view! { <LocalizedSentence sentence=end_sentence(*end, "Ended")/> ". " };
+        let end = |end: &End| view! { <LocalizedSentence sentence=end_sentence(*end, "Cancellation", "Canceled")/> ". " };
         let ends = receipt.other_subscriptions.iter().map(end).collect_view();
-        view! { <dt>"Additional payment"</dt> <dd>{ends} "It isn’t refunded automatically."</dd> }
+        view! { <dt>"Additional payment"</dt> <dd>{ends} "It isn’t refunded automatically. Contact support for a refund."</dd> }
     });
     view! {
         <div class="card">
@@ -136,11 +136,12 @@ const fn deleted_or_none(was_there: bool) -> &'static str {
     if was_there { "Deleted" } else { "None" }
 }
 
-fn end_sentence(end: End, word: &str) -> Sentence {
+/// `noun` and `past` name the same thing: “Deletion pending”, “Deleted on …”.
+fn end_sentence(end: End, noun: &str, past: &str) -> Sentence {
     match end {
-        End::Pending => "Cancellation pending".into(),
-        End::Confirmed(None) => word.into(),
-        End::Confirmed(Some(at)) => Sentence::from(format!("{word} on ")).day(at),
+        End::Pending => format!("{noun} pending").into(),
+        End::Confirmed(None) => past.into(),
+        End::Confirmed(Some(at)) => Sentence::from(format!("{past} on ")).day(at),
     }
 }
 
@@ -150,8 +151,10 @@ fn subscription_sentence(receipt: &Receipt) -> Sentence {
         SubscriptionEnd::NeverPaid if receipt.other_subscriptions.is_empty() => {
             "None. If a payment arrives later, its subscription is canceled immediately".into()
         }
-        SubscriptionEnd::NeverPaid => "None at the time of deletion; paid afterwards".into(),
+        SubscriptionEnd::NeverPaid => {
+            "None when you deleted the assistant; a payment arrived afterwards".into()
+        }
         SubscriptionEnd::AlreadyEnded => "Ended before the deletion".into(),
-        SubscriptionEnd::Revoked(end) => end_sentence(end, "Canceled"),
+        SubscriptionEnd::Revoked(end) => end_sentence(end, "Cancellation", "Canceled"),
     }
 }

@@ -43,6 +43,6 @@ fn SignUpForm(next: String) -> impl IntoView {
 #[component]
 fn Closed() -> impl IntoView {
     view! {
-        <p class="notice">"Sign-ups are closed. Contact the administrator for an invitation."</p>
+        <p class="notice">"Sign-ups are closed. Contact support for an invitation."</p>
     }
 }

@@ -65,7 +65,7 @@ pub(crate) const RESET_DONE: &str = "I've started a new conversation. What would
 pub(crate) const UNKNOWN_COMMAND: &str = "I don't know that command. Send /help to see what I can do.";
 
 /// The reply to a photo, a voice message and the like without a caption.
-pub(crate) const TEXT_ONLY: &str = "I can only read text for now. Can you describe it?";
+pub(crate) const TEXT_ONLY: &str = "I can only read text. Could you describe what you sent?";
 
 /// Returns the text of an answer as it is sent, with a note if the answer was truncated.
 pub(crate) fn answer_text(answer: &Answer) -> String {

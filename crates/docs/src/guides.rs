@@ -23,7 +23,11 @@ const GUIDES: [Guide; 8] = [
     Guide { slug: "errors", label: "Errors", text: include_str!("../guides/errors.md") },
     Guide { slug: "idempotency", label: "Idempotency", text: include_str!("../guides/idempotency.md") },
     Guide { slug: "limits", label: "Limits", text: include_str!("../guides/limits.md") },
-    Guide { slug: "paging", label: "Paging and caching", text: include_str!("../guides/paging.md") },
+    Guide {
+        slug: "paging",
+        label: "Paging and conditional requests",
+        text: include_str!("../guides/paging.md"),
+    },
     Guide { slug: "events", label: "Live events", text: include_str!("../guides/events.md") },
 ];
 

@@ -185,11 +185,11 @@ impl Assistant {
     pub fn status_message(&self) -> Option<String> {
         match (&self.state, self.undo_reason) {
             (State::Deploying { .. } | State::Active { .. }, Some(code)) => {
-                Some(format!("{}: {}", code.as_str(), code.undo_sentence()))
+                Some(format!("{}: {}", code.as_str(), code.undo_sentence(self.mode)))
             }
-            (State::Failed { failure, .. }, Some(_)) => Some(format!(
-                "{failure} Your previous settings could not be deployed again after your last change failed."
-            )),
+            (State::Failed { failure, .. }, Some(_)) => {
+                Some(format!("{failure} This happened while your last change was being undone."))
+            }
             (state, _) => state.failure().map(|failure| match (failure, self.payment.status) {
                 (FailureCode::SubscriptionEnded, PaymentStatus::Refunded) => {
                     format!("{}: {REFUNDED}", failure.as_str())

@@ -1,7 +1,5 @@
-//! Sentences for customers about money: the state of a subscription, and what an action means for billing before it is
-//! taken.
+//! Sentences for customers about money: the state of a subscription, and what stopping or deleting means for billing.
 
-use crate::actions::Action;
 use crate::sentence::Sentence;
 use crate::wire::{AssistantRecord, PaymentStatus};
 
@@ -27,8 +25,8 @@ pub fn summary(record: &AssistantRecord) -> Sentence {
             sentence.text(". You won’t be charged again.")
         }
         (PaymentStatus::PastDue, ..) => {
-            "Payment failed. Update your card to keep this assistant running. Polar retries over the next few days; if \
-             every attempt fails, the subscription ends and the assistant stops."
+            "Payment failed. Update your card to keep this assistant. Polar retries over the next few days; if every attempt \
+             fails, the subscription ends and this assistant can no longer run."
                 .into()
         }
         (PaymentStatus::Paused, ..) => {
@@ -44,21 +42,9 @@ pub fn summary(record: &AssistantRecord) -> Sentence {
     }
 }
 
-/// Describes what `action` means for billing in a sentence or two, to be shown before it is confirmed.
+/// Describes what stopping means for billing in a sentence or two, to be shown before it is confirmed.
 #[must_use]
-pub fn effect(record: &AssistantRecord, action: Action) -> Sentence {
-    match action {
-        Action::Stop => stop_effect(record),
-        Action::Delete => delete_effect(record),
-        Action::Activate
-        | Action::Edit
-        | Action::EditAndRedeploy
-        | Action::Redeploy
-        | Action::TestCallback => "This costs nothing extra.".into(),
-    }
-}
-
-fn stop_effect(record: &AssistantRecord) -> Sentence {
+pub fn stop_effect(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.canceled_at, record.current_period_end) {
         (PaymentStatus::Paid, None, Some(until)) => {
             Sentence::from("You’ll still be billed. Next renewal: ").day(until).text(".")
@@ -78,7 +64,9 @@ fn stop_effect(record: &AssistantRecord) -> Sentence {
     }
 }
 
-fn delete_effect(record: &AssistantRecord) -> Sentence {
+/// Describes what deleting means for billing in a sentence or two, to be shown before it is confirmed.
+#[must_use]
+pub fn delete_effect(record: &AssistantRecord) -> Sentence {
     match (record.payment_status, record.current_period_end) {
         // The checkout may be open in another tab, so a payment can still arrive.
         (PaymentStatus::Pending, _) => {
@@ -131,50 +119,38 @@ mod tests {
     #[test]
     fn paid_subscription_names_its_renewal() {
         let standing = |record| summary(record).to_string();
-        let consequence = |record, action| effect(record, action).to_string();
         let paid = record(PaymentStatus::Paid, false);
         assert_eq!(standing(&paid), "Renews Mar 13, 2026. Stopping the assistant doesn’t stop billing.");
-        assert_eq!(consequence(&paid, Action::Stop), "You’ll still be billed. Next renewal: Mar 13, 2026.");
-        assert!(consequence(&paid, Action::Delete).contains("already paid (until Mar 13, 2026)"));
+        assert_eq!(stop_effect(&paid).to_string(), "You’ll still be billed. Next renewal: Mar 13, 2026.");
+        assert!(delete_effect(&paid).to_string().contains("already paid (until Mar 13, 2026)"));
         let canceled = record(PaymentStatus::Paid, true);
         assert_eq!(
             standing(&canceled),
             "Canceled on Feb 28, 2026. You can use this assistant until Mar 13, 2026. You won’t be charged again."
         );
-        assert!(!consequence(&canceled, Action::Stop).contains("still be billed"));
+        assert!(!stop_effect(&canceled).to_string().contains("still be billed"));
     }
 
     #[test]
     fn paused_subscription_says_how_to_resume() {
         let standing = |record| summary(record).to_string();
-        let consequence = |record, action| effect(record, action).to_string();
         let paused = record(PaymentStatus::Paused, false);
         assert!(
             standing(&paused).contains("paused: nothing is charged")
                 && standing(&paused).contains("Resume it")
         );
-        assert!(consequence(&paused, Action::Stop).contains("stays stopped until you start"));
-        assert!(consequence(&paused, Action::Delete).contains("can’t be resumed"));
+        assert!(stop_effect(&paused).to_string().contains("stays stopped until you start"));
+        assert!(delete_effect(&paused).to_string().contains("can’t be resumed"));
     }
 
     #[test]
     fn summaries_and_effects_are_sentences() {
-        let actions = [
-            Action::Activate,
-            Action::Edit,
-            Action::EditAndRedeploy,
-            Action::Redeploy,
-            Action::Stop,
-            Action::TestCallback,
-            Action::Delete,
-        ];
         for &status in PaymentStatus::ALL {
             for canceled in [false, true] {
                 let record = record(status, canceled);
-                for action in actions {
-                    assert!(effect(&record, action).to_string().ends_with('.'), "{status} {action:?}");
+                for sentence in [summary(&record), stop_effect(&record), delete_effect(&record)] {
+                    assert!(sentence.to_string().ends_with('.'), "{status}: {sentence}");
                 }
-                assert!(summary(&record).to_string().ends_with('.'), "{status}");
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::wire::wire_enum;
 wire_enum! {
     /// Every `error.code` that the API returns. The set is closed, so a client may match on it.
     ErrorCode {
-        /// The operator has turned the API off.
+        /// The API is turned off.
         ApiDisabled = "API_DISABLED",
         /// The `X-API-Key` header is missing, or its key is unknown, expired or revoked.
         Unauthorized = "UNAUTHORIZED",
@@ -26,7 +26,7 @@ wire_enum! {
         InvalidRequest = "INVALID_REQUEST",
         /// The request is well-formed but does not fit this assistant: mode, provider, model, or a bot that is in use.
         InvalidInput = "INVALID_INPUT",
-        /// The operator has not set up payments for this mode.
+        /// Payments are not set up for this mode.
         PaymentNotConfigured = "PAYMENT_NOT_CONFIGURED",
         /// The status or the payment does not allow it, or there is no callback URL to send a test to.
         InvalidState = "INVALID_STATE",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::ApiMode;
+
 /// The codes that a `statusMessage` can begin with. The set is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -105,49 +107,61 @@ impl FailureCode {
             Self::WorkerMissing => "The assistant stopped unexpectedly; redeploy to restart it.",
             Self::SubscriptionEnded => "Your subscription has ended; create a new assistant to continue.",
             Self::SubscriptionPaused => {
-                "Your subscription is paused, so this assistant is stopped; it starts again automatically when you resume the \
-                 subscription in the billing portal, which the Billing page opens."
+                "Your subscription is paused, so this assistant is stopped; resume it in the billing portal on the Billing page, \
+                 and the assistant starts again automatically."
             }
         }
     }
 
-    /// Why a change was undone and how to try it again, for customers.
+    /// Why a change was undone and how to try it again, for customers. Only the model, its key and the bot are restored: the
+    /// name and the webhook URL apply without a deployment.
     #[must_use]
-    pub const fn undo_sentence(self) -> &'static str {
-        match self {
-            Self::DeployTimeout => {
-                "Your change was undone because deploying it took too long; your previous settings are in use, \
-                 and you can try the change again."
+    pub fn undo_sentence(self, mode: ApiMode) -> String {
+        let restored = restored_settings(mode);
+        match self.undo_cause_and_hint() {
+            Some((cause, hint)) => {
+                format!(
+                    "Your change was undone because {cause}; your previous {restored} are in use, and {hint}."
+                )
             }
-            Self::WorkerStartFailed => {
-                "Your change was undone because the assistant couldn't start; your previous settings are in \
-                 use, and you can try the change again in a moment."
-            }
-            Self::HealthCheckFailed => {
-                "Your change was undone because the assistant didn't respond; your previous settings are in \
-                 use, and you can try the change again."
-            }
-            Self::TelegramTokenRejected => {
-                "Your change was undone because Telegram rejected the bot token; your previous settings are in \
-                 use, and to try again you can paste the current token from @BotFather."
-            }
-            Self::TelegramConflict => {
-                "Your change was undone because another app is using the bot; your previous settings are in \
-                 use, and to try again you can disconnect that app or use a different bot."
-            }
-            Self::ModelKeyRejected => {
-                "Your change was undone because the model provider rejected the API key; your previous settings \
-                 are in use, and to try again you can enter a working key."
-            }
-            Self::ModelUnavailable => {
-                "Your change was undone because the model couldn't be reached with this key; your previous \
-                 settings are in use, and to try again you can choose another model or another key."
-            }
-            // A deployment never fails with one of these codes.
-            Self::WorkerMissing | Self::SubscriptionEnded | Self::SubscriptionPaused => {
-                "Your change was undone; your previous settings are in use."
-            }
+            None => format!("Your change was undone; your previous {restored} are in use."),
         }
+    }
+
+    /// Why a deployment failed and how to try the change again; `None` for codes that a deployment never fails with.
+    const fn undo_cause_and_hint(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::DeployTimeout => ("deploying it took too long", "you can try the change again"),
+            Self::WorkerStartFailed => {
+                ("the assistant couldn't start", "you can try the change again in a moment")
+            }
+            Self::HealthCheckFailed => ("the assistant didn't respond", "you can try the change again"),
+            Self::TelegramTokenRejected => (
+                "Telegram rejected the bot token",
+                "to try again you can paste the current token from @BotFather",
+            ),
+            Self::TelegramConflict => (
+                "another app is using the bot",
+                "to try again you can disconnect that app or use a different bot",
+            ),
+            Self::ModelKeyRejected => {
+                ("the model provider rejected the API key", "to try again you can enter a working key")
+            }
+            Self::ModelUnavailable => (
+                "the model couldn't be reached with this key",
+                "to try again you can choose another model or another key",
+            ),
+            Self::WorkerMissing | Self::SubscriptionEnded | Self::SubscriptionPaused => return None,
+        })
+    }
+}
+
+/// What is restored when a change is undone, as customers read it. Reef has the key of managed assistants.
+#[must_use]
+pub const fn restored_settings(mode: ApiMode) -> &'static str {
+    match mode {
+        ApiMode::Byok => "model, key and bot",
+        ApiMode::Managed => "model and bot",
     }
 }
 
@@ -171,7 +185,13 @@ mod tests {
             assert_eq!(FailureCode::parse(code.as_str()), Some(code));
             assert_eq!(FailureCode::from_message(&message), Some(code));
             assert_eq!(FailureCode::strip_code(&message), code.sentence());
-            assert!(code.undo_sentence().starts_with("Your change was undone"));
+            for &mode in ApiMode::ALL {
+                let sentence = code.undo_sentence(mode);
+                assert!(
+                    sentence.starts_with("Your change was undone") && sentence.ends_with('.'),
+                    "{sentence}"
+                );
+            }
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }

@@ -57,7 +57,7 @@ pub enum Error {
     #[error("Payment system not configured")]
     PaymentNotConfigured,
     /// The payment provider did not answer, so there is no checkout.
-    #[error("We couldn't reach our payment provider. You haven't been charged. Try again in a moment.")]
+    #[error("We couldn't reach Polar. You haven't been charged. Try again in a moment.")]
     PaymentProviderUnavailable,
     /// The payment provider refused to create a checkout.
     #[error("{}", refusal_message(*.0))]
@@ -101,16 +101,16 @@ pub enum Error {
 const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
     match refusal {
         CheckoutRefusal::Email => {
-            "Our payment provider didn't accept your email address. Change it in Settings, or in the billing portal on the \
-             Billing page if you have paid here before, then try again. Nothing was charged."
+            "Polar didn't accept your email address. Change it in Settings, or in the billing portal on the Billing page if you \
+             have paid here before, then try again. Nothing was charged."
         }
         CheckoutRefusal::OtherCustomer => {
-            "Our payment provider already knows your email address under another account. Sign in to the account that you \
-             paid with before, or contact support. Nothing was charged."
+            "Polar already knows your email address under another account. Sign in to the account that you paid with before, \
+             or contact support. Nothing was charged."
         }
         CheckoutRefusal::OneSubscriptionOnly => {
-            "You already have a subscription, and our payment provider isn't set up to sell you another one. That's on our \
-             side: contact support. Nothing was charged."
+            "You already have a subscription, and Polar isn't set up to sell you another one. That's on our side: contact \
+             support. Nothing was charged."
         }
         CheckoutRefusal::NotReady => {
             "We can't take payments yet. That's on our side: try again later, or contact support. Nothing was charged."
@@ -120,8 +120,7 @@ const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
              charged."
         }
         CheckoutRefusal::Other => {
-            "Our payment provider didn't accept the order. That's on our side: try again later, or contact support. Nothing \
-             was charged."
+            "Polar didn't accept the order. That's on our side: try again later, or contact support. Nothing was charged."
         }
     }
 }
@@ -166,8 +165,7 @@ impl Error {
             ActionRejected::SubscriptionInactive { payment, from, allowed } => Self::InvalidState {
                 message: match payment {
                     PaymentStatus::Paused => {
-                        "Your subscription is paused. Resume it in the billing portal, which the Billing page opens, and \
-                         try again."
+                        "Your subscription is paused. Resume it in the billing portal on the Billing page, and try again."
                     }
                     _ => "Your subscription has ended. Create a new assistant to continue.",
                 },

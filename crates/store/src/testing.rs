@@ -31,7 +31,7 @@ impl Drop for Schema {
         // `drop` cannot await, and the runtime of the test may be shutting down, so this runs on a thread with its own runtime.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(drop_schema(&name, options)).map_err(std::io::Error::other)
+            runtime.block_on(delete_schema(&name, options)).map_err(std::io::Error::other)
         });
         // A schema that remains does no harm: the next run uses other names.
         if !matches!(dropped.join(), Ok(Ok(()))) {
@@ -40,7 +40,7 @@ impl Drop for Schema {
     }
 }
 
-async fn drop_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreError> {
+async fn delete_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreError> {
     // A transaction that the test left open must not block the drop for long.
     let admin = Store::connect_postgres(options.options([("lock_timeout", "2s")]), 1).await?;
     if let Store::Postgres(pool) = &admin {

@@ -39,7 +39,7 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
         (status = 201, description = "Checkout session created.", body = PurchaseResponse),
         (status = 400, description = "`INVALID_REQUEST`: the body lacks a required key or contains an unknown one.", body = ErrorResponse),
         (status = 429, description = "`RATE_LIMITED`: too many requests with this key, or 10 unpaid orders within the last hour. Paid orders don't count; deleted ones do.", body = ErrorResponse),
-        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: the operator has not set up payments for this mode. `INTERNAL_ERROR`: something went wrong on our side, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
+        (status = 500, description = "`PAYMENT_NOT_CONFIGURED`: payments are not set up for this mode. `INTERNAL_ERROR`: something went wrong on our side, or the checkout could not be created. In the second case `details.reason` is `payment_provider_unavailable` or `checkout_refused`, `message` says what to do, and no slot was created.", body = ErrorResponse),
     )
 )]
 pub async fn purchase(

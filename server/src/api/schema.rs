@@ -292,8 +292,8 @@ pub struct ErrorDetails {
     /// With `INVALID_STATE`: the statuses in which the request is allowed.
     #[schema(nullable = false)]
     pub allowed_statuses: Option<Vec<Status>>,
-    /// With `INTERNAL_ERROR`, if the checkout could not be created: `payment_provider_unavailable` if the payment provider did
-    /// not answer, `checkout_refused` if it refused. `message` says what to do.
+    /// With `INTERNAL_ERROR`, if the checkout could not be created: `payment_provider_unavailable` if Polar did not answer,
+    /// `checkout_refused` if it refused. `message` says what to do.
     #[schema(nullable = false)]
     pub reason: Option<String>,
     /// With `FORBIDDEN`: the scope that the API key lacks.

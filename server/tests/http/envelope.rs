@@ -145,7 +145,7 @@ async fn internal_error_hides_cause() {
     let me = app.customer().await;
     app.faults(json!([{"method": "POST", "path": "*/v1/checkouts*", "status": 503, "times": 10}])).await;
     let answer = me.send("POST", "/purchase", json!({"apiMode": "byok"})).await;
-    let message = "We couldn't reach our payment provider. You haven't been charged. Try again in a moment.";
+    let message = "We couldn't reach Polar. You haven't been charged. Try again in a moment.";
     let expected = json!({"code": "INTERNAL_ERROR", "message": message,
         "details": {"reason": "payment_provider_unavailable"}});
     assert_eq!(answer.error(500, "INTERNAL_ERROR"), expected);

@@ -203,7 +203,7 @@ async fn values_are_escaped_on_all_pages() {
             "/receipts/",
             "/keys/",
             "/assistants/new?mode=",
-            "/billing?portal=",
+            "/billing?done=",
             "/signin/code?next=/",
             "/sandbox/callbacks/",
             "/sandbox/mail/?to=",

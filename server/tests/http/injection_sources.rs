@@ -39,7 +39,7 @@ async fn email_address_is_escaped_on_all_pages() {
         reader.crawl(&["/settings", "/billing", "/assistants", "/sandbox/mail/", "/sandbox/polar/"]).await;
         assert!(count_text(&reader.read("/settings").await, email) > 0, "the settings show the address");
         // During the setup of two-factor authentication, the QR code contains the address.
-        submit(&app, &cookie, "/settings", "begin_totp", &[]).await;
+        submit(&app, &cookie, "/settings", "create_totp", &[]).await;
         assert!(reader.read("/settings").await.contains("otpauth://"));
         // A change of address, and the pages that links in mails lead to.
         let next = format!("next{email}");

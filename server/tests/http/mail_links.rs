@@ -46,7 +46,8 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
         assert!(bar.contains("a password reset revokes your API keys"), "{path}: {bar}");
         assert!(bar.contains("turns off two-factor"), "{path}: {bar}");
         assert!(
-            bar.contains("action=\"/_fn/resend_confirmation\"") && bar.contains(">Resend link</button>"),
+            bar.contains("action=\"/_fn/resend_confirmation\"")
+                && bar.contains(">Resend confirmation email</button>"),
             "{bar}"
         );
     }
@@ -60,7 +61,7 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
     let to = submit(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
     assert_eq!(to, "/settings?done=link_sent");
     let address = email(&app, user).await;
-    let text = mail(&app, &address, "Confirm your email").await;
+    let text = mail(&app, &address, "[Reef] Confirm your email").await;
     assert!(text.contains("a password reset revokes your API keys"), "{text}");
 
     let token = insert_mail_link(&app, user, TokenPurpose::Confirm, &address).await;
@@ -99,7 +100,7 @@ async fn reset_warns_only_unconfirmed_accounts() {
         let forgot = page(&app, "", "/forgot").await;
         assert!(forgot.contains("never confirmed"), "{forgot}");
         submit(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
-        let text = mail(&app, &address, "Reset your password").await;
+        let text = mail(&app, &address, "[Reef] Reset your password").await;
         assert_eq!(text.contains("revokes all API keys"), user == strange, "{text}");
         let (_, token) = text.split_once("/reset?token=").expect("the link is missing");
         let token = token.split_whitespace().next().unwrap();

@@ -282,7 +282,7 @@ async fn portal_without_invoices_is_not_opened() {
     let me = app.customer().await;
     let browser = Browser { app: &app, cookie: session_cookie(&app, me.user).await };
     let to = browser.submit("/billing", "open_portal", &[]).await;
-    assert_eq!(to, "/billing?portal=none");
+    assert_eq!(to, "/billing?done=no_invoices");
     assert!(browser.page(&to).await.contains("no invoices for this account yet"));
     me.purchased("byok").await;
     assert!(browser.page("/billing").await.contains("Renews "));

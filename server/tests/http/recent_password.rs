@@ -61,7 +61,7 @@ async fn recent_sign_in_needs_no_password() {
     let fields = [("name", "first"), ("read", "true"), ("token", &hidden(&shown, "token"))];
     assert_eq!(submit(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
     backdate_password(&app, &me, 9).await;
-    assert_eq!(submit(&app, &me, "/settings", "begin_totp", &[]).await, "/settings#two-factor");
+    assert_eq!(submit(&app, &me, "/settings", "create_totp", &[]).await, "/settings#two-factor");
     let new = "four other plain words";
     let to = submit(&app, &me, "/settings", "change_password", &[("new_password", new)]).await;
     assert_eq!(to, "/settings?done=password_changed");
@@ -112,8 +112,8 @@ async fn old_password_is_asked_once_and_form_is_kept() {
     backdate_password(&app, &other, 60).await;
     let token = app.services.form_token();
     submit(&app, &other, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
-    assert!(page(&app, &other, "/settings").await.contains("id=\"begin-totp-password\""));
-    assert!(!page(&app, &me, "/settings").await.contains("id=\"begin-totp-password\""));
+    assert!(page(&app, &other, "/settings").await.contains("id=\"create-totp-password\""));
+    assert!(!page(&app, &me, "/settings").await.contains("id=\"create-totp-password\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn sensitive_actions_without_recent_password_are_rejected() {
         ("/keys", "create_key", &[("name", "k"), ("read", "true"), ("token", "a")][..]),
         ("/keys", "rotate_key", &[("id", &*key), ("overlap", "now"), ("token", "b")]),
         ("/keys", "rotate_callback_secret", &[("token", "c")]),
-        ("/settings", "begin_totp", &[]),
+        ("/settings", "create_totp", &[]),
         ("/settings", "confirm_totp", &[("code", "123456"), ("token", "d")]),
         ("/settings", "change_password", &[("new_password", "four other plain words")]),
         ("/settings", "change_email", &[("email", "next@example.com")]),

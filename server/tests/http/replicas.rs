@@ -141,13 +141,13 @@ async fn changes_reach_other_replica_within_a_second() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     a.ok("POST", &format!("{path}/stop"), Value::Null).await;
     let stopped = Instant::now();
-    let heard = tokio::time::timeout(PROPAGATION_MAX, async {
+    let received = tokio::time::timeout(PROPAGATION_MAX, async {
         let mut text = String::new();
         while !text.contains("\"stopped\"") {
             text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
         }
     });
-    heard.await.expect("the stream on B did not receive the change in time");
+    received.await.expect("the stream on B did not receive the change in time");
     let (seen, at) = waiting.await.unwrap();
     assert_eq!(seen["status"], "stopped");
     assert!(at.saturating_duration_since(stopped) < PROPAGATION_MAX, "the long poll on B was too slow");

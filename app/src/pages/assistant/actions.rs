@@ -61,9 +61,9 @@ fn redeploy(record: &AssistantRecord) -> AnyView {
         return restart(form, record);
     }
     let (busy, hint) = if record.status == Status::Stopped {
-        ("Starting…", "Starts with the current settings. This costs nothing extra.")
+        ("Starting…", "Starts with the current settings.")
     } else {
-        ("Redeploying…", "Deploys the current settings. This costs nothing extra.")
+        ("Redeploying…", "Deploys the current settings.")
     };
     view! {
         <div class="action">
@@ -92,7 +92,7 @@ fn restart(form: Form, record: &AssistantRecord) -> AnyView {
             >
                 <p>
                     {name} " restarts with the current settings and won’t reply for a few seconds. Settings and conversations "
-                    "are kept. This costs nothing extra."
+                    "are kept."
                 </p>
                 <PostForm form>
                     <FormErrorMessage form/>
@@ -111,7 +111,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
         return refused;
     }
     let form = Form::of::<Stop>("stop", &[]);
-    let (id, name, billing_effect) = (record.id.clone(), &record.name, billing::effect(record, Action::Stop));
+    let (id, name, billing_effect) = (record.id.clone(), &record.name, billing::stop_effect(record));
     let (title, label, effect, hint) = if restarts_on_resume(record) {
         (
             format!("Keep {name} stopped?"),
@@ -126,7 +126,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
             format!("Stop {name}?"),
             format!("Stop {name}"),
             format!("{name} won’t reply until you start it again. Settings and conversations are kept."),
-            "The bot stops replying. Settings and conversations are kept.",
+            stop_hint(record.status),
         )
     };
     view! {
@@ -146,9 +146,17 @@ fn stop(record: &AssistantRecord) -> AnyView {
     .into_any()
 }
 
+const fn stop_hint(status: Status) -> &'static str {
+    match status {
+        Status::Deploying => "Cancels the deployment. Settings and conversations are kept.",
+        Status::Failed => "Turns off the failed assistant. Settings and conversations are kept.",
+        _ => "The bot stops replying. Settings and conversations are kept.",
+    }
+}
+
 fn delete(record: &AssistantRecord) -> AnyView {
     let form = Form::of::<Delete>("delete", &[]);
-    let (id, billing_effect) = (record.id.clone(), billing::effect(record, Action::Delete));
+    let (id, billing_effect) = (record.id.clone(), billing::delete_effect(record));
     let (title, effect, hint) = (delete_title(record), delete_effect(record), delete_hint(record));
     view! {
         <div class="action">

@@ -11,12 +11,12 @@ use crate::components::time_and_status::{LocalizedSentence, Time};
 use crate::functions::billing::OpenPortal;
 use crate::labels;
 
-/// The subscription, the used model credit, and the way to the customer portal.
+/// The subscription, the used credit, and the way to the billing portal.
 pub(super) fn section(details: &Details) -> AnyView {
     let record = &details.record;
     let credit = details.credit.map(|credit| {
         view! {
-            <dt>"Model credit"</dt>
+            <dt>"Credit"</dt>
             <dd>
                 {format!("${} of ${} used.", credit.used, credit.credited)}
                 {credit.is_exhausted.then_some(" Replies are paused until the next payment adds credit.")}
@@ -51,7 +51,7 @@ fn Portal() -> impl IntoView {
     view! {
         <PostForm form class="inline">
             <FormErrorMessage form/>
-            <Submit label="Invoices and payment method" busy="Opening billing portal…" class="quiet small"/>
+            <Submit label="Open billing portal" busy="Opening billing portal…" class="quiet small"/>
         </PostForm>
     }
 }

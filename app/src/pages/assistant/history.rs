@@ -23,12 +23,12 @@ fn page(History { record, timeline, callbacks }: &History, now: Timestamp) -> An
     let (name, back) = (record.name.clone(), format!("/assistants/{}", record.id));
     view! {
         <Head
-            title=format!("History of {name}")
+            title=format!("Activity and webhooks of {name}")
             description="The activity of an assistant and its webhook deliveries."
         />
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back.clone()>{name}</a></p>
-        <h1>"History"</h1>
-        <p>{format!("Showing the latest {TIMELINE_MAX} of each.")}</p>
+        <h1>"Activity and webhooks"</h1>
+        <p>{format!("The latest {TIMELINE_MAX} deliveries and activities.")}</p>
         <div class="split">
             <div>
                 <section class="card" aria-labelledby="webhooks">

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use reef_domain::actions::{Action, disabled_reason};
-use reef_domain::billing;
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_service::assistants::StoredSecret;
@@ -14,7 +13,7 @@ use super::actions::refused;
 use crate::components::field::TextField;
 use crate::components::form::{Form, FormErrorMessage, PostForm};
 use crate::components::model::{self, ModelField};
-use crate::components::time_and_status::{Day, LocalizedSentence};
+use crate::components::time_and_status::Day;
 use crate::error::AppError;
 use crate::functions::assistants::{Change, Update};
 use crate::functions::form_baseline::{self, FormBaseline};
@@ -24,8 +23,10 @@ const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
 
 const RUNNING_HINT: &str = "A new name or webhook URL applies immediately. A new model, key or bot is checked first, then your \
-                       assistant restarts (a few seconds of downtime). If that fails, your previous model, key and bot come \
-                       back automatically; a new name or webhook URL is kept. ";
+                            assistant restarts (a few seconds of downtime). If that fails, the change is undone automatically.";
+const MANAGED_RUNNING_HINT: &str = "A new name or webhook URL applies immediately. A new model or bot is checked first, then your \
+                                    assistant restarts (a few seconds of downtime). If that fails, the change is undone \
+                                    automatically.";
 
 /// The current settings, without the secrets themselves, and the form that changes them.
 pub(super) fn section(shown: &PageData) -> Result<AnyView, AppError> {
@@ -130,7 +131,7 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
                 label="New model API key"
                 kind="password"
                 autocomplete="new-password"
-                hint="Leave blank to keep the current key. Changing provider needs a new key."
+                hint="Leave blank to keep the current key. Another provider needs a new key."
                 check="model-key"
                 optional=true
             />
@@ -162,18 +163,17 @@ fn fields(form: Form, record: &AssistantRecord, catalog: &Arc<Catalog>) -> AnyVi
 fn buttons(record: &AssistantRecord, may_save: bool, may_deploy: bool) -> AnyView {
     let runs = record.status == Status::Active;
     let (change, save) = (action_of::<Change>(), action_of::<Update>());
-    let billing_effect = billing::effect(record, Action::EditAndRedeploy);
+    let running_hint = match record.api_mode {
+        ApiMode::Byok => RUNNING_HINT,
+        ApiMode::Managed => MANAGED_RUNNING_HINT,
+    };
     let (label, busy) = match record.status {
         Status::Active => ("Save", "Checking…"),
         Status::Stopped => ("Save and start", "Checking and saving…"),
         _ => ("Save and redeploy", "Checking and saving…"),
     };
     view! {
-        {may_deploy.then(|| view! {
-            <p class="hint">
-                {runs.then_some(RUNNING_HINT)} <LocalizedSentence sentence=billing_effect/>
-            </p>
-        })}
+        {(may_deploy && runs).then(|| view! { <p class="hint">{running_hint}</p> })}
         <div class="actions">
             {may_deploy.then(|| view! {
                 <button type="submit" formaction=change data-busy=busy>{label}</button>

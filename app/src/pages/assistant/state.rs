@@ -1,17 +1,17 @@
 //! The status of an assistant, what it means, and the button for the next step.
 
 use leptos::prelude::*;
+use reef_domain::FailureCode;
 use reef_domain::actions::{Action, DisabledReason, disabled_reason, restarts_on_resume};
-use reef_domain::sentence::Sentence;
-use reef_domain::wire::{ApiMode, AssistantRecord, PaymentStatus, Status};
-use reef_domain::{FailureCode, billing};
+use reef_domain::failure::restored_settings;
+use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_service::assistants::Details;
 use reef_service::billing::CheckoutProgress;
 
 use super::payment;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::payment::{UpdateCard, cancellation_badge};
-use crate::components::time_and_status::{LocalizedSentence, Refresh, StatusBadge};
+use crate::components::time_and_status::{Refresh, StatusBadge};
 use crate::functions::assistants::Redeploy;
 use crate::functions::billing::OpenPortal;
 use crate::labels;
@@ -94,8 +94,10 @@ fn failure(record: &AssistantRecord) -> Option<FailureCode> {
 fn meaning(details: &Details) -> String {
     let record = &details.record;
     if details.is_changing {
-        return "Your change is being deployed. If it fails, your previous model, key and bot come back automatically."
-            .to_owned();
+        let restored = restored_settings(record.api_mode);
+        return format!(
+            "Your change is being deployed. If it fails, your previous {restored} are restored automatically."
+        );
     }
     if restarts_on_resume(record) {
         let name = &record.name;
@@ -120,21 +122,14 @@ fn meaning(details: &Details) -> String {
     message.unwrap_or(plain).to_owned()
 }
 
-/// What is left of an undone change. The status message says why it was undone, and only this says that the name and the webhook
-/// URL, which apply without a deployment, are not restored.
+/// What is left of an undone change: the name and the webhook URL, which apply without a deployment. The status message says why
+/// it was undone and what was restored.
 fn restored(details: &Details) -> Option<&'static str> {
     let record = &details.record;
     let is_undone = matches!(record.status, Status::Active | Status::Deploying)
         && record.status_message.is_some()
         && !details.is_changing;
-    is_undone.then_some(match record.api_mode {
-        ApiMode::Byok => {
-            "The model, the API key and the bot are what they were before. The name and the webhook URL stay as you saved them."
-        }
-        ApiMode::Managed => {
-            "The model and the bot are what they were before. The name and the webhook URL stay as you saved them."
-        }
-    })
+    is_undone.then_some("The name and the webhook URL stay as you saved them.")
 }
 
 /// The button for the next step. An assistant whose subscription has ended can only be replaced.
@@ -186,14 +181,12 @@ fn fix_failure(
         FailureCode::DeployTimeout
         | FailureCode::WorkerStartFailed
         | FailureCode::HealthCheckFailed
-        | FailureCode::WorkerMissing => {
-            view! { <DeployAgain id=record.id.clone() billing_effect=billing::effect(record, Action::Redeploy)/> }.into_any()
-        }
+        | FailureCode::WorkerMissing => view! { <DeployAgain id=record.id.clone()/> }.into_any(),
     };
     Some(button)
 }
 
-/// Opens the customer portal, where a paused subscription is resumed.
+/// Opens the billing portal, where a paused subscription is resumed.
 #[component]
 fn ResumeSubscription(id: String) -> impl IntoView {
     let form = Form::of::<OpenPortal>("resume", &[]).for_item("id", &id);
@@ -207,7 +200,7 @@ fn ResumeSubscription(id: String) -> impl IntoView {
 }
 
 #[component]
-fn DeployAgain(id: String, billing_effect: Sentence) -> impl IntoView {
+fn DeployAgain(id: String) -> impl IntoView {
     let form = Form::of::<Redeploy>("again", &[]);
     view! {
         <PostForm form class="inline">
@@ -215,7 +208,6 @@ fn DeployAgain(id: String, billing_effect: Sentence) -> impl IntoView {
             <input type="hidden" name="id" value=id/>
             <Submit label="Try again" busy="Redeploying…"/>
         </PostForm>
-        <p class="hint"><LocalizedSentence sentence=billing_effect/></p>
     }
 }
 

@@ -94,7 +94,7 @@ fn page(shown: PageData) -> AnyView {
         {new_key_section.is_none().then(|| view! { <Notice/> })}
         {unconfirmed.then(|| view! {
             <p class="notice warn">
-                "Until you confirm your email, a password reset revokes all your API keys. "
+                "Until you confirm your email, a password reset revokes all your API keys and replaces your signing secret immediately. "
                 <a href="/settings#email">"Confirm your email"</a>
             </p>
         })}

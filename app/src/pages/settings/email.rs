@@ -19,7 +19,7 @@ pub(super) fn section(shown: &PageData) -> AnyView {
         let resend = (!confirmed).then(resend);
         view! { {state(confirmed)} <div class="actions">{resend} {change()}</div> }.into_any()
     } else {
-        view! { <p class="hint">"Email isn’t available here, so your address can’t be confirmed or changed."</p> }
+        view! { <p class="hint">"This site doesn’t send email, so your address can’t be confirmed or changed."</p> }
             .into_any()
     };
     view! {
@@ -40,7 +40,7 @@ fn state(confirmed: bool) -> AnyView {
     view! {
         <p>
             <span class="badge warn">"Not confirmed"</span>
-            " Confirm so that alerts reach you and a password reset keeps your API keys and two-factor."
+            " Confirm your email so that alerts reach you and a password reset keeps your API keys, two-factor and signing secret."
         </p>
     }
     .into_any()
@@ -51,7 +51,7 @@ fn resend() -> AnyView {
     view! {
         <PostForm form>
             <FormErrorMessage form/>
-            <Submit label="Resend confirmation" busy="Sending…" class="quiet"/>
+            <Submit label="Resend confirmation email" busy="Sending…" class="quiet"/>
         </PostForm>
     }
     .into_any()
@@ -61,7 +61,7 @@ fn change() -> AnyView {
     let form = Form::of::<ChangeEmail>("email-change", &["email", "password"]);
     view! {
         <Dialog id="email-change" button="Change email" class="quiet" title="Change email" open=form.has_failed()>
-            <p>"We’ll send a confirmation to the new address and notify the current one."</p>
+            <p>"We’ll send a confirmation email to the new address and notify the current one."</p>
             <PostForm form>
                 <FormErrorMessage form/>
                 <TextField
@@ -73,8 +73,8 @@ fn change() -> AnyView {
                     autocomplete="email"
                     check="email"
                 />
-                <PasswordField form hint="For your security, confirm your password to change your email."/>
-                <Submit label="Send confirmation" busy="Sending…"/>
+                <PasswordField form hint="For your security, enter your password."/>
+                <Submit label="Send confirmation email" busy="Sending…"/>
             </PostForm>
         </Dialog>
     }

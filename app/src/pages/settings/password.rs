@@ -25,7 +25,6 @@ pub(super) fn section(email: &str) -> AnyView {
                     path=&["password"]
                     label="Current password"
                     kind="password"
-                    hint="For your security, confirm your current password to change it."
                     autocomplete="current-password"
                 />
                 <NewPasswordField form name="new_password" path=&["newPassword"]/>

@@ -11,7 +11,7 @@ use crate::components::field::{ConfirmPassword, PasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::qr::{Qr, QrPicture};
 use crate::error::AppError;
-use crate::functions::settings::{BeginTotp, ConfirmTotp, DisableTotp, NewRecoveryCodes};
+use crate::functions::settings::{ConfirmTotp, CreateTotp, DisableTotp, NewRecoveryCodes};
 
 /// With fewer recovery codes than this the page warns.
 const LOW_CODES: i64 = 4;
@@ -43,10 +43,10 @@ pub(super) fn section(shown: &PageData) -> Result<AnyView, AppError> {
 }
 
 fn off(password_verified: bool) -> AnyView {
-    let form = Form::of::<BeginTotp>("begin-totp", &["password"]);
+    let form = Form::of::<CreateTotp>("create-totp", &["password"]);
     view! {
         <p>
-            "Two-factor is off. Add a code from an authenticator app to protect your account."
+            "Two-factor is off. Turn it on to sign in with a code from an authenticator app as well as your password."
         </p>
         <PostForm form>
             <FormErrorMessage form/>
@@ -60,13 +60,13 @@ fn off(password_verified: bool) -> AnyView {
 fn setting_up(new: &NewTotp, token: &str, password_verified: bool) -> Result<AnyView, AppError> {
     let (confirm, again) = (
         Form::of::<ConfirmTotp>("totp", &["code", "password"]),
-        Form::of::<BeginTotp>("begin-totp", &["password"]),
+        Form::of::<CreateTotp>("create-totp", &["password"]),
     );
     let token = token.to_owned();
     let qr = Qr::of(new.otpauth_url.expose_secret())?;
     let (secret, link) = (new.secret.expose_secret().to_owned(), new.otpauth_url.expose_secret().to_owned());
     let view = view! {
-        <p>"Scan, then enter the code to finish."</p>
+        <p>"Two-factor is off until you finish both steps."</p>
         <ol class="setup-steps">
             <li>
                 <p>"Scan this code with an authenticator app, or enter the secret there."</p>
@@ -85,7 +85,7 @@ fn setting_up(new: &NewTotp, token: &str, password_verified: bool) -> Result<Any
                         label="Code from the app"
                         inputmode="numeric"
                         autocomplete="one-time-code"
-                        hint="6 digits."
+                        hint="The 6 digits that the app shows."
                     />
                     <ConfirmPassword form=confirm verified=password_verified reason="For your security, confirm your password to turn on two-factor."/>
                     <Submit label="Turn on" busy="Checking…" aria_label="Turn on two-factor"/>
@@ -130,7 +130,7 @@ fn new_codes_dialog(token: &str) -> AnyView {
             title="Generate new recovery codes?"
             open=form.has_failed()
         >
-            <p>"Generates ten new codes. Old codes stop working."</p>
+            <p>"Generates 10 new codes. Old codes stop working."</p>
             <PostForm form>
                 <FormErrorMessage form/>
                 <input type="hidden" name="token" value=token/>

@@ -37,7 +37,7 @@ impl ModelError {
             Self::ThinkingOnly => {
                 "That was too much to answer at once. Try a simpler question, or ask it in smaller parts."
             }
-            Self::EmptyAnswer => "I couldn't come up with an answer. Try rephrasing?",
+            Self::EmptyAnswer => "I couldn't come up with an answer. Try rephrasing your question.",
             Self::UnexpectedResponse => "Something went wrong. Please try again later.",
         };
         words.to_owned()

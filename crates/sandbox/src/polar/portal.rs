@@ -1,4 +1,4 @@
-//! The customer portal: subscriptions, invoices and the payment method of one customer.
+//! The billing portal: subscriptions, invoices and the payment method of one customer.
 
 use axum::{
     Form,
@@ -55,7 +55,7 @@ impl SessionToken {
 fn session_expired() -> Response {
     page(
         401,
-        "Customer portal",
+        "Billing portal",
         &html! {
             p.error { "This link has expired. Go back to Reef and open the billing portal again." }
         },
@@ -74,7 +74,7 @@ pub(super) async fn overview(State(world): State<World>, Query(token): Query<Ses
     let last4 = cards::last4(&mut conn, &customer).await?;
     Ok(page(
         200,
-        "Customer portal",
+        "Billing portal",
         &html! {
             p { "Signed in to Polar as " strong { (customer.text("email")) } ". "
                 @if let Some(back) = session.doc["return_url"].as_str() { a href=(back) { "Back to Reef" } } }
@@ -180,7 +180,7 @@ pub(super) async fn invoice(
             p { "Billed to " (customer.text("email")) " on " (format_day(&order, "created_at")) "." }
             p { (product_name(&order)) ", one month: " strong { (amount) } ". " (status_text(order.text("status"))) "." }
             p { "Assistant: " (assistant_reference(&order)) }
-            p { a href=(token.portal_url("")) { "Back to the customer portal" } }
+            p { a href=(token.portal_url("")) { "Back to the billing portal" } }
         },
     ))
 }

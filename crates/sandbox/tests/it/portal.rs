@@ -1,4 +1,4 @@
-//! Products, customers and the customer portal.
+//! Products, customers and the billing portal.
 
 use serde_json::{Value, json};
 

@@ -157,7 +157,7 @@ impl Services {
             return Err(Error::invalid_field(
                 "",
                 "signups_closed",
-                "Sign-ups are closed. Contact the administrator for an invitation.",
+                "Sign-ups are closed. Contact support for an invitation.",
             ));
         }
         validate_credentials(email, password)?;

@@ -232,7 +232,13 @@ fn needs_deployment_error(a: &Assistant, config: &Config, update: &UpdateInput) 
         ("modelApiKey", update.model_api_key.is_some()),
         ("telegramBotToken", update.telegram_bot_token.is_some()),
     ];
-    let issue = |path| Issue::new(path, "needs_deployment", "This change needs a restart: save and restart.");
+    let issue = |path| {
+        Issue::new(
+            path,
+            "needs_deployment",
+            "This change needs a restart. Reload the page and save it again.",
+        )
+    };
     Error::InvalidRequest(
         fields.into_iter().filter(|(_, is_new)| *is_new).map(|(path, _)| issue(path)).collect(),
     )

@@ -31,10 +31,7 @@ impl UnitOfWork<'_> {
             ("API key", replaced.secrets.model_key.is_some()),
             ("bot token", replaced.secrets.bot_token.is_some()),
         ]);
-        self.note = Some(format!(
-            "Change undone. Restored: {}. The name and the webhook URL stay as you saved them.",
-            join_names(&restored)
-        ));
+        self.note = Some(format!("Change undone. Restored: {}.", join_names(&restored)));
     }
 }
 

@@ -175,7 +175,7 @@ impl Services {
         while !stop.is_cancelled() {
             let result = tokio::select! {
                 () = stop.cancelled() => return,
-                heard = self.forward_notifications() => heard,
+                result = self.forward_notifications() => result,
             };
             match result {
                 Ok(()) => return,

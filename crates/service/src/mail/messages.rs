@@ -16,11 +16,11 @@ pub(crate) struct Message {
 const NOT_YOU: &str = "If this wasn't you, ignore this email: nothing changes unless the link is used.";
 
 /// What a password reset does to an account whose email is unconfirmed.
-const RESET_REVOKES: &str = "a password reset revokes your API keys, turns off two-factor authentication and rotates your signing secret";
+const RESET_REVOKES: &str = "a password reset revokes your API keys, turns off two-factor authentication and replaces your signing secret";
 /// The same, in the mail with the link that does it.
 const RESET_WARNING: &str = "\n\nBecause this email was never confirmed, resetting also revokes all API keys, turns off \
-                             two-factor authentication and rotates your signing secret. To keep them, sign in and confirm \
-                             your email first.";
+                             two-factor authentication and replaces your signing secret: the old one stops signing \
+                             immediately. To keep them, sign in and confirm your email first.";
 
 /// Renders a mail. `token` is the secret of its link, for kinds that have one; `is_confirmed` is whether the account's
 /// email is confirmed.
@@ -47,7 +47,7 @@ pub(crate) fn render(
         MailKind::ConfirmAddress => (
             "Confirm your email".to_owned(),
             format!(
-                "Confirm your email to finish setting up Reef:\n\n{}\n\n\
+                "Confirm the email address of your Reef account:\n\n{}\n\n\
                  This link expires in 24 hours. Until you confirm, {RESET_REVOKES}, and we can't be sure that alerts about \
                  your assistants reach you.\n\n\
                  Didn't sign up? Ignore this email.",
@@ -72,18 +72,18 @@ pub(crate) fn render(
             ),
         ),
         MailKind::AddressChangeRequested => (
-            "Your Reef email is about to change".to_owned(),
+            "Your email is about to change".to_owned(),
             format!(
                 "You asked to change your account's email to {detail}. We sent a confirmation link there; your email changes \
                  once that link is used.\n\n\
-                 If this wasn't you, somebody knows your password. Sign in and change it now:\n\n{public_url}/signin"
+                 If this wasn't you, someone knows your password. Sign in and change it now:\n\n{public_url}/signin"
             ),
         ),
         MailKind::AddressChanged => (
-            "Your Reef email was changed".to_owned(),
+            "Your email was changed".to_owned(),
             format!(
                 "Your account's email is now {detail}. We now send email there, and you sign in with it.\n\n\
-                 If this wasn't you, somebody knows your password. Contact the administrator of {public_url}."
+                 If this wasn't you, someone knows your password. Contact support."
             ),
         ),
         MailKind::PasswordChanged => notice(
@@ -124,53 +124,54 @@ pub(crate) fn render(
             format!(
                 "Your account at {public_url} was permanently deleted, with its assistants and API keys. Its subscriptions \
                  are being canceled, and you won't be charged again.\n\n\
-                 If this wasn't you, somebody knew your password. Change it wherever else you use it, and contact the \
-                 administrator of {public_url}."
+                 If this wasn't you, someone knew your password. Change it wherever else you use it, and contact support."
             ),
         ),
         MailKind::PaymentFailed => (
-            format!("Action needed: update your card to keep {name} running"),
+            format!("Action needed: update your card to keep {name}"),
             format!(
-                "The payment for your assistant {name} failed. {name} keeps running while the payment is retried. Update your \
-                 card from its page:\n\n{page}"
+                "The payment for your assistant {name} failed. Polar retries over the next few days; if every attempt fails, the \
+                 subscription ends and {name} can no longer run.\n\nUpdate your card from {name}'s page:\n\n{page}"
             ),
         ),
         MailKind::AssistantFailed => (
             match cause(&detail) {
-                "" => format!("[Reef] {name} is down"),
-                cause => format!("[Reef] {name} is down: {cause}"),
+                "" => format!("{name} is down"),
+                cause => format!("{name} is down: {cause}"),
             },
             format!(
-                "Your assistant {name} is down and isn't replying.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"
+                "Your assistant {name} is down and isn't replying.\n\n{detail}\n\nGo to {name}'s page:\n\n{page}"
             ),
         ),
         MailKind::AssistantNotStarted => (
-            format!("[Reef] {name} couldn't start"),
-            format!("Your assistant {name} couldn't start.\n\n{detail}\n\nFix {name} on its page:\n\n{page}"),
+            format!("{name} couldn't start"),
+            format!("Your assistant {name} isn't live yet.\n\n{detail}\n\nGo to {name}'s page:\n\n{page}"),
         ),
         MailKind::SubscriptionEnded if !detail.is_empty() => (
-            format!("{name} was stopped"),
+            format!("The subscription for {name} has ended"),
             format!(
-                "Your payment for {name} was refunded and its subscription has ended, so {name} was stopped. To run an assistant \
-                 again, create a new one.\n\n{page}"
+                "Your payment for the assistant {name} was refunded and the subscription has ended, so {name} can no longer run. \
+                 To continue, create a new assistant.\n\nGo to {name}'s page:\n\n{page}"
             ),
         ),
         MailKind::SubscriptionEnded => (
-            format!("[Reef] {name} was stopped"),
+            format!("The subscription for {name} has ended"),
             format!(
-                "The subscription for your assistant {name} ended, so {name} was stopped and no longer replies. To run an \
-                 assistant again, buy a new one.\n\nReview {name}:\n\n{page}"
+                "The subscription for your assistant {name} has ended, so {name} can no longer run. To continue, create a new \
+                 assistant.\n\nGo to {name}'s page:\n\n{page}"
             ),
         ),
         MailKind::SubscriptionPaused => (
-            format!("[Reef] {name} is paused"),
+            format!("{name} is paused"),
             format!(
-                "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume.\n\n\
+                "The subscription for {name} is paused, so {name} is stopped. {name} starts again automatically \
+                 when you resume the subscription.\n\n\
                  Settings and conversations are kept, and you aren't charged while the subscription is paused. Manage the \
                  subscription from {name}'s page:\n\n{page}"
             ),
         ),
     };
+    let subject = format!("[Reef] {subject}");
     let text = format!("Hello,\n\n{text}\n\nReef, {public_url}\n");
     Message { subject, text: text.into() }
 }

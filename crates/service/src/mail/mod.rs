@@ -67,7 +67,7 @@ impl Services {
         if self.is_mail_enabled() {
             return Ok(());
         }
-        Err(Error::invalid_field("", "mail_off", "This site doesn't send email. Contact the administrator."))
+        Err(Error::invalid_field("", "mail_off", "This site doesn't send email. Contact support."))
     }
 
     fn new_mail(&self, kind: MailKind) -> MailRow {

@@ -90,7 +90,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         assert_eq!(delete_account(&t, &me).await, AccountDeletion::Deleted);
         t.run_jobs().await;
-        assert_eq!(t.mailer.subjects("ada@example.com"), ["Your account was deleted"]);
+        assert_eq!(t.mailer.subjects("ada@example.com"), ["[Reef] Your account was deleted"]);
         let kept = t.mailer.sent().pop().unwrap();
         assert!(t.db.store.read().await.unwrap().find_mail(kept.id).await.unwrap().is_none(), "the address is not stored");
         assert_eq!(t.services.find_account(account.id).await.unwrap(), None);

@@ -271,17 +271,17 @@ on_both_databases! {
         assert_eq!(
             subjects,
             [
-                "A new API key was created",
-                "An API key was rotated",
-                "Two-factor authentication was turned off",
-                "Two-factor authentication was turned on",
-                "Your password was changed",
-                "Your recovery codes were replaced",
-                "Your signing secret was rotated",
+                "[Reef] A new API key was created",
+                "[Reef] An API key was rotated",
+                "[Reef] Two-factor authentication was turned off",
+                "[Reef] Two-factor authentication was turned on",
+                "[Reef] Your password was changed",
+                "[Reef] Your recovery codes were replaced",
+                "[Reef] Your signing secret was rotated",
             ]
         );
         let sent = t.mailer.sent();
-        let created = sent.iter().find(|mail| mail.subject == "A new API key was created").unwrap();
+        let created = sent.iter().find(|mail| mail.subject == "[Reef] A new API key was created").unwrap();
         assert!(created.text.expose_secret().contains("The API key deploy script was created in your account."));
         // Resets by mail and by the operator are announced, too.
         t.services.request_password_reset(EMAIL, HERE).await.unwrap();
@@ -290,7 +290,7 @@ on_both_databases! {
         t.services.reset_password(&token, &owner_password(), HERE).await.unwrap();
         t.services.replace_password(EMAIL, &stranger_password(), false).await.unwrap();
         t.run_jobs().await;
-        let changed = |subject: &String| subject == "Your password was changed";
+        let changed = |subject: &String| subject == "[Reef] Your password was changed";
         assert_eq!(t.mailer.subjects(EMAIL).into_iter().filter(changed).count(), 3);
         for mail in t.mailer.sent() {
             for secret in [&owner_password(), &stranger_password()] {

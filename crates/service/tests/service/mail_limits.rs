@@ -133,9 +133,9 @@ on_both_databases! {
         t.run_jobs().await;
         let subjects = t.mailer.subjects(EMAIL);
         let count = |subject: &str| subjects.iter().filter(|one| *one == subject).count();
-        assert_eq!(count("A new API key was created"), 3);
-        assert_eq!(count("Your signing secret was rotated"), 1);
-        assert_eq!(count("Your password was changed"), 1);
+        assert_eq!(count("[Reef] A new API key was created"), 3);
+        assert_eq!(count("[Reef] Your signing secret was rotated"), 1);
+        assert_eq!(count("[Reef] Your password was changed"), 1);
         t.finish().await;
     }
 

@@ -71,7 +71,7 @@ on_both_databases! {
     async fn new_account_confirms_email_once(db: TestStore) {
         let t = TestServices::with_mail(db);
         let me = ada(&t).await;
-        assert_eq!(t.mailer.subjects(ADA), ["Confirm your email"]);
+        assert_eq!(t.mailer.subjects(ADA), ["[Reef] Confirm your email"]);
         let account = t.services.find_account(me.user_id).await.unwrap().unwrap();
         assert!(!account.email_confirmed);
         assert!(t.services.purchase(&me, Ok(reef_domain::wire::ApiMode::Byok)).await.is_ok());
@@ -254,7 +254,7 @@ on_both_databases! {
         t.services.request_email_change(&me, NEW, &password(), HERE).await.unwrap();
         t.services.request_password_reset(ADA, HERE).await.unwrap();
         t.run_jobs().await;
-        let notice = "Your Reef email is about to change";
+        let notice = "[Reef] Your email is about to change";
         assert_eq!(t.mailer.subjects(ADA).iter().filter(|subject| *subject == notice).count(), 2);
         assert_eq!(t.services.find_account(me.user_id).await.unwrap().unwrap().email, ADA);
         let earlier = link(&t, "typo@example.net", "confirm-change");
@@ -264,7 +264,7 @@ on_both_databases! {
         assert!(changed.email == NEW && changed.email_confirmed);
         assert_eq!(code(t.services.confirm_email_change(&token, Some(&me), &none(), HERE).await), "link_over");
         t.run_jobs().await;
-        assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "Your Reef email was changed");
+        assert_eq!(t.mailer.subjects(ADA).last().unwrap(), "[Reef] Your email was changed");
         assert!(can_sign_in(&t, NEW, &password()).await && !can_sign_in(&t, ADA, &password()).await);
         // Links that were sent to the old address are revoked.
         assert_eq!(code(t.services.confirm_email(&confirm, Some(&me), &none(), HERE).await), "link_over");

@@ -78,12 +78,12 @@ on_both_databases! {
         t.receive_subscription_event(id, "subscription.past_due").await;
         t.receive_subscription_event(id, "subscription.past_due").await;
         t.run_jobs().await;
-        assert_eq!(subjects(&t), [format!("Action needed: update your card to keep {name} running")]);
+        assert_eq!(subjects(&t), [format!("[Reef] Action needed: update your card to keep {name}")]);
         assert_eq!(t.status(&me, id).await, Active);
         t.receive_subscription_event(id, "subscription.revoked").await;
         t.run_jobs().await;
         assert_eq!(t.status(&me, id).await, Stopped);
-        assert_eq!(subjects(&t)[1..], [format!("[Reef] {name} was stopped")]);
+        assert_eq!(subjects(&t)[1..], [format!("[Reef] The subscription for {name} has ended")]);
         t.finish().await;
     }
 
@@ -197,7 +197,7 @@ on_both_databases! {
         t.run_jobs().await;
         t.services.request_password_reset("ada@example.com", ClientAddress::UNKNOWN).await.unwrap();
         t.advance_and_run(HOUR).await;
-        assert_eq!(subjects(&t), ["Confirm your email"]);
+        assert_eq!(subjects(&t), ["[Reef] Confirm your email"]);
         assert_eq!(t.services.count_sealed_by_key().await.unwrap().first, 1);
         t.finish().await;
     }

@@ -298,7 +298,7 @@ on_both_databases! {
         assert_eq!((record.status, record.payment_status), (Stopped, Canceled));
         assert!(message(&t, &me, id).await.starts_with("SUBSCRIPTION_ENDED: "));
         let subjects: Vec<_> = t.mailer.sent().into_iter().map(|mail| mail.subject).collect();
-        assert_eq!(subjects, [format!("[Reef] {} is paused", record.name), format!("[Reef] {} was stopped", record.name)]);
+        assert_eq!(subjects, [format!("[Reef] {} is paused", record.name), format!("[Reef] The subscription for {} has ended", record.name)]);
         report(&t, id, "active", "active").await;
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status, record.status_message), (Stopped, Paid, None));

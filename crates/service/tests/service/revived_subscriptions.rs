@@ -40,7 +40,7 @@ on_both_databases! {
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.payment_status), (Active, Paid));
         let subjects: Vec<_> = t.mailer.sent().into_iter().map(|mail| mail.subject).collect();
-        assert_eq!(subjects, [format!("Action needed: update your card to keep {} running", record.name)]);
+        assert_eq!(subjects, [format!("[Reef] Action needed: update your card to keep {}", record.name)]);
         assert!(t.payments.revoked().is_empty());
         t.finish().await;
     }

@@ -117,6 +117,6 @@ pub(crate) async fn find_credit(tx: &mut Tx, a: &Assistant) -> Result<Option<Cre
     }
     let CreditAccount { credited, uses } = read_credit_account(tx, a.id).await?;
     let used = uses.iter().map(|key| key.usage).sum();
-    let is_used_up = credited > Usd::ZERO && tx.find_exhausted_credit(a.id).await? == Some(credited);
-    Ok((credited > Usd::ZERO).then_some(Credit { credited, used, is_exhausted: is_used_up }))
+    let is_exhausted = credited > Usd::ZERO && tx.find_exhausted_credit(a.id).await? == Some(credited);
+    Ok((credited > Usd::ZERO).then_some(Credit { credited, used, is_exhausted }))
 }

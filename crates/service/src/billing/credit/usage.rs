@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use reef_domain::ids::{AssistantId, EventId};
+use reef_domain::sentence::format_day;
 use reef_domain::state::State;
 use reef_domain::wire::EventKind;
 use reef_domain::{Assistant, Usd};
@@ -206,11 +207,11 @@ fn used_up_message(a: &Assistant) -> String {
         }
         (None, Some(end)) => format!(
             "The next billing period adds credit on {}. To get replies before then, create an assistant that uses your own API key.",
-            &end.to_string()[..10]
+            format_day(end)
         ),
         (None, None) => "The next billing period adds credit.".to_owned(),
     };
     format!(
-        "{CREDIT_CODE}Your model credit is used up, so the assistant can't answer and says so in its chats. {renewal}"
+        "{CREDIT_CODE}Your credit is used up, so the assistant can't answer and says so in its chats. {renewal}"
     )
 }

@@ -70,7 +70,7 @@ on_both_databases! {
         assert_eq!(walk(&t.events(id).await), UNDONE);
         assert_eq!(notes(&t.events(id).await), [
             (Deploying, "Settings changed: model, API key and bot token."),
-            (Deploying, "Change undone. Restored: model, API key and bot token. The name and the webhook URL stay as you saved them."),
+            (Deploying, "Change undone. Restored: model, API key and bot token."),
         ]);
         let record = t.record(&me, id).await;
         assert_eq!((record.status, record.model_id.as_deref()), (Active, Some("claude-sonnet-5")));
@@ -204,7 +204,7 @@ on_both_databases! {
         assert_nothing_left(&t, id, [number, other]).await;
         let mails = t.mailer.sent();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
-        assert!(mail.text.expose_secret().contains("Your previous settings could not be deployed again"));
+        assert!(mail.text.expose_secret().contains("while your last change was being undone"));
         // The settings from before are configured, and can be deployed.
         redeploy(&t, &me, id).await.unwrap();
         t.run_jobs().await;
