@@ -74,7 +74,7 @@ test("paused subscription stops the assistant, and resuming starts it", async ({
   expect(paused.ok()).toBe(true);
 
   await member.waitForVisible(
-    page.getByText("Your subscription is paused, so Pearl is stopped. It starts again automatically when you resume."),
+    page.getByText("Your subscription is paused, so Pearl is stopped. Pearl starts again automatically when you resume the subscription."),
   );
   await expect(page.getByRole("button", { name: "Start", exact: true })).toBeDisabled();
   await member.open("/assistants");

@@ -331,7 +331,8 @@ mod tests {
             a.apply(Event::DeployFailed { generation: 5, failure }).unwrap();
             let message = a.status_message().unwrap();
             assert!(
-                message.starts_with(failure.as_str()) && message.contains("after your last change failed")
+                message.starts_with(failure.as_str())
+                    && message.contains("while your last change was being undone")
             );
             assert!(message.chars().count() <= 500 && message.ends_with('.'));
             // A failed undo is not followed by another one.

@@ -1,5 +1,7 @@
 //! The actions on the pages of an assistant and the notices after them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::pages::{page, send_for_notice, submit};
@@ -97,6 +99,35 @@ async fn notice_without_its_form_is_not_shown() {
     assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn goodbye_page_says_deleted_only_after_deletion() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let cookie = session_cookie(&app, user).await;
+    let password = [("password", "correct horse battery staple 9")];
+    let (to, cookies) = send_for_notice(&app, &cookie, "/settings", "delete_account", &password).await;
+    assert_eq!(to, "/goodbye?done=account_deleted");
+    assert!(page(&app, &cookies, &to).await.contains("<h1>Account deleted</h1>"));
+    for typed in [&*to, "/goodbye"] {
+        let shown = page(&app, "", typed).await;
+        assert!(!shown.contains("Account deleted") && !shown.contains("this one"), "{typed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_key_is_removed_and_live_key_revoked() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let cookie = session_cookie(&app, user).await;
+    let (_, live) = app.key(user, "read", None).await;
+    let (_, expired) = app.key(user, "read", Some(Duration::from_millis(1))).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for (id, done) in [(live, "revoked"), (expired, "removed")] {
+        let (to, _) = send_for_notice(&app, &cookie, "/keys", "revoke_key", &[("id", &id)]).await;
+        assert_eq!(to, format!("/keys?done={done}"));
+    }
+}
+
 /// The list shows the names of models instead of their ids, and its search finds both.
 #[tokio::test(flavor = "multi_thread")]
 async fn list_shows_and_finds_model_names() {
@@ -173,9 +204,7 @@ async fn form_after_catalog_refresh_shows_model_names() {
     .await;
     let mut tx = app.services.store().begin().await.unwrap();
     rows.pop();
-    tx.upsert_catalog("openrouter", &rows, app.services.now().plus(std::time::Duration::from_secs(1)))
-        .await
-        .unwrap();
+    tx.upsert_catalog("openrouter", &rows, app.services.now().plus(Duration::from_secs(1))).await.unwrap();
     tx.commit().await.unwrap();
     for path in ["/assistants".to_owned(), format!("/assistants/{own}")] {
         let shown = page(&app, &cookie, &path).await;

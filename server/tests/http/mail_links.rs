@@ -51,6 +51,8 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
             "{bar}"
         );
     }
+    // The page that the link opens has the button itself.
+    assert!(!page(&app, &cookie, "/confirm?token=0").await.contains("class=\"confirm-email\""));
     // The notice is also where keys and two-factor authentication are set up.
     let settings = page(&app, &cookie, "/settings").await;
     let main = settings.split("<main").nth(1).unwrap();

@@ -241,7 +241,8 @@ async fn paused_subscription_page_explains_resuming() {
         }
         let name = record["name"].as_str().unwrap();
         let promise = format!(
-            "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
+            "Your subscription is paused, so {name} is stopped. {name} starts again automatically when you resume the \
+             subscription."
         );
         assert_eq!(shown.contains(&promise), status == "active", "{status}");
         assert_eq!(shown.contains("Keep My Assistant stopped?"), status == "active", "{status}");

@@ -102,7 +102,7 @@ fn meaning(details: &Details) -> String {
     if restarts_on_resume(record) {
         let name = &record.name;
         return format!(
-            "Your subscription is paused, so {name} is stopped. It starts again automatically when you resume."
+            "Your subscription is paused, so {name} is stopped. {name} starts again automatically when you resume the subscription."
         );
     }
     let message = record.status_message.as_deref().map(FailureCode::strip_code);

@@ -77,7 +77,7 @@ on_both_databases! {
         let mails = t.mailer.sent();
         let [mail] = mails.as_slice() else { panic!("{mails:?}") };
         assert_eq!(mail.subject, format!("[Reef] {} is paused", before.name));
-        let sentence = format!("Your subscription is paused, so {} is stopped. It starts again automatically when you resume.", before.name);
+        let sentence = format!("The subscription for {0} is paused, so {0} is stopped. {0} starts again automatically when you resume the subscription.", before.name);
         assert!(mail.text.expose_secret().contains(&sentence), "{}", mail.text.expose_secret());
         assert!(t.payments.revoked().is_empty());
         t.finish().await;

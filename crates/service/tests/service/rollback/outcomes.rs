@@ -199,7 +199,7 @@ on_both_databases! {
         t.run_jobs().await;
         assert_eq!(walk(&t.events(id).await)[3..], [Deploying, Failed, Deploying, Failed]);
         let status_message = message(&t, &me, id).await;
-        assert!(status_message.starts_with("TELEGRAM_TOKEN_REJECTED: ") && status_message.contains("after your last change failed"), "{status_message}");
+        assert!(status_message.starts_with("TELEGRAM_TOKEN_REJECTED: ") && status_message.contains("while your last change was being undone"), "{status_message}");
         t.advance_and_run(CHECKED).await;
         assert_nothing_left(&t, id, [number, other]).await;
         let mails = t.mailer.sent();
