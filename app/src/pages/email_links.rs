@@ -59,7 +59,7 @@ pub(crate) fn ConfirmPage() -> impl IntoView {
 pub(crate) fn ConfirmChangePage() -> impl IntoView {
     page(Texts {
         title: "Confirm your new email",
-        about: "You sign in with the new address from then on, and we send alerts there. We notify the old address.",
+        about: "After this, you sign in with the new address and get alerts there. We notify the old address.",
         button: "Change email",
         is_change: true,
     })

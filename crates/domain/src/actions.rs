@@ -107,7 +107,7 @@ fn redeploy(status: Status, payment: PaymentStatus) -> Option<DisabledReason> {
 fn stop(record: &AssistantRecord) -> Option<DisabledReason> {
     match record.status {
         Status::PendingPayment | Status::Purchased => {
-            disabled("Not running yet.", "Delete it if you no longer need it.")
+            disabled("Not running yet.", "Delete this assistant if you no longer need it.")
         }
         Status::Stopped if restarts_on_resume(record) => None,
         // The API accepts this and changes nothing, so only pages disable it.

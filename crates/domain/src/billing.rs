@@ -30,8 +30,8 @@ pub fn summary(record: &AssistantRecord) -> Sentence {
                 .into()
         }
         (PaymentStatus::Paused, ..) => {
-            "Your subscription is paused: nothing is charged, and the assistant doesn’t run. Resume it in the billing \
-             portal. You’re charged for a new month then, and an assistant that the pause stopped starts again \
+            "Your subscription is paused: nothing is charged, and this assistant doesn’t run. Resume it in the billing portal. \
+             You’re then charged for a new billing period, and if the pause stopped this assistant, it starts again \
              automatically."
                 .into()
         }

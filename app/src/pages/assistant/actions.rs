@@ -149,7 +149,7 @@ fn stop(record: &AssistantRecord) -> AnyView {
 const fn stop_hint(status: Status) -> &'static str {
     match status {
         Status::Deploying => "Cancels the deployment. Settings and conversations are kept.",
-        Status::Failed => "Turns off the failed assistant. Settings and conversations are kept.",
+        Status::Failed => "Marks this assistant as stopped. Settings and conversations are kept.",
         _ => "The bot stops replying. Settings and conversations are kept.",
     }
 }

@@ -28,7 +28,7 @@ fn page(History { record, timeline, callbacks }: &History, now: Timestamp) -> An
         />
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back.clone()>{name}</a></p>
         <h1>"Activity and webhooks"</h1>
-        <p>{format!("The latest {TIMELINE_MAX} deliveries and activities.")}</p>
+        <p>{format!("Showing the latest {TIMELINE_MAX} of each.")}</p>
         <div class="split">
             <div>
                 <section class="card" aria-labelledby="webhooks">

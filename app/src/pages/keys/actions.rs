@@ -44,7 +44,7 @@ fn rotate(key: &ApiKey, token: String, password_verified: bool) -> AnyView {
             open=form.has_failed()
         >
             <p>
-                "Creates a new key with the same name, permissions and assistants. The old key keeps working for a while, so that "
+                "Creates a new key with the same name, permissions and assistants. The old key works until it expires, so that "
                 "you can switch without downtime."
             </p>
             <PostForm form>

@@ -100,7 +100,7 @@ fn new_codes(codes: Secret) -> AnyView {
             <h2 id="recovery-codes" tabindex="-1" autofocus>"Save your recovery codes now"</h2>
             <p>
                 {outcome}
-                "If you lose your phone, sign in with one of these codes. Each works once. Keep them in a password manager or print them. You won’t see them "
+                "If you lose your device, sign in with one of these codes. Each works once. Keep them in a password manager or print them. You won’t see them "
                 "again."
             </p>
             <CodeBlock label="Recovery codes" code=codes.expose().to_owned()/>

@@ -105,7 +105,7 @@ fn on(status: TotpStatus, token: &str) -> AnyView {
     let left = status.recovery_codes_left;
     let message = match left {
         0 => {
-            "No recovery codes left. Generate new ones, so that you can still sign in if you lose your phone."
+            "No recovery codes left. Generate new ones, so that you can still sign in if you lose your device."
                 .to_owned()
         }
         1 => "1 recovery code left.".to_owned(),

@@ -1,4 +1,4 @@
-//! The subjects and texts of mails: plain text with at most one link, signed by Reef.
+//! The subjects and texts of mails: plain text, signed by Reef.
 
 use reef_domain::assistant::UNTITLED;
 use reef_store::{MailKind, MailRow};

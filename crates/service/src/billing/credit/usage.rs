@@ -201,8 +201,8 @@ impl Services {
 fn used_up_message(a: &Assistant) -> String {
     let renewal = match (a.payment.canceled_at, a.payment.current_period_end) {
         (Some(_), _) => {
-            "Your subscription is canceled, so no more credit is added. Undo the cancellation, or create an assistant with your own \
-             API key."
+            "Your subscription is canceled, so no more credit is added. Undo the cancellation in the billing portal, or create an \
+             assistant that uses your own API key."
                 .to_owned()
         }
         (None, Some(end)) => format!(
