@@ -298,7 +298,7 @@ on_both_databases! {
         let last = events.last().unwrap();
         assert_eq!((last.kind.as_str(), last.status), ("assistant.credit_used_up", Active));
         let message = last.status_message.clone().unwrap();
-        assert!(message.starts_with("CREDIT_USED_UP: ") && message.contains("2026-03-13"), "{message}");
+        assert!(message.starts_with("CREDIT_USED_UP: ") && message.contains("Mar 13, 2026"), "{message}");
         assert_eq!(t.record(&me, id).await, record, "the record stays the same");
         assert_eq!(t.callbacks.received().len(), 2, "the event has no callback");
         // The next period adds credit. When that is used up, there is another event.
