@@ -63,10 +63,6 @@ pub fn Notice(
             "change_sent" => {
                 "Confirmation email sent to the new address. You sign in with your current email until you confirm it."
             }
-            "no_invoices" => {
-                "Polar has no invoices for this account yet. They appear after your first payment. If you paid with an email address \
-                 that Polar already knew, use the link in Polar’s email."
-            }
             "email_confirmed" => "Email confirmed.",
             "email_changed" => "Email changed. Sign in with the new address from now on.",
             "reset_sent" => "If an account exists for this address, we’ve sent a reset link.",

@@ -12,10 +12,10 @@ const DELETED: &str = "account_deleted";
 /// alone proves nothing, so only the browser that has deleted an account reads that it is deleted.
 #[component]
 pub(crate) fn GoodbyePage() -> impl IntoView {
-    let (title, devices) = if notice_cookie::is_confirmed(DELETED) {
-        ("Account deleted", "Keys revoked, devices signed out, including this one")
+    let (title, subscriptions, devices) = if notice_cookie::is_confirmed(DELETED) {
+        ("Account deleted", "Being canceled at Polar", "Keys revoked, devices signed out, including this one")
     } else {
-        ("When an account is deleted", "Keys revoked, devices signed out")
+        ("When an account is deleted", "Canceled at Polar", "Keys revoked, devices signed out")
     };
     view! {
         <Head title description="What happens to the data of a deleted account."/>
@@ -27,15 +27,15 @@ pub(crate) fn GoodbyePage() -> impl IntoView {
                 <dt>"Tokens, keys and conversations"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Subscriptions"</dt>
-                <dd>"Being canceled at Polar. We retry until Polar confirms each one."</dd>
+                <dd>{subscriptions} ". We retry until Polar confirms each one."</dd>
                 <dt>"API keys and devices"</dt>
                 <dd>{devices}</dd>
                 <dt>"Activity and webhook deliveries"</dt>
                 <dd>"Deleted"</dd>
                 <dt>"Invoices"</dt>
-                <dd>"Kept by Polar, which emailed them to you"</dd>
+                <dd>"Kept by Polar, which emails them to you"</dd>
             </dl>
-            <p class="hint">"Your Telegram bots still exist. Delete them in @BotFather."</p>
+            <p class="hint">"Your Telegram bots remain. You can delete them in @BotFather."</p>
         </div>
         <p><a class="button quiet" href="/">"Go to home page"</a></p>
     }
