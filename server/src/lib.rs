@@ -18,6 +18,5 @@ pub mod serve;
 mod sessions;
 mod site;
 mod site_files;
-mod supervise;
 mod webhooks;
 mod workers;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use reef_domain::ErrorChain;
+use reef_jobs::supervise;
 use reef_sandbox::Sandbox;
 use reef_service::jobs::runner;
 use secrecy::ExposeSecret as _;
@@ -19,7 +20,6 @@ use crate::config::Config;
 use crate::http::connections;
 use crate::router::{Parts, router};
 use crate::site::Site;
-use crate::supervise::supervise;
 
 /// How long a replica accepts requests after `/readyz` has begun to fail, because load balancers check it only every few
 /// seconds.

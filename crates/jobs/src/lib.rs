@@ -8,9 +8,11 @@ mod backoff;
 mod job;
 mod registry;
 mod runner;
+mod supervise;
 pub mod trace;
 
 pub use backoff::{Backoff, with_jitter};
 pub use job::{Job, JobContext, JobError, RetryPolicy, new_job};
 pub use registry::Registry;
 pub use runner::Runner;
+pub use supervise::supervise;

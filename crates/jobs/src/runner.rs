@@ -1,6 +1,5 @@
 //! The job runner: claims jobs under a lease, runs a few of each kind at once, and is woken by a signal or by the clock.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use uuid::Uuid;
 use crate::backoff::with_jitter;
 use crate::job::{JobContext, JobError};
 use crate::registry::{Kind, Registry};
+use crate::supervise::panic_message;
 
 /// How long a claimed job stays claimed after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
@@ -182,7 +182,9 @@ impl<C: JobContext> Holder<C> {
                 tracing::info!("job released");
                 return log_settle_failure(self.release(row.id).await);
             };
-            let result = ended.unwrap_or_else(|panic| Err(JobError::Retry(panic_message(&*panic).into())));
+            let result = ended.unwrap_or_else(|panic| {
+                Err(JobError::Retry(format!("panicked: {}", panic_message(&*panic)).into()))
+            });
             let outcome = match &result {
                 Ok(()) => "succeeded",
                 Err(JobError::RetryAt(..)) => "rescheduled",
@@ -255,11 +257,6 @@ impl<C: JobContext> Holder<C> {
 
 fn count_run(kind: &'static str, outcome: &'static str) {
     metrics::counter!("reef_job_runs_total", "kind" => kind, "outcome" => outcome).increment(1);
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
-    format!("panicked: {}", message.unwrap_or("without a message"))
 }
 
 fn log_settle_failure(result: Result<(), StoreError>) {

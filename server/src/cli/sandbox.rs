@@ -1,6 +1,7 @@
 //! `reef sandbox` runs the sandbox as a separate process, so that Reef can be restarted or killed while the sandbox continues.
 
 use anyhow::{Context as _, bail};
+use reef_jobs::supervise;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,7 +10,6 @@ use super::{SandboxArgs, print};
 use crate::compose;
 use crate::config::{Config, is_loopback_url};
 use crate::http::remote_access;
-use crate::supervise::supervise;
 
 /// Rejects addresses that other machines can reach, as `reef serve` does.
 fn require_loopback(config: &Config, args: &SandboxArgs) -> anyhow::Result<()> {

@@ -13,14 +13,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reef_domain::ErrorChain;
+use reef_jobs::supervise;
 use reef_service::ClientAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
-
-use crate::supervise::supervise;
 
 use super::trusted_proxies::TrustedProxies;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_service::Services;
-use reef_service::maintenance::{Figures, JobFigures, Waiting};
 use reef_service::billing::EndpointHealth;
+use reef_service::maintenance::{Figures, JobFigures, Waiting};
 use tokio::sync::Mutex;
 
 /// How old the values may be before a scrape reads them again.

@@ -24,4 +24,6 @@ pub use receipt::{End, RECEIPT_RETENTION as RECEIPT_KEPT_FOR, RECEIPTS_PER_PAGE,
 pub use search::{PAGE_SIZE, SearchPage};
 pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 pub(crate) use undo::is_paused;
-pub use view::{ActiveBot, Details, History, StoredSecret, TIMELINE_PREVIEW, TimelineItem, UNPAID_LISTED_FOR};
+pub use view::{
+    ActiveBot, Details, History, StoredSecret, TIMELINE_PREVIEW, TimelineItem, UNPAID_LISTED_FOR,
+};

@@ -1,7 +1,5 @@
 //! The signature, retry schedule and signing secrets of callbacks, as Standard Webhooks defines them.
 
-pub(crate) mod payload;
-
 use std::time::Duration;
 
 use base64::Engine as _;

@@ -5,9 +5,9 @@ use reef_domain::Timestamp;
 use reef_domain::wire::Status;
 use reef_store::{Backlog, JobCounts, OpenJobs, PoolStatus};
 
+use crate::billing::EndpointHealth;
 use crate::error::Error;
 use crate::jobs;
-use crate::billing::EndpointHealth;
 use crate::services::Services;
 
 /// The figures of the database, which are the same in every process.

@@ -8,9 +8,11 @@ use futures::FutureExt as _;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The wait after the first panic. It doubles with each panic in a row.
-const WAIT_MIN: Duration = Duration::from_secs(1);
-const WAIT_MAX: Duration = Duration::from_secs(60);
+use crate::backoff::Backoff;
+
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+/// A loop that has run for this long has recovered from earlier panics.
+const RECOVERED_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs a background loop to its end, and starts it again after a panic. A loop that has panicked is also started after
 /// `stop` is canceled, once, because a loop may have work to finish when it stops.
@@ -29,8 +31,8 @@ pub async fn supervise<F: Future<Output = ()>>(
         let started = Instant::now();
         let was_stopped = stop.is_cancelled();
         let Err(panic) = AssertUnwindSafe(async { run().await }).catch_unwind().await else { return };
-        panics_in_a_row = if started.elapsed() > WAIT_MAX { 1 } else { panics_in_a_row + 1 };
-        let wait = wait_after(panics_in_a_row);
+        panics_in_a_row = if started.elapsed() > RECOVERED_AFTER { 1 } else { panics_in_a_row + 1 };
+        let wait = BACKOFF.wait_after(panics_in_a_row);
         tracing::error!(
             name,
             panic = panic_message(&*panic),
@@ -45,13 +47,9 @@ pub async fn supervise<F: Future<Output = ()>>(
     }
 }
 
-fn wait_after(panics_in_a_row: u32) -> Duration {
-    WAIT_MIN.saturating_mul(1 << panics_in_a_row.saturating_sub(1).min(16)).min(WAIT_MAX)
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref().map(String::as_str));
-    text.unwrap_or("no message")
+    text.unwrap_or("without a message")
 }
 
 #[cfg(test)]
@@ -91,14 +89,14 @@ mod tests {
         let (stop, tested) = (CancellationToken::new(), Loop { panics: 1, ..Loop::default() });
         let supervised = supervise("test", stop.clone(), || tested.run(&stop));
         tokio::pin!(supervised);
-        assert!(timeout(WAIT_MIN / 2, &mut supervised).await.is_err());
+        assert!(timeout(BACKOFF.wait_after(1) / 2, &mut supervised).await.is_err());
         assert_eq!(tested.counts(), (1, 0));
         assert!(recorder.handle().render().contains(&series(0)));
-        assert!(timeout(WAIT_MIN, &mut supervised).await.is_err());
+        assert!(timeout(BACKOFF.wait_after(1), &mut supervised).await.is_err());
         assert_eq!(tested.counts(), (2, 0));
         assert!(recorder.handle().render().contains(&series(1)));
         stop.cancel();
-        timeout(WAIT_MIN, supervised).await.expect("cancellation ends the loop");
+        timeout(BACKOFF.wait_after(1), supervised).await.expect("cancellation ends the loop");
         assert_eq!(tested.counts(), (2, 1));
     }
 
@@ -107,9 +105,9 @@ mod tests {
         let (stop, tested) = (CancellationToken::new(), Loop { panics: 1, ..Loop::default() });
         let supervised = supervise("test", stop.clone(), || tested.run(&stop));
         tokio::pin!(supervised);
-        assert!(timeout(WAIT_MIN / 2, &mut supervised).await.is_err());
+        assert!(timeout(BACKOFF.wait_after(1) / 2, &mut supervised).await.is_err());
         stop.cancel();
-        timeout(WAIT_MIN / 4, supervised).await.expect("cancellation ends the wait");
+        timeout(BACKOFF.wait_after(1) / 4, supervised).await.expect("cancellation ends the wait");
         assert_eq!(tested.counts(), (2, 1));
     }
 
@@ -124,11 +122,5 @@ mod tests {
     #[tokio::test]
     async fn loop_that_has_nothing_to_do_ends() {
         supervise("test", CancellationToken::new(), || async {}).await;
-    }
-
-    #[test]
-    fn wait_doubles_up_to_a_minute() {
-        let waits = [1, 2, 3, 6, 7, u32::MAX].map(|panics| wait_after(panics).as_secs());
-        assert_eq!(waits, [1, 2, 4, 32, 60, 60]);
     }
 }
