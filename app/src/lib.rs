@@ -22,6 +22,8 @@ mod error;
 pub mod form_error_query;
 #[cfg(feature = "ssr")]
 mod functions;
+#[cfg(feature = "ssr")]
+mod http_status;
 pub mod islands;
 #[cfg(feature = "ssr")]
 mod labels;
@@ -46,6 +48,8 @@ pub use app::App;
 pub use components::page::{SOCIAL_CARD, SocialCard};
 #[cfg(feature = "ssr")]
 pub use error::AppError;
+#[cfg(feature = "ssr")]
+pub use http_status::status_of;
 #[cfg(feature = "ssr")]
 pub use server::SiteInfo;
 #[cfg(feature = "ssr")]

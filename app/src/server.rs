@@ -16,6 +16,7 @@ use url::{Url, form_urlencoded};
 use crate::device_cookie::client;
 use crate::error::AppError;
 use crate::form_error_query;
+use crate::http_status::status_of;
 use crate::notice_cookie;
 use crate::secret::Secret;
 use crate::session::{current_session, find_caller_with_password, record_password};
@@ -156,11 +157,10 @@ pub(crate) async fn run_form<T>(
 /// Sets the status of an error, unless a browser's plain form waits for the response: the form is redirected back to its page,
 /// and browsers follow a redirect only with a redirect status.
 pub(crate) fn set_status(code: ErrorCode) {
-    if let (Some(options), Ok(status)) =
-        (use_context::<ResponseOptions>(), StatusCode::from_u16(code.http_status()))
+    if let Some(options) = use_context::<ResponseOptions>()
         && !accepts_html()
     {
-        options.set_status(status);
+        options.set_status(status_of(code));
     }
 }
 

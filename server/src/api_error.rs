@@ -5,8 +5,10 @@ use std::error::Error as _;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use reef_app::status_of;
 use reef_domain::{ErrorChain, ErrorCode};
 use reef_service::Error;
+use reef_service::idempotency::{Outcome, Rejection};
 use serde_json::{Value, json};
 
 /// An error in the form that clients receive: `{"error": {"code", "message", "details"?}}`.
@@ -19,10 +21,19 @@ pub(crate) struct ApiError {
     retry_after_seconds: Option<u64>,
 }
 
+/// The response to a rejected request.
+pub(crate) fn render_rejection(rejection: &Rejection) -> Response {
+    let mut error = json!({ "code": rejection.code, "message": rejection.message });
+    if let (Some(details), Some(fields)) = (&rejection.details, error.as_object_mut()) {
+        fields.insert("details".to_owned(), details.clone());
+    }
+    (status_of(rejection.code), Json(json!({ "error": error }))).into_response()
+}
+
 impl ApiError {
     #[must_use]
     pub(crate) fn new(code: ErrorCode, message: &str) -> Self {
-        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = status_of(code);
         Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
     }
 
@@ -52,13 +63,13 @@ impl From<Error> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut error = json!({ "code": self.code, "message": self.message });
-        let code = error["code"].as_str().unwrap_or_default().to_owned();
-        metrics::counter!("reef_api_errors_total", "code" => code).increment(1);
-        if let (Some(details), Some(fields)) = (self.details, error.as_object_mut()) {
-            fields.insert("details".to_owned(), details);
+        metrics::counter!("reef_api_errors_total", "code" => self.code.as_str()).increment(1);
+        let rejection = Rejection { code: self.code, message: self.message, details: self.details };
+        let mut response = render_rejection(&rejection);
+        *response.status_mut() = self.status;
+        if self.status == status_of(self.code) {
+            response.extensions_mut().insert(Outcome::Rejected(rejection));
         }
-        let mut response = (self.status, Json(json!({ "error": error }))).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

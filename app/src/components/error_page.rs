@@ -1,6 +1,5 @@
 //! What a page shows when an error keeps it from showing its content.
 
-use axum::http::StatusCode;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
@@ -8,6 +7,7 @@ use leptos_router::location::Url;
 use reef_domain::ErrorCode;
 
 use crate::error::AppError;
+use crate::http_status::status_of;
 use crate::pages::not_found::NotFoundPage;
 use crate::server::{redirect_page, request_path};
 
@@ -36,8 +36,7 @@ fn RedirectToSignIn() -> impl IntoView {
 #[component]
 fn Failed(error: AppError) -> impl IntoView {
     if let Some(response) = use_context::<ResponseOptions>() {
-        let status = StatusCode::from_u16(error.code.http_status());
-        response.set_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        response.set_status(status_of(error.code));
     }
     let again = request_path();
     view! {

@@ -41,25 +41,6 @@ wire_enum! {
     }
 }
 
-impl ErrorCode {
-    /// The HTTP status that goes with the code.
-    #[must_use]
-    pub const fn http_status(self) -> u16 {
-        match self {
-            Self::ApiDisabled | Self::NotFound => 404,
-            Self::Unauthorized => 401,
-            Self::RateLimited => 429,
-            Self::Forbidden => 403,
-            Self::MethodNotAllowed => 405,
-            Self::InvalidRequest | Self::InvalidInput => 400,
-            Self::InvalidState | Self::RequestInProgress => 409,
-            Self::IdempotencyKeyReused => 422,
-            Self::WorkerDeleteFailed => 502,
-            Self::PaymentNotConfigured | Self::InternalError => 500,
-        }
-    }
-}
-
 /// A problem with one field of a body or form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

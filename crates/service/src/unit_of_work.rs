@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::events::event_bus::{AssistantChange, NEW_JOBS, access_notification};
+use crate::idempotency::Outcome;
 use crate::services::Services;
 
 /// A job that the runner knows. The list in `jobs.rs` implements it.
@@ -75,16 +76,24 @@ impl UnitOfWork<'_> {
     }
 
     /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open.
-    pub async fn commit_access_revoked(mut self, user: UserId) -> Result<(), Error> {
+    pub async fn commit_access_revoked(
+        mut self,
+        user: UserId,
+        outcome: Option<&Outcome>,
+    ) -> Result<(), Error> {
         self.tx.notify(&access_notification(user)).await?;
         let services = self.services;
-        self.commit().await?;
+        self.commit(outcome).await?;
         services.event_bus().publish_access_revoked(user);
         Ok(())
     }
 
-    /// Commits, then publishes the changes and wakes the job runner.
-    pub async fn commit(mut self) -> Result<(), Error> {
+    /// Commits, then publishes the changes and wakes the job runner. `outcome` is what a caller's request has done, with
+    /// which a repetition is answered; `None` while the request is not done, and for changes that nobody has requested.
+    pub async fn commit(mut self, outcome: Option<&Outcome>) -> Result<(), Error> {
+        if let Some(outcome) = outcome {
+            self.record_outcome(outcome).await?;
+        }
         for change in &self.changes {
             self.tx.notify(&change.notification()).await?;
         }

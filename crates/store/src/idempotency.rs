@@ -1,4 +1,4 @@
-//! Idempotency keys: which request came first, and the response that repeats of it get.
+//! Idempotency keys: which request came first, and what it has done.
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
@@ -12,15 +12,13 @@ use crate::tx::{Tx, execute, fetch_optional};
 pub struct IdempotencyKeyRow {
     /// A hash of its method, path and body.
     pub fingerprint: Vec<u8>,
-    /// The status of its saved response; `None` while it runs.
-    pub response_status: Option<i64>,
-    /// The body of its saved response.
-    pub response_body: Option<String>,
+    /// What it has done, as JSON; `None` while it runs.
+    pub outcome: Option<String>,
 }
 
 impl Tx {
     /// Claims a key for a request until `lease_until`, and returns the earlier request if there is one. A claim from
-    /// before `expired_before` is replaced, and so is a lapsed one without a response.
+    /// before `expired_before` is replaced, and so is a lapsed one without an outcome.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -35,18 +33,19 @@ impl Tx {
     ) -> Result<Option<IdempotencyKeyRow>, StoreError> {
         let claimed = execute!(
             self,
-            "insert into idempotency_keys (user_id, key, fingerprint, lease_until, created_at)
-             values ($1, $2, $3, $4, $5)
-             on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, response_status = null,
-                    response_body = null, lease_until = excluded.lease_until, created_at = excluded.created_at
+            "insert into idempotency_keys (user_id, key, fingerprint, is_rejected, lease_until, created_at)
+             values ($1, $2, $3, $7, $4, $5)
+             on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, outcome = null,
+                    is_rejected = excluded.is_rejected, lease_until = excluded.lease_until, created_at = excluded.created_at
              where idempotency_keys.created_at <= $6
-                or (idempotency_keys.response_status is null and idempotency_keys.lease_until <= $5)",
+                or (idempotency_keys.outcome is null and idempotency_keys.lease_until <= $5)",
             user,
             key,
             fingerprint,
             lease_until,
             now,
             expired_before,
+            false,
         );
         if claimed == 1 {
             return Ok(None);
@@ -54,14 +53,14 @@ impl Tx {
         Ok(fetch_optional!(
             self,
             IdempotencyKeyRow,
-            "select fingerprint, response_status, response_body from idempotency_keys
+            "select fingerprint, outcome from idempotency_keys
              where user_id = $1 and key = $2",
             user,
             key,
         ))
     }
 
-    /// Extends the claim of a request that has no response yet.
+    /// Extends the claim of a request that has no outcome yet.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -75,7 +74,7 @@ impl Tx {
         execute!(
             self,
             "update idempotency_keys set lease_until = $4
-             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
+             where user_id = $1 and key = $2 and fingerprint = $3 and outcome is null",
             user,
             key,
             fingerprint,
@@ -84,27 +83,27 @@ impl Tx {
         Ok(())
     }
 
-    /// Saves the response of the request that holds a key.
+    /// Saves the outcome of the request that holds a key, as JSON, and whether it was rejected.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn save_response(
+    pub async fn save_outcome(
         &mut self,
         user: UserId,
         key: &str,
         fingerprint: &[u8],
-        status: i64,
-        body: &str,
+        outcome: &str,
+        is_rejected: bool,
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "update idempotency_keys set response_status = $4, response_body = $5
-             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
+            "update idempotency_keys set outcome = $4, is_rejected = $5
+             where user_id = $1 and key = $2 and fingerprint = $3 and outcome is null",
             user,
             key,
             fingerprint,
-            status,
-            body,
+            outcome,
+            is_rejected,
         );
         Ok(())
     }
@@ -124,22 +123,22 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Deletes saved error responses of a user (statuses from 400) except the newest `kept`; returns how many.
+    /// Deletes a user's rejected requests except the newest `kept`; returns how many.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn prune_error_responses(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
+    pub async fn prune_rejected_requests(&mut self, user: UserId, kept: i64) -> Result<u64, StoreError> {
         Ok(execute!(
             self,
-            "delete from idempotency_keys where user_id = $1 and response_status >= 400 and (created_at, key) <=
-                    (select created_at, key from idempotency_keys where user_id = $1 and response_status >= 400
+            "delete from idempotency_keys where user_id = $1 and is_rejected and (created_at, key) <=
+                    (select created_at, key from idempotency_keys where user_id = $1 and is_rejected
                      order by created_at desc, key desc limit 1 offset $2)",
             user,
             kept,
         ))
     }
 
-    /// Releases a key without a response: the next request with it runs.
+    /// Releases a key without an outcome: the next request with it runs.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -152,7 +151,7 @@ impl Tx {
         execute!(
             self,
             "delete from idempotency_keys
-             where user_id = $1 and key = $2 and fingerprint = $3 and response_status is null",
+             where user_id = $1 and key = $2 and fingerprint = $3 and outcome is null",
             user,
             key,
             fingerprint,
@@ -160,13 +159,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Releases every key without a response; returns how many. Only for the one process of a database, when it
+    /// Releases every key without an outcome; returns how many. Only for the one process of a database, when it
     /// starts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn release_idempotency_keys(&mut self) -> Result<u64, StoreError> {
-        Ok(execute!(self, "delete from idempotency_keys where response_status is null"))
+        Ok(execute!(self, "delete from idempotency_keys where outcome is null"))
     }
 
     /// Deletes requests from before `expired_before`; returns how many.

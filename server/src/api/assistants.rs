@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use reef_domain::wire::{AssistantStatus, Status};
 use reef_domain::{callback_url, input, query};
 use reef_service::Services;
+use reef_service::idempotency::Outcome;
 
 use crate::http::overload::RequestPermit;
 
+use super::answer::Answer;
 use super::auth::ApiKeyAuth;
 use super::body::{EmptyBody, JsonBody};
 use super::path::PathIds;
@@ -20,7 +22,7 @@ use super::responses::{
 };
 use super::schema::{
     ActivateRequest, AssistantListResponse, AssistantResponse, ErrorResponse, PurchaseRequest,
-    PurchaseResponse, RedeployRequest, StatusResponse, Success, SuccessResponse, UpdateRequest,
+    PurchaseResponse, RedeployRequest, StatusResponse, SuccessResponse, UpdateRequest,
 };
 use crate::api_error::ApiError;
 
@@ -46,9 +48,9 @@ pub async fn purchase(
     State(services): State<Services>,
     ApiKeyAuth(caller): ApiKeyAuth,
     body: JsonBody,
-) -> Result<(StatusCode, Json<PurchaseResponse>), ApiError> {
+) -> Result<Answer, ApiError> {
     let purchased = services.purchase(&caller, body.parse(input::parse_purchase)).await?;
-    Ok((StatusCode::CREATED, Json(PurchaseResponse { data: (&purchased).into() })))
+    Ok(Answer(Outcome::Purchased(purchased)))
 }
 
 /// Activate assistant
@@ -72,9 +74,9 @@ pub async fn activate(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     body: JsonBody,
-) -> Result<Json<AssistantResponse>, ApiError> {
+) -> Result<Answer, ApiError> {
     let input = body.parse(|body| input::parse_activation(body, callback_url::validate));
-    Ok(Json(AssistantResponse { data: services.activate(&caller, &id, input).await? }))
+    Ok(services.activate(&caller, &id, input).await?.into())
 }
 
 /// Get assistant status
@@ -192,10 +194,8 @@ pub async fn update(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     body: JsonBody,
-) -> Result<Json<AssistantResponse>, ApiError> {
-    Ok(Json(AssistantResponse {
-        data: services.update(&caller, &id, body.parse(input::parse_update)).await?,
-    }))
+) -> Result<Answer, ApiError> {
+    Ok(services.update(&caller, &id, body.parse(input::parse_update)).await?.into())
 }
 
 /// Redeploy assistant
@@ -218,9 +218,9 @@ pub async fn redeploy(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     body: JsonBody,
-) -> Result<Json<AssistantResponse>, ApiError> {
+) -> Result<Answer, ApiError> {
     let input = body.parse(|body| input::parse_redeploy(body, callback_url::validate));
-    Ok(Json(AssistantResponse { data: services.redeploy(&caller, &id, input).await? }))
+    Ok(services.redeploy(&caller, &id, input).await?.into())
 }
 
 /// Stop assistant
@@ -243,8 +243,8 @@ pub async fn stop(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     EmptyBody(body): EmptyBody,
-) -> Result<Json<AssistantResponse>, ApiError> {
-    Ok(Json(AssistantResponse { data: services.stop(&caller, &id, body).await? }))
+) -> Result<Answer, ApiError> {
+    Ok(services.stop(&caller, &id, body).await?.into())
 }
 
 /// Delete assistant
@@ -266,7 +266,7 @@ pub async fn delete(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     EmptyBody(body): EmptyBody,
-) -> Result<Json<SuccessResponse>, ApiError> {
+) -> Result<Answer, ApiError> {
     services.delete(&caller, &id, body).await?;
-    Ok(Json(SuccessResponse { data: Success { success: true } }))
+    Ok(Answer(Outcome::Deleted))
 }

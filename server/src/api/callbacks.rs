@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use reef_service::Services;
 
+use super::answer::Answer;
 use super::auth::ApiKeyAuth;
 use super::body::EmptyBody;
 use super::path::PathIds;
@@ -46,9 +47,8 @@ pub async fn redeliver(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds((id, delivery)): PathIds<(String, String)>,
     EmptyBody(body): EmptyBody,
-) -> Result<Json<DeliveryResponse>, ApiError> {
-    let row = services.redeliver(&caller, &id, &delivery, body).await?;
-    Ok(Json(DeliveryResponse { data: row.into() }))
+) -> Result<Answer, ApiError> {
+    Ok(services.redeliver(&caller, &id, &delivery, body).await?.into())
 }
 
 /// Send a test callback
@@ -69,7 +69,6 @@ pub async fn test(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
     EmptyBody(body): EmptyBody,
-) -> Result<Json<DeliveryResponse>, ApiError> {
-    let row = services.send_test_callback(&caller, &id, body).await?;
-    Ok(Json(DeliveryResponse { data: row.into() }))
+) -> Result<Answer, ApiError> {
+    Ok(services.send_test_callback(&caller, &id, body).await?.into())
 }

@@ -1,32 +1,26 @@
 //! The `Idempotency-Key` header on every endpoint that changes something: a request runs once, and its response is replayed
 //! for later requests with the same key.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use reef_app::status_of;
 use reef_domain::wire::Scope;
 use reef_service::idempotency::{Claim, ClaimResult, Outcome, validate_key};
 use reef_service::{Error, Services};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
+use super::answer::Answer;
 use super::auth::ApiKeyAuth;
 use super::body::{InvalidHeader, read_body};
-use super::schema::{AssistantResponse, PurchaseResponse, Success, SuccessResponse};
 use crate::api_error::ApiError;
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// The longest response that is read, in bytes. The endpoints that change something return a single record.
-const RESPONSE_MAX: usize = 256 * 1024;
-/// The longest rejection that is saved, in bytes; it fits 20 issues. A longer one is computed again, which is safe because
-/// a rejected request has changed nothing.
-const REJECTION_MAX: usize = 8 * 1024;
-
 /// Runs a request with an idempotency key once and replays its response.
 pub async fn replay_or_run(State(services): State<Services>, request: Request, next: Next) -> Response {
     let changes = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
@@ -50,10 +44,8 @@ async fn claim_and_run(services: Services, request: Request, next: Next) -> Resu
     }
     let fingerprint = fingerprint(&parts, &body);
     match services.claim_request(&auth.0, &key, fingerprint).await? {
-        ClaimResult::Replay { status, body } => {
-            let status = StatusCode::from_u16(status).map_err(Error::internal)?;
-            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-            let mut response = (status, json, body).into_response();
+        ClaimResult::Replay(outcome) => {
+            let mut response = Answer(outcome).into_response();
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }
@@ -72,30 +64,16 @@ async fn run_claimed(
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let response = services.run_with_claim(&claim, render, next.run(request)).await;
-    let (parts, body) = response.into_parts();
-    let body: Bytes = to_bytes(body, RESPONSE_MAX).await.map_err(Error::internal)?;
-    let text = std::str::from_utf8(&body).map_err(Error::internal)?;
-    let is_saved = is_replayable(parts.status) && (parts.status.is_success() || text.len() <= REJECTION_MAX);
-    let saved = is_saved.then_some((parts.status.as_u16(), text));
-    services.settle_request(&claim, saved).await?;
-    Ok(Response::from_parts(parts, Body::from(body)))
-}
-
-/// Renders the response of an endpoint that changes something, byte for byte as the handler does.
-fn render(done: Outcome<'_>) -> Result<(u16, String), Error> {
-    fn text(answer: &impl Serialize) -> Result<String, Error> {
-        serde_json::to_string(answer).map_err(Error::internal)
-    }
-    Ok(match done {
-        Outcome::Record(record) => (200, text(&AssistantResponse { data: record.clone() })?),
-        Outcome::Purchased(bought) => (201, text(&PurchaseResponse { data: bought.into() })?),
-        Outcome::Deleted => (200, text(&SuccessResponse { data: Success { success: true } })?),
-    })
+    let response = services.run_with_claim(&claim, next.run(request)).await;
+    let outcome = response.extensions().get::<Outcome>().filter(|outcome| is_replayable(outcome));
+    services.settle_request(&claim, outcome).await?;
+    Ok(response)
 }
 
 /// Server errors, authentication failures and rate limits may be gone at the next attempt, so they are not saved.
-fn is_replayable(status: StatusCode) -> bool {
+fn is_replayable(outcome: &Outcome) -> bool {
+    let Outcome::Rejected(rejection) = outcome else { return true };
+    let status = status_of(rejection.code);
     !status.is_server_error()
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }

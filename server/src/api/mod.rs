@@ -1,6 +1,7 @@
 //! The v1 REST API: thin handlers over the service layer, with the layers around them and the OpenAPI document.
 
 mod account;
+mod answer;
 mod assistants;
 mod auth;
 mod body;

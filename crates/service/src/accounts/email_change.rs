@@ -48,7 +48,7 @@ impl Services {
         lock_if_password_unchanged(&mut work.tx, &user).await?;
         work.enqueue_link_mail(Some(&user), MailKind::ChangeAddress, TokenPurpose::Change, &email).await?;
         work.enqueue_notice(&user, MailKind::AddressChangeRequested, &user.email, &email).await?;
-        work.commit().await
+        work.commit(None).await
     }
 
     /// Changes the account's email to the address that the link was sent to, notifies the old one, and revokes the
@@ -79,7 +79,7 @@ impl Services {
         revoke_links(&mut work.tx, before.id).await?;
         work.enqueue_notice(&before, MailKind::AddressChanged, &before.email, &email).await?;
         let after = work.tx.find_user(before.id).await?.ok_or_else(invalid_link)?;
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(user_id = %after.id, "email changed");
         Ok(after.into())
     }

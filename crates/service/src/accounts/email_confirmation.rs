@@ -69,7 +69,7 @@ impl Services {
         }
         work.tx.revoke_mail_tokens(user.id, TokenPurpose::Confirm).await?;
         let user = work.tx.find_user(user.id).await?.ok_or_else(invalid_link)?;
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(user_id = %user.id, "email confirmed");
         Ok(user.into())
     }
@@ -110,7 +110,7 @@ impl Services {
         reset_password_throttle(&mut work.tx, user.id, &user.email).await?;
         work.tx.delete_sessions(user.id).await?;
         let reset = work.create_reset_link(&user).await?;
-        work.commit_access_revoked(user.id).await?;
+        work.commit_access_revoked(user.id, None).await?;
         tracing::info!(user_id = %user.id, "email confirmed by its link only");
         Ok(reset)
     }
@@ -166,7 +166,7 @@ impl Services {
         let mut work = self.unit_of_work().await?;
         work.enqueue_link_mail(Some(&user), MailKind::ConfirmAddress, TokenPurpose::Confirm, &user.email)
             .await?;
-        work.commit().await
+        work.commit(None).await
     }
 }
 

@@ -204,7 +204,7 @@ impl Services {
             work.enqueue_link_mail(Some(&row), MailKind::ConfirmAddress, TokenPurpose::Confirm, &row.email)
                 .await?;
         }
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(user_id = %id, "account created");
         Ok(row.into())
     }

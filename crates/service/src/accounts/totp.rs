@@ -75,7 +75,7 @@ impl Services {
             let message = "Two-factor authentication is on. Turn it off first to use another app.";
             return Err(Error::invalid_field("", "totp_is_on", message));
         }
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(NewTotp::of(&secret, &user.email))
     }
 
@@ -121,7 +121,7 @@ impl Services {
         }
         work.tx.replace_recovery_codes(user, &hashes).await?;
         work.enqueue_security_notice(user, MailKind::TwoFactorEnabled, "").await?;
-        work.commit().await?;
+        work.commit(None).await?;
         self.record_successful_attempt(&key).await?;
         tracing::info!(user_id = %user, "two-factor authentication turned on");
         Ok(codes)
@@ -147,7 +147,7 @@ impl Services {
         lock_if_password_unchanged(&mut work.tx, &user).await?;
         work.tx.delete_totp(user.id).await?;
         work.enqueue_security_notice(user.id, MailKind::TwoFactorDisabled, "").await?;
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(user_id = %user.id, "two-factor authentication turned off");
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Services {
         }
         tx.replace_recovery_codes(caller.user_id, &hashes).await?;
         work.enqueue_security_notice(caller.user_id, MailKind::RecoveryCodesReplaced, "").await?;
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(codes)
     }
 

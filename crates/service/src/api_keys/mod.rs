@@ -194,7 +194,7 @@ impl Services {
         work.tx.insert_api_key(&row).await?;
         let granted = Granted::load(&mut work.tx, caller.user_id).await?;
         work.enqueue_security_notice(caller.user_id, MailKind::KeyCreated, &row.name).await?;
-        work.commit().await?;
+        work.commit(None).await?;
         Ok((ApiKey::from_row(row, &granted), key))
     }
 

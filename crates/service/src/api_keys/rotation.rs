@@ -103,9 +103,9 @@ impl Services {
         tx.replace_api_key(old.id, row.id, ends_at, now).await?;
         work.enqueue_security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
         if ends_at.is_none() {
-            work.commit_access_revoked(caller.user_id).await?;
+            work.commit_access_revoked(caller.user_id, None).await?;
         } else {
-            work.commit().await?;
+            work.commit(None).await?;
         }
         Ok((ApiKey::from_row(row, &granted), key))
     }

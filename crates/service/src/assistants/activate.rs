@@ -16,7 +16,6 @@ use crate::assistants::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::deployments::Deploy;
 use crate::error::Error;
-use crate::idempotency::Outcome;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
@@ -74,9 +73,9 @@ impl Services {
         let after = work.save(&before, after).await?;
         work.tx.update_secrets(after.id, &secrets).await?;
         self.enqueue_run(&mut work, &after).await?;
-        work.record_outcome(Outcome::Record(&after.record())).await?;
-        work.commit().await?;
-        Ok(after.record())
+        let record = after.record();
+        work.commit(Some(&record.clone().into())).await?;
+        Ok(record)
     }
 
     /// As [`Self::activate`], for the dashboard's form. Secrets may be stored since they were tested: one that the body leaves

@@ -173,7 +173,7 @@ impl Services {
             after = work.save(&before, after).await?;
         }
         self.replace_secrets(&mut work, &before, &after, &new).await?;
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(after.record())
     }
 

@@ -75,8 +75,7 @@ impl Services {
             work.enqueue(ForgetConversations { assistant_id: last.id }).await?;
             work.cancel_bot_checks(&checks).await?;
             work.record_change(&last);
-            work.record_outcome(Outcome::Deleted).await?;
-            work.commit().await?;
+            work.commit(Some(&Outcome::Deleted)).await?;
             tracing::info!(assistant_id = %last.id, "assistant deleted");
             return Ok(());
         }

@@ -50,8 +50,7 @@ impl Services {
                 let mut work = self.unit_of_work().await?;
                 work.tx.update_checkout(id, &checkout, &url).await?;
                 let purchased = Purchased { id, checkout_url: url };
-                work.record_outcome(Outcome::Purchased(&purchased)).await?;
-                work.commit().await?;
+                work.commit(Some(&Outcome::Purchased(purchased.clone()))).await?;
                 Ok(purchased)
             }
             Err(error) => {

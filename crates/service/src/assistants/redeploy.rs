@@ -6,7 +6,6 @@ use reef_domain::wire::{AssistantRecord, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Outcome;
 use crate::services::Services;
 
 const NOT_REDEPLOYABLE: &str = "An assistant can be redeployed only while it is active, failed or stopped.";
@@ -36,8 +35,8 @@ impl Services {
         let after = work.save(&before, after).await?;
         work.discard_fallback(&after).await?;
         self.enqueue_run(&mut work, &after).await?;
-        work.record_outcome(Outcome::Record(&after.record())).await?;
-        work.commit().await?;
-        Ok(after.record())
+        let record = after.record();
+        work.commit(Some(&record.clone().into())).await?;
+        Ok(record)
     }
 }

@@ -8,7 +8,6 @@ use reef_domain::wire::{AssistantRecord, Scope};
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Outcome;
 use crate::services::Services;
 
 const NOT_STOPPABLE: &str = "An assistant can be stopped only after it was activated.";
@@ -54,9 +53,9 @@ impl Services {
                     work.tx.delete_replaced_configuration(after.id).await?;
                 }
                 work.cancel_bot_checks(&checks).await?;
-                work.record_outcome(Outcome::Record(&after.record())).await?;
-                work.commit().await?;
-                return Ok(after.record());
+                let record = after.record();
+                work.commit(Some(&record.clone().into())).await?;
+                return Ok(record);
             }
             found = before;
         }

@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::Outcome;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
@@ -54,9 +53,9 @@ impl Services {
         let after = work.save(&before, after).await?;
         work.discard_fallback(&after).await?;
         work.tx.update_secrets(after.id, &secrets).await?;
-        work.record_outcome(Outcome::Record(&after.record())).await?;
-        work.commit().await?;
-        Ok(after.record())
+        let record = after.record();
+        work.commit(Some(&record.clone().into())).await?;
+        Ok(record)
     }
 
     /// The configuration of a locked assistant after an update, and the new secrets, sealed.

@@ -61,16 +61,14 @@ impl Services {
         let key = form_idempotency_key(mode.as_str(), token)?;
         match self.claim_or_wait(caller, &key).await? {
             ClaimResult::New(claim) => {
-                let bought =
-                    self.run_with_claim(&claim, render_saved_checkout, self.purchase(caller, Ok(mode))).await;
+                let bought = self.run_with_claim(&claim, self.purchase(caller, Ok(mode))).await;
                 if bought.is_err() {
                     self.settle_request(&claim, None).await?;
                 }
                 Ok(CheckoutRedirect::Checkout(bought?.checkout_url))
             }
-            ClaimResult::Replay { body, .. } => {
-                let (id, _) = parse_saved_checkout(&body)?;
-                self.resume_checkout(caller, id).await
+            ClaimResult::Replay(outcome) => {
+                self.resume_checkout(caller, &purchased(outcome)?.id.to_string()).await
             }
         }
     }
@@ -119,21 +117,14 @@ impl Services {
         let key = format!("checkout {} after {old}", order.id);
         match self.claim_or_wait(caller, &key).await? {
             ClaimResult::New(claim) => {
-                let redirect = self
-                    .run_with_claim(
-                        &claim,
-                        render_saved_checkout,
-                        self.replace_checkout(caller, order.id, product),
-                    )
-                    .await;
+                let redirect =
+                    self.run_with_claim(&claim, self.replace_checkout(caller, order.id, product)).await;
                 if !matches!(redirect, Ok(CheckoutRedirect::Checkout(_))) {
                     self.settle_request(&claim, None).await?;
                 }
                 redirect
             }
-            ClaimResult::Replay { body, .. } => {
-                Ok(CheckoutRedirect::Checkout(parse_saved_checkout(&body)?.1.to_owned()))
-            }
+            ClaimResult::Replay(outcome) => Ok(CheckoutRedirect::Checkout(purchased(outcome)?.checkout_url)),
         }
     }
 
@@ -173,9 +164,8 @@ impl Services {
         }
         work.tx.update_checkout(id, &checkout.id, &checkout.url).await?;
         work.tx.reset_payment_checks(id, &checkout.id, work.now.plus(FIRST_CHECK_AFTER), work.now).await?;
-        work.record_outcome(Outcome::Purchased(&Purchased { id, checkout_url: checkout.url.clone() }))
-            .await?;
-        work.commit().await?;
+        let purchased = Purchased { id, checkout_url: checkout.url.clone() };
+        work.commit(Some(&Outcome::Purchased(purchased))).await?;
         Ok(CheckoutRedirect::Checkout(checkout.url))
     }
 
@@ -222,18 +212,12 @@ impl Services {
     }
 }
 
-/// The saved response of a checkout: the assistant's id and the URL.
-fn render_saved_checkout(done: Outcome<'_>) -> Result<(u16, String), Error> {
-    match done {
-        Outcome::Purchased(bought) => Ok((201, format!("{} {}", bought.id, bought.checkout_url))),
-        Outcome::Record(_) | Outcome::Deleted => {
-            Err(Error::internal("the saved response of a checkout has another type"))
-        }
+/// The order that a request for a checkout has led to.
+fn purchased(outcome: Outcome) -> Result<Purchased, Error> {
+    match outcome {
+        Outcome::Purchased(purchased) => Ok(purchased),
+        other => Err(Error::internal(format!("a checkout has another outcome: {other:?}"))),
     }
-}
-
-fn parse_saved_checkout(body: &str) -> Result<(&str, &str), Error> {
-    body.split_once(' ').ok_or_else(|| Error::internal("the saved response of a checkout is malformed"))
 }
 
 /// What a failed checkout means for the buyer.

@@ -127,7 +127,7 @@ impl Services {
         self.credit_orders(&mut work, assistant_id, &answer.paid).await?;
         let now = work.now;
         // A crash between the two transactions only repeats the check.
-        work.commit().await?;
+        work.commit(None).await?;
         self.settle(row, answer.outlook, is_deleted, now).await
     }
 

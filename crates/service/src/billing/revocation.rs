@@ -58,7 +58,7 @@ impl Services {
         {
             work.record_payment_flag(assistant, DUPLICATE_ENDED).await?;
         }
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(subscription_id = id, "subscription revoked");
         Ok(())
     }

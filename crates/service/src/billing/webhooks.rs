@@ -66,7 +66,7 @@ impl Services {
         if work.tx.insert_polar_webhook(id, text, now).await? {
             work.enqueue(ProcessPolarInbox {}).await?;
         }
-        work.commit().await
+        work.commit(None).await
     }
 
     /// Processes the inbox, oldest first, in a transaction each.
@@ -102,7 +102,7 @@ impl Services {
                 };
                 let now: Timestamp = work.now;
                 work.tx.finish_polar_webhook(row.position, outcome, now).await?;
-                work.commit().await?;
+                work.commit(None).await?;
                 let kind = event.as_ref().map_or("unreadable", Event::type_name);
                 tracing::info!(webhook_id = row.webhook_id, kind, outcome, "polar webhook processed");
             }

@@ -68,7 +68,7 @@ impl Services {
         let now = work.now;
         work.tx.record_delivery_attempt(id, &attempt, now).await?;
         work.record_change_of(delivery.user_id, delivery.assistant_id);
-        work.commit().await?;
+        work.commit(None).await?;
         let outcome = match attempt.state {
             DeliveryState::Delivered => "delivered",
             DeliveryState::Pending => "retry",

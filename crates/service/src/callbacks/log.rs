@@ -1,12 +1,13 @@
 //! The delivery log of an assistant: each callback with its attempts and the time of the next one.
 
 use reef_domain::Timestamp;
-use reef_domain::ids::{AssistantId, DeliveryId};
-use reef_domain::wire::{DeliveryState, EventKind, Scope};
+use reef_domain::ids::AssistantId;
+use reef_domain::wire::{DeliveryState, Scope};
 use reef_jobs::Job as _;
-use reef_store::{AttemptRow, DeliveryRow, Tx};
+use reef_store::{AttemptRow, Tx};
 
 use crate::callbacks::deliver::DeliverCallback;
+use crate::callbacks::delivery::Delivery;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::events::TIMELINE_MAX;
@@ -14,51 +15,6 @@ use crate::services::Services;
 
 /// How many of the newest deliveries an assistant's page shows.
 pub const DELIVERIES_PREVIEW: i64 = 20;
-
-/// A callback: one event on its way to one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The `webhook-id` of all its attempts.
-    pub id: DeliveryId,
-    /// What the callback is about, as its body says.
-    pub kind: EventKind,
-    /// The sequence number of the event.
-    pub sequence: i64,
-    /// The callback URL at the time of the event.
-    pub url: String,
-    /// The body, byte for byte.
-    pub payload: String,
-    /// Whether it was delivered, or more attempts follow.
-    pub state: DeliveryState,
-    /// Attempts since the delivery was created or sent again.
-    pub attempts: i64,
-    /// The HTTP status of the last attempt, if it got one.
-    pub last_status: Option<i64>,
-    /// Why the last attempt failed, for customers to read.
-    pub last_error: Option<String>,
-    /// When the event occurred.
-    pub created_at: Timestamp,
-    /// When it was delivered or given up.
-    pub finished_at: Option<Timestamp>,
-}
-
-impl From<DeliveryRow> for Delivery {
-    fn from(row: DeliveryRow) -> Self {
-        Self {
-            id: row.id,
-            kind: row.kind,
-            sequence: row.sequence,
-            url: row.url,
-            payload: row.payload,
-            state: row.state,
-            attempts: row.attempts,
-            last_status: row.last_status,
-            last_error: row.last_error,
-            created_at: row.created_at,
-            finished_at: row.finished_at,
-        }
-    }
-}
 
 /// One attempt to send a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]

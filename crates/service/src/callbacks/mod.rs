@@ -1,12 +1,14 @@
 //! Callbacks to customers' endpoints as Standard Webhooks: signing them, delivering them, and their log.
 
 pub(crate) mod deliver;
+mod delivery;
 pub(crate) mod log;
 pub(crate) mod payload;
 mod resend;
 pub(crate) mod signing;
 
 pub(crate) use deliver::DeliverCallback;
-pub use log::{DELIVERIES_PREVIEW, Delivery, DeliveryAttempt, LoggedDelivery};
+pub use delivery::Delivery;
+pub use log::{DELIVERIES_PREVIEW, DeliveryAttempt, LoggedDelivery};
 pub(crate) use payload::render_event;
 pub use signing::{PREVIOUS_SECRET_VALID_FOR, RETRY_DELAYS, sign};

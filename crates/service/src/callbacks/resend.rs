@@ -6,7 +6,7 @@ use reef_domain::wire::{DeliveryState, EventKind, Scope, Status};
 use reef_store::DeliveryRow;
 
 use crate::callbacks::deliver::DeliverCallback;
-use crate::callbacks::log::Delivery;
+use crate::callbacks::delivery::Delivery;
 use crate::callbacks::payload::render_test;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -36,8 +36,9 @@ impl Services {
         work.enqueue_for(assistant.user_id, DeliverCallback { delivery_id }).await?;
         work.record_change(&assistant);
         let row = work.tx.find_delivery(delivery_id).await?.ok_or(Error::NotFound)?;
-        work.commit().await?;
-        Ok(row.into())
+        let delivery = Delivery::from(row);
+        work.commit(Some(&delivery.clone().into())).await?;
+        Ok(delivery)
     }
 
     /// Sends a callback of type `assistant.test` with the current status to the assistant's callback URL.
@@ -82,7 +83,8 @@ impl Services {
         work.tx.insert_delivery(&row).await?;
         work.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await?;
         work.record_change(&a);
-        work.commit().await?;
-        Ok(row.into())
+        let delivery = Delivery::from(row);
+        work.commit(Some(&delivery.clone().into())).await?;
+        Ok(delivery)
     }
 }

@@ -103,7 +103,7 @@ impl Services {
         work.require_password(caller).await?;
         work.tx.rotate_signing_secret(user, &sealed, work.now).await?;
         work.enqueue_security_notice(user, MailKind::SigningSecretRotated, "").await?;
-        work.commit().await?;
+        work.commit(None).await?;
         self.get_signing_secret(user).await
     }
 }

@@ -86,7 +86,7 @@ impl Services {
     pub(super) async fn request_bot_check(&self, id: AssistantId) -> Result<(), Error> {
         let mut work = self.unit_of_work().await?;
         work.enqueue_bot_check(id).await?;
-        work.commit().await
+        work.commit(None).await
     }
 
     /// Makes the bot's webhook agree with the assistant's status.

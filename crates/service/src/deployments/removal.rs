@@ -41,7 +41,7 @@ impl Services {
         }
         let mut work = self.unit_of_work().await?;
         let check = work.schedule_bot_check(a.id).await?;
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(Some(check))
     }
 
@@ -62,7 +62,7 @@ impl Services {
             work.tx.reschedule_job(&deploy(run.generation).dedup_key(), later, work.now).await?
         {
             *found = before;
-            work.commit().await?;
+            work.commit(None).await?;
             return Ok(Some(job));
         }
         let next = deploy(run.generation + 1);
@@ -70,7 +70,7 @@ impl Services {
         *found = work.save(&before, after).await?;
         work.record_change(found);
         let job = work.enqueue_at(next, later).await?;
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(Some(job))
     }
 

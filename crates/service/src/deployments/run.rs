@@ -152,7 +152,7 @@ impl Services {
     pub(super) async fn end_run(&self, id: AssistantId, event: Event) -> Result<bool, Error> {
         let mut work = self.unit_of_work().await?;
         let Some(ended) = work.end_run(id, event).await? else { return Ok(false) };
-        work.commit().await?;
+        work.commit(None).await?;
         ended.record_metrics();
         Ok(true)
     }
@@ -168,7 +168,7 @@ impl Services {
             generation: worker.generation,
         })
         .await?;
-        work.commit().await?;
+        work.commit(None).await?;
         ended.record_metrics();
         Ok(true)
     }
@@ -238,7 +238,7 @@ impl Services {
     async fn enqueue_key_sweep(&self, assistant_id: AssistantId) -> Result<(), Error> {
         let mut work = self.unit_of_work().await?;
         work.enqueue(ReconcileManagedKey { assistant_id }).await?;
-        work.commit().await
+        work.commit(None).await
     }
 }
 

@@ -48,7 +48,7 @@ impl Deployment<'_> {
         let now = work.now;
         work.tx.start_deployment_step(a.id, generation, step, now).await?;
         work.record_change(&a);
-        Ok(work.commit().await?)
+        Ok(work.commit(None).await?)
     }
 
     /// Runs a step and abandons it once the run is superseded, because a stop or a deletion may be waiting for its end.

@@ -44,11 +44,11 @@ impl Services {
         let task = async move {
             match services.claim_or_wait(&caller, &key).await? {
                 ClaimResult::New(claim) => {
-                    let done = services.run_with_claim(&claim, render_nothing, use_case).await;
-                    services.settle_request(&claim, done.is_ok().then_some((200, ""))).await?;
+                    let done = services.run_with_claim(&claim, use_case).await;
+                    services.settle_request(&claim, done.is_ok().then_some(&Outcome::Form)).await?;
                     done.map(Some)
                 }
-                ClaimResult::Replay { .. } => Ok(None),
+                ClaimResult::Replay(_) => Ok(None),
             }
         };
         tokio::spawn(task.in_current_span()).await.map_err(Error::internal)?
@@ -88,8 +88,4 @@ pub(crate) fn form_idempotency_key(content: &str, token: &str) -> Result<String,
         return Err(Error::invalid_field("", "required", "This page changed. Reload it to continue."));
     }
     Ok(format!("form {content} {token}"))
-}
-
-fn render_nothing(_: Outcome<'_>) -> Result<(u16, String), Error> {
-    Ok((200, String::new()))
 }

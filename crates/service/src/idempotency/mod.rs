@@ -13,21 +13,23 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
-pub use outcome::{Outcome, Purchased};
+pub use outcome::{Outcome, Purchased, Rejection};
 
-/// How long a response is replayed.
+/// How long an outcome is replayed.
 pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 3600);
 /// How long a running request holds its key after its process has died.
 const LEASE: Duration = Duration::from_secs(10);
 /// How often a running request renews the lease of its key.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// Requests stored per account. Beyond that, new ones are refused, so that no stored response is lost early.
+/// Requests stored per account. Beyond that, new ones are refused, so that no stored outcome is lost early.
 const REQUESTS_MAX: i64 = 10_000;
 /// The `Retry-After` of an account that has reached the limit.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// Refused requests stored per account. Beyond that, the oldest are dropped: they changed nothing, so they can run
+/// Rejected requests stored per account. Beyond that, the oldest are dropped: they changed nothing, so they can run
 /// again.
-const REFUSALS_MAX: i64 = 1_000;
+const REJECTIONS_MAX: i64 = 1_000;
+/// The longest rejection that is saved, in bytes of JSON; it fits 20 issues.
+const REJECTION_MAX: usize = 8 * 1024;
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
 
@@ -39,12 +41,9 @@ pub struct Claim {
     fingerprint: Vec<u8>,
 }
 
-/// Renders the response of a request from its outcome: the HTTP status and the body.
-pub type RenderOutcome = fn(Outcome<'_>) -> Result<(u16, String), Error>;
-
 tokio::task_local! {
     /// The claim that the current task's changes are made under.
-    static CLAIM: (Claim, RenderOutcome);
+    static CLAIM: Claim;
 }
 
 /// What came of claiming a key.
@@ -52,13 +51,8 @@ tokio::task_local! {
 pub enum ClaimResult {
     /// The key is new: run the request, then settle the claim.
     New(Claim),
-    /// The request has run before: replay its response.
-    Replay {
-        /// The HTTP status of the response.
-        status: u16,
-        /// The body of the response.
-        body: String,
-    },
+    /// The request has run before, with this outcome.
+    Replay(Outcome),
 }
 
 /// Validates an idempotency key.
@@ -74,27 +68,20 @@ pub fn validate_key(key: &str) -> Result<(), Issue> {
 }
 
 impl UnitOfWork<'_> {
-    /// Saves the response of the claimed request in the same transaction as its changes. If the process dies after the
-    /// commit, a repeated request is answered with it.
-    pub(crate) async fn record_outcome(&mut self, outcome: Outcome<'_>) -> Result<(), Error> {
-        let Ok((claim, render)) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
-        let (status, body) = render(outcome)?;
-        let Claim { caller, key, fingerprint } = &claim;
-        Ok(self.tx.save_response(caller.user_id, key, fingerprint, i64::from(status), &body).await?)
+    /// Saves the outcome of the claimed request in the same transaction as its changes. If the process dies after the
+    /// commit, a repeated request is answered with it. Does nothing outside of a claimed request.
+    pub(crate) async fn record_outcome(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        let Ok(Claim { caller, key, fingerprint }) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
+        let json = serde_json::to_string(outcome).map_err(Error::internal)?;
+        Ok(self.tx.save_outcome(caller.user_id, &key, &fingerprint, &json, outcome.is_rejected()).await?)
     }
 }
 
 impl Services {
-    /// Runs a request under its claim and renews the claim meanwhile. Whatever the request commits saves the response
-    /// that `render` makes of its outcome.
-    pub async fn run_with_claim<T>(
-        &self,
-        claim: &Claim,
-        render: RenderOutcome,
-        request: impl Future<Output = T> + Send,
-    ) -> T {
+    /// Runs a request under its claim and renews the claim meanwhile. The request saves its outcome with its changes.
+    pub async fn run_with_claim<T>(&self, claim: &Claim, request: impl Future<Output = T> + Send) -> T {
         tokio::select! {
-            answer = CLAIM.scope((claim.clone(), render), request) => answer,
+            answer = CLAIM.scope(claim.clone(), request) => answer,
             never = self.renew_claim(claim) => match never {},
         }
     }
@@ -160,27 +147,28 @@ impl Services {
         if earlier.fingerprint != fingerprint {
             return Err(Error::IdempotencyKeyReused);
         }
-        match (earlier.response_status.and_then(|status| u16::try_from(status).ok()), earlier.response_body) {
-            (Some(status), Some(body)) => Ok(ClaimResult::Replay { status, body }),
-            _ => Err(Error::RequestInProgress),
-        }
+        let Some(json) = earlier.outcome else { return Err(Error::RequestInProgress) };
+        Ok(ClaimResult::Replay(serde_json::from_str(&json).map_err(Error::internal)?))
     }
 
-    /// Settles a claim: saves a final response, or releases the key when there is none.
+    /// Settles a claim: saves the outcome unless the request has saved one with its changes. Without an outcome, or with a
+    /// rejection of more than 8 KB, the key is released and the request may run again, which is safe because it has changed
+    /// nothing.
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails.
-    pub async fn settle_request(&self, claim: &Claim, response: Option<(u16, &str)>) -> Result<(), Error> {
-        let mut tx = self.store().begin().await?;
+    pub async fn settle_request(&self, claim: &Claim, outcome: Option<&Outcome>) -> Result<(), Error> {
         let Claim { caller, key, fingerprint } = claim;
-        match response {
-            Some((status, body)) => {
-                tx.save_response(caller.user_id, key, fingerprint, i64::from(status), body).await?;
-                if status >= 400 {
-                    tx.prune_error_responses(caller.user_id, REFUSALS_MAX).await?;
+        let mut tx = self.store().begin().await?;
+        let json = outcome.map(serde_json::to_string).transpose().map_err(Error::internal)?;
+        match (outcome, json) {
+            (Some(outcome), Some(json)) if !outcome.is_rejected() || json.len() <= REJECTION_MAX => {
+                tx.save_outcome(caller.user_id, key, fingerprint, &json, outcome.is_rejected()).await?;
+                if outcome.is_rejected() {
+                    tx.prune_rejected_requests(caller.user_id, REJECTIONS_MAX).await?;
                 }
             }
-            None => tx.release_idempotency_key(caller.user_id, key, fingerprint).await?,
+            _ => tx.release_idempotency_key(caller.user_id, key, fingerprint).await?,
         }
         tx.commit().await?;
         Ok(())

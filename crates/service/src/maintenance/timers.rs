@@ -57,6 +57,6 @@ impl Services {
         if work.tx.claim_timer(timer.name, now, first, next).await? {
             work.enqueue(job).await?;
         }
-        work.commit().await
+        work.commit(None).await
     }
 }

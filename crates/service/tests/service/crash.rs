@@ -78,13 +78,35 @@ on_both_databases! {
         let id = t.create_paid(&me).await;
         let claim = async || t.services.claim_request(&me, "key", vec![1]).await;
         let Ok(ClaimResult::New(first)) = claim().await else { panic!("the key is free") };
-        let render = |done: Outcome<'_>| match done {
-            Outcome::Record(record) => Ok((200, format!("{} {}", record.id, record.status))),
-            other => panic!("{other:?}"),
-        };
-        t.services.run_with_claim(&first, render, t.activate(&me, id)).await.unwrap();
-        let Ok(ClaimResult::Replay { status, body }) = claim().await else { panic!("the request has run") };
-        assert_eq!((status, body), (200, format!("{id} deploying")));
+        let answered = t.services.run_with_claim(&first, t.activate(&me, id)).await.unwrap();
+        assert_eq!((&answered.id, answered.status), (&id.to_string(), Deploying));
+        let Ok(ClaimResult::Replay(outcome)) = claim().await else { panic!("the request has run") };
+        assert_eq!(outcome, Outcome::from(answered));
+        t.run_jobs().await;
+        t.finish().await;
+    }
+
+    async fn sent_callback_is_replayed_after_crash(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.create_user().await;
+        let (id, _) = activated(&t, &me).await;
+        t.run_jobs().await;
+        let id = id.to_string();
+        let known = t.services.list_deliveries(&me, &id).await.unwrap().remove(0).id.to_string();
+        for (key, sent_before) in [("test", None), ("again", Some(&known))] {
+            let claim = async || t.services.claim_request(&me, key, vec![1]).await;
+            let Ok(ClaimResult::New(first)) = claim().await else { panic!("{key}: the key is free") };
+            let send = async {
+                match sent_before {
+                    None => t.services.send_test_callback(&me, &id, Ok(())).await,
+                    Some(delivery) => t.services.redeliver(&me, &id, delivery, Ok(())).await,
+                }
+            };
+            // The process dies after the commit, so the claim is never settled.
+            let sent = t.services.run_with_claim(&first, send).await.unwrap();
+            let Ok(ClaimResult::Replay(outcome)) = claim().await else { panic!("{key}: the request has run") };
+            assert_eq!(outcome, Outcome::from(sent));
+        }
         t.run_jobs().await;
         t.finish().await;
     }

@@ -1,6 +1,7 @@
 //! A request with an idempotency key runs once within a day, even if its process dies.
 
-use reef_service::idempotency::{Claim, ClaimResult};
+use reef_domain::ErrorCode;
+use reef_service::idempotency::{Claim, ClaimResult, Outcome, Rejection};
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -9,6 +10,14 @@ use crate::support::{HOUR, SECOND, TICK};
 
 async fn claim(t: &TestServices, me: &Caller, request: &str) -> Result<ClaimResult, Error> {
     t.services.claim_request(me, "key", request.as_bytes().to_vec()).await
+}
+
+fn rejected(message: &str) -> Outcome {
+    Outcome::Rejected(Rejection {
+        code: ErrorCode::InvalidRequest,
+        message: message.to_owned(),
+        details: None,
+    })
 }
 
 async fn first(t: &TestServices, me: &Caller, request: &str) -> Claim {
@@ -23,12 +32,12 @@ on_both_databases! {
         let t = TestServices::new(db);
         let me = t.create_user().await;
         let claimed = first(&t, &me, "buy").await;
-        t.services.settle_request(&claimed, Some((201, "bought"))).await.unwrap();
+        t.services.settle_request(&claimed, Some(&Outcome::Deleted)).await.unwrap();
         t.clock.advance(24 * HOUR - TICK);
         // Pruning does not remove the response too early.
         t.services.prune().await.unwrap();
         let again = claim(&t, &me, "buy").await.unwrap();
-        assert!(matches!(&again, ClaimResult::Replay { status: 201, body } if body == "bought"), "{again:?}");
+        assert!(matches!(&again, ClaimResult::Replay(Outcome::Deleted)), "{again:?}");
         assert!(matches!(claim(&t, &me, "sell").await, Err(Error::IdempotencyKeyReused)));
         t.clock.advance(TICK);
         first(&t, &me, "sell").await;
@@ -55,9 +64,9 @@ on_both_databases! {
             claim
         };
         for key in ["bought", "first refusal"] {
-            let status = if key == "bought" { 201 } else { 400 };
-            t.services.settle_request(&claim(&me, key).await, Some((status, key))).await.unwrap();
-            t.services.settle_request(&claim(&other, key).await, Some((status, key))).await.unwrap();
+            let outcome = if key == "bought" { Outcome::Deleted } else { rejected(key) };
+            t.services.settle_request(&claim(&me, key).await, Some(&outcome)).await.unwrap();
+            t.services.settle_request(&claim(&other, key).await, Some(&outcome)).await.unwrap();
             t.clock.advance(SECOND);
         }
         let mut tx = t.db.store.begin().await.unwrap();
@@ -65,19 +74,19 @@ on_both_databases! {
         for number in 0..1000 {
             let key = format!("k{number}");
             tx.claim_idempotency_key(me.user_id, &key, b"x", now, now, now.minus(HOUR)).await.unwrap();
-            tx.save_response(me.user_id, &key, b"x", 400, "no").await.unwrap();
+            tx.save_outcome(me.user_id, &key, b"x", "{}", true).await.unwrap();
         }
         tx.commit().await.unwrap();
         t.clock.advance(SECOND);
-        t.services.settle_request(&claim(&me, "last refusal").await, Some((400, "no"))).await.unwrap();
+        t.services.settle_request(&claim(&me, "last refusal").await, Some(&rejected("no"))).await.unwrap();
         let mut tx = t.db.store.read().await.unwrap();
         assert_eq!(tx.count_idempotency_keys(me.user_id, 5000).await.unwrap(), 1001);
         assert_eq!(tx.count_idempotency_keys(other.user_id, 5000).await.unwrap(), 2);
         drop(tx);
         let known = t.services.claim_request(&me, "bought", b"x".to_vec()).await.unwrap();
-        assert!(matches!(known, ClaimResult::Replay { status: 201, .. }), "{known:?}");
+        assert!(matches!(known, ClaimResult::Replay(Outcome::Deleted)), "{known:?}");
         let known = t.services.claim_request(&me, "last refusal", b"x".to_vec()).await.unwrap();
-        assert!(matches!(known, ClaimResult::Replay { status: 400, .. }), "{known:?}");
+        assert!(matches!(&known, ClaimResult::Replay(outcome) if *outcome == rejected("no")), "{known:?}");
         // A dropped refusal runs again.
         claim(&me, "first refusal").await;
     }
@@ -100,6 +109,14 @@ on_both_databases! {
         t.clock.advance(24 * HOUR);
         t.services.prune().await.unwrap();
         assert!(matches!(new(&me).await, Ok(ClaimResult::New(_))));
+    }
+
+    async fn long_rejection_releases_key(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.create_user().await;
+        let long = rejected(&"x".repeat(8 * 1024));
+        t.services.settle_request(&first(&t, &me, "buy").await, Some(&long)).await.unwrap();
+        first(&t, &me, "buy").await;
     }
 
     async fn unsaved_response_releases_key(db: TestStore) {

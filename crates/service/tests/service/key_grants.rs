@@ -4,7 +4,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::query::Page;
 use reef_domain::wire::ApiMode;
 use reef_service::api_keys::{GrantedAssistant, NewApiKey};
-use reef_service::idempotency::ClaimResult;
+use reef_service::idempotency::{ClaimResult, Outcome, Purchased};
 use reef_service::testing::TestServices;
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -129,14 +129,16 @@ on_both_databases! {
         let (mine, other) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let (one, two) = (caller(&t, &me, &[mine]).await, caller(&t, &me, &[other]).await);
         let request = b"stop".to_vec();
+        let ordered =
+            |url: &str| Outcome::Purchased(Purchased { id: mine, checkout_url: url.to_owned() });
         for (who, answer) in [(&me, "all"), (&one, "one"), (&two, "two")] {
             let claimed = t.services.claim_request(who, "key", request.clone()).await.unwrap();
             let ClaimResult::New(claim) = claimed else { panic!("{answer}: {claimed:?}") };
-            t.services.settle_request(&claim, Some((200, answer))).await.unwrap();
+            t.services.settle_request(&claim, Some(&ordered(answer))).await.unwrap();
         }
         for (who, answer) in [(&me, "all"), (&one, "one"), (&two, "two")] {
             let again = t.services.claim_request(who, "key", request.clone()).await.unwrap();
-            assert!(matches!(&again, ClaimResult::Replay { body, .. } if body == answer), "{answer}: {again:?}");
+            assert!(matches!(&again, ClaimResult::Replay(outcome) if *outcome == ordered(answer)), "{answer}: {again:?}");
         }
         t.finish().await;
     }

@@ -57,7 +57,7 @@ on_both_databases! {
             let mut tx = t.db.store.begin().await.unwrap();
             let earlier = tx.claim_idempotency_key(me.user_id, "k", b"f", now, now.plus(HOUR), now.minus(DAY)).await.unwrap();
             if earlier.is_none() {
-                tx.save_response(me.user_id, "k", b"f", 200, "{}").await.unwrap();
+                tx.save_outcome(me.user_id, "k", b"f", "{}", false).await.unwrap();
             }
             tx.commit().await.unwrap();
             earlier.is_none()

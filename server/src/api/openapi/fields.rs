@@ -1,5 +1,6 @@
 //! What the derived schemas cannot express: patterns that agree with the rules of `reef_domain`, and strict objects.
 
+use reef_app::status_of;
 use reef_domain::error::ErrorCode;
 use reef_domain::wire::{ApiMode, ChannelType, DeliveryState, PaymentStatus, Provider, Scope, Status};
 use serde_json::{Value, json};
@@ -90,6 +91,6 @@ fn describe_values(schemas: &mut Value) {
         )+};
     }
     describe!(ApiMode, ChannelType, DeliveryState, ErrorCode, PaymentStatus, Provider, Scope, Status);
-    let status = |code: &ErrorCode| (code.as_str().to_owned(), json!(code.http_status()));
+    let status = |code: &ErrorCode| (code.as_str().to_owned(), json!(status_of(*code).as_u16()));
     schemas["ErrorCode"]["x-enumHttpStatus"] = ErrorCode::ALL.iter().map(status).collect();
 }

@@ -87,7 +87,7 @@ impl Services {
         }
         let now = work.now;
         work.tx.record_managed_key_usage(id, &leftover.hash, leftover.used, now).await?;
-        work.commit().await?;
+        work.commit(None).await?;
         tracing::info!(assistant_id = %id, key = leftover.hash, "managed key with a lost value deleted");
         Ok(keys.delete(&leftover.hash).await?)
     }
@@ -116,7 +116,7 @@ impl Services {
         } else {
             work.enqueue(DeleteManagedKey { hash: hash.to_owned() }).await?;
         }
-        work.commit().await?;
+        work.commit(None).await?;
         Ok(is_current)
     }
 }

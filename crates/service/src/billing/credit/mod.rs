@@ -98,7 +98,7 @@ impl Services {
             if let Some(a) = work.tx.lock_assistant(a.id).await? {
                 self.add_period_credit(&mut work, &a, None, a.payment.current_period_end).await?;
             }
-            work.commit().await?;
+            work.commit(None).await?;
             tx = self.store().read().await?;
         }
         read_credit_account(&mut tx, a.id).await

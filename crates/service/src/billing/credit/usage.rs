@@ -100,7 +100,7 @@ impl Services {
         if info.disabled == a.state.is_running() || info.limit != Some(limit) {
             let mut work = self.unit_of_work().await?;
             work.enqueue(ReconcileManagedKey { assistant_id: id }).await?;
-            work.commit().await?;
+            work.commit(None).await?;
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Services {
             self.record_credit_used_up(&mut work, &a, account.credited).await?;
         }
         work.record_change(&a);
-        work.commit().await
+        work.commit(None).await
     }
 
     /// Adds an event to assistants whose model was refused for lack of credit. OpenRouter refuses requests that might exceed
@@ -156,7 +156,7 @@ impl Services {
             self.record_credit_used_up(&mut work, &a, credited).await?;
             // The page shows the amount that was spent, so it is read as well.
             work.enqueue(ReconcileManagedKey { assistant_id: id }).await?;
-            work.commit().await?;
+            work.commit(None).await?;
         }
         Ok(())
     }
