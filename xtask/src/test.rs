@@ -55,6 +55,11 @@ fn run_all(suite: &mut Suite) -> Result<()> {
         // With the profile of the site, its build can reuse the macros that this step compiles.
         lint(&["--package", "reef-frontend", "--target", "wasm32-unknown-unknown", "--profile", "wasm"])
     })?;
+    suite.step("lints, wire formats as WebAssembly", |_| {
+        // The assistant and the wire formats that it uses also run as a Cloudflare Worker.
+        let crates = ["--package", "reef-protocols", "--package", "reef-assistant"];
+        lint(&[&crates[..], &["--target", "wasm32-unknown-unknown"]].concat())
+    })?;
     suite.step("licenses, sources and advisories", |_| licenses())?;
     suite.step("tests on SQLite and PostgreSQL", |counts| {
         run_counting(&mut rust_tests(&HOST_CRATES, &postgres::start()?), counts)

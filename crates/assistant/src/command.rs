@@ -1,9 +1,10 @@
 //! Decides what a message asks for: a command, a question for the model, or nothing.
 
-use crate::settings::Settings;
-use crate::telegram::Message;
+use reef_protocols::telegram::Message;
 
-/// The commands of the bot's menu with their descriptions, for [`crate::telegram::Bot::set_my_commands`].
+use crate::settings::Settings;
+
+/// The commands of the bot's menu with their descriptions, for [`reef_protocols::telegram::Bot::set_my_commands`].
 pub const COMMANDS: [(&str, &str); 3] =
     [("start", "Say hello"), ("help", "See what I can do"), ("reset", "Start a new conversation")];
 

@@ -1,5 +1,6 @@
 //! The conversation of a chat: its turns, how a reply changes it, and how much of it the model receives.
 
+use reef_protocols::model::{Role, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in
@@ -13,37 +14,6 @@ pub const MEMORY_CHARS_MAX: usize = 24_000;
 
 /// How many characters of a single turn the model receives, so that one long answer does not displace all other turns.
 pub const TURN_CHARS_MAX: usize = 8_000;
-
-/// The author of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// A person in the chat wrote it.
-    User,
-    /// The assistant wrote it.
-    Assistant,
-}
-
-/// One turn of a conversation: a message from a person or from the assistant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// Whether a person or the assistant wrote the text.
-    pub role: Role,
-    /// The text as the model received or wrote it.
-    pub text: String,
-}
-
-impl Turn {
-    /// Creates the turn of a person.
-    pub fn user(text: impl Into<String>) -> Self {
-        Self { role: Role::User, text: text.into() }
-    }
-
-    /// Creates the turn of the assistant.
-    pub fn assistant(text: impl Into<String>) -> Self {
-        Self { role: Role::Assistant, text: text.into() }
-    }
-}
 
 /// How a reply changes the conversation of its chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,44 +2,9 @@
 
 use std::fmt;
 
+use reef_domain::wire::Provider;
+use reef_protocols::model::Model;
 use serde::{Deserialize, Serialize};
-
-/// The provider of a model, which determines the API that is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Anthropic, with its Messages API.
-    Anthropic,
-    /// OpenAI, with its Chat Completions API.
-    OpenAi,
-    /// Google, with its Gemini API.
-    Google,
-    /// OpenRouter, which uses the format of OpenAI's API.
-    OpenRouter,
-}
-
-impl Provider {
-    /// The provider's name in metrics and traces.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::OpenAi => "openai",
-            Self::Google => "google",
-            Self::OpenRouter => "openrouter",
-        }
-    }
-
-    /// The base URL of the provider's API for [`Settings::provider_url`]. As in the vendors' own documentation,
-    /// OpenAI's and OpenRouter's include the version, and Anthropic's and Google's do not.
-    pub fn default_url(self) -> &'static str {
-        match self {
-            Self::Anthropic => "https://api.anthropic.com",
-            Self::OpenAi => "https://api.openai.com/v1",
-            Self::Google => "https://generativelanguage.googleapis.com",
-            Self::OpenRouter => "https://openrouter.ai/api/v1",
-        }
-    }
-}
 
 /// The settings of one worker. They serialize with their secrets, so a host must seal what it stores; the `Debug`
 /// output hides secrets.
@@ -55,7 +20,7 @@ pub struct Settings {
     pub telegram_url: String,
     /// The provider of the model.
     pub provider: Provider,
-    /// The provider's base URL without a trailing slash: [`Provider::default_url`], or another one for tests.
+    /// The provider's base URL without a trailing slash.
     pub provider_url: String,
     /// The provider's id of the model.
     pub model_id: String,
@@ -83,6 +48,15 @@ impl Settings {
     /// The bot's Telegram id, the number before the colon of its token. `None` if the token has no such number.
     pub fn bot_id(&self) -> Option<i64> {
         self.bot_token.split_once(':')?.0.parse().ok()
+    }
+
+    pub(crate) fn model(&self) -> Model<'_> {
+        Model {
+            provider: self.provider,
+            provider_url: &self.provider_url,
+            id: &self.model_id,
+            api_key: &self.api_key,
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The system prompt, and the replies that the assistant gives without the model.
 
+use reef_protocols::model::{Answer, Turn};
+use reef_protocols::telegram::Message;
 use time::OffsetDateTime;
 
-use crate::memory::Turn;
-use crate::model::Answer;
 use crate::settings::Settings;
-use crate::telegram::Message;
 
 /// Returns the system prompt. `in_group` adds that several people write in the chat.
 pub(crate) fn system_prompt(settings: &Settings, now_unix_ms: i64, in_group: bool) -> String {

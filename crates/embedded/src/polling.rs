@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reef_assistant::telegram::{Bot, TelegramError, parse_update, read_response};
-use reef_assistant::{HttpRequest, Settings};
+use reef_assistant::Settings;
 use reef_domain::ErrorChain;
+use reef_protocols::HttpRequest;
+use reef_protocols::telegram::{Bot, PolledUpdate, TelegramError, read_response};
 use reef_store::{StoreError, WorkerRow};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::Embedded;
@@ -183,7 +183,7 @@ impl Embedded {
         &self,
         worker: &WorkerRow,
         settings: &Settings,
-    ) -> Result<Vec<Value>, PollOutcome> {
+    ) -> Result<Vec<PolledUpdate>, PollOutcome> {
         let name = &worker.worker_name;
         let offset = (worker.poll_offset != 0).then_some(worker.poll_offset);
         let request = Bot::new(&settings.telegram_url, &settings.bot_token).get_updates(offset, WAIT_S);
@@ -232,18 +232,17 @@ impl Embedded {
         &self,
         worker: &WorkerRow,
         bot_id: i64,
-        updates: &[Value],
+        updates: &[PolledUpdate],
     ) -> Result<PollOutcome, StoreError> {
         let mut tx = self.inner.store.begin().await?;
         let (mut chats, mut offset) = (Vec::new(), worker.poll_offset);
-        for value in updates {
-            let body = value.to_string();
-            let Ok(update) = parse_update(body.as_bytes()) else {
+        for PolledUpdate { body, update } in updates {
+            let Ok(update) = update else {
                 tracing::warn!(worker_name = worker.worker_name, "polled value is not an update");
                 continue;
             };
             offset = update.update_id.saturating_add(1);
-            chats.extend(self.store_update(&mut tx, worker, bot_id, &update, &body).await?);
+            chats.extend(self.store_update(&mut tx, worker, bot_id, update, body).await?);
         }
         let (name, token) = (&worker.worker_name, self.inner.lease_holder);
         if !tx.update_poll_offset(name, worker.generation, token, offset).await? {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reef_assistant::telegram::{Message, Update, parse_update};
 use reef_domain::ErrorChain;
 use reef_domain::ids::UpdateRowId;
+use reef_protocols::telegram::{Message, Update, parse_update};
 use reef_store::{NewBotUpdate, StoreError, Tx, WorkerRow};
 
 use crate::embedded::Embedded;

@@ -2,7 +2,6 @@
 
 use reef_assistant::Settings;
 use reef_domain::wire::Provider;
-use reef_outbound::assistant_provider;
 use reef_ports::{Entropy, WorkerSpec};
 use reef_store::WorkerRow;
 use reef_vault::{SecretLocation, Vault, VaultError, WORKER_SETTINGS};
@@ -73,7 +72,7 @@ pub(crate) fn open(vault: &Vault, config: &Config, worker: &WorkerRow) -> Result
         bot_token: sealed.bot_token,
         bot_username: sealed.bot_username,
         telegram_url: config.telegram_url.clone(),
-        provider: assistant_provider(sealed.provider),
+        provider: sealed.provider,
         provider_url: config.provider_urls.get(sealed.provider).to_owned(),
         model_id: sealed.model_id,
         api_key: sealed.model_key,

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use reef_assistant::telegram::{Bot, parse_update};
-use reef_assistant::{
-    AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MEMORY_TURNS_MAX, MemoryChange, MemoryError,
-    Reply, Role, Turn,
-};
+use reef_assistant::{AlbumPart, Host, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply};
 use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
+use reef_protocols::model::{Role, Turn};
+use reef_protocols::telegram::{Bot, parse_update};
+use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{AlbumPartRow, BotUpdateRow, MessageRow, StoreError, Tx};
 
 use crate::embedded::Embedded;

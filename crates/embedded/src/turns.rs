@@ -3,12 +3,12 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use reef_assistant::model::ModelError;
-use reef_assistant::telegram::{TelegramError, parse_update};
-use reef_assistant::{CreditRenewal, Provider, Settings, TurnError, TurnOutcome, run_turn};
+use reef_assistant::{CreditRenewal, Settings, TurnError, TurnOutcome, run_turn};
 use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
-use reef_domain::wire::ApiMode;
+use reef_domain::wire::{ApiMode, Provider};
+use reef_protocols::model::ModelError;
+use reef_protocols::telegram::{TelegramError, parse_update};
 use reef_store::{BotUpdateRow, StoreError, WorkerRow};
 
 use crate::embedded::Embedded;
@@ -186,7 +186,7 @@ impl Embedded {
                 (None, Some(end)) => CreditRenewal::At(end.unix_ms()),
                 (None, None) => CreditRenewal::Unknown,
             };
-            settings.credit = (settings.provider == Provider::OpenRouter).then_some(renewal);
+            settings.credit = (settings.provider == Provider::Openrouter).then_some(renewal);
         }
         if let Some(name) = found.config.name {
             settings.name = name;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reef_assistant::telegram::{Bot, read_response};
-use reef_assistant::{COMMANDS, HttpRequest};
+use reef_assistant::COMMANDS;
 use reef_domain::ids::AssistantId;
 use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+use reef_protocols::HttpRequest;
+use reef_protocols::telegram::{Bot, read_response};
 use reef_store::{StoreError, WorkerRow};
 use secrecy::{ExposeSecret, SecretString};
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reef_assistant::{
+use reef_protocols::{
     HttpError, HttpRequest, HttpResponse, Method, RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS,
 };
 use reqwest::header::RETRY_AFTER;
@@ -51,8 +51,7 @@ impl Http {
         &self.client
     }
 
-    /// Sends a request of the assistant crate within the limits of time and size that it names. A response with an
-    /// error status is `Ok`, too.
+    /// Sends a request within the limits of time and size that it names. A response with an error status is `Ok`, too.
     ///
     /// # Errors
     /// [`HttpError`] if there is no complete response.
@@ -149,7 +148,7 @@ fn http_error(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() { HttpError::Timeout } else { HttpError::Connect }
 }
 
-/// Returns the headers that the assistant crate reads. Values that are not text or too long to be a time are skipped.
+/// Returns the headers that say when a limit resets. Values that are not text or too long to be a time are skipped.
 fn known_headers(response: &Response) -> Vec<(&'static str, String)> {
     let all = response.headers();
     let named = RESPONSE_HEADERS.iter().filter_map(|name| {

@@ -20,7 +20,7 @@ mod tests;
 
 pub use callbacks::HttpCallbackSender;
 pub use http::{Http, SetupError};
-pub use model_providers::{ModelProvidersClient, ProviderUrls, assistant_provider};
+pub use model_providers::{ModelProvidersClient, ProviderUrls};
 pub use openrouter::OpenRouterKeys;
 pub use otlp::tracer_provider;
 pub use overrides::HostOverrides;

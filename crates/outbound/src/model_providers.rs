@@ -1,14 +1,14 @@
 //! The model providers: checks of keys and models, a greeting for the activation form, and OpenRouter's model list.
 
 use async_trait::async_trait;
-use reef_assistant::model::{
-    Answer, ModelError, TokenBudget, chat_request, key_check_request, model_check_request, read_answer,
-    read_key_check, read_model_check,
-};
-use reef_assistant::{HttpRequest, HttpResponse, Method, Provider as AssistantProvider, Settings, Turn};
 use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
 use reef_ports::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+use reef_protocols::model::{
+    Answer, Model, ModelError, TokenBudget, Turn, chat_request, default_url, key_check_request,
+    model_check_request, read_answer, read_key_check, read_model_check,
+};
+use reef_protocols::{HttpRequest, HttpResponse, Method};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,10 +46,10 @@ impl Default for ProviderUrls {
     /// The providers' public base URLs.
     fn default() -> Self {
         Self {
-            anthropic: AssistantProvider::Anthropic.default_url().to_owned(),
-            openai: AssistantProvider::OpenAi.default_url().to_owned(),
-            google: AssistantProvider::Google.default_url().to_owned(),
-            openrouter: AssistantProvider::OpenRouter.default_url().to_owned(),
+            anthropic: default_url(Provider::Anthropic).to_owned(),
+            openai: default_url(Provider::Openai).to_owned(),
+            google: default_url(Provider::Google).to_owned(),
+            openrouter: default_url(Provider::Openrouter).to_owned(),
         }
     }
 }
@@ -64,17 +64,6 @@ impl ProviderUrls {
             Provider::Google => &self.google,
             Provider::Openrouter => &self.openrouter,
         }
-    }
-}
-
-/// Converts a provider of the API to that of the assistant crate.
-#[must_use]
-pub const fn assistant_provider(provider: Provider) -> AssistantProvider {
-    match provider {
-        Provider::Anthropic => AssistantProvider::Anthropic,
-        Provider::Openai => AssistantProvider::OpenAi,
-        Provider::Google => AssistantProvider::Google,
-        Provider::Openrouter => AssistantProvider::OpenRouter,
     }
 }
 
@@ -93,15 +82,15 @@ impl ModelProvidersClient {
     }
 
     /// Requests a greeting, and like a turn retries it with other token budgets that may help.
-    async fn request_greeting(&self, settings: &Settings) -> Result<Answer, GreetError> {
+    async fn request_greeting(&self, model: Model<'_>) -> Result<Answer, GreetError> {
         let mut budget = TokenBudget::default();
         loop {
-            let request = chat_request(settings, GREETING_SYSTEM, &[Turn::user(GREETING_PROMPT)], budget);
+            let request = chat_request(model, GREETING_SYSTEM, &[Turn::user(GREETING_PROMPT)], budget);
             let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
             let sent = self.http.send(request).await;
             let answer = sent.map_err(|error| GreetError::NoAnswer(error.to_string()))?;
             // The reset time of a limit is not used, so the current time does not matter.
-            let error = match read_answer(settings.provider, &answer, 0) {
+            let error = match read_answer(model.provider, &answer, 0) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -126,7 +115,6 @@ impl ModelProviders for ModelProvidersClient {
         key: &SecretString,
     ) -> Result<(), ModelCheckError> {
         let (url, key) = (self.urls.get(provider), key.expose_secret());
-        let provider = assistant_provider(provider);
         let answer = self.send_check(key_check_request(provider, url, key)).await?;
         read_key_check(provider, &answer).map_err(check_error)?;
         let answer = self.send_check(model_check_request(provider, url, key, model_id)).await?;
@@ -139,24 +127,14 @@ impl ModelProviders for ModelProvidersClient {
         model_id: &str,
         key: &SecretString,
     ) -> Result<String, GreetError> {
-        let settings = Settings {
-            name: String::new(),
-            bot_token: String::new(),
-            bot_username: String::new(),
-            telegram_url: String::new(),
-            provider: assistant_provider(provider),
-            provider_url: self.urls.get(provider).to_owned(),
-            model_id: model_id.to_owned(),
-            api_key: key.expose_secret().to_owned(),
-            credit: None,
-        };
-        let answer = self.request_greeting(&settings).await?;
+        let (provider_url, api_key) = (self.urls.get(provider), key.expose_secret());
+        let answer = self.request_greeting(Model { provider, provider_url, id: model_id, api_key }).await?;
         Ok(one_line(&answer.text))
     }
 
     async fn list(&self) -> Result<Vec<ListedModel>, ModelListError> {
         let request = HttpRequest {
-            vendor: AssistantProvider::OpenRouter.name(),
+            vendor: Provider::Openrouter.as_str(),
             method: Method::Get,
             url: format!("{}/models", self.urls.openrouter),
             headers: vec![("accept", "application/json".to_owned())],

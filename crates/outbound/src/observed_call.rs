@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use reef_assistant::HttpError;
+use reef_protocols::HttpError;
 use tracing::Span;
 
 /// A call to a vendor that is being traced and measured.

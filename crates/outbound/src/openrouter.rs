@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reef_assistant::HttpResponse;
 use reef_domain::{Timestamp, Usd};
 use reef_ports::{ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
+use reef_protocols::HttpResponse;
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

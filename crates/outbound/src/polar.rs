@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reef_assistant::{HttpError, HttpResponse};
+use product::ProductBody;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_ports::{Checkout, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
 use reef_ports::{CheckoutFacts, OrderFacts, SubscriptionFacts};
+use reef_protocols::{HttpError, HttpResponse};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -15,7 +16,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::http::{Http, encode_segment};
-use product::ProductBody;
 
 mod checkout_rejection;
 mod product;

@@ -1,11 +1,12 @@
 //! The calls to Telegram's Bot API that deployments and pages need.
 
 use async_trait::async_trait;
-use reef_assistant::HttpRequest;
-use reef_assistant::telegram::{Bot, BotUser, File, Photos, TelegramError as BotError, read_response};
 use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_protocols::HttpRequest;
+use reef_protocols::telegram::{
+    Bot, BotUser, CallResult, File, Photos, TelegramError as BotError, read_response,
+};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 
 use crate::http::Http;
 
@@ -38,7 +39,7 @@ impl TelegramApi {
         }
     }
 
-    async fn call<T: DeserializeOwned>(&self, request: HttpRequest) -> Result<T, TelegramError> {
+    async fn call<T: CallResult>(&self, request: HttpRequest) -> Result<T, TelegramError> {
         let request = HttpRequest { timeout_ms: TIMEOUT_MS, ..request };
         let answer =
             self.http.send(request).await.map_err(|error| TelegramError::Unavailable(error.to_string()))?;

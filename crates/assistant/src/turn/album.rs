@@ -1,7 +1,8 @@
 //! Albums: Telegram shows them as one message but sends one update per picture, and people expect one reply.
 
+use reef_protocols::telegram::{Message, Update};
+
 use crate::host::{Host, MemoryError};
-use crate::telegram::{Message, Update};
 
 /// Whether this part of an album needs no reply, because another part has one already or has a caption that will get
 /// one.

@@ -1,6 +1,8 @@
 //! Sends the remaining parts of a saved reply.
 
-use serde::de::IgnoredAny;
+use reef_protocols::telegram::{
+    BadRequestReason, Bot, OutgoingMessage, SentMessage, TelegramError, read_response,
+};
 
 use super::TurnError;
 use crate::host::Host;
@@ -8,7 +10,6 @@ use crate::markdown::render_html;
 use crate::memory::{Part, Reply, Style};
 use crate::settings::Settings;
 use crate::split::split_text_at;
-use crate::telegram::{BadRequestReason, Bot, OutgoingMessage, TelegramError, read_response};
 
 /// A part with fewer UTF-16 units is not split again, even if Telegram calls it too long.
 const SPLIT_UNITS_MIN: usize = 128;
@@ -112,6 +113,6 @@ async fn send_part<H: Host>(
     };
     let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
     let response = host.send(bot.send_message(&message)).await?;
-    read_response::<IgnoredAny>(&response)?;
+    read_response::<SentMessage>(&response)?;
     Ok(())
 }

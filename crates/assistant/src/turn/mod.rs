@@ -10,13 +10,16 @@ mod album;
 mod deliver;
 mod model_request;
 
+use reef_protocols::HttpError;
+use reef_protocols::model::{ModelError, Turn};
+use reef_protocols::telegram::{Message, TelegramError, Update};
+
 use crate::command::{Intent, intent};
-use crate::host::{Host, HttpError, MemoryError};
-use crate::memory::{MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, Turn, recent_window};
-use crate::model::ModelError;
+use crate::error_reply::error_reply;
+use crate::host::{Host, MemoryError};
+use crate::memory::{MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, recent_window};
 use crate::settings::Settings;
 use crate::split::split_text;
-use crate::telegram::{Message, TelegramError, Update};
 use crate::texts;
 
 /// How a turn ended. In each case the update needs no further processing.
@@ -150,7 +153,7 @@ async fn answer_question<H: Host>(
                 model_error: None,
             }
         }
-        Err(error) => Draft { model_error: Some(error), ..Draft::plain(error.reply_text(settings.credit)) },
+        Err(error) => Draft { model_error: Some(error), ..Draft::plain(error_reply(error, settings.credit)) },
     })
 }
 

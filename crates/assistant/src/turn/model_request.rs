@@ -4,12 +4,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
+use reef_protocols::model::{Answer, ModelError, TokenBudget, Turn, chat_request, read_answer};
+use reef_protocols::telegram::{Bot, Message};
 
 use crate::host::Host;
-use crate::memory::Turn;
-use crate::model::{Answer, ModelError, TokenBudget, chat_request, read_answer};
 use crate::settings::Settings;
-use crate::telegram::{Bot, Message};
 
 /// The waits before the second and the third attempt. They are short because a person is waiting in the chat.
 const RETRY_WAITS_MS: [u64; 2] = [500, 2_000];
@@ -36,7 +35,7 @@ pub(super) async fn request_answer<H: Host>(
     let mut waits_ms = RETRY_WAITS_MS.into_iter();
     let mut budget = TokenBudget::default();
     loop {
-        let answered = host.send(chat_request(settings, system, turns, budget)).await;
+        let answered = host.send(chat_request(settings.model(), system, turns, budget)).await;
         let (error, other_budget) = match answered {
             Ok(response) => match read_answer(settings.provider, &response, host.now_unix_ms()) {
                 Ok(answer) => return Ok(answer),

@@ -1,9 +1,9 @@
 //! Answers that need another token budget: a smaller one because the account cannot afford the first, or a larger one
 //! because the model spent all of it on thinking.
 
-use proptest::prelude::*;
-use reef_assistant::model::{ANSWER_TOKENS_MAX, ModelError, TokenBudget, read_answer};
-use reef_assistant::{HttpResponse, Provider, Settings, TurnOutcome, run_turn};
+use reef_assistant::{Settings, TurnOutcome, run_turn};
+use reef_domain::wire::Provider;
+use reef_protocols::model::ModelError;
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, ScriptedResponse, respond, settings, text_update};
@@ -57,7 +57,7 @@ async fn turn(
 #[tokio::test(start_paused = true)]
 async fn unaffordable_budget_is_retried_within_credit() {
     let (outcome, asked, said) =
-        turn(Provider::OpenRouter, [unaffordable("3919"), choice(json!("there"), "stop")]).await;
+        turn(Provider::Openrouter, [unaffordable("3919"), choice(json!("there"), "stop")]).await;
     assert_eq!((outcome, said.as_str()), (ANSWERED, "there"));
     assert_eq!((asked.len(), &asked[0]["max_tokens"]), (2, &json!(8192)));
     let tokens = asked[1]["max_tokens"].as_u64().unwrap();
@@ -68,14 +68,14 @@ async fn unaffordable_budget_is_retried_within_credit() {
 #[tokio::test(start_paused = true)]
 async fn answer_truncated_by_credit_has_note() {
     let (_, _, said) =
-        turn(Provider::OpenRouter, [unaffordable("40"), choice(json!("Once upon"), "length")]).await;
+        turn(Provider::Openrouter, [unaffordable("40"), choice(json!("Once upon"), "length")]).await;
     assert!(said.starts_with("Once upon") && said.contains("This answer is incomplete"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn second_rejection_is_out_of_credit() {
     let (outcome, asked, said) =
-        turn(Provider::OpenRouter, [unaffordable("3919"), unaffordable("3000")]).await;
+        turn(Provider::Openrouter, [unaffordable("3919"), unaffordable("3000")]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 2));
     assert!(said.contains("temporarily unavailable"), "{said}");
 }
@@ -98,7 +98,7 @@ async fn rejection_without_number_is_not_retried() {
         respond(402, json!({"error": {"code": 402, "message": 3919}})),
         respond(402, json!("can only afford 3919")),
     ] {
-        let (outcome, asked, _) = turn(Provider::OpenRouter, [script]).await;
+        let (outcome, asked, _) = turn(Provider::Openrouter, [script]).await;
         assert_eq!((outcome, asked.len()), (failed(ModelError::OutOfCredit), 1));
     }
 }
@@ -119,7 +119,7 @@ async fn affordable_number_is_parsed_in_any_format() {
         ("8,191", 8_191),
     ] {
         let (outcome, asked, _) =
-            turn(Provider::OpenRouter, [unaffordable(written), choice(json!("there"), "stop")]).await;
+            turn(Provider::Openrouter, [unaffordable(written), choice(json!("there"), "stop")]).await;
         assert_eq!((outcome, asked.len()), (ANSWERED, 2), "{written}");
         let tokens = asked[1]["max_tokens"].as_u64().unwrap();
         assert!(tokens >= 16 && tokens <= most && tokens * 100 >= most * 90, "{written}: {tokens}");
@@ -129,21 +129,7 @@ async fn affordable_number_is_parsed_in_any_format() {
         200,
         json!({"error": {"code": 402, "message": "You requested up to 8192 tokens, but can only afford 3919"}}),
     );
-    assert_eq!(turn(Provider::OpenRouter, [inside, choice(json!("there"), "stop")]).await.0, ANSWERED);
-}
-
-proptest! {
-    #[test]
-    fn any_rejection_text_is_parsed(message in ".{0,40}(can only afford)? ?[-0-9,.' ]{0,30}.{0,20}") {
-        let body = json!({"error": {"code": 402, "message": message}}).to_string().into_bytes();
-        let response = HttpResponse { status: 402, retry_after_s: None, headers: Vec::new(), body };
-        let error = read_answer(Provider::OpenRouter, &response, 0).unwrap_err();
-        prop_assert_eq!(error, ModelError::OutOfCredit);
-        if let Some(budget) = TokenBudget::default().retry_budget(error, &response) {
-            prop_assert!((16..ANSWER_TOKENS_MAX).contains(&budget.tokens_max));
-            prop_assert_eq!(budget.retry_budget(error, &response), None);
-        }
-    }
+    assert_eq!(turn(Provider::Openrouter, [inside, choice(json!("there"), "stop")]).await.0, ANSWERED);
 }
 
 /// An answer that consists of thinking alone, in each provider's format.
@@ -153,7 +139,7 @@ fn thinking_only(provider: Provider) -> ScriptedResponse {
             200,
             json!({"content": [{"type": "thinking", "thinking": "hm", "signature": "s"}], "stop_reason": "max_tokens"}),
         ),
-        Provider::OpenAi | Provider::OpenRouter => respond(
+        Provider::Openai | Provider::Openrouter => respond(
             200,
             json!({"choices": [{"index": 0, "finish_reason": "length", "native_finish_reason": "max_output_tokens",
                 "message": {"role": "assistant", "content": null, "reasoning": "hm"}}],
@@ -170,7 +156,7 @@ fn thinking_only(provider: Provider) -> ScriptedResponse {
 fn answer_of(provider: Provider) -> ScriptedResponse {
     match provider {
         Provider::Anthropic => crate::fake::answer("there"),
-        Provider::OpenAi | Provider::OpenRouter => choice(json!("there"), "stop"),
+        Provider::Openai | Provider::Openrouter => choice(json!("there"), "stop"),
         Provider::Google => respond(
             200,
             json!({"candidates": [{"content": {"parts": [{"text": "there"}]}, "finishReason": "STOP"}]}),
@@ -178,7 +164,7 @@ fn answer_of(provider: Provider) -> ScriptedResponse {
     }
 }
 
-const ALL: [Provider; 4] = [Provider::Anthropic, Provider::OpenAi, Provider::Google, Provider::OpenRouter];
+const ALL: [Provider; 4] = [Provider::Anthropic, Provider::Openai, Provider::Google, Provider::Openrouter];
 
 #[tokio::test(start_paused = true)]
 async fn thinking_only_answer_is_retried_with_larger_budget() {
@@ -187,8 +173,8 @@ async fn thinking_only_answer_is_retried_with_larger_budget() {
         assert_eq!((outcome, words.as_str(), asked.len()), (ANSWERED, "there", 2), "{provider:?}");
         let (room, thinks_less) = match provider {
             Provider::Anthropic => ("/max_tokens", None),
-            Provider::OpenAi => ("/max_completion_tokens", Some(("/reasoning_effort", json!("low")))),
-            Provider::OpenRouter => ("/max_tokens", Some(("/reasoning", json!({"effort": "low"})))),
+            Provider::Openai => ("/max_completion_tokens", Some(("/reasoning_effort", json!("low")))),
+            Provider::Openrouter => ("/max_tokens", Some(("/reasoning", json!({"effort": "low"})))),
             Provider::Google => (
                 "/generationConfig/maxOutputTokens",
                 Some(("/generationConfig/thinkingConfig", json!({"thinkingLevel": "LOW"}))),
@@ -215,7 +201,7 @@ async fn second_thinking_only_answer_is_reported() {
         400,
         json!({"error": {"message": "Unsupported value: 'reasoning_effort'", "type": "invalid_request_error"}}),
     );
-    let (outcome, asked, _) = turn(Provider::OpenAi, [thinking_only(Provider::OpenAi), unsupported]).await;
+    let (outcome, asked, _) = turn(Provider::Openai, [thinking_only(Provider::Openai), unsupported]).await;
     assert_eq!((outcome, asked.len()), (failed(ModelError::ThinkingOnly), 2));
 }
 
@@ -231,7 +217,7 @@ async fn older_gemini_gets_thinking_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn turn_may_need_both_budgets() {
-    let openrouter = Provider::OpenRouter;
+    let openrouter = Provider::Openrouter;
     let script = [unaffordable("3919"), thinking_only(openrouter), answer_of(openrouter)];
     let (outcome, asked, _) = turn(openrouter, script).await;
     assert_eq!((outcome, asked.len()), (ANSWERED, 3));

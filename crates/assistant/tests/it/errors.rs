@@ -1,7 +1,8 @@
 //! The replies when the model does not answer. They do not reveal the configuration to the public.
 
-use reef_assistant::model::ModelError;
-use reef_assistant::{CreditRenewal, HttpError, TurnError, TurnOutcome};
+use reef_assistant::{CreditRenewal, TurnError, TurnOutcome, error_reply};
+use reef_protocols::HttpError;
+use reef_protocols::model::ModelError;
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, ScriptedResponse, answer, fail, respond, text_update};
@@ -72,7 +73,7 @@ async fn permanent_error_is_not_retried() {
 
 #[test]
 fn used_up_managed_credit_names_renewal_date() {
-    let reply = |credit| ModelError::OutOfCredit.reply_text(credit);
+    let reply = |credit| error_reply(ModelError::OutOfCredit, credit);
     let later = "I'm temporarily unavailable. Please try again later.";
     assert_eq!(reply(None), later);
     let dated = "I'm temporarily unavailable. Please try again after March 13, 2026 (UTC).";
@@ -80,7 +81,7 @@ fn used_up_managed_credit_names_renewal_date() {
     assert_eq!(reply(Some(CreditRenewal::Unknown)), later);
     assert_eq!(reply(Some(CreditRenewal::At(i64::MAX))), later);
     assert!(!reply(Some(CreditRenewal::Never)).contains("try again"));
-    assert_eq!(ModelError::KeyRejected.reply_text(Some(CreditRenewal::Unknown)), later);
+    assert_eq!(error_reply(ModelError::KeyRejected, Some(CreditRenewal::Unknown)), later);
 }
 
 #[tokio::test(start_paused = true)]

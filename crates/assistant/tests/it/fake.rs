@@ -5,11 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use reef_assistant::telegram::{Update, parse_update};
 use reef_assistant::{
-    AlbumPart, Host, HttpError, HttpRequest, HttpResponse, MemoryChange, MemoryError, Provider, Reply,
-    Settings, Turn, TurnError, TurnOutcome, run_turn,
+    AlbumPart, Host, MemoryChange, MemoryError, Reply, Settings, TurnError, TurnOutcome, run_turn,
 };
+use reef_domain::wire::Provider;
+use reef_protocols::model::Turn;
+use reef_protocols::telegram::{Update, parse_update};
+use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};

@@ -1,8 +1,10 @@
 //! Rate limits of providers: the turn waits out short ones, and for longer ones the reply says when to come back.
 
 use proptest::prelude::*;
-use reef_assistant::model::{ModelError, Reset, read_answer};
-use reef_assistant::{HttpResponse, Provider, RESPONSE_HEADERS, Settings, TurnOutcome, run_turn};
+use reef_assistant::{Settings, TurnOutcome, error_reply, run_turn};
+use reef_domain::wire::Provider;
+use reef_protocols::model::{ModelError, Reset, read_answer};
+use reef_protocols::{HttpResponse, RESPONSE_HEADERS};
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, respond, settings, text_update};
@@ -13,10 +15,6 @@ const NOW_S: i64 = 1_795_392_000;
 fn limited(headers: &[(&'static str, &str)], body: &Value) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     HttpResponse { status: 429, retry_after_s: None, headers, body: body.to_string().into_bytes() }
-}
-
-fn read(provider: Provider, headers: &[(&'static str, &str)], body: &Value) -> ModelError {
-    read_answer(provider, &limited(headers, body), NOW_S * 1000).unwrap_err()
 }
 
 fn reset_in(seconds: u64) -> Option<Reset> {
@@ -48,183 +46,13 @@ async fn daily_limit_is_not_retried() {
     let five_hours = format!("{}000", NOW_S + 5 * 3600);
     for status in [429, 200] {
         let host = FakeHost::new().with_model_responses([respond(status, free_models_per_day(&five_hours))]);
-        let openrouter = Settings { provider: Provider::OpenRouter, ..settings() };
+        let openrouter = Settings { provider: Provider::Openrouter, ..settings() };
         let outcome = run_turn(&host, &openrouter, &text_update(1, "hi")).await.unwrap();
         assert_eq!(outcome, TurnOutcome::Answered { model_error: Some(daily_limited(reset_in(5 * 3600))) });
         assert_eq!(host.calls("model").len(), 1);
         let words = "I've reached my daily limit. Please try again in about 5 hours (Monday at 05:00 UTC).";
         assert_eq!(host.sent(), [words]);
     }
-}
-
-#[test]
-fn daily_limit_without_reset_names_none() {
-    let openrouter = Provider::OpenRouter;
-    for body in [
-        free_models_per_day("1741305600000"),
-        free_models_per_day("99999999999999"),
-        free_models_per_day("soon"),
-        json!({"error": {"message": "Rate limit exceeded: free-models-per-day-high-balance. ", "code": "429"}}),
-        json!({"error": {"message": "Rate limit exceeded", "code": 429, "metadata": {"limit_source": "openrouter_free_tier_daily"}}}),
-    ] {
-        let error = read(openrouter, &[], &body);
-        assert_eq!(error, daily_limited(None), "{body}");
-        let words = error.reply_text(None);
-        assert!(
-            words.contains("daily limit") && !words.contains("minute") && !words.contains(char::is_numeric),
-            "{words}"
-        );
-    }
-    // A wait of a few seconds does not say when a daily limit resets.
-    assert_eq!(read(openrouter, &[("retry-after", "5")], &free_models_per_day("x")), daily_limited(None));
-    let reset = (NOW_S + 7_200).to_string();
-    assert_eq!(
-        read(openrouter, &[("retry-after", "5"), ("x-ratelimit-reset", &reset)], &free_models_per_day("x")),
-        daily_limited(reset_in(7_200))
-    );
-}
-
-#[test]
-fn retry_after_is_parsed_in_every_format() {
-    let body = json!({"error": {"type": "rate_limit_error", "message": "slow down"}});
-    for (headers, expected) in [
-        (vec![("retry-after", "40")], rate_limited(40)),
-        (vec![("retry-after", " 40.2 ")], rate_limited(41)),
-        (vec![("retry-after", "3600")], rate_limited(3_600)),
-        (vec![("retry-after", "18000")], usage_limited(18_000)),
-        (vec![("retry-after", "Mon, 23 Nov 2026 05:00:00 GMT")], usage_limited(18_000)),
-        (vec![("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], rate_limited(30)),
-        (vec![("retry-after-ms", "1500"), ("retry-after", "9")], rate_limited(2)),
-        (vec![("retry-after", "0")], UNKNOWN),
-        (vec![("retry-after", "-5")], UNKNOWN),
-        (vec![("retry-after", "Sun, 22 Nov 2026 00:00:00 GMT")], UNKNOWN),
-        (vec![("retry-after", "Mon, 23 Nov 2099 00:00:00 GMT")], UNKNOWN),
-        (vec![("retry-after", "99999999")], UNKNOWN),
-        (vec![("retry-after", "1e400")], UNKNOWN),
-        (vec![("retry-after", "NaN")], UNKNOWN),
-        (vec![("retry-after", "soon")], UNKNOWN),
-        (vec![("retry-after", "")], UNKNOWN),
-        (vec![("retry-after", "0"), ("x-ratelimit-reset", "50")], rate_limited(50)),
-        (vec![], UNKNOWN),
-    ] {
-        assert_eq!(read(Provider::Anthropic, &headers, &body), expected, "{headers:?}");
-    }
-    let mut response = limited(&[], &body);
-    response.retry_after_s = Some(40);
-    assert_eq!(read_answer(Provider::OpenAi, &response, NOW_S * 1000), Err(rate_limited(40)));
-}
-
-#[test]
-fn reset_headers_are_parsed_in_every_format() {
-    let body = json!({"error": {"message": "m", "type": "requests", "code": "rate_limit_exceeded"}});
-    let (in_s, in_ms) = ((NOW_S + 90).to_string(), format!("{}", (NOW_S + 90) * 1000));
-    for (headers, expected) in [
-        (vec![("x-ratelimit-reset", in_s.as_str())], rate_limited(90)),
-        (vec![("x-ratelimit-reset", in_ms.as_str())], rate_limited(90)),
-        (vec![("x-ratelimit-reset", "90")], rate_limited(90)),
-        (vec![("x-ratelimit-reset-requests", "6m0s")], rate_limited(360)),
-        (vec![("x-ratelimit-reset-requests", "1d2h")], usage_limited(26 * 3600)),
-        (vec![("x-ratelimit-reset-requests", "120ms")], rate_limited(1)),
-        (vec![("x-ratelimit-reset-requests", "1m6.5s")], rate_limited(67)),
-        (vec![("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "6m0s")], rate_limited(360)),
-        // A limit with something remaining is not the one that was reached.
-        (
-            vec![
-                ("x-ratelimit-remaining-requests", "0"),
-                ("x-ratelimit-reset-requests", "8s"),
-                ("x-ratelimit-remaining-tokens", "5000"),
-                ("x-ratelimit-reset-tokens", "6m0s"),
-            ],
-            rate_limited(8),
-        ),
-        (
-            vec![
-                ("anthropic-ratelimit-requests-remaining", "10"),
-                ("anthropic-ratelimit-requests-reset", "2026-11-23T09:00:00Z"),
-                ("anthropic-ratelimit-tokens-remaining", "0"),
-                ("anthropic-ratelimit-tokens-reset", "2026-11-23T03:00:00Z"),
-            ],
-            usage_limited(3 * 3600),
-        ),
-        (vec![("anthropic-ratelimit-requests-reset", "2026-11-23T04:30:00+01:00")], usage_limited(12_600)),
-        (vec![("x-ratelimit-reset-tokens", "0"), ("x-ratelimit-remaining-tokens", "-1")], UNKNOWN),
-        (vec![("x-ratelimit-reset-requests", "6 minutes")], UNKNOWN),
-        (vec![("x-ratelimit-reset-requests", "6m0")], UNKNOWN),
-        (vec![("x-ratelimit-reset-requests", "999999999999d")], UNKNOWN),
-        (vec![("anthropic-ratelimit-requests-reset", "2020-01-01T00:00:00Z")], UNKNOWN),
-        // `retry-after` takes precedence over the time when the whole limit is available again.
-        (
-            vec![("retry-after", "7"), ("anthropic-ratelimit-requests-reset", "2026-11-23T03:00:00Z")],
-            rate_limited(7),
-        ),
-    ] {
-        assert_eq!(read(Provider::OpenAi, &headers, &body), expected, "{headers:?}");
-    }
-}
-
-#[test]
-fn openai_wait_is_parsed_from_message() {
-    let error = |message: &str| json!({"error": {"message": message, "type": "requests", "code": "rate_limit_exceeded"}});
-    let text = |unit: &str, wait: &str| {
-        format!(
-            "Rate limit reached for gpt-5.5 in organization org-x on {unit}: Limit 200, Used 200, Requested 1. Please try again in {wait}. Visit https://platform.openai.com/account/rate-limits to learn more."
-        )
-    };
-    for (message, expected) in [
-        (text("tokens per min (TPM)", "41.724s"), rate_limited(42)),
-        (text("tokens per min (TPM)", "6ms"), rate_limited(1)),
-        (text("requests per day (RPD)", "7m12s"), daily_limited(reset_in(432))),
-        (text("requests per day (RPD)", "13h4m0.5s"), daily_limited(reset_in(13 * 3600 + 241))),
-        // The daily limit is so high that the next request is allowed within the minute.
-        (text("requests per day (RPD)", "8.64s"), rate_limited(9)),
-        (text("tokens per day (TPD)", "a while"), daily_limited(None)),
-    ] {
-        assert_eq!(read(Provider::OpenAi, &[], &error(&message)), expected, "{message}");
-    }
-}
-
-#[test]
-fn google_daily_quota_differs_from_minute_quota() {
-    let error = |quota: &str, delay: &str| {
-        json!({"error": {"code": 429, "message": "You exceeded your current quota, please check your plan and billing details.",
-            "status": "RESOURCE_EXHAUSTED", "details": [
-                {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota, "quotaValue": "50"}]},
-                {"@type": "type.googleapis.com/google.rpc.Help", "links": []},
-                {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]}})
-    };
-    let (day, minute) = (
-        "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
-        "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
-    );
-    for (quota, delay, expected) in [
-        (minute, "39.4s", rate_limited(40)),
-        (minute, "36000s", usage_limited(36_000)),
-        // Google names the next minute although the daily quota is used up.
-        (day, "39s", daily_limited(None)),
-        (day, "36000s", daily_limited(reset_in(36_000))),
-        (day, "x", daily_limited(None)),
-    ] {
-        assert_eq!(read(Provider::Google, &[], &error(quota, delay)), expected, "{quota} {delay}");
-    }
-}
-
-#[test]
-fn anthropic_usage_limit_has_reset_date() {
-    let body = |until: &str| {
-        json!({"type": "error", "error": {"type": "invalid_request_error",
-        "message": format!("You have reached your specified API usage limits. You will regain access on {until}.")}})
-    };
-    let read = |until: &str| {
-        let response = HttpResponse { status: 400, ..limited(&[], &body(until)) };
-        read_answer(Provider::Anthropic, &response, NOW_S * 1000).unwrap_err()
-    };
-    assert_eq!(read("2026-12-01 at 00:00 UTC"), usage_limited(8 * 86_400));
-    assert_eq!(read("some day"), ModelError::LimitReached { is_daily: false, reset: None });
-    let words = read("2026-12-01 at 00:00 UTC").reply_text(None);
-    assert_eq!(
-        words,
-        "I'm temporarily unavailable. Please try again in about 8 days (December 1 at 00:00 UTC)."
-    );
 }
 
 #[test]
@@ -244,9 +72,19 @@ fn waits_are_formatted_for_people() {
         (daily_limited(reset_in(90)), "Please try again in 90 seconds."),
         (daily_limited(reset_in(600)), "Please try again in about 10 minutes."),
     ] {
-        let reply = error.reply_text(None);
+        let reply = error_reply(error, None);
         assert!(reply.ends_with(words), "{reply}");
     }
+    // A daily limit whose reset is unknown names no time.
+    let words = error_reply(daily_limited(None), None);
+    assert!(
+        words.contains("daily limit") && !words.contains("minute") && !words.contains(char::is_numeric),
+        "{words}"
+    );
+    assert_eq!(
+        error_reply(usage_limited(8 * 86_400), None),
+        "I'm temporarily unavailable. Please try again in about 8 days (December 1 at 00:00 UTC)."
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,13 +109,13 @@ proptest! {
     ) {
         let headers: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let response = limited(&headers, &json!({"error": {"message": message, "code": 429}}));
-        let error = read_answer(Provider::OpenRouter, &response, now_ms).unwrap_err();
+        let error = read_answer(Provider::Openrouter, &response, now_ms).unwrap_err();
         let seconds = match error {
             ModelError::RateLimited { retry_after_s } => retry_after_s,
             ModelError::LimitReached { reset, .. } => reset.map(|reset| reset.in_s),
             error => panic!("{error:?}"),
         };
         prop_assert!(seconds.is_none_or(|seconds| (1..=31 * 86_400).contains(&seconds)));
-        prop_assert!(error.reply_text(None).ends_with('.'));
+        prop_assert!(error_reply(error, None).ends_with('.'));
     }
 }

@@ -8,15 +8,12 @@
 
 mod budget;
 mod captions;
-mod checks;
 mod crash;
 mod errors;
 mod fake;
 mod finishes;
 mod groups;
 mod limits;
-mod model;
 mod people;
 mod rejections;
-mod telegram;
 mod turn;

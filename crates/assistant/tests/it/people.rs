@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use reef_assistant::TurnOutcome;
-use reef_assistant::telegram::parse_update;
+use reef_protocols::telegram::parse_update;
 use serde_json::{Map, Value, json};
 
 use crate::fake::{FakeHost, message_update};

@@ -1,8 +1,8 @@
 //! Rejections by Telegram, and how the reply still arrives.
 
 use proptest::prelude::*;
-use reef_assistant::telegram::{BadRequestReason, TelegramError};
 use reef_assistant::{AlbumPart, TurnOutcome};
+use reef_protocols::telegram::{BadRequestReason, TelegramError};
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, ScriptedResponse, answer, message_update, respond, text_update};
@@ -25,7 +25,7 @@ fn migrate(to: i64) -> ScriptedResponse {
     )
 }
 
-fn in_topic(text: &str) -> reef_assistant::telegram::Update {
+fn in_topic(text: &str) -> reef_protocols::telegram::Update {
     message_update(1, json!({"text": text, "message_thread_id": 42, "is_topic_message": true}))
 }
 

@@ -1,7 +1,9 @@
 //! Turns in a private chat, as a person sees them.
 
-use reef_assistant::telegram::{TelegramError, Update};
-use reef_assistant::{HttpError, Turn, TurnError, TurnOutcome, run_turn};
+use reef_assistant::{TurnError, TurnOutcome, run_turn};
+use reef_protocols::HttpError;
+use reef_protocols::model::Turn;
+use reef_protocols::telegram::{TelegramError, Update};
 use serde_json::json;
 
 use crate::fake::{FakeHost, answer, fail, message_update, respond, settings, text_update};

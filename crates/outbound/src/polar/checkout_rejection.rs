@@ -1,8 +1,8 @@
 //! Classifies Polar's reasons for rejecting a checkout. Names and formats are those of Polar's checkout service and its
 //! exception handlers.
 
-use reef_assistant::HttpResponse;
 use reef_ports::CheckoutRefusal;
+use reef_protocols::HttpResponse;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
-use reef_assistant::{HttpRequest, Method};
 use reef_domain::catalog::ListedModel;
 use reef_domain::wire::Provider;
 use reef_ports::{ModelCheckError, ModelListError, ModelProviders};
+use reef_protocols::{HttpRequest, Method};
 use serde_json::json;
 
 use super::stub::{Answer, Stub, answer};

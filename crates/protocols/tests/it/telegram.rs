@@ -1,7 +1,7 @@
 //! The requests to the Bot API follow its documentation.
 
-use reef_assistant::telegram::{Bot, BotUser, Update, WebhookInfo, read_response};
-use reef_assistant::{COMMANDS, HttpRequest, HttpResponse, Method};
+use reef_protocols::telegram::{Bot, BotUser, PolledUpdate, WebhookInfo, read_response};
+use reef_protocols::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
 fn body(request: &HttpRequest) -> Value {
@@ -32,7 +32,8 @@ fn requests_follow_documentation() {
     );
     assert!(poll.timeout_ms > 50_000, "it outlasts the long poll");
     assert!(body(&bot.get_updates(None, 0)).get("offset").is_none());
-    assert_eq!(body(&bot.set_my_commands(&COMMANDS))["commands"][2]["command"], "reset");
+    let menu = [("help", "See what I can do"), ("reset", "Start a new conversation")];
+    assert_eq!(body(&bot.set_my_commands(&menu))["commands"][1]["command"], "reset");
     assert!(bot.get_me().url.ends_with("/getMe") && bot.get_webhook_info().url.ends_with("/getWebhookInfo"));
     assert!(!format!("{bot:?}").contains("1:x"));
 }
@@ -45,6 +46,11 @@ fn responses_are_parsed() {
     let info = json!({"url": "", "has_custom_certificate": false, "pending_update_count": 2});
     assert_eq!(read_response::<WebhookInfo>(&ok(&info)).unwrap().pending_update_count, 2);
     let updates = json!([{"update_id": 1, "message": {"odd": 1}}, {"update_id": 2, "new_kind": {}}]);
-    let updates = read_response::<Vec<Update>>(&ok(&updates)).unwrap();
-    assert_eq!(updates.iter().map(|update| update.update_id).collect::<Vec<_>>(), [1, 2]);
+    let updates = read_response::<Vec<PolledUpdate>>(&ok(&updates)).unwrap();
+    let ids: Vec<_> = updates.iter().map(|polled| polled.update.as_ref().unwrap().update_id).collect();
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(updates[0].body, r#"{"update_id":1,"message":{"odd":1}}"#);
+    // A value that is not an update does not hide the others.
+    let updates = read_response::<Vec<PolledUpdate>>(&ok(&json!([5, {"update_id": 3}]))).unwrap();
+    assert!(updates[0].update.is_err() && updates[1].update.is_ok());
 }

@@ -1,19 +1,22 @@
 //! Google's Gemini API, `POST /v1beta/models/{model}:generateContent`. The formats are those of the npm package
 //! `@google/genai` 2.32.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, ModelError, TokenBudget, encode_segment};
-use crate::memory::{Role, Turn};
-use crate::settings::Settings;
+use crate::http::encode_segment;
+use crate::model::{Answer, Model, ModelError, Role, TokenBudget, Turn};
+
+/// The base URL of the API, without the version.
+pub(crate) const DEFAULT_URL: &str = "https://generativelanguage.googleapis.com";
 
 /// Returns the path of a model. Google's own lists write `models/{id}`, so both forms are accepted.
-pub(super) fn model_path(model_id: &str) -> String {
+pub(crate) fn model_path(model_id: &str) -> String {
     format!("/v1beta/models/{}", encode_segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
 }
 
-pub(super) fn request(
-    settings: &Settings,
+pub(crate) fn request(
+    model: Model<'_>,
     system: &str,
     turns: &[Turn],
     budget: TokenBudget,
@@ -35,14 +38,14 @@ pub(super) fn request(
     });
     if budget.reduces_thinking {
         // Models before version 3 have no thinking levels, but all of them accept a budget of this size.
-        let is_older = settings.model_id.contains("gemini-1") || settings.model_id.contains("gemini-2");
+        let is_older = model.id.contains("gemini-1") || model.id.contains("gemini-2");
         let less = if is_older { json!({"thinkingBudget": 1024}) } else { json!({"thinkingLevel": "LOW"}) };
         body["generationConfig"]["thinkingConfig"] = less;
     }
-    (format!("{}:generateContent", model_path(&settings.model_id)), body)
+    (format!("{}:generateContent", model_path(model.id)), body)
 }
 
-pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
+pub(crate) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     if body["promptFeedback"]["blockReason"].is_string() {
         return Err(ModelError::Declined);
     }
@@ -64,4 +67,18 @@ pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
         // For OTHER, MALFORMED_FUNCTION_CALL and the like, or without any candidate, a retry usually succeeds.
         _ => ModelError::Unavailable,
     })
+}
+
+/// A model as `GET /v1beta/models/{model}` describes it.
+#[derive(Deserialize)]
+pub(crate) struct ModelBody {
+    #[serde(rename = "supportedGenerationMethods")]
+    methods: Option<Vec<String>>,
+}
+
+impl ModelBody {
+    /// Whether the model can chat. Google lists embedding models in the same place.
+    pub fn can_chat(&self) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.iter().any(|name| name == "generateContent"))
+    }
 }

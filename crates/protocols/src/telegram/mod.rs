@@ -9,11 +9,12 @@ use std::fmt;
 use serde_json::{Value, json};
 
 pub use response::{
-    BadRequestReason, BotUser, File, PhotoSize, Photos, TelegramError, WebhookInfo, read_response,
+    BadRequestReason, BotUser, CallResult, File, PhotoSize, Photos, SentMessage, TelegramError, WebhookInfo,
+    read_response,
 };
-pub use update::{Chat, Entity, InvalidUpdate, Message, Update, User, parse_update};
+pub use update::{Chat, Entity, InvalidUpdate, Message, PolledUpdate, Update, User, parse_update};
 
-use crate::host::{HttpRequest, Method};
+use crate::http::{HttpRequest, Method};
 
 /// The kinds of updates that an assistant subscribes to.
 pub const ALLOWED_UPDATES: [&str; 1] = ["message"];
@@ -91,7 +92,7 @@ impl<'a> Bot<'a> {
         self.call("getWebhookInfo", &json!({}), TIMEOUT_MS)
     }
 
-    /// `getUpdates` returns at most 100 updates from `offset` on as `Vec<Update>`, and waits up to `wait_s` seconds for
+    /// `getUpdates` returns at most 100 updates from `offset` on as `Vec<PolledUpdate>`, and waits up to `wait_s` seconds for
     /// the first. `offset` is the last `update_id` seen plus one; it confirms all updates before it.
     pub fn get_updates(self, offset: Option<i64>, wait_s: u64) -> HttpRequest {
         let mut body = json!({"timeout": wait_s, "limit": 100, "allowed_updates": ALLOWED_UPDATES});
@@ -101,8 +102,7 @@ impl<'a> Bot<'a> {
         HttpRequest { vendor: "telegram_polling", ..request }
     }
 
-    /// `sendMessage` sends a message without link previews. It returns the message, which can be read as
-    /// `serde::de::IgnoredAny`.
+    /// `sendMessage` sends a message without link previews. It returns a [`SentMessage`].
     pub fn send_message(self, message: &OutgoingMessage<'_>) -> HttpRequest {
         let mut body = json!({
             "chat_id": message.chat_id,

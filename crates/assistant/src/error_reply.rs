@@ -3,10 +3,9 @@
 //! Anyone may talk to the bot, so these texts reveal nothing about keys, credit, providers or models. The owner sees
 //! the cause on the dashboard.
 
+use reef_protocols::model::{LONG_WAIT_S, ModelError, Reset};
 use time::OffsetDateTime;
 
-use super::rate_limit::LONG_WAIT_S;
-use super::{ModelError, Reset};
 use crate::settings::CreditRenewal;
 
 /// From this length on, a wait is shown in minutes.
@@ -16,32 +15,30 @@ const DAYS_FROM_S: u64 = 48 * 3_600;
 /// From this length on, the day is shown as a date, because a weekday would be mistaken for the next one.
 const DATE_FROM_S: u64 = 6 * 86_400;
 
-impl ModelError {
-    /// Returns the reply for people in the chat. `credit` is when a managed assistant's credit is renewed, `None` with
-    /// the owner's own key.
-    pub fn reply_text(self, credit: Option<CreditRenewal>) -> String {
-        let words = match self {
-            Self::KeyRejected | Self::ModelNotFound => UNAVAILABLE,
-            Self::OutOfCredit => return credit.map_or_else(|| UNAVAILABLE.to_owned(), credit_used_up),
-            Self::RateLimited { retry_after_s } => {
-                let wait = retry_after_s.map_or_else(|| "in a minute".to_owned(), format_wait);
-                return format!("I'm getting a lot of messages right now. Please try again {wait}.");
-            }
-            Self::LimitReached { is_daily, reset } => return limit_reached(is_daily, reset),
-            Self::Overloaded => "I'm very busy right now. Please try again in a minute.",
-            Self::Unavailable => "I can't answer right now. Please try again in a few minutes.",
-            Self::Declined => "I can't help with that. Try asking in a different way.",
-            Self::ContextTooLong => {
-                "Our conversation has become too long. Send /reset to start a new one, or send a shorter message."
-            }
-            Self::ThinkingOnly => {
-                "That was too much to answer at once. Try a simpler question, or ask it in smaller parts."
-            }
-            Self::EmptyAnswer => "I couldn't come up with an answer. Try rephrasing your question.",
-            Self::UnexpectedResponse => "Something went wrong. Please try again later.",
-        };
-        words.to_owned()
-    }
+/// Returns the reply for people in the chat. `credit` is when a managed assistant's credit is renewed, `None` with the
+/// owner's own key.
+pub fn error_reply(error: ModelError, credit: Option<CreditRenewal>) -> String {
+    let words = match error {
+        ModelError::KeyRejected | ModelError::ModelNotFound => UNAVAILABLE,
+        ModelError::OutOfCredit => return credit.map_or_else(|| UNAVAILABLE.to_owned(), credit_used_up),
+        ModelError::RateLimited { retry_after_s } => {
+            let wait = retry_after_s.map_or_else(|| "in a minute".to_owned(), format_wait);
+            return format!("I'm getting a lot of messages right now. Please try again {wait}.");
+        }
+        ModelError::LimitReached { is_daily, reset } => return limit_reached(is_daily, reset),
+        ModelError::Overloaded => "I'm very busy right now. Please try again in a minute.",
+        ModelError::Unavailable => "I can't answer right now. Please try again in a few minutes.",
+        ModelError::Declined => "I can't help with that. Try asking in a different way.",
+        ModelError::ContextTooLong => {
+            "Our conversation has become too long. Send /reset to start a new one, or send a shorter message."
+        }
+        ModelError::ThinkingOnly => {
+            "That was too much to answer at once. Try a simpler question, or ask it in smaller parts."
+        }
+        ModelError::EmptyAnswer => "I couldn't come up with an answer. Try rephrasing your question.",
+        ModelError::UnexpectedResponse => "Something went wrong. Please try again later.",
+    };
+    words.to_owned()
 }
 
 const UNAVAILABLE: &str = "I'm temporarily unavailable. Please try again later.";
@@ -85,7 +82,7 @@ fn format_wait(seconds: u64) -> String {
     }
 }
 
-/// Formats a wait like [`format_wait`], and longer ones as `in about 5 hours (Tuesday at 00:00 UTC)`.
+/// Formats a wait like [`format_wait`], and long ones as `in about 5 hours (Tuesday at 00:00 UTC)`.
 fn format_reset(reset: Reset) -> String {
     let Reset { in_s, at_unix_s } = reset;
     if in_s < LONG_WAIT_S {

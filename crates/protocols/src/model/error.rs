@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::rate_limit::{self, Reset};
-use crate::host::{HttpError, HttpResponse};
+use crate::http::{HttpError, HttpResponse};
 
 /// Why a model did not answer. It contains neither text from the provider nor secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -7,10 +7,10 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use super::ModelError;
 use super::error::find_error;
-use crate::host::HttpResponse;
+use crate::http::HttpResponse;
 
-/// From this length on, a wait is a [`ModelError::LimitReached`] and is shown in hours, with the time at its end.
-pub(super) const LONG_WAIT_S: u64 = 2 * 3_600;
+/// From this length on, a wait in seconds is a [`ModelError::LimitReached`].
+pub const LONG_WAIT_S: u64 = 2 * 3_600;
 
 /// Longer waits are implausible and count as unknown.
 const WAIT_MS_MAX: f64 = 31.0 * 86_400_000.0;

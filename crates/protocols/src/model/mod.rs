@@ -3,26 +3,24 @@
 //!
 //! Requests have no sampling parameters: Anthropic's newest version and OpenAI's reasoning models reject them.
 
-mod anthropic;
 mod budget;
 mod check;
+mod conversation;
 mod error;
-mod error_reply;
-mod google;
-mod openai;
 mod rate_limit;
 
+use reef_domain::wire::Provider;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use budget::TokenBudget;
 pub use check::{key_check_request, model_check_request, read_key_check, read_model_check};
+pub use conversation::{Role, Turn};
 pub use error::ModelError;
-pub use rate_limit::Reset;
+pub use rate_limit::{LONG_WAIT_S, Reset};
 
-use crate::host::{HttpRequest, HttpResponse};
-use crate::memory::Turn;
-use crate::settings::{Provider, Settings};
+use crate::http::{HttpRequest, HttpResponse};
+use crate::{anthropic, google, openai, openrouter};
 
 /// The maximum length of an answer in tokens: several Telegram messages, with room for the thinking that reasoning
 /// models count as output. It also bounds the cost of a turn, which sends at most one more request with twice the
@@ -36,6 +34,30 @@ pub const ANSWER_CHARS_MAX: usize = 60_000;
 /// The timeout of a request to a model, in milliseconds.
 const CHAT_TIMEOUT_MS: u64 = 120_000;
 
+/// A model at its provider, with the key that pays for its answers.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    /// The provider, which determines the format.
+    pub provider: Provider,
+    /// The provider's base URL without a trailing slash: [`default_url`], or another one for tests.
+    pub provider_url: &'a str,
+    /// The provider's id of the model.
+    pub id: &'a str,
+    /// The key for the provider.
+    pub api_key: &'a str,
+}
+
+/// The public base URL of a provider's API. As in the vendors' own documentation, OpenAI's and OpenRouter's include the
+/// version, and Anthropic's and Google's do not.
+pub fn default_url(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Anthropic => anthropic::DEFAULT_URL,
+        Provider::Openai => openai::DEFAULT_URL,
+        Provider::Google => google::DEFAULT_URL,
+        Provider::Openrouter => openrouter::DEFAULT_URL,
+    }
+}
+
 /// The answer of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -47,15 +69,15 @@ pub struct Answer {
 
 /// Builds the request for the next answer of a conversation. `turns` alternate between person and assistant, and begin
 /// and end with a person's.
-pub fn chat_request(settings: &Settings, system: &str, turns: &[Turn], budget: TokenBudget) -> HttpRequest {
-    let (path, body) = match settings.provider {
-        Provider::Anthropic => anthropic::request(settings, system, turns, budget),
-        Provider::OpenAi | Provider::OpenRouter => openai::request(settings, system, turns, budget),
-        Provider::Google => google::request(settings, system, turns, budget),
+pub fn chat_request(model: Model<'_>, system: &str, turns: &[Turn], budget: TokenBudget) -> HttpRequest {
+    let (path, body) = match model.provider {
+        Provider::Anthropic => anthropic::request(model, system, turns, budget),
+        Provider::Openai | Provider::Openrouter => openai::request(model, system, turns, budget),
+        Provider::Google => google::request(model, system, turns, budget),
     };
-    let url = format!("{}{path}", settings.provider_url);
-    let request = HttpRequest::post_json(settings.provider.name(), url, &body, CHAT_TIMEOUT_MS);
-    with_key(request, settings.provider, &settings.api_key)
+    let url = format!("{}{path}", model.provider_url);
+    let request = HttpRequest::post_json(model.provider.as_str(), url, &body, CHAT_TIMEOUT_MS);
+    with_key(request, model.provider, model.api_key)
 }
 
 /// Reads the response to [`chat_request`]. `now_unix_ms` is the current time, to which waits are relative.
@@ -93,14 +115,14 @@ fn read(provider: Provider, response: &HttpResponse) -> Result<Answer, ModelErro
     }
     match provider {
         Provider::Anthropic => anthropic::read_answer(&body),
-        Provider::OpenAi | Provider::OpenRouter => openai::read_answer(&body),
+        Provider::Openai | Provider::Openrouter => openai::read_answer(&body),
         Provider::Google => google::read_answer(&body),
     }
 }
 
 /// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such
 /// as thinking or images, are skipped.
-fn join_texts(content: &Value) -> String {
+pub(crate) fn join_texts(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts.iter().map(join_texts).collect(),
@@ -120,7 +142,7 @@ fn with_key(request: HttpRequest, provider: Provider, key: &str) -> HttpRequest 
         Provider::Anthropic => {
             request.header("x-api-key", key).header("anthropic-version", anthropic::VERSION)
         }
-        Provider::OpenAi | Provider::OpenRouter => request.header("authorization", format!("Bearer {key}")),
+        Provider::Openai | Provider::Openrouter => request.header("authorization", format!("Bearer {key}")),
         Provider::Google => request.header("x-goog-api-key", key),
     }
 }
@@ -128,16 +150,4 @@ fn with_key(request: HttpRequest, provider: Provider, key: &str) -> HttpRequest 
 /// Parses a JSON body. [`ModelError::UnexpectedResponse`] if it does not have the documented format.
 fn parse_body<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ModelError> {
     serde_json::from_slice(&response.body).map_err(|_| ModelError::UnexpectedResponse)
-}
-
-/// Percent-encodes a model id as one segment of a path.
-fn encode_segment(id: &str) -> String {
-    id.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

@@ -24,6 +24,23 @@ impl Update {
     }
 }
 
+/// An element of the list that `getUpdates` returns.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Value")]
+pub struct PolledUpdate {
+    /// The element as JSON, as a webhook would have sent it.
+    pub body: String,
+    /// The update in `body`, if it is one.
+    pub update: Result<Update, InvalidUpdate>,
+}
+
+impl From<Value> for PolledUpdate {
+    fn from(value: Value) -> Self {
+        let body = value.to_string();
+        Self { update: parse_update(body.as_bytes()), body }
+    }
+}
+
 #[derive(Deserialize)]
 struct RawUpdate {
     update_id: i64,

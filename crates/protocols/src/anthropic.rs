@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, ModelError, TokenBudget, join_texts};
-use crate::memory::{Role, Turn};
-use crate::settings::Settings;
+use crate::model::{Answer, Model, ModelError, Role, TokenBudget, Turn, join_texts};
+
+/// The base URL of the API, without the version.
+pub(crate) const DEFAULT_URL: &str = "https://api.anthropic.com";
 
 /// The newest version of the API. For the fields that are sent here, it does not differ from 2023-06-01.
-pub(super) const VERSION: &str = "2026-10-21";
+pub(crate) const VERSION: &str = "2026-10-21";
 
-pub(super) fn request(
-    settings: &Settings,
+pub(crate) fn request(
+    model: Model<'_>,
     system: &str,
     turns: &[Turn],
     budget: TokenBudget,
@@ -26,7 +27,7 @@ pub(super) fn request(
         })
         .collect();
     let body = json!({
-        "model": settings.model_id,
+        "model": model.id,
         "max_tokens": budget.tokens_max,
         "system": system,
         "messages": messages,
@@ -34,7 +35,7 @@ pub(super) fn request(
     ("/v1/messages".to_owned(), body)
 }
 
-pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
+pub(crate) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     let text = join_texts(&body["content"]);
     let stop = body["stop_reason"].as_str();
     let is_truncated = matches!(stop, Some("max_tokens" | "model_context_window_exceeded"));

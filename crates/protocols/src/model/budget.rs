@@ -1,7 +1,7 @@
 //! The token budget of an answer, and the budget with which a failed request is sent once more.
 
 use super::{ANSWER_TOKENS_MAX, ModelError, error::find_error};
-use crate::host::HttpResponse;
+use crate::http::HttpResponse;
 
 /// The minimum that every provider accepts.
 const TOKENS_MIN: u32 = 16;

@@ -1,12 +1,13 @@
 //! The checks of a key and a model before a deployment. They only read lists, so they cost nothing and cannot tell
 //! whether the account has credit.
 
-use serde::Deserialize;
+use reef_domain::wire::Provider;
 use serde::de::IgnoredAny;
 
-use super::{ModelError, encode_segment, error, google, parse_body, with_key};
-use crate::host::{HttpRequest, HttpResponse};
-use crate::settings::Provider;
+use super::{ModelError, error, parse_body, with_key};
+use crate::google;
+use crate::http::{HttpRequest, HttpResponse, encode_segment};
+use crate::openrouter::{self, Envelope};
 
 /// The timeout of a check, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 15_000;
@@ -19,10 +20,10 @@ const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) -> HttpRequest {
     let path = match provider {
         Provider::Anthropic => "/v1/models?limit=1",
-        Provider::OpenAi => "/models",
+        Provider::Openai => "/models",
         Provider::Google => "/v1beta/models?pageSize=1",
         // OpenRouter's `/models` is public and does not check the key.
-        Provider::OpenRouter => "/key",
+        Provider::Openrouter => "/key",
     };
     check_request(provider, format!("{provider_url}{path}"), api_key)
 }
@@ -34,12 +35,12 @@ pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) 
 /// [`ModelError::KeyRejected`] if the key is not valid, another [`ModelError`] if the check itself failed.
 pub fn read_key_check(provider: Provider, response: &HttpResponse) -> Result<(), ModelError> {
     match (provider, response.status) {
-        (Provider::OpenRouter, 200) => {
-            let key: Envelope<Key> = parse_body(response)?;
+        (Provider::Openrouter, 200) => {
+            let key: Envelope<openrouter::KeyBody> = parse_body(response)?;
             if key.data.cannot_chat() { Err(ModelError::KeyRejected) } else { Ok(()) }
         }
         (_, 200) => parse_body::<IgnoredAny>(response).map(|_| ()),
-        (Provider::OpenAi, _) if error::is_valid_without_lists(response) => Ok(()),
+        (Provider::Openai, _) if error::is_valid_without_lists(response) => Ok(()),
         // These lists always exist, so a 404 means that the base URL is wrong.
         (_, 404) => Err(ModelError::Unavailable),
         _ => Err(error::read_error(response)),
@@ -55,9 +56,9 @@ pub fn model_check_request(
 ) -> HttpRequest {
     let path = match provider {
         Provider::Anthropic => format!("/v1/models/{}", encode_segment(model_id)),
-        Provider::OpenAi => format!("/models/{}", encode_segment(model_id)),
+        Provider::Openai => format!("/models/{}", encode_segment(model_id)),
         Provider::Google => google::model_path(model_id),
-        Provider::OpenRouter => "/models".to_owned(),
+        Provider::Openrouter => "/models".to_owned(),
     };
     check_request(provider, format!("{provider_url}{path}"), api_key)
 }
@@ -73,13 +74,13 @@ pub fn read_model_check(
     response: &HttpResponse,
 ) -> Result<(), ModelError> {
     let exists = match (provider, response.status) {
-        (Provider::OpenRouter, 200) => {
-            let models: Envelope<Vec<ListedModel>> = parse_body(response)?;
+        (Provider::Openrouter, 200) => {
+            let models: Envelope<Vec<openrouter::ModelBody>> = parse_body(response)?;
             models.data.iter().any(|model| model.matches(model_id))
         }
-        (Provider::Google, 200) => parse_body::<GoogleModel>(response)?.can_chat(),
+        (Provider::Google, 200) => parse_body::<google::ModelBody>(response)?.can_chat(),
         (_, 200) => parse_body::<IgnoredAny>(response).is_ok(),
-        (Provider::OpenAi, _) if error::is_valid_without_lists(response) => true,
+        (Provider::Openai, _) if error::is_valid_without_lists(response) => true,
         // The key was checked before, so Google rejects the name of the model here.
         (Provider::Google, 400) if error::read_error(response) == ModelError::UnexpectedResponse => false,
         _ => return Err(error::read_error(response)),
@@ -88,54 +89,6 @@ pub fn read_model_check(
 }
 
 fn check_request(provider: Provider, url: String, api_key: &str) -> HttpRequest {
-    let request = with_key(HttpRequest::get(provider.name(), url, CHECK_TIMEOUT_MS), provider, api_key);
+    let request = with_key(HttpRequest::get(provider.as_str(), url, CHECK_TIMEOUT_MS), provider, api_key);
     HttpRequest { response_bytes_max: LIST_BYTES_MAX, ..request }
-}
-
-#[derive(Deserialize)]
-struct Envelope<T> {
-    data: T,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    #[serde(default)]
-    is_management_key: bool,
-    /// OpenRouter's older name for `is_management_key`.
-    #[serde(default)]
-    is_provisioning_key: bool,
-}
-
-impl Key {
-    fn cannot_chat(&self) -> bool {
-        self.is_management_key || self.is_provisioning_key
-    }
-}
-
-#[derive(Deserialize)]
-struct ListedModel {
-    id: String,
-    canonical_slug: Option<String>,
-}
-
-impl ListedModel {
-    /// Whether this entry is the model. Routing variants such as `:nitro` and `:online` are not listed, only their
-    /// base.
-    fn matches(&self, model_id: &str) -> bool {
-        let base = model_id.split_once(':').map_or(model_id, |(base, _)| base);
-        self.id == model_id || self.id == base || self.canonical_slug.as_deref() == Some(model_id)
-    }
-}
-
-#[derive(Deserialize)]
-struct GoogleModel {
-    #[serde(rename = "supportedGenerationMethods")]
-    methods: Option<Vec<String>>,
-}
-
-impl GoogleModel {
-    /// Whether the model can chat. Google lists embedding models in the same place.
-    fn can_chat(&self) -> bool {
-        self.methods.as_ref().is_none_or(|methods| methods.iter().any(|name| name == "generateContent"))
-    }
 }

@@ -1,21 +1,16 @@
 //! The requests to each provider, and how its responses are read.
 
-use reef_assistant::model::{Answer, ModelError, TokenBudget, chat_request, read_answer};
-use reef_assistant::{HttpRequest, HttpResponse, Method, Provider, Settings, Turn};
+use reef_domain::wire::Provider;
+use reef_protocols::model::{
+    Answer, Model, ModelError, TokenBudget, Turn, chat_request, default_url, read_answer,
+};
+use reef_protocols::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
-use crate::fake;
-
 fn build_request(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
-    let settings = Settings {
-        provider,
-        provider_url: provider.default_url().into(),
-        model_id: model_id.into(),
-        api_key: "k3y".into(),
-        ..fake::settings()
-    };
+    let model = Model { provider, provider_url: default_url(provider), id: model_id, api_key: "k3y" };
     let turns = [Turn::user("q1"), Turn::assistant("a1"), Turn::user("q2")];
-    let request = chat_request(&settings, "be kind", &turns, TokenBudget::default());
+    let request = chat_request(model, "be kind", &turns, TokenBudget::default());
     assert_eq!(request.method, Method::Post);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
@@ -45,12 +40,12 @@ fn anthropic_request_has_its_format() {
 fn openai_and_openrouter_requests_have_their_format() {
     let messages = json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "q1"},
         {"role": "assistant", "content": "a1"}, {"role": "user", "content": "q2"}]);
-    let (request, body) = build_request(Provider::OpenAi, "gpt-5.5");
+    let (request, body) = build_request(Provider::Openai, "gpt-5.5");
     assert_eq!(request.url, "https://api.openai.com/v1/chat/completions");
     assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
     assert_eq!(body, json!({"model": "gpt-5.5", "messages": messages, "max_completion_tokens": 8192}));
 
-    let (request, body) = build_request(Provider::OpenRouter, "openai/gpt-5.5");
+    let (request, body) = build_request(Provider::Openrouter, "openai/gpt-5.5");
     assert_eq!(request.url, "https://openrouter.ai/api/v1/chat/completions");
     assert!(request.headers.contains(&("authorization", "Bearer k3y".into())));
     assert_eq!(body, json!({"model": "openai/gpt-5.5", "messages": messages, "max_tokens": 8192}));
@@ -80,7 +75,7 @@ fn answers_are_parsed() {
         "stop_reason": "end_turn"});
     assert_eq!(read(Provider::Anthropic, 200, &anthropic), ok_answer("hi", false));
     let choice = |message: Value, finish: &str| json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]});
-    for provider in [Provider::OpenAi, Provider::OpenRouter] {
+    for provider in [Provider::Openai, Provider::Openrouter] {
         let message = json!({"role": "assistant", "content": "hi", "refusal": null});
         assert_eq!(read(provider, 200, &choice(message.clone(), "stop")), ok_answer("hi", false));
         assert_eq!(read(provider, 200, &choice(message, "length")), ok_answer("hi", true));
@@ -125,7 +120,7 @@ fn openai_errors_are_classified() {
         (500, error(Value::Null, "server_error"), ModelError::Unavailable),
         (503, error(Value::Null, "server_error"), ModelError::Overloaded),
     ] {
-        assert_eq!(read(Provider::OpenAi, status, &body), Err(reason), "{body}");
+        assert_eq!(read(Provider::Openai, status, &body), Err(reason), "{body}");
     }
 }
 
@@ -147,14 +142,14 @@ fn openrouter_errors_are_classified() {
         (529, json!({"error_type": "provider_overloaded"}), ModelError::Overloaded),
     ] {
         let body = error(code, metadata);
-        assert_eq!(read(Provider::OpenRouter, code, &body), Err(reason), "{body}");
-        assert_eq!(read(Provider::OpenRouter, 200, &body), Err(reason), "within a success: {body}");
+        assert_eq!(read(Provider::Openrouter, code, &body), Err(reason), "{body}");
+        assert_eq!(read(Provider::Openrouter, 200, &body), Err(reason), "within a success: {body}");
     }
     let choice = json!({"choices": [{"finish_reason": "error", "error": {"code": 429, "message": "m"}, "message": null}]});
     let limited = Err(ModelError::RateLimited { retry_after_s: None });
-    assert_eq!(read(Provider::OpenRouter, 200, &choice), limited);
+    assert_eq!(read(Provider::Openrouter, 200, &choice), limited);
     let unknown = json!({"error": {"code": 400, "message": "foo/bar is not a valid model ID"}});
-    assert_eq!(read(Provider::OpenRouter, 400, &unknown), Err(ModelError::ModelNotFound));
+    assert_eq!(read(Provider::Openrouter, 400, &unknown), Err(ModelError::ModelNotFound));
 }
 
 #[test]

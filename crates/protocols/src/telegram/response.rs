@@ -1,9 +1,32 @@
 //! Reads the responses of the Bot API and classifies its errors.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::host::HttpResponse;
+use super::update::PolledUpdate;
+use crate::http::HttpResponse;
+
+/// The result of a call, which [`read_response`] reads.
+pub trait CallResult: DeserializeOwned {}
+
+impl CallResult for bool {}
+impl CallResult for BotUser {}
+impl CallResult for Photos {}
+impl CallResult for File {}
+impl CallResult for WebhookInfo {}
+impl CallResult for SentMessage {}
+impl CallResult for Vec<PolledUpdate> {}
+
+/// A message that was sent. Nothing about it is of interest.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(from = "IgnoredAny")]
+pub struct SentMessage;
+
+impl From<IgnoredAny> for SentMessage {
+    fn from(_: IgnoredAny) -> Self {
+        Self
+    }
+}
 
 /// A bot as `getMe` returns it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -167,7 +190,7 @@ struct Parameters {
 ///
 /// # Errors
 /// [`TelegramError`] by the `error_code` of the body, or by the HTTP status if the body is not from the Bot API.
-pub fn read_response<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, TelegramError> {
+pub fn read_response<T: CallResult>(response: &HttpResponse) -> Result<T, TelegramError> {
     let Ok(envelope) = serde_json::from_slice::<Envelope<T>>(&response.body) else {
         // A proxy in between sends its own error pages.
         return Err(match response.status {

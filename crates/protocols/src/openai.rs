@@ -1,14 +1,16 @@
 //! OpenAI's Chat Completions API, `POST /chat/completions`, which OpenRouter implements as well. The formats are those
 //! of the npm packages `openai` 6.49 and `@openrouter/sdk` 1.3.
 
+use reef_domain::wire::Provider;
 use serde_json::{Value, json};
 
-use super::{Answer, ModelError, TokenBudget, join_texts};
-use crate::memory::{Role, Turn};
-use crate::settings::{Provider, Settings};
+use crate::model::{Answer, Model, ModelError, Role, TokenBudget, Turn, join_texts};
 
-pub(super) fn request(
-    settings: &Settings,
+/// The base URL of the API, which includes the version.
+pub(crate) const DEFAULT_URL: &str = "https://api.openai.com/v1";
+
+pub(crate) fn request(
+    model: Model<'_>,
     system: &str,
     turns: &[Turn],
     budget: TokenBudget,
@@ -23,20 +25,20 @@ pub(super) fn request(
     let messages: Vec<_> =
         std::iter::once(json!({"role": "system", "content": system})).chain(said).collect();
     // OpenAI's reasoning models reject `max_tokens`, but OpenRouter requires this name.
-    let limit = match settings.provider {
-        Provider::OpenRouter => "max_tokens",
+    let limit = match model.provider {
+        Provider::Openrouter => "max_tokens",
         _ => "max_completion_tokens",
     };
-    let mut body = json!({"model": settings.model_id, "messages": messages, limit: budget.tokens_max});
-    match settings.provider {
-        Provider::OpenRouter if budget.reduces_thinking => body["reasoning"] = json!({"effort": "low"}),
+    let mut body = json!({"model": model.id, "messages": messages, limit: budget.tokens_max});
+    match model.provider {
+        Provider::Openrouter if budget.reduces_thinking => body["reasoning"] = json!({"effort": "low"}),
         _ if budget.reduces_thinking => body["reasoning_effort"] = json!("low"),
         _ => {}
     }
     ("/chat/completions".to_owned(), body)
 }
 
-pub(super) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
+pub(crate) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
     let choice = &body["choices"][0];
     let message = &choice["message"];
     let text = join_texts(&message["content"]);

@@ -1,10 +1,10 @@
 //! The checks of keys and models before a deployment.
 
-use Provider::{Anthropic, Google, OpenAi, OpenRouter};
-use reef_assistant::model::{
+use reef_domain::wire::Provider::{Anthropic, Google, Openai, Openrouter};
+use reef_protocols::model::{
     ModelError, key_check_request, model_check_request, read_key_check, read_model_check,
 };
-use reef_assistant::{HttpResponse, Method, Provider};
+use reef_protocols::{HttpResponse, Method};
 use serde_json::{Value, json};
 
 fn response(status: u16, body: &Value) -> HttpResponse {
@@ -15,9 +15,9 @@ fn response(status: u16, body: &Value) -> HttpResponse {
 fn check_requests_only_read_lists() {
     for (provider, key_path, model_path, header) in [
         (Anthropic, "/v1/models?limit=1", "/v1/models/m%2F1", "x-api-key"),
-        (OpenAi, "/models", "/models/m%2F1", "authorization"),
+        (Openai, "/models", "/models/m%2F1", "authorization"),
         (Google, "/v1beta/models?pageSize=1", "/v1beta/models/m%2F1", "x-goog-api-key"),
-        (OpenRouter, "/key", "/models", "authorization"),
+        (Openrouter, "/key", "/models", "authorization"),
     ] {
         let key = key_check_request(provider, "https://v.test", "k3y");
         let model = model_check_request(provider, "https://v.test", "k3y", "m/1");
@@ -45,16 +45,16 @@ fn key_check_accepts_valid_keys_only() {
         (Anthropic, 200, json!({"data": [], "has_more": false}), Ok(())),
         (Anthropic, 401, error("authentication_error", "invalid x-api-key"), rejected),
         (Anthropic, 403, error("permission_error", "no"), rejected),
-        (OpenAi, 200, json!({"object": "list", "data": []}), Ok(())),
-        (OpenAi, 401, error("invalid_request_error", "Incorrect API key provided"), rejected),
-        (OpenAi, 401, error("invalid_request_error", scopes), Ok(())),
-        (OpenAi, 401, error("invalid_request_error", no_chat), rejected),
+        (Openai, 200, json!({"object": "list", "data": []}), Ok(())),
+        (Openai, 401, error("invalid_request_error", "Incorrect API key provided"), rejected),
+        (Openai, 401, error("invalid_request_error", scopes), Ok(())),
+        (Openai, 401, error("invalid_request_error", no_chat), rejected),
         (Google, 200, json!({"models": []}), Ok(())),
         (Google, 400, google, rejected),
         (Google, 403, json!({"error": {"code": 403, "status": "PERMISSION_DENIED"}}), rejected),
-        (OpenRouter, 200, key(false), Ok(())),
-        (OpenRouter, 200, key(true), rejected),
-        (OpenRouter, 401, json!({"error": {"code": 401, "message": "No auth"}}), rejected),
+        (Openrouter, 200, key(false), Ok(())),
+        (Openrouter, 200, key(true), rejected),
+        (Openrouter, 401, json!({"error": {"code": 401, "message": "No auth"}}), rejected),
         (Anthropic, 529, error("overloaded_error", "x"), Err(ModelError::Overloaded)),
         (Anthropic, 404, Value::Null, Err(ModelError::Unavailable)),
     ] {
@@ -62,7 +62,7 @@ fn key_check_accepts_valid_keys_only() {
     }
     let page =
         HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body: b"<html>".to_vec() };
-    assert_eq!(read_key_check(OpenAi, &page), Err(ModelError::UnexpectedResponse));
+    assert_eq!(read_key_check(Openai, &page), Err(ModelError::UnexpectedResponse));
 }
 
 #[test]
@@ -73,18 +73,18 @@ fn model_check_finds_chat_models_only() {
     for (provider, id, status, body, expected) in [
         (Anthropic, "claude-opus-5", 200, json!({"id": "claude-opus-5", "type": "model"}), Ok(())),
         (Anthropic, "x", 404, json!({"error": {"type": "not_found_error"}}), missing),
-        (OpenAi, "gpt-5.5", 200, json!({"id": "gpt-5.5"}), Ok(())),
-        (OpenAi, "x", 404, json!({"error": {"code": "model_not_found"}}), missing),
-        (OpenAi, "x", 401, json!({"error": {"message": "Missing scopes: api.model.read"}}), Ok(())),
+        (Openai, "gpt-5.5", 200, json!({"id": "gpt-5.5"}), Ok(())),
+        (Openai, "x", 404, json!({"error": {"code": "model_not_found"}}), missing),
+        (Openai, "x", 401, json!({"error": {"message": "Missing scopes: api.model.read"}}), Ok(())),
         (Google, "g", 200, json!({"supportedGenerationMethods": ["generateContent"]}), Ok(())),
         (Google, "g", 200, json!({"supportedGenerationMethods": ["embedContent"]}), missing),
         (Google, "g", 404, json!({"error": {"code": 404, "status": "NOT_FOUND"}}), missing),
         (Google, "g g", 400, json!({"error": {"code": 400, "status": "INVALID_ARGUMENT"}}), missing),
-        (OpenRouter, "openrouter/auto", 200, listed.clone(), Ok(())),
-        (OpenRouter, "anthropic/claude-sonnet-5:nitro", 200, listed.clone(), Ok(())),
-        (OpenRouter, "anthropic/claude-5-sonnet", 200, listed.clone(), Ok(())),
-        (OpenRouter, "anthropic/nonexistent", 200, listed, missing),
-        (OpenRouter, "x", 502, Value::Null, Err(ModelError::Unavailable)),
+        (Openrouter, "openrouter/auto", 200, listed.clone(), Ok(())),
+        (Openrouter, "anthropic/claude-sonnet-5:nitro", 200, listed.clone(), Ok(())),
+        (Openrouter, "anthropic/claude-5-sonnet", 200, listed.clone(), Ok(())),
+        (Openrouter, "anthropic/nonexistent", 200, listed, missing),
+        (Openrouter, "x", 502, Value::Null, Err(ModelError::Unavailable)),
     ] {
         let read = read_model_check(provider, id, &response(status, &body));
         assert_eq!(read, expected, "{provider:?} {id} {body}");
