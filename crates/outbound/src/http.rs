@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_protocols::{
     HttpError, HttpRequest, HttpResponse, Method, RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS,
 };
@@ -21,9 +20,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long idle connections are kept. Common servers keep them longer, so that no connection is used while its server
 /// closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The size limit of a vendor's response.
-const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The HTTP client could not be built.
 #[derive(Debug, Error)]
@@ -59,6 +55,8 @@ impl Http {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let mut builder = self.client.request(method, request.url).body(request.body);
         for (name, value) in request.headers {
@@ -66,16 +64,6 @@ impl Http {
         }
         let timeout = Duration::from_millis(request.timeout_ms);
         send_observed(request.vendor, builder, timeout, request.response_bytes_max).await
-    }
-
-    /// Sends a request to a vendor and reads the response within `timeout`. `vendor` is the name in metrics and traces.
-    pub(crate) async fn send_to_vendor(
-        &self,
-        vendor: &'static str,
-        request: RequestBuilder,
-        timeout: Duration,
-    ) -> Result<HttpResponse, HttpError> {
-        send_observed(vendor, request, timeout, RESPONSE_BYTES_MAX).await
     }
 }
 
@@ -160,12 +148,4 @@ fn known_headers(response: &Response) -> Vec<(&'static str, String)> {
 
 fn retry_after_s(response: &Response) -> Option<u64> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// Every character except the unreserved ones of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Percent-encodes an id as one segment of a URL's path.
-pub(crate) fn encode_segment(id: &str) -> String {
-    utf8_percent_encode(id, RESERVED).to_string()
 }

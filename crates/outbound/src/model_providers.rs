@@ -8,17 +8,10 @@ use reef_protocols::model::{
     Answer, Model, ModelError, TokenBudget, Turn, chat_request, default_url, key_check_request,
     model_check_request, read_answer, read_key_check, read_model_check,
 };
-use reef_protocols::{HttpRequest, HttpResponse, Method};
+use reef_protocols::{HttpRequest, HttpResponse, openrouter};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::http::Http;
-
-/// The timeout for OpenRouter's list, in milliseconds.
-const LIST_TIMEOUT_MS: u64 = 30_000;
-/// The size limit of OpenRouter's list, which takes a few kilobytes for each of hundreds of models.
-const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The timeout of a greeting in milliseconds. It is short because a person waits for it at a form.
 const GREETING_TIMEOUT_MS: u64 = 20_000;
@@ -133,54 +126,8 @@ impl ModelProviders for ModelProvidersClient {
     }
 
     async fn list(&self) -> Result<Vec<ListedModel>, ModelListError> {
-        let request = HttpRequest {
-            vendor: Provider::Openrouter.as_str(),
-            method: Method::Get,
-            url: format!("{}/models", self.urls.openrouter),
-            headers: vec![("accept", "application/json".to_owned())],
-            body: Vec::new(),
-            timeout_ms: LIST_TIMEOUT_MS,
-            response_bytes_max: LIST_BYTES_MAX,
-        };
-        let failed = |reason: String| ModelListError(reason);
-        let answer = self.http.send(request).await.map_err(|error| failed(error.to_string()))?;
-        if answer.status != 200 {
-            return Err(failed(format!("status {}", answer.status)));
-        }
-        let list: ModelList = serde_json::from_slice(&answer.body)
-            .map_err(|_| failed("the response could not be parsed".to_owned()))?;
-        let models = list.data.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
-        let texts = models.filter(Entry::answers_in_text);
-        Ok(texts
-            .map(|entry| ListedModel { name: entry.name.unwrap_or_else(|| entry.id.clone()), id: entry.id })
-            .collect())
-    }
-}
-
-/// The response to OpenRouter's `GET /models`. Entries are parsed one by one, so that a malformed one does not affect
-/// the others.
-#[derive(Deserialize)]
-struct ModelList {
-    data: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    id: String,
-    name: Option<String>,
-    architecture: Option<Architecture>,
-}
-
-#[derive(Deserialize)]
-struct Architecture {
-    output_modalities: Option<Vec<String>>,
-}
-
-impl Entry {
-    fn answers_in_text(&self) -> bool {
-        let outputs =
-            self.architecture.as_ref().and_then(|architecture| architecture.output_modalities.as_ref());
-        outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"))
+        let sent = self.http.send(openrouter::list_models(&self.urls.openrouter)).await;
+        openrouter::read_models(&sent.map_err(|error| ModelListError(error.to_string()))?)
     }
 }
 

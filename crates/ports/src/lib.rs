@@ -8,6 +8,7 @@ mod entropy;
 mod mailer;
 mod managed_keys;
 mod models;
+mod payment_event;
 mod payment_facts;
 mod payments;
 mod telegram;
@@ -21,6 +22,7 @@ pub use entropy::Entropy;
 pub use mailer::{Mail, MailError, Mailer};
 pub use managed_keys::{KEYS_PAGE_SIZE, ManagedKey, ManagedKeyError, ManagedKeyInfo, ManagedKeys};
 pub use models::{GreetError, ModelCheckError, ModelListError, ModelProviders};
+pub use payment_event::PaymentEvent;
 pub use payment_facts::{CheckoutFacts, CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 pub use payments::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// The HTTP methods that requests to vendors use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -9,6 +11,10 @@ pub enum Method {
     Get,
     /// A request with a body.
     Post,
+    /// A change, with a body.
+    Patch,
+    /// A deletion, without a body.
+    Delete,
 }
 
 impl Method {
@@ -17,6 +23,8 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -165,16 +173,12 @@ pub enum HttpError {
     TooLarge,
 }
 
-/// Percent-encodes an id as one segment of a path.
+/// Every character except the unreserved ones of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encodes an id as one segment of a URL's path.
 pub(crate) fn encode_segment(id: &str) -> String {
-    id.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    utf8_percent_encode(id, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -12,10 +12,6 @@ use crate::openrouter::{self, Envelope};
 /// The timeout of a check, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 15_000;
 
-/// The size limit of a list. OpenRouter has no lookup by id, and its list takes a few kilobytes for each of hundreds of
-/// models.
-const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// Builds the request that checks a key at the provider's base URL.
 pub fn key_check_request(provider: Provider, provider_url: &str, api_key: &str) -> HttpRequest {
     let path = match provider {
@@ -89,6 +85,7 @@ pub fn read_model_check(
 }
 
 fn check_request(provider: Provider, url: String, api_key: &str) -> HttpRequest {
+    // OpenRouter has no lookup by id, so its whole list is read.
     let request = with_key(HttpRequest::get(provider.as_str(), url, CHECK_TIMEOUT_MS), provider, api_key);
-    HttpRequest { response_bytes_max: LIST_BYTES_MAX, ..request }
+    HttpRequest { response_bytes_max: openrouter::LIST_BYTES_MAX, ..request }
 }

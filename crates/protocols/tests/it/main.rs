@@ -6,9 +6,12 @@
     reason = "test helpers take `json!` arguments by value, and a test fails by panicking"
 )]
 
+mod any_input;
 mod budget;
 mod checks;
+mod examples;
 mod finishes;
 mod limits;
 mod model;
+mod polar;
 mod telegram;

@@ -4,9 +4,10 @@ use reef_domain::Assistant;
 use reef_domain::assistant::Payment;
 use reef_domain::state;
 use reef_domain::wire::PaymentStatus;
+use reef_ports::PaymentEvent;
 
 use crate::assistants::{UNPAID_LISTED_FOR, is_paused};
-use crate::billing::event::Event;
+use crate::billing::event::{grants, paid_period};
 use crate::billing::schedule::VERIFY_AFTER;
 use crate::billing::transition::{Known, LATE, NO_EFFECT, apply_event};
 use crate::deployments::RemoveWorker;
@@ -37,10 +38,10 @@ impl Services {
     pub(super) async fn apply_payment(
         &self,
         work: &mut UnitOfWork<'_>,
-        event: &Event,
+        event: &PaymentEvent,
         source: Source,
     ) -> Result<&'static str, Error> {
-        if matches!(event, Event::Other) {
+        if matches!(event, PaymentEvent::Ignored) {
             return Ok("ignored");
         }
         let (assistant_id, subscription) = event.subject();
@@ -48,7 +49,7 @@ impl Services {
             return match (assistant_id, subscription) {
                 // The assistant was deleted before the payment, so the subscription must not renew.
                 (Some(slot), Some(subscription))
-                    if event.grants() && work.tx.is_assistant_deleted(slot).await? =>
+                    if grants(event) && work.tx.is_assistant_deleted(slot).await? =>
                 {
                     tracing::warn!(assistant_id = %slot, subscription_id = subscription, "payment for a deleted assistant, revoking");
                     work.enqueue_revocation(slot, subscription, "late").await?;
@@ -60,9 +61,9 @@ impl Services {
         let current = before.payment.subscription_id.as_deref();
         let is_other = matches!((current, subscription), (Some(mine), Some(other)) if mine != other);
         // A subscription that ended before it was paid leaves the assistant free for another one.
-        let replaces = is_other && event.grants() && before.state == state::State::PendingPayment;
+        let replaces = is_other && grants(event) && before.state == state::State::PendingPayment;
         if let (true, false, Some(duplicate)) = (is_other, replaces, subscription) {
-            if !event.grants() {
+            if !grants(event) {
                 return Ok("other subscription");
             }
             tracing::warn!(assistant_id = %before.id, subscription_id = duplicate, "duplicate subscription, revoking");
@@ -84,7 +85,9 @@ impl Services {
             work.tx.update_payment_as_of(before.id, event.as_of()).await?;
         }
         // A payment check adds credit by the orders that Polar lists.
-        if let (true, Source::Webhook, Some((order, period_end))) = (event.grants(), source, event.period()) {
+        if let (true, Source::Webhook, Some((order, period_end))) =
+            (grants(event), source, paid_period(event))
+        {
             self.add_period_credit(work, &after, order, period_end).await?;
         }
         self.save_payment(work, &before, after, subscription).await?;
@@ -159,7 +162,10 @@ impl Services {
 }
 
 /// Locks the assistant that an event names in its metadata, or else the one with its subscription.
-async fn lock_assistant_of(work: &mut UnitOfWork<'_>, event: &Event) -> Result<Option<Assistant>, Error> {
+async fn lock_assistant_of(
+    work: &mut UnitOfWork<'_>,
+    event: &PaymentEvent,
+) -> Result<Option<Assistant>, Error> {
     let (assistant_id, subscription) = event.subject();
     if let Some(slot) = assistant_id {
         return Ok(work.tx.lock_assistant(slot).await?);

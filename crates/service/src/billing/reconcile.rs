@@ -9,20 +9,20 @@ use std::time::Duration;
 use reef_domain::ids::AssistantId;
 use reef_domain::{Assistant, ErrorChain, State, Timestamp};
 use reef_jobs::with_jitter;
+use reef_ports::{
+    CheckoutStatus, OrderFacts, PaymentError, PaymentEvent, SubscriptionFacts, SubscriptionStatus,
+};
 use reef_store::PaymentCheckRow;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::billing::apply::Source;
-use crate::billing::event::Event;
 use crate::billing::schedule::{
     CLAIM, CheckProgress, EXPEDITE_INTERVAL, EXPEDITED_DELAY, EXPEDITES_MAX, Outlook, RATE_BUDGET, next_check,
 };
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
-use reef_ports::PaymentError;
-use reef_ports::{CheckoutStatus, OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// How often due checks are looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const OTHERS_MAX: usize = 2;
 
 /// The result of a payment check.
 struct PolarAnswer {
-    events: Vec<Event>,
+    events: Vec<PaymentEvent>,
     /// The orders that are paid and not refunded, newest first.
     paid: Vec<OrderFacts>,
     outlook: Outlook,
@@ -262,12 +262,12 @@ fn evaluate(
     let paid = orders.iter().filter(|order| order.is_paid && !order.is_refunded_in_full).cloned().collect();
     let is_refunded = orders.iter().any(|order| order.is_refunded_in_full);
     let orders = orders.into_iter().filter_map(|order| match &order {
-        _ if order.is_refunded_in_full => Some(Event::OrderRefunded(order)),
+        _ if order.is_refunded_in_full => Some(PaymentEvent::OrderRefunded(order)),
         // An order with a subscription is covered by the state of that subscription.
-        _ if order.is_paid && order.subscription_id.is_none() => Some(Event::OrderPaid(order)),
+        _ if order.is_paid && order.subscription_id.is_none() => Some(PaymentEvent::OrderPaid(order)),
         _ => None,
     });
-    let events = subscriptions.into_iter().map(Event::State).chain(orders).collect();
+    let events = subscriptions.into_iter().map(PaymentEvent::SubscriptionChecked).chain(orders).collect();
     // The subscription of a refunded order is being revoked.
     let outlook = match outlook {
         Outlook::Paid { .. } if is_refunded => Outlook::Unsettled,

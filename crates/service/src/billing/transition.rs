@@ -4,10 +4,10 @@ use reef_domain::assistant::ActionRejected;
 use reef_domain::state;
 use reef_domain::wire::PaymentStatus;
 use reef_domain::{Assistant, Timestamp};
+use reef_ports::{OrderFacts, PaymentEvent, SubscriptionFacts, SubscriptionStatus};
 
-use crate::billing::event::Event;
+use crate::billing::event::{grants, subscription_status};
 use crate::error::Error;
-use reef_ports::{OrderFacts, SubscriptionFacts, SubscriptionStatus};
 
 /// The outcome of an event that is older than the applied state.
 pub(super) const LATE: &str = "late";
@@ -26,24 +26,28 @@ pub(super) struct Known {
 
 /// Applies an event to the assistant of its subscription and returns the outcome. An event that is older than the applied
 /// state changes nothing, except that a first payment always counts.
-pub(super) fn apply_event(a: &mut Assistant, event: &Event, known: &Known) -> Result<&'static str, Error> {
+pub(super) fn apply_event(
+    a: &mut Assistant,
+    event: &PaymentEvent,
+    known: &Known,
+) -> Result<&'static str, Error> {
     let is_old =
         |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.as_of.is_some_and(|known| as_of < known));
     let is_unpaid = a.state == state::State::PendingPayment;
-    if is_old(event.as_of()) && !(event.grants() && is_unpaid) {
+    if is_old(event.as_of()) && !(grants(event) && is_unpaid) {
         return Ok(LATE);
     }
     let outcome = match event {
-        Event::OrderRefunded(order) if order.is_refunded_in_full => {
+        PaymentEvent::OrderRefunded(order) if order.is_refunded_in_full => {
             mark_ended(a, order.subscription_id.as_ref(), PaymentStatus::Refunded)
         }
-        Event::OrderRefunded(_) => "refunded in part",
-        Event::OrderPaid(order) if order.is_paid => apply_paid_order(a, order, is_old(order.as_of))?,
-        Event::Canceled(s) => {
+        PaymentEvent::OrderRefunded(_) => "refunded in part",
+        PaymentEvent::OrderPaid(order) if order.is_paid => apply_paid_order(a, order, is_old(order.as_of))?,
+        PaymentEvent::SubscriptionCanceled(s) => {
             a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
             "canceled"
         }
-        Event::Uncanceled(_) if !a.payment.status.has_ended() => {
+        PaymentEvent::SubscriptionUncanceled(_) if !a.payment.status.has_ended() => {
             a.payment.canceled_at = None;
             "uncanceled"
         }
@@ -75,20 +79,24 @@ fn apply_paid_order(a: &mut Assistant, order: &OrderFacts, is_old: bool) -> Resu
 /// Sets the payment status to that of the event's subscription.
 fn apply_subscription(
     a: &mut Assistant,
-    event: &Event,
+    event: &PaymentEvent,
     s: &SubscriptionFacts,
     known: &Known,
 ) -> Result<&'static str, Error> {
-    let new_status = event.subscription_status();
+    let new_status = subscription_status(event);
     let status = a.payment.status;
-    let is_answer = matches!(event, Event::State(_));
+    let is_answer = matches!(event, PaymentEvent::SubscriptionChecked(_));
     match (event, new_status) {
         (_, SubscriptionStatus::Other) => return Ok(NO_EFFECT),
         // Polar sends it along with a more specific event.
-        (Event::Updated(_), SubscriptionStatus::Active) if status != PaymentStatus::Paused => {
+        (PaymentEvent::SubscriptionUpdated(_), SubscriptionStatus::Active)
+            if status != PaymentStatus::Paused =>
+        {
             return Ok(NO_EFFECT);
         }
-        (Event::Updated(_), SubscriptionStatus::Paused) if !status.can_run() => return Ok(NO_EFFECT),
+        (PaymentEvent::SubscriptionUpdated(_), SubscriptionStatus::Paused) if !status.can_run() => {
+            return Ok(NO_EFFECT);
+        }
         _ => {}
     }
     let revives = status.has_ended() && new_status != SubscriptionStatus::Ended;
@@ -99,7 +107,7 @@ fn apply_subscription(
     if revives && !can_revive(s, is_answer, known) {
         return Ok(LATE);
     }
-    if a.state == state::State::PendingPayment && new_status != SubscriptionStatus::Ended && !event.grants() {
+    if a.state == state::State::PendingPayment && new_status != SubscriptionStatus::Ended && !grants(event) {
         // Only a granting event makes it paid, and a payment check is scheduled.
         return Ok(NO_EFFECT);
     }

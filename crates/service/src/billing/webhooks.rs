@@ -1,23 +1,17 @@
 //! The inbox of Polar's webhooks: storing them as they arrive, and processing them in order.
 
-use http::HeaderMap;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
+use reef_ports::PaymentEvent;
+use reef_protocols::polar::{WEBHOOK_ID_BYTES_MAX, WebhookHeaders, parse_webhook};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::billing::apply::Source;
-use crate::billing::event::Event;
-use crate::billing::signature::is_authentic;
 use crate::error::Error;
 use crate::services::Services;
 
-/// The headers of a webhook request, of which the three of Standard Webhooks are read.
-pub type WebhookHeaders = HeaderMap;
-
-/// The longest `webhook-id` that is accepted.
-const WEBHOOK_ID_MAX: usize = 255;
 /// Webhooks read at once; the job continues until none is left.
 const BATCH: i64 = 50;
 
@@ -49,12 +43,11 @@ impl Services {
     /// [`Error::InvalidRequest`] when the signed body is not text.
     pub async fn receive_polar(&self, headers: &WebhookHeaders, body: &[u8]) -> Result<(), Error> {
         let secret = self.config().polar_webhook_secret.as_ref().ok_or(Error::Unauthorized)?;
-        if !is_authentic(secret.expose_secret(), headers, body, self.now()) {
+        if !headers.is_authentic(secret.expose_secret(), body, self.now()) {
             return Err(Error::Unauthorized);
         }
-        let id = headers.get("webhook-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let text = std::str::from_utf8(body).ok().filter(|text| !text.contains('\0'));
-        let (Some(text), 1..=WEBHOOK_ID_MAX) = (text, id.len()) else {
+        let (Some(text), 1..=WEBHOOK_ID_BYTES_MAX) = (text, headers.id.len()) else {
             return Err(Error::invalid_field(
                 "",
                 "invalid_webhook",
@@ -63,7 +56,7 @@ impl Services {
         };
         let mut work = self.unit_of_work().await?;
         let now = work.now;
-        if work.tx.insert_polar_webhook(id, text, now).await? {
+        if work.tx.insert_polar_webhook(&headers.id, text, now).await? {
             work.enqueue(ProcessPolarInbox {}).await?;
         }
         work.commit(None).await
@@ -80,7 +73,7 @@ impl Services {
                 return Ok(());
             }
             for row in open {
-                let event = Event::parse(&row.body);
+                let event = parse_webhook(&row.body);
                 let mut work = self.unit_of_work().await?;
                 let outcome = match &event {
                     Ok(event) => match self.apply_payment(&mut work, event, Source::Webhook).await {
@@ -103,7 +96,7 @@ impl Services {
                 let now: Timestamp = work.now;
                 work.tx.finish_polar_webhook(row.position, outcome, now).await?;
                 work.commit(None).await?;
-                let kind = event.as_ref().map_or("unreadable", Event::type_name);
+                let kind = event.as_ref().map_or("unreadable", PaymentEvent::type_name);
                 tracing::info!(webhook_id = row.webhook_id, kind, outcome, "polar webhook processed");
             }
         }

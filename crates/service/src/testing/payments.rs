@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use reef_domain::ids::{AssistantId, UserId};
-use serde::de::DeserializeOwned;
+use reef_ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
+use reef_ports::{CheckoutFacts, OrderFacts, SubscriptionFacts};
+use reef_protocols::{HttpResponse, polar};
 use serde_json::{Value, json};
 
 use crate::testing::script::{Script, lock};
-use reef_ports::{Checkout, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint};
-use reef_ports::{CheckoutFacts, OrderFacts, SubscriptionFacts};
 
 /// Takes payments. Its scripted calls are the methods of the port.
 #[derive(Default)]
@@ -27,8 +27,10 @@ pub struct FakePayments {
     is_unknown_customer: AtomicBool,
 }
 
-fn parse_doc<T: DeserializeOwned>(doc: &Value) -> T {
-    serde_json::from_value(doc.clone()).expect("the document has Polar's form")
+/// A response of Polar with a document.
+fn respond(doc: &Value) -> HttpResponse {
+    let body = doc.to_string().into_bytes();
+    HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body }
 }
 
 /// Replaces the document with the same id, or appends it.
@@ -39,10 +41,11 @@ fn upsert(docs: &mut Vec<Value>, doc: Value) {
     }
 }
 
-/// The documents for an assistant, newest first, as Polar lists them.
-fn docs_about<T: DeserializeOwned>(docs: &[Value], slot: AssistantId) -> Vec<T> {
+/// Polar's list of the documents for an assistant, newest first.
+fn list_docs(docs: &[Value], slot: AssistantId) -> HttpResponse {
     let slot = slot.to_string();
-    docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).map(parse_doc).collect()
+    let listed: Vec<_> = docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).collect();
+    respond(&json!({ "items": listed }))
 }
 
 impl FakePayments {
@@ -148,22 +151,27 @@ impl Payments for FakePayments {
     async fn checkout(&self, id: &str) -> Result<Option<CheckoutFacts>, PaymentError> {
         let found = || {
             let status = lock(&self.closed).get(id).copied().unwrap_or("open");
-            Ok(Some(parse_doc(&json!({"status": status}))))
+            polar::read_checkout(&respond(&json!({"status": status})))
         };
         self.script.perform("checkout", found).await
     }
 
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError> {
-        let found = || Ok(lock(&self.subscriptions).iter().find(|doc| doc["id"] == id).map(parse_doc));
+        let found = || match lock(&self.subscriptions).iter().find(|doc| doc["id"] == id) {
+            Some(doc) => polar::read_subscription(&respond(doc)),
+            None => Ok(None),
+        };
         self.script.perform("subscription", found).await
     }
 
     async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError> {
-        self.script.perform("subscriptions_of", || Ok(docs_about(&lock(&self.subscriptions), slot))).await
+        let listed = || polar::read_subscriptions(&list_docs(&lock(&self.subscriptions), slot));
+        self.script.perform("subscriptions_of", listed).await
     }
 
     async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
-        self.script.perform("orders_of", || Ok(docs_about(&lock(&self.orders), slot))).await
+        let listed = || polar::read_orders(&list_docs(&lock(&self.orders), slot));
+        self.script.perform("orders_of", listed).await
     }
 
     async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError> {

@@ -1,7 +1,7 @@
 //! Polar's webhooks, signed as Polar signs them.
 
-use http::HeaderMap;
 use reef_domain::ids::AssistantId;
+use reef_protocols::polar::WebhookHeaders;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
@@ -57,14 +57,10 @@ impl TestServices {
     /// # Panics
     /// Never, because the values are plain text.
     #[must_use]
-    pub fn sign_polar(&self, id: &str, body: &str) -> HeaderMap {
+    pub fn sign_polar(&self, id: &str, body: &str) -> WebhookHeaders {
         let at = self.services.now().unix_seconds();
         let webhook = Webhook::from_bytes(POLAR_SECRET.as_bytes().to_vec()).expect("a secret");
         let signature = webhook.sign(id, at, body.as_bytes()).expect("a signature");
-        let mut headers = HeaderMap::new();
-        headers.insert("webhook-id", id.parse().expect("plain text"));
-        headers.insert("webhook-timestamp", at.into());
-        headers.insert("webhook-signature", signature.parse().expect("plain text"));
-        headers
+        WebhookHeaders { id: id.to_owned(), timestamp: at.to_string(), signature }
     }
 }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::HeaderMap;
 use reef_domain::wire::Status;
+use reef_protocols::polar::WebhookHeaders;
 use reef_service::Error;
 use reef_service::testing::{POLAR_SECRET, START, TestServices};
 use reef_store::on_both_databases;
@@ -18,7 +18,7 @@ fn paid(id: &impl ToString, subscription: &str) -> String {
 }
 
 /// Signed by Polar's newer scheme, whose key is the base64 after the prefix.
-fn signed_by_the_standard(id: &str, at: i64, body: &str) -> HeaderMap {
+fn signed_by_the_standard(id: &str, at: i64, body: &str) -> WebhookHeaders {
     let lenient = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
@@ -27,11 +27,7 @@ fn signed_by_the_standard(id: &str, at: i64, body: &str) -> HeaderMap {
         .expect("base64");
     let signature =
         Webhook::from_bytes(key).and_then(|key| key.sign(id, at, body.as_bytes())).expect("a signature");
-    let mut headers = HeaderMap::new();
-    headers.insert("webhook-id", id.parse().expect("plain text"));
-    headers.insert("webhook-timestamp", at.into());
-    headers.insert("webhook-signature", signature.parse().expect("plain text"));
-    headers
+    WebhookHeaders { id: id.to_owned(), timestamp: at.to_string(), signature }
 }
 
 on_both_databases! {
@@ -55,12 +51,8 @@ on_both_databases! {
         let me = t.create_user().await;
         let id = t.create_unpaid(&me).await;
         let body = paid(&id, "sub_1");
-        let other_id = {
-            let mut headers = t.sign_polar("w1", &body);
-            headers.insert("webhook-id", "w2".parse().unwrap());
-            headers
-        };
-        let nothing = HeaderMap::new();
+        let other_id = WebhookHeaders { id: "w2".to_owned(), ..t.sign_polar("w1", &body) };
+        let nothing = WebhookHeaders::default();
         for (headers, body) in [
             (&nothing, body.as_str()),
             (&other_id, body.as_str()),

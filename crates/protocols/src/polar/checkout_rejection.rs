@@ -2,9 +2,10 @@
 //! exception handlers.
 
 use reef_ports::CheckoutRefusal;
-use reef_protocols::HttpResponse;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::http::HttpResponse;
 
 /// The maximum length of Polar's message in the log, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
