@@ -17,18 +17,6 @@ pub enum Method {
     Delete,
 }
 
-impl Method {
-    /// The method as HTTP writes it, such as `GET`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
 /// A request to a vendor. Its `Debug` output hides header values, the body, and a bot token in the URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {

@@ -1,7 +1,7 @@
 //! The wire formats of the vendors that Reef talks to, as pure functions: one module for each vendor.
 //!
 //! Each module builds an [`HttpRequest`] and reads an [`HttpResponse`], and does no I/O. A vendor's JSON is parsed here and nowhere
-//! else. What other crates receive are types that no vendor has coined.
+//! else; other crates receive typed values, which belong to `reef-ports` where several vendors could send them.
 //!
 //! - [`polar`] is the payment provider: checkouts, orders, subscriptions and webhooks.
 //! - [`openrouter`] has the list of models, and the keys of managed assistants.

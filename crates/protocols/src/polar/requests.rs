@@ -32,7 +32,7 @@ impl fmt::Debug for Api<'_> {
 
 impl<'a> Api<'a> {
     /// Uses an organization access token. `base_url` has neither `/v1` nor a trailing slash: `https://api.polar.sh`.
-    pub fn new(base_url: &'a str, token: &'a str) -> Self {
+    pub const fn new(base_url: &'a str, token: &'a str) -> Self {
         Self { base_url, token }
     }
 

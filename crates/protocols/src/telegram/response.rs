@@ -6,16 +6,24 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::update::PolledUpdate;
 use crate::http::HttpResponse;
 
-/// The result of a call, which [`read_response`] reads.
-pub trait CallResult: DeserializeOwned {}
+/// The result of a call, which [`read_response`] reads. No other crate can add one, so that all formats are in this one.
+pub trait CallResult: sealed::Format {}
 
-impl CallResult for bool {}
-impl CallResult for BotUser {}
-impl CallResult for Photos {}
-impl CallResult for File {}
-impl CallResult for WebhookInfo {}
-impl CallResult for SentMessage {}
-impl CallResult for Vec<PolledUpdate> {}
+impl<T: sealed::Format> CallResult for T {}
+
+mod sealed {
+    use super::{BotUser, DeserializeOwned, File, Photos, PolledUpdate, SentMessage, WebhookInfo};
+
+    pub trait Format: DeserializeOwned {}
+
+    impl Format for bool {}
+    impl Format for BotUser {}
+    impl Format for Photos {}
+    impl Format for File {}
+    impl Format for WebhookInfo {}
+    impl Format for SentMessage {}
+    impl Format for Vec<PolledUpdate> {}
+}
 
 /// A message that was sent. Nothing about it is of interest.
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -13,5 +13,6 @@ mod examples;
 mod finishes;
 mod limits;
 mod model;
-mod polar;
+mod polar_api;
+mod polar_webhooks;
 mod telegram;
