@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 use reef_embedded::{Embedded, UpdateSource};
 use reef_outbound::{
     Http, HttpCallbackSender, MailSender, ModelProvidersClient, OpenRouterKeys, Polar, ProviderUrls, Smtp,
@@ -248,7 +247,7 @@ fn load_or_create_key(path: &Path) -> anyhow::Result<SecretString> {
     }
     let mut bytes = [0; KEY_LENGTH];
     SystemEntropy.fill(&mut bytes);
-    let key = SecretString::from(BASE64_STANDARD.encode(bytes));
+    let key = SecretString::from(BASE64.encode(&bytes));
     // The key is first written to a file with a different name and then linked, so that two processes that start at the same time
     // agree on one key.
     let mut suffix = [0; 8];

@@ -1,52 +1,56 @@
 //! Parsing of inline markup: `code`, **strong text** and [links](/docs). Everything else is text.
 
+use pulldown_cmark::{Event, LinkType, Parser, Tag};
+
 /// A part of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
     Text(&'a str),
     Code(&'a str),
     Strong(&'a str),
-    Link { text: &'a str, href: &'a str },
+    Link { text: &'a str, href: String },
 }
+
+/// Descriptions may begin with a number or a dash, which Markdown would parse as a list. The text of a heading is always inline.
+const HEADING: &str = "# ";
 
 /// Splits a text into spans, in order. Markup that is never closed is text.
 pub(crate) fn parse(text: &str) -> Vec<Span<'_>> {
+    let heading = format!("{HEADING}{}", text.replace('\n', " "));
     let mut spans = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < text.len() {
-        if let Some((span, length)) = parse_markup(&text[at..]) {
-            if start < at {
-                spans.push(Span::Text(&text[start..at]));
-            }
-            spans.push(span);
-            at += length;
-            start = at;
-        } else {
-            at += text[at..].chars().next().map_or(1, char::len_utf8);
+    let mut at = 0;
+    for (event, range) in Parser::new(&heading).into_offset_iter() {
+        // The heading itself begins before the text. What is within the last span belongs to it.
+        let Some(start) = range.start.checked_sub(HEADING.len()).filter(|start| *start >= at) else {
+            continue;
+        };
+        let end = range.end - HEADING.len();
+        let Some(span) = span(&event, &text[start..end]) else { continue };
+        if at < start {
+            spans.push(Span::Text(&text[at..start]));
         }
+        spans.push(span);
+        at = end;
     }
-    if start < text.len() {
-        spans.push(Span::Text(&text[start..]));
+    if at < text.len() {
+        spans.push(Span::Text(&text[at..]));
     }
     spans
 }
 
-/// Parses the markup at the beginning of a text. Returns the length of its source.
-fn parse_markup(text: &str) -> Option<(Span<'_>, usize)> {
-    if let Some(rest) = text.strip_prefix('`') {
-        let end = rest.find('`').filter(|end| *end > 0)?;
-        return Some((Span::Code(&rest[..end]), end + 2));
+/// Returns the span that begins with an event and has this source.
+fn span<'a>(event: &Event<'_>, source: &'a str) -> Option<Span<'a>> {
+    match event {
+        Event::Code(_) => Some(Span::Code(source.trim_matches('`').trim())),
+        Event::Start(Tag::Strong) => Some(Span::Strong(&source[2..source.len() - 2])),
+        Event::Start(Tag::Link { link_type: LinkType::Inline, dest_url: href, .. }) => {
+            // Only links that are safe to follow are links.
+            let is_safe = href.starts_with('/') || href.starts_with('#') || href.starts_with("https://");
+            let (words, _) = source.strip_prefix('[')?.rsplit_once("](")?;
+            is_safe.then(|| Span::Link { text: words, href: href.to_string() })
+        }
+        _ => None,
     }
-    if let Some(rest) = text.strip_prefix("**") {
-        let end = rest.find("**").filter(|end| *end > 0)?;
-        return Some((Span::Strong(&rest[..end]), end + 4));
-    }
-    let (words, rest) = text.strip_prefix('[')?.split_once("](")?;
-    let (href, _) = rest.split_once(')')?;
-    // Only links that are safe to follow are links. The `[]` of field names is text.
-    let is_safe = href.starts_with('/') || href.starts_with('#') || href.starts_with("https://");
-    let is_link = is_safe && !words.contains(['[', '\n']) && !href.contains(char::is_whitespace);
-    is_link.then_some((Span::Link { text: words, href }, words.len() + href.len() + 4))
 }
 
 /// Returns a text without its markup, for titles and descriptions.
@@ -70,7 +74,7 @@ mod tests {
             Span::Text(" and "),
             Span::Strong("much"),
             Span::Text(" more: "),
-            Span::Link { text: "here", href: "/docs/errors#codes" },
+            Span::Link { text: "here", href: "/docs/errors#codes".to_owned() },
             Span::Text("."),
         ];
         assert_eq!(found, expected);
@@ -79,6 +83,14 @@ mod tests {
     #[test]
     fn unclosed_markup_is_text() {
         for text in ["`open", "**open", "[open](", "data[].id", "[a](javascript:alert)", "2 ** 3", "é`"] {
+            assert_eq!(parse(text), [Span::Text(text)], "{text}");
+        }
+    }
+
+    #[test]
+    fn text_that_would_begin_a_block_stays_inline() {
+        assert_eq!(parse("- `a`\nb"), [Span::Text("- "), Span::Code("a"), Span::Text("\nb")]);
+        for text in ["1. one", "> quote", "# title", "    code", "*em* &amp; <b>", "a_b \\*"] {
             assert_eq!(parse(text), [Span::Text(text)], "{text}");
         }
     }

@@ -65,7 +65,7 @@ fn render_spans(text: &str, public_url: &str) -> String {
         Span::Text(text) => text.replace('<', "\\<"),
         Span::Code(text) => format!("`{text}`"),
         Span::Strong(text) => format!("**{text}**"),
-        Span::Link { text, href } => format!("[{text}]({})", absolute_url(href, public_url)),
+        Span::Link { text, href } => format!("[{text}]({})", absolute_url(&href, public_url)),
     });
     pieces.collect()
 }

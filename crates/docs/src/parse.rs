@@ -2,6 +2,8 @@
 //!
 //! Consecutive code blocks become tabs, and a line `{{name argument}}` is replaced with part of the OpenAPI document.
 
+use pulldown_cmark::{CodeBlockKind, Event, OffsetIter, Options, Parser, Tag, TagEnd};
+
 use crate::block::{Block, Code, Table, heading};
 
 /// A parsed guide: its title, its first paragraph, and the remaining blocks.
@@ -14,19 +16,27 @@ pub(crate) struct Parsed {
 
 /// Parses a guide. `insert` returns the blocks that replace `{{name argument}}`.
 pub(crate) fn parse_guide(text: &str, insert: &dyn Fn(&str, &str) -> Vec<Block>) -> Parsed {
-    let mut chunks = split_blocks(text).into_iter();
-    let title = chunks.next().unwrap_or_default().trim_start_matches("# ").to_owned();
-    let lead = join_lines(&chunks.next().unwrap_or_default());
+    let mut reader =
+        Reader { text, events: Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() };
+    let title = reader.next_text();
+    let lead = reader.next_text();
     let mut blocks: Vec<Block> = Vec::new();
-    for chunk in chunks {
-        if let Some(directive) = chunk.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
-            let (name, argument) = directive.split_once(' ').unwrap_or((directive, ""));
-            blocks.extend(insert(name, argument));
-        } else {
-            push_block(parse_block(&chunk), &mut blocks);
+    while let Some((event, _)) = reader.events.next() {
+        let Event::Start(tag) = event else { continue };
+        let Some(block) = reader.block(tag) else { continue };
+        match as_directive(&block) {
+            Some((name, argument)) => blocks.extend(insert(name, argument)),
+            None => push_block(block, &mut blocks),
         }
     }
     Parsed { title, lead, blocks }
+}
+
+/// Returns the name and the argument if a paragraph is `{{name argument}}`.
+fn as_directive(block: &Block) -> Option<(&str, &str)> {
+    let Block::Paragraph(text) = block else { return None };
+    let directive = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    Some(directive.split_once(' ').unwrap_or((directive, "")))
 }
 
 /// Appends a block. Consecutive code blocks are merged into tabs.
@@ -52,73 +62,99 @@ fn last_heading(blocks: &[Block]) -> Option<&str> {
     })
 }
 
-/// Splits a text at empty lines. A fenced block stays whole even if it contains empty lines.
-fn split_blocks(text: &str) -> Vec<String> {
-    let mut chunks: Vec<String> = Vec::new();
-    let (mut is_open, mut is_fenced) = (false, false);
-    for line in text.lines() {
-        if line.is_empty() && !is_fenced {
-            is_open = false;
-            continue;
-        }
-        match chunks.last_mut().filter(|_| is_open) {
-            Some(chunk) => {
-                chunk.push('\n');
-                chunk.push_str(line);
+/// The events of a text, and the text itself, because blocks keep the source of their inline markup.
+struct Reader<'a> {
+    text: &'a str,
+    events: OffsetIter<'a>,
+}
+
+impl Reader<'_> {
+    /// Reads the block that begins with `tag`. A paragraph of a quote is a note.
+    fn block(&mut self, tag: Tag<'_>) -> Option<Block> {
+        Some(match tag {
+            Tag::Heading { level, .. } => heading(level as u8, &self.source(TagEnd::Heading(level))),
+            Tag::Paragraph => Block::Paragraph(self.source(TagEnd::Paragraph)),
+            Tag::BlockQuote(kind) => Block::Note(self.source(TagEnd::BlockQuote(kind))),
+            Tag::CodeBlock(kind) => Block::Code(self.code(&kind)),
+            Tag::List(first) => {
+                let items = self.sources(TagEnd::List(first.is_some()), TagEnd::Item);
+                Block::List { is_ordered: first.is_some(), items }
             }
-            None => chunks.push(line.to_owned()),
-        }
-        is_open = true;
-        if line.starts_with("```") {
-            is_fenced = !is_fenced;
+            Tag::Table(_) => self.table(),
+            _ => return None,
+        })
+    }
+
+    /// Returns the source of the next block.
+    fn next_text(&mut self) -> String {
+        match self.events.next() {
+            Some((Event::Start(tag), _)) => self.source(tag.to_end()),
+            _ => String::new(),
         }
     }
-    chunks
-}
 
-fn parse_block(chunk: &str) -> Block {
-    if let Some(text) = chunk.strip_prefix("### ") {
-        heading(3, text)
-    } else if let Some(text) = chunk.strip_prefix("## ") {
-        heading(2, text)
-    } else if let Some(text) = chunk.strip_prefix("> ") {
-        Block::Note(join_lines(&text.replace("\n> ", "\n")))
-    } else if let Some(fenced) = chunk.strip_prefix("```") {
-        let (language, code) = fenced.split_once('\n').unwrap_or((fenced, ""));
-        let text = code.strip_suffix("```").unwrap_or(code).trim_end();
-        Block::Code(Code { language: language.to_owned(), text: text.to_owned() })
-    } else if chunk.starts_with("| ") {
-        parse_table(chunk)
-    } else if chunk.starts_with("- ") {
-        Block::List { is_ordered: false, items: parse_items(chunk, "- ") }
-    } else if chunk.starts_with("1. ") {
-        Block::List { is_ordered: true, items: parse_items(chunk, "1. ") }
-    } else {
-        Block::Paragraph(join_lines(chunk))
+    /// Reads up to `end` and returns the source of the text before it, on one line.
+    fn source(&mut self, end: TagEnd) -> String {
+        let mut source = String::new();
+        let mut line = 0..0;
+        for (event, range) in self.events.by_ref() {
+            match event {
+                Event::End(tag) if tag == end => break,
+                Event::SoftBreak | Event::HardBreak => {
+                    source.push_str(&self.text[line.start..range.start]);
+                    source.push(' ');
+                    line = 0..0;
+                }
+                _ if line.is_empty() => line = range,
+                _ => line.end = line.end.max(range.end),
+            }
+        }
+        source.push_str(self.text[line].trim_end());
+        source
     }
-}
 
-/// Splits a list into its items, each of which begins with `mark` and may continue on the following lines.
-fn parse_items(chunk: &str, mark: &str) -> Vec<String> {
-    let marked = format!("\n{chunk}");
-    let separator = format!("\n{mark}");
-    marked.split(separator.as_str()).skip(1).map(join_lines).collect()
-}
+    /// Reads up to `end` and returns the source of each part that ends with `part`.
+    fn sources(&mut self, end: TagEnd, part: TagEnd) -> Vec<String> {
+        let mut sources = Vec::new();
+        while let Some((event, _)) = self.events.next() {
+            match event {
+                Event::Start(tag) if tag.to_end() == part => sources.push(self.source(part)),
+                Event::End(tag) if tag == end => break,
+                _ => {}
+            }
+        }
+        sources
+    }
 
-/// Parses a table, whose second line is a rule. The caption is the list of its columns.
-fn parse_table(chunk: &str) -> Block {
-    let cells = |line: &str| -> Vec<String> {
-        let inner = line.trim_start_matches('|').trim_end_matches('|');
-        inner.split('|').map(|cell| cell.trim().to_owned()).collect()
-    };
-    let mut lines = chunk.lines();
-    let head: Vec<String> = lines.next().map(cells).unwrap_or_default();
-    let rows = lines.skip(1).map(cells).collect();
-    Block::Table(Table { caption: head.join(", "), head, rows })
-}
+    /// Reads a table. The caption is the list of its columns.
+    fn table(&mut self) -> Block {
+        let (mut head, mut rows) = (Vec::new(), Vec::new());
+        while let Some((event, _)) = self.events.next() {
+            match event {
+                Event::Start(Tag::TableHead) => head = self.sources(TagEnd::TableHead, TagEnd::TableCell),
+                Event::Start(Tag::TableRow) => rows.push(self.sources(TagEnd::TableRow, TagEnd::TableCell)),
+                Event::End(TagEnd::Table) => break,
+                _ => {}
+            }
+        }
+        Block::Table(Table { caption: head.join(", "), head, rows })
+    }
 
-fn join_lines(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    fn code(&mut self, kind: &CodeBlockKind<'_>) -> Code {
+        let mut text = String::new();
+        for (event, _) in self.events.by_ref() {
+            match event {
+                Event::Text(line) => text.push_str(&line),
+                Event::End(TagEnd::CodeBlock) => break,
+                _ => {}
+            }
+        }
+        let language = match kind {
+            CodeBlockKind::Fenced(language) => language.to_string(),
+            CodeBlockKind::Indented => String::new(),
+        };
+        Code { language, text: text.trim_end().to_owned() }
+    }
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ impl Services {
     pub(crate) fn random_hex<const BYTES: usize>(&self) -> String {
         let mut random = [0; BYTES];
         self.inner.ports.entropy.fill(&mut random);
-        reef_vault::hex(&random)
+        data_encoding::HEXLOWER.encode(&random)
     }
 
     /// Gets the caller's assistant. An assistant of another account is [`Error::NotFound`], so that ids cannot be

@@ -6,10 +6,9 @@
 //! `SECRET_KEY` itself only derives a key for each purpose, so that a leaked key reveals no other. Values of version 1
 //! were sealed with `SECRET_KEY` itself; they can still be opened, and `reef reseal` converts them.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -118,7 +117,7 @@ impl Vault {
     /// [`VaultError::BadKey`] when one of them is malformed.
     pub fn new(keys: &SecretString) -> Result<Self, VaultError> {
         let keys = keys.expose_secret().split(',').map(|text| {
-            let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| VaultError::BadKey)?;
+            let bytes = BASE64.decode(text.trim().as_bytes()).map_err(|_| VaultError::BadKey)?;
             let bytes: [u8; KEY_LENGTH] = bytes.try_into().map_err(|_| VaultError::BadKey)?;
             Ok(Key::new(bytes))
         });
@@ -170,14 +169,8 @@ impl Vault {
     #[must_use]
     pub fn derive(&self, purpose: &str, value: &str) -> String {
         let master = self.keys.first().map_or([0; KEY_LENGTH], |key| key.master);
-        hex(&hmac_sha256(&hmac_sha256(&master, &format!("{DERIVATION_PREFIX}{purpose}")), value))
+        HEXLOWER.encode(&hmac_sha256(&hmac_sha256(&master, &format!("{DERIVATION_PREFIX}{purpose}")), value))
     }
-}
-
-/// Bytes as lowercase hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// SHA-256 of a purpose and a secret: it finds equal secrets without the key.
@@ -203,7 +196,7 @@ mod tests {
     }
 
     fn key(fill: u8) -> String {
-        BASE64_STANDARD.encode([fill; KEY_LENGTH])
+        BASE64.encode(&[fill; KEY_LENGTH])
     }
 
     fn vault(keys: &str) -> Vault {
@@ -275,8 +268,8 @@ mod tests {
             one.derive("a x", ""),
             one.derive("", "a x"),
             other.derive("a", "x"),
-            hex(&hmac_sha256(&[1; KEY_LENGTH], "x")),
-            hex(&hmac_sha256(&[1; KEY_LENGTH], SEALING_PURPOSE)),
+            HEXLOWER.encode(&hmac_sha256(&[1; KEY_LENGTH], "x")),
+            HEXLOWER.encode(&hmac_sha256(&[1; KEY_LENGTH], SEALING_PURPOSE)),
         ];
         let different: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());

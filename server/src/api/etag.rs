@@ -32,7 +32,7 @@ pub async fn add_etag(mut request: Request, next: Next) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return ApiError::from(Error::internal(error)).into_response(),
     };
-    let tag = format!("\"{}\"", reef_vault::hex(&Sha256::digest(&bytes)[..16]));
+    let tag = format!("\"{}\"", data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)[..16]));
     let Ok(value) = HeaderValue::from_str(&tag) else {
         return Response::from_parts(parts, Body::from(bytes));
     };

@@ -49,7 +49,7 @@ fn generate_password() -> SecretString {
     use reef_ports::Entropy as _;
     let mut bytes = [0; 16];
     SystemEntropy.fill(&mut bytes);
-    SecretString::from(reef_vault::hex(&bytes))
+    SecretString::from(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// `reef user …`

@@ -1,9 +1,10 @@
 //! Authentication by `X-API-Key` and authorization by the key's scopes.
 
+use data_encoding::HEXLOWER;
 use reef_outbound::SystemEntropy;
 use reef_ports::Entropy as _;
 use reef_store::SessionRow;
-use reef_vault::{fingerprint, hex};
+use reef_vault::fingerprint;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use std::time::Duration;
@@ -116,7 +117,7 @@ async fn session_cookie_returns_401() {
     let session = Id(i128::from_be_bytes(random));
     let row = SessionRow {
         // Rows are stored under a hash, so the database contains no usable session id.
-        id: hex(&fingerprint("reef session", &session.to_string())),
+        id: HEXLOWER.encode(&fingerprint("reef session", &session.to_string())),
         user_id: Some(me.user),
         data: json!({"user_id": me.user}).to_string(),
         ip_address: None,

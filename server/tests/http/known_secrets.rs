@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use reef_embedded_secrets::{managed_key, webhook_secret};
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, REFERER, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
@@ -68,17 +67,13 @@ impl Secrets {
 
 /// Returns a secret in plain text and in the encodings of bytes, URLs and forms.
 fn encodings(secret: &str) -> Vec<(&'static str, String)> {
-    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let all = [
         ("as it is", secret.to_owned()),
-        ("hex", hex),
+        ("hex", HEXLOWER.encode(secret.as_bytes())),
         ("form", form),
-        ("base64", BASE64_STANDARD_NO_PAD.encode(secret)),
-        ("base64url", BASE64_URL_SAFE_NO_PAD.encode(secret)),
+        ("base64", BASE64_NOPAD.encode(secret.as_bytes())),
+        ("base64url", BASE64URL_NOPAD.encode(secret.as_bytes())),
     ];
     all.into()
 }

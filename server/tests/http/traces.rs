@@ -1,5 +1,6 @@
 //! Traces at a collector: one trace covers a request, its job and the requests to vendors.
 
+use data_encoding::HEXLOWER;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
@@ -21,10 +22,6 @@ fn spans(collector: &Receiver) -> Vec<Span> {
         .flat_map(|resource| resource.scope_spans)
         .flat_map(|scope| scope.spans)
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 // The collector needs another thread, because waiting for the process blocks this one.
@@ -59,7 +56,7 @@ async fn trace_covers_request_job_and_vendors() {
     assert!(code == Some(0) && took.as_secs() < 15, "{code:?} after {took:?}");
 
     let all = spans(&collector);
-    let ours: Vec<_> = all.iter().filter(|span| hex(&span.trace_id) == TRACE).collect();
+    let ours: Vec<_> = all.iter().filter(|span| HEXLOWER.encode(&span.trace_id) == TRACE).collect();
     let names: Vec<_> = ours.iter().map(|span| span.name.as_str()).collect();
     let call = ours.iter().find(|span| span.name.ends_with("/{id}/setWebhook"));
     let mut span: &Span = call.unwrap_or_else(|| panic!("no call to Telegram in {names:?}"));
@@ -73,13 +70,16 @@ async fn trace_covers_request_job_and_vendors() {
         }
     }
     assert_eq!(way[1..], ["job", "activate", "POST /api/v1/assistants/{deploymentId}/activate"], "{names:?}");
-    assert_eq!(hex(&span.parent_span_id), CALLER, "the caller's trace is continued");
+    assert_eq!(HEXLOWER.encode(&span.parent_span_id), CALLER, "the caller's trace is continued");
     let model =
         ours.iter().find(|span| span.name.starts_with("anthropic GET")).expect("no request to the model");
     let status = model.attributes.iter().find(|attribute| attribute.key == "http.response.status_code");
     assert!(format!("{status:?}").contains("200"), "{model:?}");
     // Other requests have other traces.
-    assert!(all.iter().any(|span| span.name.starts_with("polar POST") && hex(&span.trace_id) != TRACE));
+    assert!(
+        all.iter()
+            .any(|span| span.name.starts_with("polar POST") && HEXLOWER.encode(&span.trace_id) != TRACE)
+    );
     let text = format!("{all:?}");
     for secret in [token.split(':').next_back().unwrap(), "sk-ant-0123456789abcdef", key.as_str()] {
         assert!(!text.contains(secret), "a secret is in a span");

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Provider;
 use reef_embedded::{Config, Embedded, UpdateSource, WebhookOutcome};
@@ -56,7 +55,7 @@ pub fn other_spec() -> WorkerSpec {
 
 /// Creates a host that is not running yet.
 pub fn host(store: &Store, world: &FakeServer, delivery: UpdateSource) -> Embedded {
-    let key = BASE64_STANDARD.encode([7; 32]);
+    let key = BASE64.encode(&[7; 32]);
     let config = Config {
         public_url: "https://reef.test".to_owned(),
         telegram_url: format!("{}/telegram", world.url),

@@ -4,12 +4,10 @@
 //! base64 after the prefix, which is unpadded and has trailing bits set, so that strict decoders refuse it. Polar's SDK 1.0
 //! accepts both.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::{BASE64, BASE64_NOPAD, Encoding};
 use reef_domain::Timestamp;
 use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq as _;
@@ -22,12 +20,11 @@ const TOLERANCE: Duration = Duration::from_secs(300);
 const SIGNATURE_BYTES: usize = 32;
 const PREFIX: &str = "whsec_";
 
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+static LENIENT: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut lenient = BASE64_NOPAD.specification();
+    lenient.check_trailing_bits = false;
+    lenient.encoding().expect("the alphabet of base64 is valid")
+});
 
 /// The headers with which a webhook is signed, as Standard Webhooks names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl WebhookHeaders {
     /// Whether the headers have the form and the time of a signed webhook. If not, no body can match them.
     pub fn may_be_signed(&self, now: Timestamp) -> bool {
         let is_signature = |text: &str| {
-            let digest = text.strip_prefix("v1,").and_then(|digest| BASE64_STANDARD.decode(digest).ok());
+            let digest = text.strip_prefix("v1,").and_then(|digest| BASE64.decode(digest.as_bytes()).ok());
             digest.is_some_and(|digest| digest.len() == SIGNATURE_BYTES)
         };
         (1..=WEBHOOK_ID_BYTES_MAX).contains(&self.id.len())
@@ -72,7 +69,8 @@ impl WebhookHeaders {
 }
 
 fn keys(secret: &str) -> Vec<Vec<u8>> {
-    let decoded = LENIENT.decode(secret.strip_prefix(PREFIX).unwrap_or(secret)).ok();
+    let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
+    let decoded = LENIENT.decode(encoded.trim_end_matches('=').as_bytes()).ok();
     [Some(secret.as_bytes().to_vec()), decoded].into_iter().flatten().filter(|key| !key.is_empty()).collect()
 }
 

@@ -32,14 +32,15 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::ClientAddress;
 use crate::throttling::throttle::ThrottleKey;
-use reef_vault::{fingerprint, hex};
+use data_encoding::HEXLOWER;
+use reef_vault::fingerprint;
 
 pub use deletion::{AccountDeletion, DeletionPreview};
 pub use email_confirmation::LinkAccess;
 pub(crate) use known_devices::Device;
 pub use known_devices::{Client, DeviceCookie};
 #[cfg(feature = "testing")]
-pub(crate) use one_time_code::{code_now, decode_base32};
+pub(crate) use one_time_code::code_now;
 pub use password::PasswordChange;
 pub use password_reset::PasswordReset;
 pub use reset_link::ResetLink;
@@ -77,7 +78,7 @@ impl PasswordFingerprint {
     }
 
     fn of_hash(password_hash: &str) -> Self {
-        Self(hex(&fingerprint("reef password proof", password_hash)))
+        Self(HEXLOWER.encode(&fingerprint("reef password proof", password_hash)))
     }
 }
 

@@ -1,10 +1,9 @@
 //! Recovery codes, for people who have lost their authenticator app. Only hashes are stored.
 
-use secrecy::{ExposeSecret, SecretString};
-
-use crate::accounts::one_time_code::encode_base32;
+use data_encoding::BASE32_NOPAD;
 use reef_ports::Entropy;
 use reef_vault::fingerprint;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Codes that an account gets at once.
 pub(super) const CODE_COUNT: usize = 10;
@@ -19,7 +18,7 @@ const GROUP: usize = 4;
 pub(super) fn generate(entropy: &dyn Entropy) -> (SecretString, Vec<u8>) {
     let mut bytes = [0; BYTES];
     entropy.fill(&mut bytes);
-    let letters = encode_base32(&bytes).to_lowercase();
+    let letters = BASE32_NOPAD.encode(&bytes).to_lowercase();
     let groups: Vec<_> = (0..LETTERS).step_by(GROUP).map(|at| &letters[at..at + GROUP]).collect();
     (groups.join("-").into(), fingerprint("reef recovery code", &letters))
 }

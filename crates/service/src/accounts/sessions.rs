@@ -10,7 +10,8 @@ use crate::api_keys::require_session;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-use reef_vault::{fingerprint, hex};
+use data_encoding::HEXLOWER;
+use reef_vault::fingerprint;
 
 /// How old the recorded last use of a session may be before it is updated.
 const TOUCH_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -37,7 +38,7 @@ pub struct SessionView {
 }
 
 fn handle_of(row: &SessionRow) -> String {
-    let mut handle = hex(&fingerprint("reef session handle", &row.id));
+    let mut handle = HEXLOWER.encode(&fingerprint("reef session handle", &row.id));
     handle.truncate(HANDLE_LENGTH);
     handle
 }

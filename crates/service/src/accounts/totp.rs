@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE32_NOPAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reef_domain::ids::UserId;
 use reef_store::{MailKind, StoreError, TotpRow, UserRow};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::known_devices::Client;
-use crate::accounts::one_time_code::{decode_base32, encode_base32, find_step};
+use crate::accounts::one_time_code::{SECRET_BYTES, find_step};
 use crate::accounts::password::lock_if_password_unchanged;
 use crate::accounts::recovery_codes;
 use crate::accounts::requires_code;
@@ -21,8 +22,6 @@ use reef_vault::{SecretLocation, VaultError};
 
 /// Table and column; the row is the account's id.
 pub(crate) const COLUMN: &str = "totp.secret";
-/// As long as the output of SHA-1, which RFC 4226 recommends.
-const SECRET_BYTES: usize = 20;
 /// How long a new secret can be confirmed.
 pub(crate) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -66,7 +65,7 @@ impl Services {
         let user = self.get_own_account(caller).await?;
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
-        let secret = encode_base32(&bytes);
+        let secret = BASE32_NOPAD.encode(&bytes);
         let place = SecretLocation { column: COLUMN, row: &user.id };
         let sealed = self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)?;
         let mut work = self.unit_of_work().await?;
@@ -233,9 +232,10 @@ impl Services {
         self.vault().open(&row.secret, SecretLocation { column: COLUMN, row: &user }).map_err(Error::internal)
     }
 
-    fn totp_key(&self, user: UserId, row: &TotpRow) -> Result<Vec<u8>, Error> {
+    fn totp_key(&self, user: UserId, row: &TotpRow) -> Result<[u8; SECRET_BYTES], Error> {
         let secret = self.open_totp(user, row)?;
-        decode_base32(secret.expose_secret()).ok_or_else(|| Error::internal(VaultError::CannotOpen))
+        let key = BASE32_NOPAD.decode(secret.expose_secret().as_bytes()).ok();
+        key.and_then(|key| key.try_into().ok()).ok_or_else(|| Error::internal(VaultError::CannotOpen))
     }
 
     async fn use_totp_code(&self, user: UserId, typed: &SecretString) -> Result<bool, Error> {

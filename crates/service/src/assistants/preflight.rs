@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 use reef_domain::input::{Parsed, UpdateInput};
 use reef_domain::wire::{ApiMode, Provider, Scope};
 use reef_domain::{Assistant, Issue, State, model_choice};
@@ -289,9 +288,8 @@ impl Services {
         }
         let picture = timeout(PICTURE_TIMEOUT, telegram.picture(&token, bot.id)).await;
         let picture = picture.ok().and_then(Result::ok).flatten();
-        let picture = picture.map(|picture| {
-            format!("data:{};base64,{}", picture.media_type, BASE64_STANDARD.encode(picture.bytes))
-        });
+        let picture = picture
+            .map(|picture| format!("data:{};base64,{}", picture.media_type, BASE64.encode(&picture.bytes)));
         Ok(BotCheck::Accepted { bot, picture })
     }
 

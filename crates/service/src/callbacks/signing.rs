@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_store::{MailKind, UserRow};
@@ -53,7 +52,7 @@ impl Services {
         let mut bytes = [0; SECRET_BYTES];
         self.ports().entropy.fill(&mut bytes);
         // Every verifier accepts standard, padded base64.
-        let secret = format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes));
+        let secret = format!("{PREFIX}{}", BASE64.encode(&bytes));
         let place = SecretLocation { column: COLUMN, row: &user };
         self.vault().seal(&secret, place, &*self.ports().entropy).map_err(Error::internal)
     }

@@ -132,7 +132,7 @@ impl Services {
     /// The secret that Telegram sends with every update. It is the same for all runs with this bot, so that a late
     /// `setWebhook` of an older run changes nothing.
     pub(crate) fn webhook_secret(&self, id: AssistantId, secrets: &Secrets) -> SecretString {
-        let bot = reef_vault::hex(secrets.bot_token_hash.as_deref().unwrap_or_default());
+        let bot = data_encoding::HEXLOWER.encode(secrets.bot_token_hash.as_deref().unwrap_or_default());
         self.vault().derive("telegram webhook secret", &format!("{id}/{bot}")).into()
     }
 

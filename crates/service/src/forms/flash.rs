@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Error;
 use crate::services::Services;
-use reef_vault::{SecretLocation, fingerprint, hex};
+use data_encoding::HEXLOWER;
+use reef_vault::{SecretLocation, fingerprint};
 
 /// How long a flash is shown.
 pub const LIFETIME: Duration = Duration::from_secs(60);
@@ -20,7 +21,7 @@ pub(crate) const COLUMN: &str = "sessions.flash";
 /// cookie. Session ids have 128 random bits, so it needs no salt.
 #[must_use]
 pub fn session_row_id(id: &str) -> String {
-    hex(&fingerprint("reef session", id))
+    HEXLOWER.encode(&fingerprint("reef session", id))
 }
 
 impl Services {

@@ -12,7 +12,8 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::idempotency::{ClaimResult, Outcome};
 use crate::services::Services;
-use reef_vault::{fingerprint, hex};
+use data_encoding::HEXLOWER;
+use reef_vault::fingerprint;
 
 /// How long a repeated form waits for the first one: a little longer than Polar may take to create a checkout.
 const WAIT_MAX: Duration = Duration::from_secs(15);
@@ -39,7 +40,7 @@ impl Services {
         content: &str,
         use_case: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Option<T>, Error> {
-        let key = form_idempotency_key(&hex(&fingerprint("form content", content)), token)?;
+        let key = form_idempotency_key(&HEXLOWER.encode(&fingerprint("form content", content)), token)?;
         let (services, caller) = (self.clone(), *caller);
         let task = async move {
             match services.claim_or_wait(&caller, &key).await? {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::{BASE32_NOPAD, BASE64};
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::ActivateInput;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
@@ -18,7 +17,7 @@ use super::{
     FakeCallbacks, FakeClock, FakeMailer, FakeManagedKeys, FakeModels, FakePayments, FakeTelegram,
     FakeWorkerHost,
 };
-use crate::accounts::{code_now, decode_base32};
+use crate::accounts::code_now;
 use crate::jobs::{Runner, runner};
 use crate::testing::SeededEntropy;
 use crate::{Caller, Config, Error, Services};
@@ -48,11 +47,11 @@ pub fn model_key(number: u64) -> String {
 /// The code that an authenticator app with this secret shows at a time.
 ///
 /// # Panics
-/// When the secret is not base32.
+/// When the secret is not 20 bytes in base32.
 #[must_use]
 pub fn totp_code(secret: &SecretString, now: Timestamp) -> SecretString {
-    let key = decode_base32(secret.expose_secret()).expect("base32");
-    code_now(&key, now).into()
+    let key = BASE32_NOPAD.decode(secret.expose_secret().as_bytes()).expect("base32");
+    code_now(&key.try_into().expect("20 bytes"), now).into()
 }
 
 /// A valid activation with the `number`-th bot and [`CALLBACK_URL`].
@@ -149,7 +148,7 @@ impl TestServices {
             callbacks: Arc::clone(&callbacks) as _,
             mailer: mail_is_on.then(|| Arc::clone(&mailer) as _),
         };
-        let key = SecretString::from(BASE64_STANDARD.encode([7; KEY_LENGTH]));
+        let key = SecretString::from(BASE64.encode(&[7; KEY_LENGTH]));
         let vault = Arc::new(Vault::new(&key).expect("a key is 32 bytes"));
         let services = Services::new(db.store.clone(), config, vault, ports);
         let runner = runner(services.clone());

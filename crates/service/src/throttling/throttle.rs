@@ -18,7 +18,7 @@ use crate::accounts::Device;
 use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::ClientAddress;
-use reef_vault::hex;
+use data_encoding::HEXLOWER;
 
 /// Failed attempts are forgotten when none has followed for this long.
 const RESET_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -92,7 +92,7 @@ impl AccountThrottle {
 
 /// Hashes an email, because what was typed into the field may be a password.
 fn hash_email(email: &str) -> String {
-    hex(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
+    HEXLOWER.encode(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
 }
 
 fn sign_in_owner(email: &str) -> String {

@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 use reef_domain::FailureCode;
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::Status::{Active, Deploying, Failed, Purchased};
@@ -131,7 +130,7 @@ on_both_databases! {
         let (one, two) = (t.create_paid(&me).await, t.create_paid(&me).await);
         let entropy = Arc::new(Unlucky { draws: AtomicUsize::new(0), then: SeededEntropy::new(2) });
         let ports = Ports { entropy, ..t.services.ports().clone() };
-        let vault = Arc::new(Vault::new(&BASE64_STANDARD.encode([7; 32]).into()).unwrap());
+        let vault = Arc::new(Vault::new(&BASE64.encode(&[7; 32]).into()).unwrap());
         let services = Services::new(t.db.store.clone(), t.services.config().clone(), vault, ports);
         let mut names = Vec::new();
         for (id, number) in [(one, 81), (two, 82)] {

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use reef_domain::ids::ApiKeyId;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::TestServices;
@@ -26,7 +25,7 @@ fn key() -> ApiKeyId {
 
 /// Another process on the same database.
 fn other_process(t: &TestServices) -> Services {
-    let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
+    let key = data_encoding::BASE64.encode(&[7; 32]);
     let vault = Arc::new(Vault::new(&SecretString::from(key)).expect("a key"));
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
 }

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::TestServices;
 use reef_service::{Caller, ClientAddress, Error, Services};
@@ -26,7 +25,7 @@ fn password() -> SecretString {
 
 /// Another process on the same database.
 fn other_process(t: &TestServices) -> Services {
-    let key = base64::prelude::BASE64_STANDARD.encode([7; 32]);
+    let key = data_encoding::BASE64.encode(&[7; 32]);
     let vault = Arc::new(Vault::new(&SecretString::from(key)).unwrap());
     Services::new(t.db.store.clone(), t.services.config().clone(), vault, t.services.ports().clone())
 }

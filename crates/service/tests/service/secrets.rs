@@ -1,11 +1,11 @@
 //! No secret in the clear, neither in the database nor in debug output.
 
+use data_encoding::HEXLOWER;
 use reef_domain::wire::ApiMode;
 use reef_service::Caller;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::{POLAR_SECRET, TestServices, activation, bot_token, model_key};
 use reef_store::{Store, on_both_databases};
-use reef_vault::hex;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::AssertSqlSafe;
 
@@ -85,7 +85,7 @@ on_both_databases! {
         }
         for secret in secrets {
             assert!(!holds(&contents, &secret), "in the clear: {secret}");
-            assert!(!holds(&contents, &hex(secret.as_bytes())), "as hex: {secret}");
+            assert!(!holds(&contents, &HEXLOWER.encode(secret.as_bytes())), "as hex: {secret}");
         }
         t.finish().await;
     }

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use data_encoding::BASE64_NOPAD;
 use reef_domain::wire::Status;
 use reef_protocols::polar::WebhookHeaders;
 use reef_service::Error;
@@ -19,12 +18,10 @@ fn paid(id: &impl ToString, subscription: &str) -> String {
 
 /// Signed by Polar's newer scheme, whose key is the base64 after the prefix.
 fn signed_by_the_standard(id: &str, at: i64, body: &str) -> WebhookHeaders {
-    let lenient = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
-    let key = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient)
-        .decode(POLAR_SECRET.trim_start_matches("whsec_"))
-        .expect("base64");
+    let mut lenient = BASE64_NOPAD.specification();
+    lenient.check_trailing_bits = false;
+    let key = lenient.encoding().expect("a valid alphabet");
+    let key = key.decode(POLAR_SECRET.trim_start_matches("whsec_").as_bytes()).expect("base64");
     let signature =
         Webhook::from_bytes(key).and_then(|key| key.sign(id, at, body.as_bytes())).expect("a signature");
     WebhookHeaders { id: id.to_owned(), timestamp: at.to_string(), signature }
