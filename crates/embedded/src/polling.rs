@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reef_assistant::Settings;
 use reef_domain::ErrorChain;
+use reef_jobs::Backoff;
 use reef_protocols::HttpRequest;
 use reef_protocols::telegram::{Bot, PolledUpdate, TelegramError, read_response};
 use reef_store::{StoreError, WorkerRow};
@@ -32,8 +33,8 @@ const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The minimum time between two polls, in case the server responds without waiting.
 const INTERVAL_MIN: Duration = Duration::from_millis(500);
 
-/// The maximum wait after failed polls.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// The waits after failed polls.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long to wait after Telegram has rejected the token. Only a redeployment by the owner can help.
 const REJECTED_TOKEN_WAIT: Duration = Duration::from_secs(600);
@@ -122,14 +123,14 @@ impl Embedded {
                 }
                 Ok(PollOutcome::Failed) => {
                     failures += 1;
-                    backoff(failures)
+                    BACKOFF.wait_after(failures)
                 }
                 Ok(next) => break next,
                 Err(error) => {
                     let (name, error) = (&worker.worker_name, tracing::field::display(ErrorChain(&error)));
                     tracing::error!(worker_name = name, error, "polled updates could not be stored");
                     failures += 1;
-                    backoff(failures)
+                    BACKOFF.wait_after(failures)
                 }
             };
             tokio::select! {
@@ -262,9 +263,4 @@ impl Embedded {
             PollOutcome::Again(Duration::ZERO)
         })
     }
-}
-
-/// Returns the wait after consecutive failures: 1 s, 2 s, 4 s and so on, up to [`BACKOFF_MAX`].
-fn backoff(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(BACKOFF_MAX)
 }

@@ -7,6 +7,7 @@ use reef_assistant::{CreditRenewal, Settings, TurnError, TurnOutcome, run_turn};
 use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, Provider};
+use reef_jobs::Backoff;
 use reef_protocols::model::ModelError;
 use reef_protocols::telegram::{TelegramError, parse_update};
 use reef_store::{BotUpdateRow, StoreError, WorkerRow};
@@ -34,8 +35,8 @@ const LAST_PART_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many attempts a turn has before its update is given up. With the waits between them, they take about 14 minutes.
 const ATTEMPTS_MAX: i64 = 10;
 
-/// The maximum wait before a failed turn is run again.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+/// The waits before a failed turn is run again.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(300));
 
 /// Updates that have waited longer are not answered. Telegram does not keep updates for longer, either.
 const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -254,7 +255,9 @@ impl Embedded {
                 tracing::error!(assistant_id = %assistant, update_id, attempts, "update given up");
                 tx.finish_bot_update(row.id, token, now).await?;
             }
-            TurnEnd::Failed => tx.retry_bot_update(row.id, token, now.plus(backoff(attempts))).await?,
+            TurnEnd::Failed => {
+                tx.retry_bot_update(row.id, token, now.plus(BACKOFF.wait_after(attempts))).await?;
+            }
             // The wait is stored, so that neither a restart nor another process sends too early.
             TurnEnd::FloodWait { wait } => tx.postpone_bot_update(row.id, token, now.plus(wait)).await?,
             TurnEnd::Blocked => {
@@ -278,12 +281,6 @@ impl Embedded {
         }
         Ok(())
     }
-}
-
-/// Returns the wait after an attempt: 2 s, 4 s, 8 s and so on, up to [`WAIT_MAX`].
-fn backoff(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(16);
-    Duration::from_secs(1 << doublings).min(WAIT_MAX)
 }
 
 fn turn_end(row: &BotUpdateRow, ended: Result<TurnOutcome, TurnError>) -> TurnEnd {
@@ -324,7 +321,7 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_maximum() {
-        let waits: Vec<_> = [1, 2, 3, 8, 9, 10, i64::MAX].map(|attempts| backoff(attempts).as_secs()).into();
+        let waits = [1, 2, 3, 8, 9, 10, i64::MAX].map(|attempts| BACKOFF.wait_after(attempts).as_secs());
         assert_eq!(waits, [2, 4, 8, 256, 300, 300, 300]);
     }
 }

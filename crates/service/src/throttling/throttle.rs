@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
+use reef_jobs::Backoff;
 use reef_store::{ThrottleRow, Tx};
 use sha2::{Digest as _, Sha256};
 
@@ -59,8 +60,7 @@ impl BackoffPolicy {
     /// The wait after this many attempts, if there is one.
     fn wait_after(self, attempts: i64) -> Option<Duration> {
         let beyond = attempts.checked_sub(i64::from(self.free_attempts)).filter(|beyond| *beyond >= 0)?;
-        let doublings = u32::try_from(beyond).unwrap_or(u32::MAX).min(16);
-        Some((self.first_wait * 2_u32.pow(doublings)).min(WAIT_MAX))
+        Some(Backoff::new(self.first_wait, WAIT_MAX).wait_after(beyond.saturating_add(1)))
     }
 }
 
