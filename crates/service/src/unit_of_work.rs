@@ -3,11 +3,11 @@
 use reef_domain::ids::{AssistantId, JobId, UserId};
 use reef_domain::{Assistant, Timestamp};
 use reef_jobs::{Job, new_job};
-use reef_store::{NewJob, Tx};
+use reef_store::{NewJob, Notification, Tx};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::events::event_bus::{AssistantChange, NEW_JOBS, access_notification};
+use crate::events::event_bus::AssistantChange;
 use crate::idempotency::Outcome;
 use crate::services::Services;
 
@@ -81,7 +81,7 @@ impl UnitOfWork<'_> {
         user: UserId,
         outcome: Option<&Outcome>,
     ) -> Result<(), Error> {
-        self.tx.notify(&access_notification(user)).await?;
+        self.tx.notify(Notification::AccessRevoked { user_id: user }).await?;
         let services = self.services;
         self.commit(outcome).await?;
         services.event_bus().publish_access_revoked(user);
@@ -95,10 +95,10 @@ impl UnitOfWork<'_> {
             self.record_outcome(outcome).await?;
         }
         for change in &self.changes {
-            self.tx.notify(&change.notification()).await?;
+            self.tx.notify((*change).into()).await?;
         }
         if self.has_new_jobs {
-            self.tx.notify(NEW_JOBS).await?;
+            self.tx.notify(Notification::NewJobs).await?;
         }
         self.tx.commit().await?;
         for change in self.changes {

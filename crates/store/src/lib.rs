@@ -59,7 +59,7 @@ pub use mail_limits::{MAIL_LIMIT_PERIOD_MAX, MailLimit};
 pub use mails::{MailKind, MailRow, MailTokenRow, NewMailToken, TokenPurpose};
 pub use managed_credit::{ManagedKeyUsage, NewCredit};
 pub use metrics::{Backlog, JobCounts, PoolStatus};
-pub use notifications::NotificationListener;
+pub use notifications::{Notification, NotificationListener};
 pub use payment_checks::{PaymentCheckRow, RateBudget};
 pub use polar_inbox::PolarInboxRow;
 pub use receipts::ReceiptRow;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reef_domain::ErrorChain;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_store::{NotificationListener, StoreError, Tx};
+use reef_store::{Notification, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +14,6 @@ use crate::services::Services;
 const BACKLOG: usize = 1024;
 /// The pause before the connection for notifications is opened again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-/// The notification that there are new jobs.
-pub(crate) const NEW_JOBS: &str = "work";
 
 /// An assistant has changed. Subscribers read its new state themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +35,9 @@ pub enum Change {
     Resync,
 }
 
-/// The notification that a user's access was revoked. It has the form of an assistant's change, with `-` for the
-/// assistant.
-pub(crate) fn access_notification(user: UserId) -> String {
-    format!("{user} -")
-}
-
-fn parse_access_notification(text: &str) -> Option<UserId> {
-    UserId::parse(text.strip_suffix(" -")?)
-}
-
-impl AssistantChange {
-    /// The text of this change's notification.
-    pub(crate) fn notification(&self) -> String {
-        format!("{} {}", self.user_id, self.assistant_id)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (user, assistant) = text.split_once(' ')?;
-        Some(Self { user_id: UserId::parse(user)?, assistant_id: AssistantId::parse(assistant)? })
+impl From<AssistantChange> for Notification {
+    fn from(change: AssistantChange) -> Self {
+        Self::AssistantChanged { user_id: change.user_id, assistant_id: change.assistant_id }
     }
 }
 
@@ -120,16 +102,18 @@ impl EventBus {
         &self.closing
     }
 
-    fn on_notification(&self, text: &str) {
-        if text == NEW_JOBS {
-            self.wake_job_runner();
-        } else if let Some(change) = AssistantChange::parse(text) {
-            self.publish(change);
-        } else if let Some(user) = parse_access_notification(text) {
-            self.publish_access_revoked(user);
-        } else {
-            // A newer version of Reef may send notifications that this version does not know.
-            self.publish_resync();
+    /// Publishes what another process has sent. After `None`, anything may have changed.
+    fn on_notification(&self, received: Option<Notification>) {
+        match received {
+            Some(Notification::NewJobs) => self.wake_job_runner(),
+            Some(Notification::AssistantChanged { user_id, assistant_id }) => {
+                self.publish(AssistantChange { user_id, assistant_id });
+            }
+            Some(Notification::AccessRevoked { user_id }) => self.publish_access_revoked(user_id),
+            None => {
+                self.publish_resync();
+                self.wake_job_runner();
+            }
         }
     }
 }
@@ -163,7 +147,7 @@ impl Services {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn commit_access_revoked(&self, mut tx: Tx, user: UserId) -> Result<(), StoreError> {
-        tx.notify(&access_notification(user)).await?;
+        tx.notify(Notification::AccessRevoked { user_id: user }).await?;
         tx.commit().await?;
         self.event_bus().publish_access_revoked(user);
         Ok(())
@@ -194,21 +178,11 @@ impl Services {
     async fn forward_notifications(&self) -> Result<(), StoreError> {
         let Some(mut listener) = self.store().listen().await? else { return Ok(()) };
         // Notifications that were sent while nobody listened are lost.
-        self.event_bus().publish_resync();
-        self.event_bus().wake_job_runner();
+        self.event_bus().on_notification(None);
         loop {
-            self.forward_notification(&mut listener).await?;
+            let received = listener.next().await?;
+            self.event_bus().on_notification(received);
         }
-    }
-
-    async fn forward_notification(&self, listener: &mut NotificationListener) -> Result<(), StoreError> {
-        if let Some(text) = listener.next().await? {
-            self.event_bus().on_notification(&text);
-        } else {
-            self.event_bus().publish_resync();
-            self.event_bus().wake_job_runner();
-        }
-        Ok(())
     }
 }
 
@@ -217,18 +191,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notification_round_trip_publishes_change() {
+    fn notification_publishes_change() {
         let uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
         let change = AssistantChange {
             user_id: UserId::parse(uuid).unwrap(),
             assistant_id: AssistantId::parse(uuid).unwrap(),
         };
-        assert_eq!(AssistantChange::parse(&change.notification()), Some(change));
         let hub = EventBus::default();
         let mut changes = hub.subscribe();
-        hub.on_notification(&change.notification());
-        hub.on_notification(&access_notification(change.user_id));
-        hub.on_notification("something new");
+        hub.on_notification(Some(change.into()));
+        hub.on_notification(Some(Notification::AccessRevoked { user_id: change.user_id }));
+        hub.on_notification(None);
         assert_eq!(changes.try_recv(), Ok(Change::Assistant(change)));
         assert_eq!(changes.try_recv(), Ok(Change::AccessRevoked(change.user_id)));
         assert_eq!(changes.try_recv(), Ok(Change::Resync));

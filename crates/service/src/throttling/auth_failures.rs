@@ -13,6 +13,7 @@ use crate::services::Services;
 use crate::throttling::ClientAddress;
 
 use crate::throttling::admission::KeyHash;
+use crate::throttling::subjects::{Network, RequestSubject};
 use crate::throttling::windows::Quota;
 
 fn too_many(quota: Quota) -> Error {
@@ -23,8 +24,9 @@ fn too_many(quota: Quota) -> Error {
 /// The subjects that an address's invalid keys are counted under, the narrowest network first.
 fn failure_subjects(from: ClientAddress) -> Vec<String> {
     let wider = from.wider_networks().into_iter().rev();
-    let wider = wider.map(|(network, length)| format!("wrong keys {network}/{length}"));
-    std::iter::once(format!("wrong keys {from}")).chain(wider).collect()
+    let wider = wider.map(|(network, length)| Network::Wider(network, length));
+    let networks = std::iter::once(Network::Own(from)).chain(wider);
+    networks.map(|network| RequestSubject::WrongKeys(network).to_string()).collect()
 }
 
 impl Services {

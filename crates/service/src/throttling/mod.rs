@@ -6,6 +6,7 @@ mod client_address;
 pub(crate) mod concurrency_limit;
 pub(crate) mod rate_limits;
 mod requests;
+mod subjects;
 pub(crate) mod throttle;
 mod windows;
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::rate_limits::RateLimits;
+use crate::throttling::subjects::RequestSubject;
 use crate::throttling::windows::{Quota, Windows};
 
 /// How often counts are synchronized.
@@ -22,17 +23,13 @@ const BATCH: usize = 100;
 /// Transactions per synchronization. What is left waits for the next one.
 const BATCHES_MAX: usize = 20;
 
-fn key_subject(id: ApiKeyId) -> String {
-    format!("key {id}")
-}
-
 impl Services {
     /// Counts a request of a key. The first one in a window reads the counts of other processes from the database.
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn count_request(&self, key: ApiKeyId) -> Result<Quota, Error> {
-        self.count_in(&self.rate_limits().keys, key_subject(key)).await
+        self.count_in(&self.rate_limits().keys, RequestSubject::Key(key)).await
     }
 
     /// Counts a request of an account, over all of its keys.
@@ -40,12 +37,12 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn count_account_request(&self, user: UserId) -> Result<Quota, Error> {
-        self.count_in(&self.rate_limits().accounts, format!("account {user}")).await
+        self.count_in(&self.rate_limits().accounts, RequestSubject::Account(user)).await
     }
 
     /// Counts a request to a vendor that a user causes.
     pub(crate) async fn count_check(&self, user: UserId) -> Result<Quota, Error> {
-        self.count_in(&self.rate_limits().checks, format!("checks of {user}")).await
+        self.count_in(&self.rate_limits().checks, RequestSubject::Checks(user)).await
     }
 
     /// Counts a request to a vendor that a user causes, and refuses it over the limit.
@@ -60,7 +57,7 @@ impl Services {
 
     /// Counts a webhook that a user sends manually, and refuses it over the limit.
     pub(crate) async fn require_resend_quota(&self, user: UserId) -> Result<(), Error> {
-        let quota = self.count_in(&self.rate_limits().resends, format!("resends of {user}")).await?;
+        let quota = self.count_in(&self.rate_limits().resends, RequestSubject::Resends(user)).await?;
         if quota.is_exceeded {
             let message = "Too many webhooks were sent manually within a minute";
             return Err(Error::RateLimited { message, retry_after_seconds: quota.resets_in_seconds });
@@ -68,7 +65,8 @@ impl Services {
         Ok(())
     }
 
-    async fn count_in(&self, windows: &Windows, subject: String) -> Result<Quota, Error> {
+    async fn count_in(&self, windows: &Windows, subject: RequestSubject) -> Result<Quota, Error> {
+        let subject = subject.to_string();
         if let Some(quota) = windows.count(&subject, self.now()) {
             return Ok(quota);
         }

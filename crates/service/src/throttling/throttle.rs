@@ -7,19 +7,19 @@
 //! elsewhere do not lock it out. While an account is throttled, a provider's network with hardly any failures still has
 //! a few attempts: an owner with a new browser is rarely on the attacker's network.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UserId;
 use reef_jobs::Backoff;
 use reef_store::{ThrottleRow, Tx};
-use sha2::{Digest as _, Sha256};
 
 use crate::accounts::Device;
 use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::ClientAddress;
-use data_encoding::HEXLOWER;
+use crate::throttling::subjects::{EmailHash, GuessedSecret, Network, Purpose, ThrottleSubject};
 
 /// Failed attempts are forgotten when none has followed for this long.
 const RESET_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -68,60 +68,67 @@ impl BackoffPolicy {
 /// the others, so that no two of them deadlock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ThrottleKey {
-    networks: Vec<(String, BackoffPolicy)>,
+    networks: Vec<(ThrottleSubject, BackoffPolicy)>,
     account: Option<AccountThrottle>,
-    subjects: Vec<(String, BackoffPolicy)>,
+    subjects: Vec<(ThrottleSubject, BackoffPolicy)>,
     /// Groups the counts of an account, so that a new password resets them together.
-    owner: Option<String>,
+    owner: Option<GuessedSecret>,
 }
 
 /// One account, from all addresses.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct AccountThrottle {
-    subject: String,
+    secret: GuessedSecret,
     /// The provider's network that the attempt comes from, for attempts that a clean network exempts from waiting.
-    provider: Option<String>,
+    provider: Option<IpAddr>,
 }
 
 impl AccountThrottle {
-    /// Counts the attempts from clean networks while the account is throttled.
-    fn clean_networks(&self) -> String {
-        format!("{} from clean networks", self.subject)
+    const fn subject(self) -> ThrottleSubject {
+        ThrottleSubject::Secret(self.secret)
     }
-}
 
-/// Hashes an email, because what was typed into the field may be a password.
-fn hash_email(email: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(email.trim().to_lowercase().as_bytes())[..16])
-}
+    fn provider_subject(self) -> Option<ThrottleSubject> {
+        self.provider.map(|provider| ThrottleSubject::SecretFromProvider(self.secret, provider))
+    }
 
-fn sign_in_owner(email: &str) -> String {
-    format!("sign-in to {}", hash_email(email))
-}
-
-fn password_proof_owner(user: UserId) -> String {
-    format!("password of {user}")
+    /// Counts the attempts from clean networks while the account is throttled.
+    const fn clean_networks(self) -> ThrottleSubject {
+        ThrottleSubject::SecretFromCleanNetworks(self.secret)
+    }
 }
 
 /// The networks that an address is in. Several customers share the wider ones, so they have more free attempts.
-fn networks(what: &str, from: ClientAddress, policy: BackoffPolicy) -> Vec<(String, BackoffPolicy)> {
+fn networks(
+    from: ClientAddress,
+    policy: BackoffPolicy,
+    subject: impl Fn(Network) -> ThrottleSubject,
+) -> Vec<(ThrottleSubject, BackoffPolicy)> {
     let wider = from.wider_networks().into_iter().zip([4, 2]).map(|((network, length), times)| {
-        let free = policy.free_attempts.saturating_mul(times);
-        (format!("{what} from {network}/{length}"), BackoffPolicy { free_attempts: free, ..policy })
+        let free_attempts = policy.free_attempts.saturating_mul(times);
+        (Network::Wider(network, length), BackoffPolicy { free_attempts, ..policy })
     });
-    wider.chain([(format!("{what} from {from}"), policy)]).collect()
+    let all = wider.chain([(Network::Own(from), policy)]);
+    all.map(|(network, policy)| (subject(network), policy)).collect()
 }
 
 /// An attempt to guess a secret of an account. A known device has a count of its own.
-fn guess_key(what: &str, owner: &str, from: ClientAddress, device: Option<&Device>) -> ThrottleKey {
+fn guess_key(
+    purpose: Purpose,
+    secret: GuessedSecret,
+    from: ClientAddress,
+    device: Option<&Device>,
+) -> ThrottleKey {
     if let Some(device) = device {
-        let subjects = vec![(format!("{owner} on {}", device.name()), ACCOUNT_FROM_ADDRESS)];
-        return ThrottleKey { subjects, ..ThrottleKey::default() };
+        let subject = ThrottleSubject::SecretOnDevice(secret, device.name().to_owned());
+        return ThrottleKey { subjects: vec![(subject, ACCOUNT_FROM_ADDRESS)], ..ThrottleKey::default() };
     }
     ThrottleKey {
-        networks: networks(what, from, ADDRESS),
-        account: Some(AccountThrottle { subject: owner.to_owned(), provider: None }),
-        subjects: networks(owner, from, ACCOUNT_FROM_ADDRESS),
+        networks: networks(from, ADDRESS, |network| ThrottleSubject::Network(purpose, network)),
+        account: Some(AccountThrottle { secret, provider: None }),
+        subjects: networks(from, ACCOUNT_FROM_ADDRESS, |network| {
+            ThrottleSubject::SecretFrom(secret, network)
+        }),
         owner: None,
     }
 }
@@ -129,53 +136,67 @@ fn guess_key(what: &str, owner: &str, from: ClientAddress, device: Option<&Devic
 impl ThrottleKey {
     /// Signing in. An email without an account is counted like any other.
     pub(crate) fn sign_in(email: &str, from: ClientAddress, device: Option<&Device>) -> Self {
-        let owner = sign_in_owner(email);
-        let mut what = guess_key("sign-in", &owner, from, device);
-        if let Some(account) = &mut what.account {
-            account.provider = Some(format!("{owner} from provider {}", from.provider()));
+        let secret = GuessedSecret::SignIn(EmailHash::of(email));
+        let mut key = guess_key(Purpose::SignIn, secret, from, device);
+        if let Some(account) = &mut key.account {
+            account.provider = Some(from.provider());
         }
-        Self { owner: Some(owner), ..what }
+        Self { owner: Some(secret), ..key }
     }
 
     /// Giving a two-factor code. A new password does not reset this count, or somebody who reads the account's mail
     /// could guess codes without end. Clean networks have no exemption, because a code needs the password first.
     pub(crate) fn two_factor_code(user: UserId, from: ClientAddress, device: Option<&Device>) -> Self {
-        guess_key("code", &format!("code of {user}"), from, device.filter(|device| device.has_given_code()))
+        let device = device.filter(|device| device.has_given_code());
+        guess_key(Purpose::Code, GuessedSecret::Code(user), from, device)
     }
 
     /// Signing up. A loopback address is not counted: it is the operator, or all clients of a proxy that is not
     /// configured as trusted.
     pub(crate) fn sign_up(from: ClientAddress) -> Self {
-        let networks = if from.is_loopback() { Vec::new() } else { networks("sign-up", from, SIGN_UPS) };
-        Self { networks, ..Self::default() }
+        Self { networks: remote_networks(Purpose::SignUp, from, SIGN_UPS), ..Self::default() }
     }
 
     /// Requesting a password reset. An email without an account is counted like any other, and a loopback address is
     /// not.
     pub(crate) fn password_reset(email: &str, from: ClientAddress) -> Self {
-        let networks = if from.is_loopback() { Vec::new() } else { networks("reset", from, RESETS) };
-        let subjects = vec![(format!("reset of {}", hash_email(email)), MAILS)];
-        Self { networks, subjects, ..Self::default() }
+        let subjects = vec![(ThrottleSubject::ResetOf(EmailHash::of(email)), MAILS)];
+        Self { networks: remote_networks(Purpose::Reset, from, RESETS), subjects, ..Self::default() }
     }
 
     /// Requesting a mail to the account itself.
     pub(crate) fn mail(user: UserId) -> Self {
-        Self { subjects: vec![(format!("mail by {user}"), MAILS)], ..Self::default() }
+        Self { subjects: vec![(ThrottleSubject::MailBy(user), MAILS)], ..Self::default() }
     }
 
     /// Giving the password again in a session. Only sessions of the account can try, so attempts of others do not
     /// count. A known device has its own count, because a session may be stolen.
     pub(crate) fn password_proof(user: UserId, device: Option<&Device>) -> Self {
-        let owner = password_proof_owner(user);
-        let subject = device.map_or_else(|| owner.clone(), |device| format!("{owner} on {}", device.name()));
-        Self { subjects: vec![(subject, ACCOUNT_FROM_ADDRESS)], owner: Some(owner), ..Self::default() }
+        let secret = GuessedSecret::Password(user);
+        let subject = match device {
+            None => ThrottleSubject::Secret(secret),
+            Some(device) => ThrottleSubject::SecretOnDevice(secret, device.name().to_owned()),
+        };
+        Self { subjects: vec![(subject, ACCOUNT_FROM_ADDRESS)], owner: Some(secret), ..Self::default() }
     }
+}
+
+/// The networks of an address, unless it is a loopback address.
+fn remote_networks(
+    purpose: Purpose,
+    from: ClientAddress,
+    policy: BackoffPolicy,
+) -> Vec<(ThrottleSubject, BackoffPolicy)> {
+    if from.is_loopback() {
+        return Vec::new();
+    }
+    networks(from, policy, |network| ThrottleSubject::Network(purpose, network))
 }
 
 /// Resets what was counted against the old password of an account.
 pub(crate) async fn reset_password_throttle(tx: &mut Tx, user: UserId, email: &str) -> Result<(), Error> {
-    for owner in [sign_in_owner(email), password_proof_owner(user)] {
-        tx.reset_account_throttles(&owner).await?;
+    for secret in [GuessedSecret::SignIn(EmailHash::of(email)), GuessedSecret::Password(user)] {
+        tx.reset_account_throttles(&secret.to_string()).await?;
     }
     Ok(())
 }
@@ -188,16 +209,22 @@ struct AttemptCounter<'a> {
 }
 
 impl AttemptCounter<'_> {
-    async fn count(&mut self, subject: &str, owner: Option<&str>) -> Result<ThrottleRow, Error> {
-        Ok(self.tx.record_throttle_attempt(subject, owner, self.now, self.now.plus(RESET_AFTER)).await?)
+    async fn count(
+        &mut self,
+        subject: &ThrottleSubject,
+        owner: Option<GuessedSecret>,
+    ) -> Result<ThrottleRow, Error> {
+        let (subject, owner) = (subject.to_string(), owner.map(|secret| secret.to_string()));
+        let expires_at = self.now.plus(RESET_AFTER);
+        Ok(self.tx.record_throttle_attempt(&subject, owner.as_deref(), self.now, expires_at).await?)
     }
 
     /// Counts an attempt, unless it has to wait.
     async fn admit(
         &mut self,
-        subject: &str,
+        subject: &ThrottleSubject,
         policy: BackoffPolicy,
-        owner: Option<&str>,
+        owner: Option<GuessedSecret>,
     ) -> Result<(), Error> {
         let row = self.count(subject, owner).await?;
         match row.blocked_until.filter(|until| *until > self.now) {
@@ -209,17 +236,17 @@ impl AttemptCounter<'_> {
     /// Counts an attempt with an account from any address.
     async fn admit_to_account(
         &mut self,
-        account: &AccountThrottle,
-        owner: Option<&str>,
+        account: AccountThrottle,
+        owner: Option<GuessedSecret>,
     ) -> Result<(), Error> {
-        let row = self.count(&account.subject, owner).await?;
+        let row = self.count(&account.subject(), owner).await?;
         // Networks are counted even while the account is not throttled, so that those with failures are known later.
-        let failed_here = match &account.provider {
-            Some(provider) => self.count(provider, owner).await?.attempts,
+        let failed_here = match account.provider_subject() {
+            Some(provider) => self.count(&provider, owner).await?.attempts,
             None => i64::MAX,
         };
         match row.blocked_until.filter(|until| *until > self.now) {
-            None => self.block_after(&account.subject, ACCOUNT, row.attempts).await,
+            None => self.block_after(&account.subject(), ACCOUNT, row.attempts).await,
             Some(_) if failed_here <= CLEAN_NETWORK_ATTEMPTS_MAX => {
                 self.admit(&account.clean_networks(), CLEAN_NETWORKS, owner).await
             }
@@ -229,12 +256,12 @@ impl AttemptCounter<'_> {
 
     async fn block_after(
         &mut self,
-        subject: &str,
+        subject: &ThrottleSubject,
         policy: BackoffPolicy,
         attempts: i64,
     ) -> Result<(), Error> {
         if let Some(wait) = policy.wait_after(attempts) {
-            self.tx.block_throttle(subject, self.now.plus(wait)).await?;
+            self.tx.block_throttle(&subject.to_string(), self.now.plus(wait)).await?;
         }
         Ok(())
     }
@@ -254,15 +281,14 @@ impl Services {
     pub(crate) async fn admit_attempt(&self, key: &ThrottleKey, message: &'static str) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let mut counter = AttemptCounter { tx: &mut tx, now: self.now(), message };
-        let owner = key.owner.as_deref();
         for (network, policy) in &key.networks {
             counter.admit(network, *policy, None).await?;
         }
-        if let Some(account) = &key.account {
-            counter.admit_to_account(account, owner).await?;
+        if let Some(account) = key.account {
+            counter.admit_to_account(account, key.owner).await?;
         }
         for (subject, policy) in &key.subjects {
-            counter.admit(subject, *policy, owner).await?;
+            counter.admit(subject, *policy, key.owner).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -273,17 +299,17 @@ impl Services {
     pub(crate) async fn record_successful_attempt(&self, key: &ThrottleKey) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         for (subject, _) in &key.networks {
-            tx.release_throttle_attempt(subject).await?;
+            tx.release_throttle_attempt(&subject.to_string()).await?;
         }
-        if let Some(account) = &key.account {
-            tx.reset_throttle(&account.subject).await?;
-            if let Some(provider) = &account.provider {
-                tx.reset_throttle(provider).await?;
-                tx.release_throttle_attempt(&account.clean_networks()).await?;
+        if let Some(account) = key.account {
+            tx.reset_throttle(&account.subject().to_string()).await?;
+            if let Some(provider) = account.provider_subject() {
+                tx.reset_throttle(&provider.to_string()).await?;
+                tx.release_throttle_attempt(&account.clean_networks().to_string()).await?;
             }
         }
         for (subject, _) in &key.subjects {
-            tx.reset_throttle(subject).await?;
+            tx.reset_throttle(&subject.to_string()).await?;
         }
         tx.commit().await?;
         Ok(())
