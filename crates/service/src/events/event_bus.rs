@@ -1,20 +1,12 @@
-//! The event bus: changes for subscribers in this process, and notifications to and from other processes by PostgreSQL.
+//! The event bus: changes for subscribers in this process.
 
-use std::time::Duration;
-
-use reef_domain::ErrorChain;
 use reef_domain::ids::{AssistantId, UserId};
-use reef_store::{Notification, StoreError, Tx};
+use reef_store::Notification;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
-use crate::services::Services;
-
 /// How many changes a subscriber may lag behind before it has to reload.
 const BACKLOG: usize = 1024;
-/// The pause before the connection for notifications is opened again.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
-
 /// An assistant has changed. Subscribers read its new state themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AssistantChange {
@@ -103,7 +95,7 @@ impl EventBus {
     }
 
     /// Publishes what another process has sent. After `None`, anything may have changed.
-    fn on_notification(&self, received: Option<Notification>) {
+    pub(super) fn on_notification(&self, received: Option<Notification>) {
         match received {
             Some(Notification::NewJobs) => self.wake_job_runner(),
             Some(Notification::AssistantChanged { user_id, assistant_id }) => {
@@ -136,52 +128,6 @@ pub async fn wait_for_change(
             Ok(Change::AccessRevoked(_)) => {}
             Ok(Change::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => return,
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-        }
-    }
-}
-
-impl Services {
-    /// Commits a transaction that revokes a key or ends a session of a user, and notifies every process, so that open
-    /// streams end at once. On SQLite only this process is notified; streams of others check within a minute.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn commit_access_revoked(&self, mut tx: Tx, user: UserId) -> Result<(), StoreError> {
-        tx.notify(Notification::AccessRevoked { user_id: user }).await?;
-        tx.commit().await?;
-        self.event_bus().publish_access_revoked(user);
-        Ok(())
-    }
-
-    /// Forwards notifications of other processes to the event bus until `stop` is canceled. SQLite has no
-    /// notifications, so it returns at once there.
-    pub async fn run_notification_listener(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let result = tokio::select! {
-                () = stop.cancelled() => return,
-                result = self.forward_notifications() => result,
-            };
-            match result {
-                Ok(()) => return,
-                Err(error) => {
-                    let error = tracing::field::display(ErrorChain(&error));
-                    tracing::warn!(error, "notifications could not be received");
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(RECONNECT_AFTER) => {}
-            }
-        }
-    }
-
-    async fn forward_notifications(&self) -> Result<(), StoreError> {
-        let Some(mut listener) = self.store().listen().await? else { return Ok(()) };
-        // Notifications that were sent while nobody listened are lost.
-        self.event_bus().on_notification(None);
-        loop {
-            let received = listener.next().await?;
-            self.event_bus().on_notification(received);
         }
     }
 }
