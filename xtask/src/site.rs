@@ -14,9 +14,7 @@ use crate::run::{command, path_with, print_progress, run};
 use crate::{project, style, tools};
 
 /// The inputs of the site. A change of any of them triggers a build.
-const INPUTS: [&str; 13] = [
-    "app/Cargo.toml",
-    "app/src",
+const INPUTS: [&str; 11] = [
     "crates/domain/Cargo.toml",
     "crates/domain/src",
     "frontend/Cargo.toml",

@@ -10,8 +10,8 @@ use crate::postgres::{self, Postgres};
 use crate::run::{command, find, print_progress, run, run_counting};
 use crate::{chaos, dist, project, site, system, tools};
 
-/// All crates except the browser's, which is built only for wasm32. Cargo would also merge its features with the server's.
-const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "reef-frontend"];
+/// All crates. Of the browser's, only the part that the server shares is built for this machine.
+const HOST_CRATES: [&str; 1] = ["--workspace"];
 
 /// Runs all steps until the first failure. Then prints the duration of each step, and the number of tests last.
 pub fn test() -> ExitCode {

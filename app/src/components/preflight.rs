@@ -1,9 +1,9 @@
 //! The check of a form’s bot and model before anything is deployed.
 
 use leptos::prelude::*;
+use reef_frontend::CheckResult;
 use server_fn::ServerFn as _;
 
-use crate::checks::CheckResult;
 use crate::functions::activation;
 
 /// The button that checks the form's bot and model. The form has the fields of an activation, any of which may be empty, and a

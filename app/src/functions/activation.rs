@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use reef_domain::callback_url::validate;
 use reef_domain::input::{self, UpdateInput};
+use reef_frontend::CheckResult;
 use reef_service::assistants::CheckTarget;
 use reef_service::{Caller, Services};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::body::activation_body;
-use crate::checks::{CheckResult, SavedChecks, callback_url_result, preflight_results};
+use crate::checks::{SavedChecks, callback_url_result, preflight_results};
 use crate::error::AppError;
 use crate::secret::Secret;
 use crate::server::{accepts_html, authenticate, redirect_to, run_form, save_flash};

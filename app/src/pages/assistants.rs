@@ -8,6 +8,7 @@ use reef_domain::catalog::Catalog;
 use reef_domain::query::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
+use reef_frontend::Live;
 use reef_service::assistants::SearchPage;
 
 use crate::components::model;
@@ -16,7 +17,6 @@ use crate::components::page::{Head, Region, render_or_error};
 use crate::components::payment::{UpdateCard, payment_status};
 use crate::components::time_and_status::{Refresh, StatusBadge, Time};
 use crate::error::AppError;
-use crate::islands::Live;
 use crate::labels;
 use crate::server::{authenticate, query_value};
 use crate::snapshot::Snapshot;

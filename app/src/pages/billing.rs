@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
+use reef_frontend::Live;
 use reef_service::billing::CheckoutProgress;
 
 use super::assistant::payment;
@@ -12,7 +13,6 @@ use crate::components::payment::{ResumeCheckoutForm, UpdateCard, payment_status}
 use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
 use crate::error::AppError;
 use crate::functions::billing::OpenPortal;
-use crate::islands::Live;
 use crate::labels;
 use crate::notice_cookie;
 use crate::server::{authenticate, query_value};

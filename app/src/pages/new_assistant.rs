@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use reef_domain::wire::{ApiMode, AssistantRecord};
+use reef_frontend::Live;
 
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::offer::{Offer, OfferField, offers};
@@ -10,7 +11,6 @@ use crate::components::payment::ResumeCheckoutForm;
 use crate::components::time_and_status::Time;
 use crate::error::AppError;
 use crate::functions::checkout::Purchase;
-use crate::islands::Live;
 use crate::server::{authenticate, query_value};
 use crate::{labels, snapshot};
 

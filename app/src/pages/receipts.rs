@@ -4,11 +4,11 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use reef_domain::query::Cursor;
 use reef_domain::sentence::Sentence;
+use reef_frontend::Live;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
 use crate::components::page::{Head, Region, render_or_error};
 use crate::components::time_and_status::{Day, LocalizedSentence, Time};
-use crate::islands::Live;
 use crate::server::{authenticate, query_value};
 use crate::snapshot::Snapshot;
 

@@ -6,10 +6,11 @@ use leptos::prelude::*;
 use reef_domain::assistant::UNTITLED;
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::{ApiMode, AssistantRecord};
+use reef_frontend::CheckResult;
 use reef_service::Services;
 use reef_service::assistants::Details;
 
-use crate::checks::{CheckResult, SavedChecks};
+use crate::checks::SavedChecks;
 use crate::components::code::Copyable;
 use crate::components::field::TextField;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};

@@ -20,6 +20,7 @@ use reef_domain::actions::{Action, disabled_reason};
 use reef_domain::catalog::Catalog;
 use reef_domain::wire::Status;
 use reef_domain::{ErrorCode, Timestamp};
+use reef_frontend::Live;
 use reef_service::assistants::Details;
 use reef_service::billing::CheckoutProgress;
 use reef_service::{Caller, Services};
@@ -27,7 +28,6 @@ use reef_service::{Caller, Services};
 use crate::components::notice::{FocusAfterForm, Notice};
 use crate::components::page::{Head, Region, render_or_error};
 use crate::error::AppError;
-use crate::islands::Live;
 use crate::server::{authenticate, redirect_page};
 use crate::snapshot::Snapshot;
 

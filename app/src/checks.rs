@@ -1,11 +1,11 @@
-//! The sentences for the results of a preflight.
+//! The results of a check of bot, model and webhook URL, as sentences.
 
 use reef_domain::callback_url;
+use reef_frontend::CheckResult;
 use reef_service::Error;
 use reef_service::assistants::{BotCheck, ModelCheck, Preflight};
 use serde::{Deserialize, Serialize};
 
-use super::CheckResult;
 use crate::error::AppError;
 
 /// A model's greeting is truncated after this many characters.

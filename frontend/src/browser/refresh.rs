@@ -57,14 +57,14 @@ pub(super) fn next_pause(pause: Duration) -> Duration {
 }
 
 /// Refreshes the regions of this page.
-pub async fn refresh() {
+pub(super) async fn refresh() {
     let address = dom::window().location().href().unwrap_or_default();
     refresh_to(&address).await;
 }
 
 /// Replaces the regions of this page by those of the page at `address`, unless a later refresh has begun in the meantime, because
 /// responses may overtake each other. An event arrives only once, so a failed request is repeated until it succeeds.
-pub async fn refresh_to(address: &str) {
+pub(super) async fn refresh_to(address: &str) {
     let number = REFRESHES.get().wrapping_add(1);
     REFRESHES.set(number);
     IS_REFRESHING.set(true);
@@ -93,14 +93,14 @@ pub async fn refresh_to(address: &str) {
 
 /// Refreshes this page unless a form is being sent: the form may have deleted what the page shows, and then leads to another page
 /// itself.
-pub async fn refresh_unless_form_busy() {
+pub(super) async fn refresh_unless_form_busy() {
     if !is_form_busy() {
         refresh().await;
     }
 }
 
 /// Replaces the region of a form that has been sent, if its new content was waiting for that.
-pub async fn refresh_waiting_region(form: &Element) {
+pub(super) async fn refresh_waiting_region(form: &Element) {
     let waiting = form.closest("[data-late]").ok().flatten();
     if waiting.is_some_and(|region| region.remove_attribute(WAITING).is_ok()) {
         refresh().await;

@@ -1,13 +1,6 @@
-//! The results of a check of bot, model and webhook URL, as sentences. The server writes them, and a page or a script shows each
-//! at its field.
-
-#[cfg(feature = "ssr")]
-mod messages;
+//! The result of a check of bot, model or webhook URL. The server writes it, and a page or a script shows it at its field.
 
 use serde::{Deserialize, Serialize};
-
-#[cfg(feature = "ssr")]
-pub(crate) use messages::{SavedChecks, callback_url_result, preflight_results};
 
 /// The result about one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, Event, HtmlFormElement};
 
 use super::dom;
-use crate::checks::CheckResult;
+use crate::CheckResult;
 
 pub(super) fn start() {
     dom::listen("input", false, |event| clear_changed_field(&event));

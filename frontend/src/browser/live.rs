@@ -41,7 +41,7 @@ struct LiveStream {
 
 /// Follows the stream at `path` for the life of the page, except while the tab is hidden, and refreshes the page's regions with each
 /// snapshot. `lost` is true while the connection is lost.
-pub fn follow(path: &str, lost: RwSignal<bool>) {
+pub(crate) fn follow(path: &str, lost: RwSignal<bool>) {
     let follower = Rc::new(LiveStream {
         path: path.to_owned(),
         last_stamp: RefCell::default(),

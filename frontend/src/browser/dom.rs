@@ -9,22 +9,22 @@ use web_sys::js_sys::Promise;
 use web_sys::{Document, Element, Event, NodeList, Window};
 
 /// The window of the page.
-pub fn window() -> Window {
+pub(super) fn window() -> Window {
     web_sys::window().expect("a page has a window")
 }
 
 /// The document of the page.
-pub fn document() -> Document {
+pub(super) fn document() -> Document {
     window().document().expect("a page has a document")
 }
 
 /// Whether the page is in a visible tab.
-pub fn is_visible() -> bool {
+pub(super) fn is_visible() -> bool {
     !document().hidden()
 }
 
 /// Listens to an event on the whole document for the life of the page; with `capture` also to events that don't bubble.
-pub fn listen(event: &str, capture: bool, handler: impl Fn(Event) + 'static) {
+pub(super) fn listen(event: &str, capture: bool, handler: impl Fn(Event) + 'static) {
     let handler = Closure::<dyn Fn(Event)>::new(handler).into_js_value();
     let added = document().add_event_listener_with_callback_and_bool(event, handler.unchecked_ref(), capture);
     if added.is_err() {
@@ -33,12 +33,12 @@ pub fn listen(event: &str, capture: bool, handler: impl Fn(Event) + 'static) {
 }
 
 /// The target of an event, if it is of the type `T`.
-pub fn target<T: JsCast>(event: &Event) -> Option<T> {
+pub(super) fn target<T: JsCast>(event: &Event) -> Option<T> {
     event.target()?.dyn_into().ok()
 }
 
 /// All elements below `root` that match a selector.
-pub fn all(root: &Element, selector: &str) -> Vec<Element> {
+pub(super) fn all(root: &Element, selector: &str) -> Vec<Element> {
     root.query_selector_all(selector).map(elements).unwrap_or_default()
 }
 
@@ -47,12 +47,12 @@ fn elements(list: NodeList) -> Vec<Element> {
 }
 
 /// The first element below `root` that matches a selector.
-pub fn first(root: &Element, selector: &str) -> Option<Element> {
+pub(super) fn first(root: &Element, selector: &str) -> Option<Element> {
     root.query_selector(selector).ok().flatten()
 }
 
 /// Dispatches the event on which the shell's script hydrates new islands below `root` and converts new times.
-pub fn announce_rendered(root: &Element) {
+pub(super) fn announce_rendered(root: &Element) {
     let init = web_sys::CustomEventInit::new();
     init.set_bubbles(true);
     if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict("reef:rendered", &init)
@@ -63,7 +63,7 @@ pub fn announce_rendered(root: &Element) {
 }
 
 /// Waits for this long.
-pub async fn sleep(time: Duration) {
+pub(super) async fn sleep(time: Duration) {
     let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     let promise = Promise::new(&mut |resolve, _| {
         if window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis).is_err() {

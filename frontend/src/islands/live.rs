@@ -10,9 +10,9 @@ pub fn Live(
     path: String,
 ) -> impl IntoView {
     let lost = RwSignal::new(false);
-    #[cfg(feature = "hydrate")]
+    #[cfg(target_arch = "wasm32")]
     crate::browser::live::follow(&path, lost);
-    #[cfg(not(feature = "hydrate"))]
+    #[cfg(not(target_arch = "wasm32"))]
     let _ = path;
     // An empty text would be rendered as a space, so the line would not match `:empty`.
     let message = move || lost.get().then_some("Connection lost, reconnecting…");

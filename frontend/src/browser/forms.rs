@@ -12,7 +12,7 @@ use web_sys::{UrlSearchParams, console, js_sys::encode_uri_component};
 use super::focus::{self, Focus};
 use super::refresh::refresh_waiting_region;
 use super::{check_results, dom, notices, password_field};
-use crate::checks::CheckResult;
+use crate::CheckResult;
 
 /// The header with which leptos_axum marks a response that redirects.
 const REDIRECT_HEADER: &str = "serverfnredirect";

@@ -4,19 +4,19 @@
 mod api_console;
 mod check_results;
 mod copy;
-pub mod dom;
+mod dom;
 mod filter;
 mod focus;
 mod form_state;
 mod forms;
-pub mod live;
+pub(crate) mod live;
 mod notices;
 mod password_field;
-pub mod refresh;
+mod refresh;
 mod validation;
 
 /// Starts all scripts. It is called once, when the WebAssembly has loaded.
-pub fn start() {
+pub(crate) fn start() {
     forms::start();
     validation::start();
     copy::start();
