@@ -1,4 +1,5 @@
-//! Reef's pages and forms, rendered on the server. What runs in the browser is in `reef-frontend`.
+//! All that a browser talks to: pages and forms, rendered on the server, with their sessions, cross-site protection and live
+//! updates. What runs in the browser is in `reef-frontend`.
 
 #![allow(clippy::needless_pass_by_value, reason = "components take their properties by value")]
 
@@ -8,21 +9,26 @@ mod components;
 mod cookies;
 mod device_cookie;
 mod error;
-pub mod form_error_query;
+pub mod event_stream;
+mod form_error_query;
 mod functions;
 mod http_status;
 mod labels;
+mod layers;
+mod live;
 mod notice_cookie;
 mod pages;
+mod router;
 mod secret;
 mod server;
-pub mod session;
+mod session;
 mod shell;
-pub mod snapshot;
+mod snapshot;
 
-pub use app::App;
 pub use components::page::{SOCIAL_CARD, SocialCard};
-pub use error::AppError;
 pub use http_status::status_of;
+pub use layers::page_policy::PagePolicy;
+pub use layers::principal::RequestPrincipal;
+pub use router::{SiteParts, router};
 pub use server::SiteInfo;
-pub use shell::{Assets, shell};
+pub use shell::Assets;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 use serde::Deserialize;
 
-use crate::App;
+use crate::app::App;
 
 /// Converts times to the reader's time zone before the page is painted: the server does not know the zone and writes UTC. Parts that
 /// are rendered later are announced by `reef:rendered`. The HTML of each region is saved first, because `browser::refresh` compares

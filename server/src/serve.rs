@@ -59,7 +59,6 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
         api_v1_enabled: config.api_v1_enabled,
         metrics_token: config.metrics_token.clone(),
         security_contact: config.security_contact.clone(),
-        stop: stop.clone(),
     };
     let routes = router(parts);
 

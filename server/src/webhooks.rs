@@ -11,7 +11,7 @@ use reef_protocols::polar::WebhookHeaders;
 use reef_service::{Error, Services};
 
 use crate::api_error::ApiError;
-use crate::http::forms::declared_length;
+use crate::http::bodies::declared_length;
 
 /// The largest webhook body that is accepted, in bytes; Polar's have a few KiB.
 const BODY_MAX: usize = 1024 * 1024;

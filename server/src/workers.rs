@@ -10,7 +10,7 @@ use reef_domain::ErrorChain;
 use reef_embedded::{Embedded, WebhookOutcome};
 use serde_json::json;
 
-use crate::http::forms::declared_length;
+use crate::http::bodies::declared_length;
 
 /// The largest update that is accepted, in bytes. A text in Telegram has at most 4,096 characters.
 const BODY_MAX: usize = 256 * 1024;

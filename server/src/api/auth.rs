@@ -2,13 +2,13 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use reef_app::RequestPrincipal;
 use reef_service::caller::Credential;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::SecretString;
 
 use super::rate_limit::QuotaSlot;
 use crate::api_error::ApiError;
-use crate::http::request::RequestPrincipal;
 
 pub(super) const KEY_HEADER: &str = "x-api-key";
 

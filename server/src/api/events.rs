@@ -4,10 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
+use reef_app::event_stream::last_event_id;
 use reef_service::Services;
 
 use super::auth::ApiKeyAuth;
-use super::event_stream::EventStream;
+use super::event_stream;
 use super::path::PathIds;
 use super::responses::{AssistantPath, AssistantReadResponses};
 use super::schema::{ErrorResponse, EventInfo, EventListResponse};
@@ -40,9 +41,8 @@ pub async fn list(
         let data = services.list_events(&caller, &id).await?.into_iter().map(EventInfo::from).collect();
         return Ok(Json(EventListResponse { data }).into_response());
     }
-    let last_sequence =
-        headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    Ok(EventStream::open(services, caller, id, last_sequence).await?.into_response())
+    let last_sequence = last_event_id(&headers).and_then(|id| id.parse().ok()).unwrap_or(0);
+    Ok(event_stream::respond(services, caller, id, last_sequence).await?)
 }
 
 /// Whether `Accept` names the media type of an event stream, in any letter case, and does not exclude it by `q=0`.

@@ -1,8 +1,8 @@
-//! Responses to requests whose handler panicked. The panic hook in `log` logs the panic itself.
+//! The response to an API request whose handler panicked. The panic hook in `log` logs the panic itself.
 
 use std::any::Any;
 
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use reef_domain::ErrorCode;
 
 use crate::api_error::ApiError;
@@ -11,14 +11,6 @@ use crate::api_error::ApiError;
 pub fn api_response(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(ErrorCode::InternalError, "Something went wrong on our side. Try again in a moment.")
         .into_response()
-}
-
-/// The response of the site: a page that links to the start page.
-pub fn site_response(_: Box<dyn Any + Send>) -> Response {
-    let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Something went wrong · Reef</title></head>\
-                <body><h1>Something went wrong</h1><p>We have logged the error. Try again in a moment. \
-                <a href=\"/\">Back to Reef</a></p></body></html>";
-    (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Html(page)).into_response()
 }
 
 #[cfg(test)]
@@ -61,14 +53,5 @@ mod tests {
         let expected = json!({"error": {"code": "INTERNAL_ERROR", "message": "Something went wrong on our side. Try again in a moment."}});
         assert_eq!(text(response).await, expected.to_string());
         assert_eq!(get_from(routes, "/fine").await.status(), 200);
-    }
-
-    #[tokio::test]
-    async fn panic_on_site_returns_page_with_link() {
-        let response =
-            get_from(routes().layer(CatchPanicLayer::custom(super::site_response)), "/panics").await;
-        assert_eq!(response.status(), 500);
-        let page = text(response).await;
-        assert!(page.contains("href=\"/\"") && !page.contains("secret"), "{page}");
     }
 }

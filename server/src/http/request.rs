@@ -1,6 +1,5 @@
 //! Gives every request an id, a span, a log line and a metric.
 
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::body::HttpBody as _;
@@ -8,13 +7,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use reef_app::session::find_caller;
-use reef_domain::ids::{AssistantId, UserId};
+use reef_app::RequestPrincipal;
+use reef_domain::ids::AssistantId;
 use reef_jobs::trace::{TRACEPARENT, continue_trace};
 use reef_service::api_keys::NewKeyRequest;
 use reef_service::caller::Credential;
 use reef_service::{Caller, Services};
-use tower_sessions::Session;
 use tracing::Instrument as _;
 use tracing::field::display;
 
@@ -25,23 +23,6 @@ const ID_HEADER: &str = "x-request-id";
 const ID_MAX: usize = 128;
 /// The header of responses that were replayed for an idempotency key.
 const REPLAYED_HEADER: &str = "idempotency-replayed";
-
-/// Carries the caller from the inner layer that authenticates it to the outer layer that logs the request.
-#[derive(Clone, Debug, Default)]
-pub struct RequestPrincipal(Arc<OnceLock<Caller>>);
-
-impl RequestPrincipal {
-    /// Sets the caller, unless it is set already.
-    pub fn set(&self, caller: Caller) {
-        self.0.get_or_init(|| caller);
-    }
-
-    /// Returns the id of the caller's user, or `None` before authentication.
-    #[must_use]
-    pub fn user_id(&self) -> Option<UserId> {
-        self.0.get().map(|caller| caller.user_id)
-    }
-}
 
 /// Uses a valid inbound `X-Request-Id` or creates an id, and adds it to everything that is logged for the request and to the
 /// response. Writes one log line when the head of the response is ready; for a stream, that is when it opens.
@@ -76,7 +57,7 @@ pub async fn log_request(State(services): State<Services>, mut request: Request,
     if status_class(&response) == "5xx" {
         span.record("otel.status_code", "ERROR");
     }
-    let log = RequestLog { id: &id, method, route, caller: principal.0.get(), duration: started.elapsed() };
+    let log = RequestLog { id: &id, method, route, caller: principal.caller(), duration: started.elapsed() };
     log.write(&response);
     if let Some(caller) = log.caller {
         services.record_key_request(caller, log.key_request(uri.path(), response.status()));
@@ -145,21 +126,6 @@ impl RequestLog<'_> {
         // The cause of an error was logged with the same request id where it was handled.
         if status_class(response) == "5xx" { line!(error) } else { line!(info) }
     }
-}
-
-/// Records the signed-in user. This layer runs inside the session layer, which loads the session.
-pub async fn record_session(request: Request, next: Next) -> Response {
-    let known = (
-        request.extensions().get::<Session>().cloned(),
-        request.extensions().get::<RequestPrincipal>().cloned(),
-    );
-    let response = next.run(request).await;
-    if let (Some(session), Some(asker)) = known
-        && let Ok(Some(caller)) = find_caller(&session).await
-    {
-        asker.set(caller);
-    }
-    response
 }
 
 /// The path of a request, in which a parameter that is not an id is replaced by its name: it may be a secret that was pasted

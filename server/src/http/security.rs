@@ -4,67 +4,35 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use url::Url;
-
-use super::csrf::origin_of;
+use reef_app::PagePolicy;
 
 /// Two years, as preload lists require. Whether to include subdomains is the operator's decision.
 const HSTS: &str = "max-age=63072000";
 
-/// The content security policies, built once per process.
+/// The content security policies of the sandbox's pages, built once per process. Reef's own pages set [`PagePolicy`].
 #[derive(Clone, Debug)]
 pub struct Policies {
-    /// The origins to which forms may lead in addition to the page's own.
-    form_targets: String,
     chat: HeaderValue,
     sandbox: HeaderValue,
     is_https: bool,
 }
 
 impl Policies {
-    /// Builds the policies for a Reef at `public_url` that uses Polar's API at `polar_url`.
+    /// Builds the policies for a Reef at `public_url`, whose forms may lead where those of `pages` may.
     #[must_use]
-    pub fn new(public_url: &str, polar_url: &str) -> Self {
-        let mut targets = vec![origin_of(public_url)];
-        targets.extend(payment_origins(polar_url));
-        targets.dedup();
-        let form_targets = targets.join(" ");
+    pub fn new(public_url: &str, pages: &PagePolicy) -> Self {
+        let form_targets = pages.form_targets();
         let policy = |frames: &str| {
             let text = format!(
                 "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; \
-                 img-src 'self' data:; form-action 'self' {form_targets}; frame-ancestors {frames}; base-uri 'none'; \
+                 img-src 'self' data:; form-action {form_targets}; frame-ancestors {frames}; base-uri 'none'; \
                  object-src 'none'"
             );
             HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
         };
         let (chat, sandbox) = (policy("'self'"), policy("'none'"));
-        Self { form_targets, chat, sandbox, is_https: public_url.starts_with("https://") }
+        Self { chat, sandbox, is_https: public_url.starts_with("https://") }
     }
-
-    /// The policy of Reef's pages, which allows scripts only with the nonce of this response. Forms may lead to Reef and to the
-    /// payment provider, because browsers also apply this rule to the redirect that follows a form.
-    #[must_use]
-    pub fn page_policy(&self, nonce: &str) -> String {
-        format!(
-            "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-             img-src 'self' data:; connect-src 'self'; form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; \
-             object-src 'none'",
-            self.form_targets
-        )
-    }
-}
-
-/// The origins of the checkout and the customer portal of a payment API. Polar has them on its site; others, such as the
-/// sandbox, have them at the origin of the API.
-fn payment_origins(polar_url: &str) -> Vec<String> {
-    let host = Url::parse(polar_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let site: &[&str] = match host.as_deref() {
-        Some("api.polar.sh") => &["https://polar.sh", "https://buy.polar.sh"],
-        Some("sandbox-api.polar.sh") => &["https://sandbox.polar.sh"],
-        _ => &[],
-    };
-    let site = site.iter().map(|origin| (*origin).to_owned());
-    [origin_of(polar_url)].into_iter().chain(site).collect()
 }
 
 /// Adds the security headers to a response: no MIME sniffing, no framing, no referrer for other sites.
@@ -108,35 +76,15 @@ pub async fn add_headers(State(policies): State<Policies>, request: Request, nex
 
 #[cfg(test)]
 mod tests {
-    use super::Policies;
+    use super::{PagePolicy, Policies};
 
     #[test]
-    fn form_targets_are_own_origin_and_payment_provider() {
-        for (public_url, polar_url, targets) in [
-            (
-                "https://reef.example",
-                "https://api.polar.sh",
-                "'self' https://reef.example https://api.polar.sh https://polar.sh https://buy.polar.sh",
-            ),
-            (
-                "https://reef.example/base",
-                "https://sandbox-api.polar.sh",
-                "'self' https://reef.example https://sandbox-api.polar.sh https://sandbox.polar.sh",
-            ),
-            ("http://127.0.0.1:3000", "http://127.0.0.1:3000/sandbox/polar", "'self' http://127.0.0.1:3000"),
-            (
-                "http://127.0.0.1:3000",
-                "http://127.0.0.1:4000/sandbox/polar",
-                "'self' http://127.0.0.1:3000 http://127.0.0.1:4000",
-            ),
-        ] {
-            let policies = Policies::new(public_url, polar_url);
-            let rule = format!("form-action {targets};");
-            let page = policies.page_policy("n");
-            assert!(page.contains(&rule), "{page}");
-            for policy in [policies.chat, policies.sandbox] {
-                assert!(policy.to_str().unwrap().contains(&rule), "{policy:?}");
-            }
+    fn form_targets_are_those_of_pages() {
+        let pages = PagePolicy::new("https://reef.example", "https://api.polar.sh");
+        let rule = format!("form-action {};", pages.form_targets());
+        let Policies { chat, sandbox, .. } = Policies::new("https://reef.example", &pages);
+        for policy in [chat, sandbox] {
+            assert!(policy.to_str().unwrap().contains(&rule), "{policy:?}");
         }
     }
 }

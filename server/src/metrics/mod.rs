@@ -21,8 +21,6 @@ use tokio::time::timeout;
 
 use database::DatabaseMetrics;
 
-pub use process::OpenStreamGuard;
-
 use crate::http::remote_access::is_remote;
 
 /// How long the database may take to answer a health check; load balancers rarely wait longer.

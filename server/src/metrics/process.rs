@@ -41,20 +41,3 @@ fn fds_max() -> Option<f64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
-
-/// Counts an open event stream until it is dropped.
-#[derive(Debug)]
-pub struct OpenStreamGuard(());
-
-impl OpenStreamGuard {
-    pub fn new() -> Self {
-        gauge!("reef_event_streams_open").increment(1.0);
-        Self(())
-    }
-}
-
-impl Drop for OpenStreamGuard {
-    fn drop(&mut self) {
-        gauge!("reef_event_streams_open").decrement(1.0);
-    }
-}

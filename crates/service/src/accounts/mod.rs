@@ -13,6 +13,7 @@ mod recovery_codes;
 mod reset_link;
 mod sessions;
 mod sign_in;
+mod stored_sessions;
 mod totp;
 mod user_agent;
 
@@ -46,6 +47,7 @@ pub use password_reset::PasswordReset;
 pub use reset_link::ResetLink;
 pub use sessions::SessionView;
 pub use sign_in::{CODE_TIMEOUT, PendingSignIn, SignIn};
+pub use stored_sessions::StoredSession;
 pub(crate) use totp::{COLUMN as TOTP_SECRET, CONFIRM_TIMEOUT};
 pub use totp::{NewTotp, TotpStatus};
 pub use user_agent::sanitize_user_agent;

@@ -10,10 +10,11 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::{FutureExt as _, StreamExt as _};
+use reef_app::RequestPrincipal;
 use reef_service::ClientAddress;
 use tokio::time::Instant;
 
@@ -21,7 +22,11 @@ pub use limit::{BodyLimit, Bounds};
 use limit::{BodyPermit, Client, Cutoff};
 
 use super::overload::{self, RequestPermit};
-use super::request::RequestPrincipal;
+
+/// Returns the body length that `Content-Length` declares.
+pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
 
 /// Why the body of this request was cut off, if it was. It decides the response, whatever the handler answered.
 #[derive(Clone, Debug, Default)]

@@ -5,24 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use futures::StreamExt as _;
-use reef_app::AppError;
 use reef_domain::ErrorCode;
 
+use crate::error::AppError;
+
+/// The largest form that a page may send, in bytes.
+const FORM_MAX: usize = 64 * 1024;
 const MESSAGE: &str = "This form is too large. Shorten your text and try again.";
 
 /// Returns the body length that `Content-Length` declares.
-pub fn declared_length(headers: &HeaderMap) -> Option<usize> {
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Rejects forms of more than `most` bytes with 413, before reading them if their length is declared.
-pub async fn limit_size(State(most): State<usize>, request: Request, next: Next) -> Response {
-    if declared_length(request.headers()).is_some_and(|length| length > most) {
+/// Rejects forms of more than 64 KiB with 413, before reading them if their length is declared.
+pub(crate) async fn limit_size(request: Request, next: Next) -> Response {
+    if declared_length(request.headers()).is_some_and(|length| length > FORM_MAX) {
         return too_large(request.headers());
     }
     if request.body().is_end_stream() {
@@ -31,7 +34,7 @@ pub async fn limit_size(State(most): State<usize>, request: Request, next: Next)
     let (is_over, headers) = (Arc::new(AtomicBool::new(false)), request.headers().clone());
     let seen = Arc::clone(&is_over);
     let request = request.map(|body| {
-        let mut left = most;
+        let mut left = FORM_MAX;
         Body::from_stream(body.into_data_stream().map(move |part| {
             let part = part?;
             left = left.checked_sub(part.len()).ok_or_else(|| {

@@ -1,5 +1,8 @@
 //! Sessions: who is signed in. This is the only module that knows what a session holds.
 
+mod cookie;
+mod store;
+
 use std::time::Duration;
 
 use leptos_axum::extract;
@@ -11,14 +14,16 @@ use tower_sessions::Session;
 
 use crate::error::AppError;
 
+pub(crate) use cookie::{complete_removed_cookies, session_layer};
+
 /// The session's key for the [`UserId`] that is signed in.
-pub const SESSION_USER: &str = "user_id";
+const SESSION_USER: &str = "user_id";
 /// How long a verified password counts for actions that need one.
 const PASSWORD_VALID_FOR: Duration = Duration::from_secs(10 * 60);
 /// The session's key for the IP address that it was created from, for the list of sessions.
-pub const SESSION_ADDRESS: &str = "address";
+const SESSION_ADDRESS: &str = "address";
 /// The session's key for the browser that it was created with, for the list of sessions.
-pub const SESSION_AGENT: &str = "agent";
+const SESSION_AGENT: &str = "agent";
 /// The session's key for the [`Timestamp`] when the password was verified last.
 const SESSION_PASSWORD_AT: &str = "password_at";
 /// The session's key for the [`PasswordStamp`] of that password.
@@ -30,7 +35,7 @@ const SESSION_PENDING: &str = "pending_user";
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
-pub async fn find_caller(session: &Session) -> Result<Option<Caller>, Error> {
+pub(crate) async fn find_caller(session: &Session) -> Result<Option<Caller>, Error> {
     let user: Option<UserId> = session.get(SESSION_USER).await.map_err(Error::internal)?;
     Ok(user.map(Caller::signed_in))
 }
@@ -70,7 +75,7 @@ pub(crate) async fn record_password(
 /// # Errors
 /// [`Error::WrongCredentials`] when the password was changed meanwhile; [`Error::Internal`] when the session cannot be
 /// written.
-pub async fn sign_in_session(
+pub(crate) async fn sign_in_session(
     services: &Services,
     session: &Session,
     account: &Account,
@@ -119,7 +124,7 @@ pub(crate) async fn get_pending_sign_in(session: &Session) -> Result<PendingSign
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be removed.
-pub async fn sign_out_session(session: &Session) -> Result<(), Error> {
+pub(crate) async fn sign_out_session(session: &Session) -> Result<(), Error> {
     session.flush().await.map_err(Error::internal)
 }
 
@@ -135,6 +140,6 @@ pub(crate) async fn current_session() -> Result<Session, AppError> {
 ///
 /// # Errors
 /// [`AppError`] when the session cannot be read.
-pub async fn find_current_caller() -> Result<Option<Caller>, AppError> {
+pub(crate) async fn find_current_caller() -> Result<Option<Caller>, AppError> {
     Ok(find_caller(&current_session().await?).await?)
 }

@@ -7,16 +7,17 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use reef_app::form_error_query::{ERROR, MAC, PATH, without_error};
-use reef_app::session::find_caller;
 use reef_domain::ErrorChain;
 use reef_domain::ids::UserId;
 use reef_service::Services;
 use tower_sessions::Session;
 use url::{Url, form_urlencoded};
 
+use crate::form_error_query::{ERROR, MAC, PATH, without_error};
+use crate::session::find_caller;
+
 /// Signs the errors in redirects, and removes errors without a valid MAC from the URL of a request.
-pub async fn protect(State(services): State<Services>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn protect(State(services): State<Services>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
     if let Some(error) = FormError::from_query(request.uri().query().unwrap_or_default()) {
         let reader = signed_in_user(session.as_ref()).await;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 /// Accepts unsafe methods from Reef's own pages only. It checks `Sec-Fetch-Site`, which every current browser sends and no
 /// page can set, or else `Origin`.
-pub async fn protect(State(public_url): State<String>, request: Request, next: Next) -> Response {
+pub(crate) async fn protect(State(public_url): State<String>, request: Request, next: Next) -> Response {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if is_safe || is_same_origin(request.headers(), &public_url) {
         return next.run(request).await;
@@ -26,7 +26,7 @@ fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
 }
 
 /// Returns the scheme, host and port of a URL.
-pub fn origin_of(public_url: &str) -> String {
+pub(crate) fn origin_of(public_url: &str) -> String {
     url::Url::parse(public_url)
         .map_or_else(|_| public_url.to_owned(), |url| url.origin().ascii_serialization())
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 const BODY_END: &[u8] = b"</body></html>";
 
 /// Moves everything after `</html>` to the end of the body. Pages are not streamed, so this delays nothing.
-pub async fn move_trailing_scripts(request: Request, next: Next) -> Response {
+pub(crate) async fn move_trailing_scripts(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("text/html")) {
