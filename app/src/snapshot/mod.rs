@@ -1,0 +1,251 @@
+//! The state that a page shows. The stream of a page sends its records, and its stamp says whether a page is up to date.
+
+mod shown;
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use reef_domain::wire::AssistantRecord;
+use reef_service::assistants::{Details, Receipt};
+use reef_service::{Caller, Error, Services};
+use serde::Serialize;
+use serde_json::json;
+
+use shown::{ShownAssistant, ShownReceipt};
+
+/// The state that a page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// The records on the page, as JSON.
+    pub json: String,
+    /// A hash of everything that the page shows: the same in every process of this version.
+    pub stamp: String,
+}
+
+impl Snapshot {
+    fn of(records: &impl Serialize, shown: &impl Serialize) -> Result<Self, Error> {
+        let json = serde_json::to_string(records).map_err(Error::internal)?;
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&serde_json::to_vec(shown).map_err(Error::internal)?);
+        Ok(Self { json, stamp: format!("{:016x}", hasher.finish()) })
+    }
+
+    /// The snapshot of the list of assistants.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the records cannot be serialized.
+    pub(crate) fn of_list(records: &[AssistantRecord]) -> Result<Self, Error> {
+        Self::of(&records, &records)
+    }
+
+    /// The snapshot of an assistant's page.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the records cannot be serialized.
+    pub(crate) fn of_assistant(details: &Details) -> Result<Self, Error> {
+        Self::of(&details.record, &ShownAssistant::from(details))
+    }
+
+    /// The snapshot of a receipt. Its JSON has only the id: a browser needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the records cannot be serialized.
+    pub(crate) fn of_receipt(receipt: &Receipt) -> Result<Self, Error> {
+        Self::of(&json!({ "id": receipt.id }), &ShownReceipt::from(receipt))
+    }
+
+    /// The URL of the stream at `path` that sends the changes after this snapshot.
+    pub(crate) fn stream(&self, path: &str) -> String {
+        format!("{path}?seen={}", self.stamp)
+    }
+}
+
+/// The current snapshot of the caller's list of assistants.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the read scope, [`Error::Internal`].
+pub(crate) async fn list(services: &Services, caller: &Caller) -> Result<Snapshot, Error> {
+    Snapshot::of_list(&services.list_assistants(caller).await?)
+}
+
+/// The current snapshot of the page of the caller's assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
+pub(crate) async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    Snapshot::of_assistant(&services.get_details(caller, id).await?)
+}
+
+/// The current snapshot of the receipt of the caller's deleted assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none or it has expired, [`Error::Internal`].
+pub(crate) async fn receipt(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    Snapshot::of_receipt(&services.get_receipt(caller, id).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use reef_domain::steps::{Step, StepRecord};
+    use reef_domain::wire::{ApiMode, PaymentStatus, Status};
+    use reef_domain::{Timestamp, Usd};
+    use reef_service::assistants::{End, StoredSecret, SubscriptionEnd, TimelineItem};
+    use reef_service::billing::credit::Credit;
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+    const LATER: Timestamp = Timestamp::from_unix_ms(1_700_000_000_001);
+
+    fn record() -> AssistantRecord {
+        let at = serde_json::to_value(AT).unwrap();
+        let record = json!({
+            "id": "1", "userId": "2", "organizationId": null, "name": "Pearl", "modelProvider": null, "modelId": null,
+            "channelType": "telegram", "apiMode": "managed", "workerName": null, "workerUrl": null, "status": "active",
+            "statusMessage": null, "paymentStatus": "paid", "polarSubscriptionId": null, "currentPeriodEnd": null,
+            "canceledAt": null, "isPrebuy": false, "userCallbackUrl": null, "createdAt": at, "updatedAt": at,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn list() -> Vec<AssistantRecord> {
+        vec![record()]
+    }
+
+    fn details() -> Details {
+        Details {
+            record: record(),
+            version: 1,
+            checkout_url: None,
+            timeline: vec![TimelineItem {
+                created_at: AT,
+                status: Status::Active,
+                message: None,
+                note: None,
+            }],
+            credit: Some(Credit { credited: Usd::ZERO, used: Usd::ZERO, is_exhausted: false }),
+            steps: vec![StepRecord { step: Step::Token, began_at: AT, ended_at: None, failed: false }],
+            bot_token: Some(StoredSecret { fingerprint: None, updated_at: None }),
+            model_key: None,
+            is_changing: false,
+            callbacks: Vec::new(),
+        }
+    }
+
+    fn receipt() -> Receipt {
+        Receipt {
+            id: "1".to_owned(),
+            name: "Pearl".to_owned(),
+            mode: ApiMode::Managed,
+            worker_name: None,
+            had_bot_token: false,
+            had_model_key: false,
+            managed_key: None,
+            subscription: SubscriptionEnd::NeverPaid,
+            current_period_end: None,
+            other_subscriptions: Vec::new(),
+            deleted_at: AT,
+            expires_at: AT,
+        }
+    }
+
+    /// Checks that the value and each of its changes have different stamps, and that each stamp is always the same.
+    fn assert_stamps_differ<T>(
+        value: impl Fn() -> T,
+        stamp: impl Fn(&T) -> Result<Snapshot, Error>,
+        changes: &[fn(&mut T)],
+    ) {
+        let stamp = |value: &T| stamp(value).unwrap().stamp;
+        let mut stamps = HashSet::from([stamp(&value())]);
+        assert!(stamps.contains(&stamp(&value())), "the stamp of equal values must be the same");
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = value();
+            change(&mut changed);
+            assert!(stamps.insert(stamp(&changed)), "change {number} must change the stamp");
+            assert!(stamps.contains(&stamp(&changed)), "the stamp of equal values must be the same");
+        }
+    }
+
+    #[test]
+    fn stamp_of_list_changes_with_every_record() {
+        assert_stamps_differ(
+            list,
+            |records| Snapshot::of_list(records),
+            &[
+                |records| records[0].payment_status = PaymentStatus::PastDue,
+                |records| records[0].updated_at = LATER,
+                |records| records.push(record()),
+                |records| drop(records.pop()),
+            ],
+        );
+    }
+
+    #[test]
+    fn stamp_of_assistant_changes_with_every_shown_field() {
+        assert_stamps_differ(
+            details,
+            Snapshot::of_assistant,
+            &[
+                |shown| shown.record.name = "Coral".to_owned(),
+                |shown| shown.version = 2,
+                |shown| shown.checkout_url = Some(String::new()),
+                |shown| shown.timeline[0].created_at = LATER,
+                |shown| shown.timeline[0].status = Status::Failed,
+                |shown| shown.timeline[0].message = Some("x".to_owned()),
+                |shown| shown.timeline[0].note = Some("x".to_owned()),
+                |shown| shown.timeline.clear(),
+                |shown| shown.credit = None,
+                |shown| {
+                    shown.credit =
+                        Some(Credit { credited: Usd::from_micros(1), used: Usd::ZERO, is_exhausted: false });
+                },
+                |shown| {
+                    shown.credit =
+                        Some(Credit { credited: Usd::ZERO, used: Usd::from_micros(1), is_exhausted: false });
+                },
+                |shown| {
+                    shown.credit = Some(Credit { credited: Usd::ZERO, used: Usd::ZERO, is_exhausted: true });
+                },
+                |shown| shown.steps[0].step = Step::Model,
+                |shown| shown.steps[0].began_at = LATER,
+                |shown| shown.steps[0].ended_at = Some(AT),
+                |shown| shown.steps[0].failed = true,
+                |shown| shown.bot_token = None,
+                |shown| {
+                    shown.bot_token =
+                        Some(StoredSecret { fingerprint: Some("x".to_owned()), updated_at: None });
+                },
+                |shown| shown.bot_token = Some(StoredSecret { fingerprint: None, updated_at: Some(AT) }),
+                |shown| shown.model_key = Some(StoredSecret { fingerprint: None, updated_at: None }),
+                |shown| shown.is_changing = true,
+            ],
+        );
+    }
+
+    #[test]
+    fn stamp_of_receipt_changes_with_every_shown_field() {
+        assert_stamps_differ(
+            receipt,
+            Snapshot::of_receipt,
+            &[
+                |shown| shown.id = "2".to_owned(),
+                |shown| shown.name = "Coral".to_owned(),
+                |shown| shown.mode = ApiMode::Byok,
+                |shown| shown.worker_name = Some("x".to_owned()),
+                |shown| shown.had_bot_token = true,
+                |shown| shown.had_model_key = true,
+                |shown| shown.managed_key = Some(End::Pending),
+                |shown| shown.managed_key = Some(End::Confirmed(None)),
+                |shown| shown.managed_key = Some(End::Confirmed(Some(AT))),
+                |shown| shown.subscription = SubscriptionEnd::AlreadyEnded,
+                |shown| shown.subscription = SubscriptionEnd::Revoked(End::Pending),
+                |shown| shown.subscription = SubscriptionEnd::Revoked(End::Confirmed(Some(AT))),
+                |shown| shown.current_period_end = Some(AT),
+                |shown| shown.other_subscriptions.push(End::Pending),
+                |shown| shown.deleted_at = LATER,
+                |shown| shown.expires_at = LATER,
+            ],
+        );
+    }
+}
