@@ -2,11 +2,8 @@
 
 use reef_domain::callback_url;
 use reef_frontend::CheckResult;
-use reef_service::Error;
 use reef_service::assistants::{BotCheck, ModelCheck, Preflight};
 use serde::{Deserialize, Serialize};
-
-use crate::error::AppError;
 
 /// A model's greeting is truncated after this many characters.
 const ANSWER_MAX: usize = 200;
@@ -17,21 +14,6 @@ pub(crate) struct SavedChecks {
     pub results: Vec<CheckResult>,
     /// The webhook URL that was entered. Before the activation it is stored nowhere else.
     pub callback_url: String,
-}
-
-impl SavedChecks {
-    /// The name of the flash: each assistant has its own.
-    pub(crate) fn flash_name(id: &str) -> String {
-        format!("checks_{id}")
-    }
-
-    pub(crate) fn to_json(&self) -> Result<String, AppError> {
-        Ok(serde_json::to_string(self).map_err(Error::internal)?)
-    }
-
-    pub(crate) fn from_json(text: &str) -> Result<Self, AppError> {
-        Ok(serde_json::from_str(text).map_err(Error::internal)?)
-    }
 }
 
 /// The results about the bot and the model.

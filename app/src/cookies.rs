@@ -22,17 +22,42 @@ impl StrictCookie {
     /// # Errors
     /// [`Error::Internal`] when the value cannot be in a header.
     pub(crate) fn set(&self, services: &Services, value: String) -> Result<(), Error> {
+        let header = self.header(services, value)?;
+        if let Some(options) = use_context::<ResponseOptions>() {
+            options.append_header(SET_COOKIE, header);
+        }
+        Ok(())
+    }
+
+    /// The `Set-Cookie` header that sets the cookie.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the value cannot be in a header.
+    pub(crate) fn header(&self, services: &Services, value: String) -> Result<HeaderValue, Error> {
+        self.header_for(services, value, self.max_age)
+    }
+
+    /// The `Set-Cookie` header that removes the cookie.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the name cannot be in a header.
+    pub(crate) fn removal(&self, services: &Services) -> Result<HeaderValue, Error> {
+        self.header_for(services, String::new(), Duration::ZERO)
+    }
+
+    fn header_for(
+        &self,
+        services: &Services,
+        value: String,
+        max_age: Duration,
+    ) -> Result<HeaderValue, Error> {
         let cookie = Cookie::build((self.name_for(services), value))
             .path("/")
             .http_only(true)
             .secure(is_https(services))
             .same_site(SameSite::Strict)
-            .max_age(self.max_age);
-        let header = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
-        if let Some(options) = use_context::<ResponseOptions>() {
-            options.append_header(SET_COOKIE, header);
-        }
-        Ok(())
+            .max_age(max_age);
+        HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)
     }
 
     /// The name under which this site sets the cookie.

@@ -10,7 +10,7 @@ const INCOMPLETE_MESSAGE: &str = "Something’s missing. Reload the page.";
 
 /// The error of a server function, with what its form needs to be rendered again.
 ///
-/// Without JavaScript it travels in the query of the form's page, so nothing in it may be secret.
+/// Without JavaScript it is stored for the form's page (`crate::flash`). Nothing in it may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppError {
     /// The code of the API, which also decides the HTTP status.

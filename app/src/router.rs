@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::layers::page_policy::PagePolicy;
 use crate::layers::panic_page::panic_page;
-use crate::layers::{csrf, form_errors, form_size, principal, trailing_scripts};
+use crate::layers::{csrf, flash, form_size, principal, trailing_scripts};
 use crate::live;
 use crate::server::SiteInfo;
 use crate::session::{complete_removed_cookies, session_layer};
@@ -55,7 +55,7 @@ pub fn router(services: Services, parts: SiteParts) -> Router {
         .merge(live::router(services.clone()))
         .layer(middleware::from_fn(trailing_scripts::move_trailing_scripts))
         .layer(middleware::from_fn(form_size::limit_size))
-        .layer(middleware::from_fn_with_state(services.clone(), form_errors::protect))
+        .layer(middleware::from_fn_with_state(services.clone(), flash::carry))
         .layer(middleware::from_fn(principal::record_session))
         .layer(session_layer(services, is_https))
         .layer(middleware::from_fn_with_state(is_https, complete_removed_cookies))

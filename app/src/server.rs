@@ -1,25 +1,20 @@
-//! What server functions and pages share on the server: the request, the caller, one-time secrets, responses and redirects.
+//! What server functions and pages share: the request, the caller, responses and redirects.
 
-use axum::http::header::{ACCEPT, LOCATION, REFERER, USER_AGENT};
+use axum::http::header::{ACCEPT, LOCATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::prelude::use_context;
-use leptos_axum::{ResponseOptions, extract};
+use leptos_axum::ResponseOptions;
 use reef_domain::ErrorCode;
 use reef_service::forms::flash::session_row_id;
 use reef_service::{Caller, ClientAddress, Error, Services};
-use secrecy::{ExposeSecret as _, SecretString};
-use server_fn::error::ServerFnUrlError;
-use tower_sessions::Session;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use crate::device_cookie::client;
 use crate::error::AppError;
-use crate::form_error_query;
 use crate::http_status::status_of;
-use crate::notice_cookie;
 use crate::secret::Secret;
-use crate::session::{current_session, find_caller_with_password, record_password};
+use crate::session::{current_session, current_session_id, find_caller_with_password, record_password};
 
 /// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
 const VALUE_CHARS_MAX: usize = 2100;
@@ -64,38 +59,6 @@ pub(crate) async fn authenticate_with_password(password: &Secret) -> Result<(Ser
 /// Whether strangers may create accounts.
 pub(crate) fn are_signups_open() -> bool {
     get_context().is_ok_and(|services: Services| services.config().signups_open)
-}
-
-/// Saves a secret with the session, under a name, for the page that a form leads to.
-pub(crate) async fn save_flash(services: &Services, name: &str, text: &SecretString) -> Result<(), Error> {
-    services.set_flash(&current_session_id().await?, name, text).await
-}
-
-/// Runs work that creates a secret, once for each form token (`Services::once_per_form`), and saves the secret under `name` for the
-/// page that the form leads to. The work completes even when the browser disconnects.
-pub(crate) async fn save_flash_once(
-    (services, caller): (&Services, &Caller),
-    (token, content): (&str, &str),
-    name: &'static str,
-    work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
-) -> Result<(), AppError> {
-    let (saver, session) = (services.clone(), current_session_id().await?);
-    let saving = async move { saver.set_flash(&session, name, &work.await?).await };
-    services.once_per_form(caller, token, content, saving).await?;
-    Ok(())
-}
-
-/// Gets the id of this request's session.
-pub(crate) async fn current_session_id() -> Result<String, Error> {
-    let session = extract::<Session>().await.map_err(Error::internal)?;
-    Ok(session.id().ok_or(Error::Unauthorized)?.to_string())
-}
-
-/// Finds what a form has saved for this page under that name within the last minute.
-pub(crate) async fn find_flash(services: &Services, name: &str) -> Result<Option<Secret>, AppError> {
-    let Some(id) = current_session().await?.id() else { return Ok(None) };
-    let flash = services.find_flash(&id.to_string(), name).await?;
-    Ok(flash.map(|text| text.expose_secret().to_owned().into()))
 }
 
 /// The path of the request; `/` once the request is gone.
@@ -148,8 +111,6 @@ pub(crate) async fn run_form<T>(
             ((*name).to_owned(), value.chars().take(VALUE_CHARS_MAX).collect::<String>())
         };
         error.values = values.iter().map(truncated).collect();
-        // A request without a `Referer` keeps Leptos' own response.
-        let _ = redirect_back_with(&error);
         error
     })
 }
@@ -171,11 +132,9 @@ pub(crate) fn accepts_html() -> bool {
         .unwrap_or(false)
 }
 
-/// Redirects the sender of a form to another page. A notice in the address (`?done=`) is confirmed by a cookie, without which the
-/// page would not show it.
+/// Redirects the sender of a form to another page, without a message (`crate::flash`).
 pub(crate) fn redirect_to(to: &str) -> Result<(), AppError> {
     HeaderValue::from_str(to).map_err(Error::internal)?;
-    notice_cookie::confirm(to)?;
     leptos_axum::redirect(to);
     Ok(())
 }
@@ -195,30 +154,6 @@ pub(crate) fn local_path_or_list(next: &str) -> &str {
     if local && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/assistants" }
 }
 
-/// Redirects a plain form back to the page it was sent from, with the error in the query.
-///
-/// Leptos does the same, but appends to the existing query, so that each failed attempt would make the address longer.
-fn redirect_back_with(error: &AppError) -> Option<()> {
-    let parts = use_context::<Parts>()?;
-    let path = parts.uri.path();
-    if !path.starts_with("/_fn/") || !accepts_html() {
-        return None;
-    }
-    let from = without_error(parts.headers.get(REFERER)?.to_str().ok()?)?;
-    let to = ServerFnUrlError::new(path, error.clone()).to_url(from.as_str()).ok()?;
-    let location = HeaderValue::from_str(to.as_str()).ok()?;
-    use_context::<ResponseOptions>()?.insert_header(LOCATION, location);
-    Some(())
-}
-
-/// The same address without the error of an earlier attempt in its query.
-fn without_error(address: &str) -> Option<Url> {
-    let mut url = Url::parse(address).ok()?;
-    let query = form_error_query::without_error(url.query().unwrap_or_default());
-    url.set_query(query.as_deref());
-    Some(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,17 +168,5 @@ mod tests {
         {
             assert_eq!(local_path_or_list(bad), "/assistants", "{bad:?}");
         }
-    }
-
-    #[test]
-    fn error_of_earlier_attempt_is_removed() {
-        let clean = |text| without_error(text).map(String::from);
-        assert_eq!(
-            clean("http://a/b?__path=%2F_fn%2Fx&next=%2Fc&__err=eyJ9&__mark=0").as_deref(),
-            Some("http://a/b?next=%2Fc")
-        );
-        assert_eq!(clean("http://a/b?__path=x&__err=y").as_deref(), Some("http://a/b"));
-        assert_eq!(clean("http://a/b?next=%2Fc").as_deref(), Some("http://a/b?next=%2Fc"));
-        assert_eq!(clean("nonsense"), None);
     }
 }

@@ -120,7 +120,9 @@ test("focus is on the result of a form", async ({ member, page }) => {
 test("notice is shown and can be dismissed", async ({ member, page }) => {
   const path = await member.createAssistant("Ann", botToken());
   // The notice disappears when the deployment ends, which may be before the test can see it.
-  const redeploying = page.waitForURL(/done=redeployed/, { waitUntil: "commit" });
+  const redeploying = page.waitForResponse((response) => {
+    return response.request().isNavigationRequest() && new URL(response.url()).pathname === path && response.ok();
+  });
   await (await member.openDialog("Redeploy")).getByRole("button", { name: "Redeploy Ann" }).click();
   await redeploying;
   await member.waitForStatus("active");
@@ -160,7 +162,7 @@ test("row of a list opens the same page as its name, and its actions work", asyn
 test("targets are at least 24 pixels wide and high", async ({ member, page }) => {
   test.setTimeout(90_000);
   const path = await member.createAssistant("Ann", botToken(), "https://callbacks.sandbox.test/targets");
-  const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/keys?done=created", "/settings", path, `${path}/history`];
+  const own = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/settings", path, `${path}/history`];
   for (const at of [...own, "/", "/docs", "/docs/errors", "/signin", "/forgot"]) {
     await page.goto(at);
     const small = await page.evaluate((min) => {

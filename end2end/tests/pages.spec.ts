@@ -72,10 +72,14 @@ test("keys and settings are accessible with content", async ({ member, otherBrow
   await member.open("/keys");
   await page.getByLabel("Name").fill("K".repeat(100));
   await page.getByRole("button", { name: "Create key" }).click();
-  await expect(page).toHaveURL("/keys?done=created");
-  // The new key is shown for a minute.
-  await check(page, "/keys?done=created", script);
-  await expect(page.getByRole("group", { name: "New API key" })).toBeVisible();
+  const newKey = page.getByRole("group", { name: "New API key" });
+  await expect(newKey).toBeVisible();
+  await expect(page).toHaveURL("/keys");
+  await checkCurrent(page, "/keys with a new key", script);
+  await expect(newKey).toBeVisible();
+  // The new key is shown once.
+  await page.reload();
+  await expect(newKey).toHaveCount(0);
   await page.getByRole("link", { name: "KKK" }).click();
   await expect(page).toHaveURL(/\/keys\/[0-9a-f-]{36}$/);
   await check(page, new URL(page.url()).pathname, script);
@@ -87,9 +91,11 @@ test("keys and settings are accessible with content", async ({ member, otherBrow
   await check(page, "/settings", script);
   await page.getByLabel("Code from the app").fill(totp(await secret.innerText()));
   await page.getByRole("button", { name: "Turn on two-factor" }).click();
-  await expect(page).toHaveURL("/settings?done=totp_on");
-  await check(page, "/settings?done=totp_on", script);
-  await expect(page.getByRole("region", { name: "Recovery codes", exact: true })).toBeVisible();
+  const codes = page.getByRole("region", { name: "Recovery codes", exact: true });
+  await expect(codes).toBeVisible();
+  await expect(page).toHaveURL("/settings");
+  await checkCurrent(page, "/settings with recovery codes", script);
+  await expect(codes).toBeVisible();
   await member.signOut();
   await member.trySigningIn(user);
   await expect(page).toHaveURL("/signin/code");

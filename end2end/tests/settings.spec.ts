@@ -203,7 +203,7 @@ test.describe("an account", () => {
     expect(await status()).toBe(200);
 
     await remove(user.password);
-    await expect(page).toHaveURL("/goodbye?done=account_deleted");
+    await expect(page).toHaveURL("/goodbye");
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Account deleted");
     expect(await status()).toBe(401);
     await member.open("/settings");

@@ -1,18 +1,17 @@
 //! Forms, and the error of their last attempt.
 //!
-//! Each is a plain HTML form that posts to its server function and is redirected. An error is returned in the address of the
-//! form's page. With scripts, `browser::forms` posts in the background instead and writes errors to the same places, so that
+//! Each is a plain HTML form that posts to its server function and is redirected. An error reaches the form's page as a flash
+//! (`crate::flash`). With scripts, `browser::forms` posts in the background instead and writes errors to the same places, so that
 //! nothing typed is lost.
 
 use leptos::prelude::*;
 use leptos_router::location::Url;
 use reef_domain::Issue;
 use server_fn::ServerFn;
-use server_fn::error::ServerFnUrlError;
 
 use crate::error::AppError;
-use crate::form_error_query::{ERROR, PATH};
-use crate::server::{query_value, request_path};
+use crate::flash::{self, Message};
+use crate::server::request_path;
 
 /// The state of one form of a page.
 #[derive(Clone, Copy)]
@@ -29,10 +28,10 @@ impl Form {
     /// A form that posts to the server function `S`; `fields` are the API's names of its fields.
     pub fn of<S: ServerFn<Error = AppError>>(name: &'static str, fields: &'static [&'static str]) -> Self {
         let path = S::PATH;
-        // Without JavaScript the error of the last attempt is in the address.
-        let is_ours = query_value(PATH).is_some_and(|failed| failed == path);
-        let error = query_value(ERROR).filter(|_| is_ours);
-        let error = error.map(|error| ServerFnUrlError::<AppError>::decode_err(&error));
+        let error = flash::message().and_then(|message| match &*message {
+            Message::FormError { path: failed, error } if failed == path => Some(error.clone()),
+            _ => None,
+        });
         Self { name, fields, path, error: StoredValue::new(error) }
     }
 

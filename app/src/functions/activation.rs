@@ -6,14 +6,14 @@ use reef_domain::input::{self, UpdateInput};
 use reef_frontend::CheckResult;
 use reef_service::assistants::CheckTarget;
 use reef_service::{Caller, Services};
-use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::body::activation_body;
 use crate::checks::{SavedChecks, callback_url_result, preflight_results};
 use crate::error::AppError;
+use crate::flash::{Message, Notice, redirect_with, redirect_with_notice};
 use crate::secret::Secret;
-use crate::server::{accepts_html, authenticate, redirect_to, run_form, save_flash};
+use crate::server::{accepts_html, authenticate, run_form};
 
 /// Saves the settings of a purchased assistant and deploys it. For an empty secret the saved one is used.
 #[server(prefix = "/_fn", endpoint = "activate")]
@@ -35,7 +35,7 @@ pub async fn activate(
                 activation_body(&name, &model, secrets, &callback_url),
             )
             .await?;
-        redirect_to(&format!("/assistants/{id}?done=activated"))
+        redirect_with_notice(&format!("/assistants/{id}"), Notice::Activated).await
     })
     .await
 }
@@ -63,10 +63,9 @@ pub async fn preflight(
             services.update(&caller, &id, input::parse_update(body)).await?;
         }
         let results = check_results(&services, &caller, &id, Map::new(), &callback_url).await?;
-        let checks = SavedChecks { results, callback_url: callback_url.trim().to_owned() };
-        save_flash(&services, &SavedChecks::flash_name(&id), &SecretString::from(checks.to_json()?)).await?;
-        redirect_to(&format!("/assistants/{id}#activation"))?;
-        Ok(checks.results)
+        let checks = SavedChecks { results: results.clone(), callback_url: callback_url.trim().to_owned() };
+        redirect_with(&format!("/assistants/{id}#activation"), Message::Checks(checks)).await?;
+        Ok(results)
     })
     .await
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::body::{callback_change, parse_change, update_body};
 use super::form_baseline::{self, FormBaseline};
 use crate::error::AppError;
+use crate::flash::{Notice, redirect_with_notice};
 use crate::secret::Secret;
 use crate::server::{authenticate, redirect_to, run_form};
 
@@ -28,7 +29,7 @@ pub async fn update(
         let (services, caller) = authenticate().await?;
         let edit = form.read(&services, &caller).await?;
         let saved = services.save_change(&caller, &form.id, edit.change).await?;
-        redirect_after_save(&edit.now, &saved, edit.has_new_secrets)
+        redirect_after_save(&edit.now, &saved, edit.has_new_secrets).await
     })
     .await
 }
@@ -51,7 +52,7 @@ pub async fn change(
         let edit = form.read(&services, &caller).await?;
         let saved = services.change(&caller, &form.id, edit.change).await;
         let saved = saved.map_err(|error| explain_refusal(error, &edit.now))?;
-        redirect_after_save(&edit.now, &saved, edit.has_new_secrets)
+        redirect_after_save(&edit.now, &saved, edit.has_new_secrets).await
     })
     .await
 }
@@ -104,19 +105,20 @@ fn has_secrets(body: &Map<String, Value>) -> bool {
 
 /// Leads to the assistant's page. During a deployment the page itself shows the progress of the change, so no toast calls it
 /// saved. A record has no secrets, but an active assistant gets new ones only with a deployment.
-fn redirect_after_save(
+async fn redirect_after_save(
     before: &AssistantRecord,
     saved: &AssistantRecord,
     has_new_secrets: bool,
 ) -> Result<(), AppError> {
-    let query = match saved.status {
-        Status::Deploying => "",
-        Status::Active if before == saved => "?done=unchanged",
-        _ if before == saved && !has_new_secrets => "?done=unchanged",
-        Status::Active => "?done=applied",
-        _ => "?done=saved",
+    let page = format!("/assistants/{}", saved.id);
+    let notice = match saved.status {
+        Status::Deploying => return redirect_to(&page),
+        Status::Active if before == saved => Notice::NothingChanged,
+        _ if before == saved && !has_new_secrets => Notice::NothingChanged,
+        Status::Active => Notice::SettingsApplied,
+        _ => Notice::SettingsSaved,
     };
-    redirect_to(&format!("/assistants/{}{query}", saved.id))
+    redirect_with_notice(&page, notice).await
 }
 
 /// A refused change of a running assistant says first that the assistant keeps running.
@@ -138,8 +140,9 @@ pub async fn redeploy(id: String) -> Result<(), AppError> {
         let (services, caller) = authenticate().await?;
         let before = services.get_assistant(&caller, &id).await?;
         services.redeploy(&caller, &id, Ok(CallbackChange::Keep)).await?;
-        let done = if before.status == Status::Stopped { "started" } else { "redeployed" };
-        redirect_to(&format!("/assistants/{id}?done={done}"))
+        let is_start = before.status == Status::Stopped;
+        let notice = if is_start { Notice::Started } else { Notice::Redeployed };
+        redirect_with_notice(&format!("/assistants/{id}"), notice).await
     })
     .await
 }
@@ -149,7 +152,7 @@ pub async fn stop(id: String) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
         services.stop(&caller, &id, Ok(())).await?;
-        redirect_to(&format!("/assistants/{id}?done=stopped"))
+        redirect_with_notice(&format!("/assistants/{id}"), Notice::Stopped).await
     })
     .await
 }
@@ -170,7 +173,7 @@ pub async fn redeliver(id: String, delivery: String) -> Result<(), AppError> {
     run_form(&[("delivery", &delivery)], async {
         let (services, caller) = authenticate().await?;
         services.redeliver(&caller, &id, &delivery, Ok(())).await?;
-        redirect_to(&format!("/assistants/{id}?done=resent#webhooks"))
+        redirect_with_notice(&format!("/assistants/{id}#webhooks"), Notice::WebhookResent).await
     })
     .await
 }
@@ -181,7 +184,7 @@ pub async fn test_callback(id: String) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
         services.send_test_callback(&caller, &id, Ok(())).await?;
-        redirect_to(&format!("/assistants/{id}?done=tested#webhooks"))
+        redirect_with_notice(&format!("/assistants/{id}#webhooks"), Notice::TestEventSent).await
     })
     .await
 }

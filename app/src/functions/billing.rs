@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::error::AppError;
+use crate::flash::{Notice, redirect_with_notice};
 use crate::server::{authenticate, redirect_to, run_form};
 
 /// Opens Polar's billing portal. An account has one only after its first payment: until then its Billing page says so.
@@ -13,7 +14,10 @@ pub async fn open_portal(#[server(default)] id: String) -> Result<(), AppError> 
     run_form(&[("id", &id)], async {
         let (services, caller) = authenticate().await?;
         let portal = services.create_portal_session(&caller).await?;
-        redirect_to(portal.as_deref().unwrap_or("/billing?done=no_invoices"))
+        match portal {
+            Some(portal) => redirect_to(&portal),
+            None => redirect_with_notice("/billing", Notice::NoInvoices).await,
+        }
     })
     .await
 }

@@ -13,13 +13,12 @@ use reef_service::Error;
 use reef_service::api_keys::{KeyState, NewApiKey, Overlap};
 
 use crate::error::AppError;
+use crate::flash::{Message, Notice, redirect_with_notice, redirect_with_secret_once};
 use crate::secret::Secret;
-use crate::server::{authenticate, authenticate_with_password, redirect_to, run_form, save_flash_once};
+use crate::server::{authenticate, authenticate_with_password, run_form};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The name under which a new key is saved for the page of keys.
-pub const NEW_KEY: &str = "new_api_key";
 /// The value of `reach` for a key that is limited to the checked assistants.
 pub const SELECTED: &str = "chosen";
 
@@ -53,8 +52,9 @@ pub async fn create_key(
         let content = format!("create key {new:?}");
         let creator = services.clone();
         let creation = async move { Ok(creator.create_api_key(&caller, &new).await?.1) };
-        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, creation).await?;
-        redirect_to("/keys?done=created")
+        let message = |key| Message::NewKey { notice: Notice::KeyCreated, key };
+        let form = (&*token, &*content);
+        redirect_with_secret_once("/keys", (&services, &caller), form, message, creation).await
     })
     .await
 }
@@ -88,8 +88,9 @@ pub async fn rotate_key(
         let content = format!("rotate key {id}");
         let (rotator, old) = (services.clone(), id.clone());
         let rotation = async move { Ok(rotator.rotate_api_key(&caller, &old, overlap).await?.1) };
-        save_flash_once((&services, &caller), (&token, &content), NEW_KEY, rotation).await?;
-        redirect_to("/keys?done=key_rotated")
+        let message = |key| Message::NewKey { notice: Notice::KeyRotated, key };
+        let form = (&*token, &*content);
+        redirect_with_secret_once("/keys", (&services, &caller), form, message, rotation).await
     })
     .await
 }
@@ -102,7 +103,8 @@ pub async fn revoke_key(id: String) -> Result<(), AppError> {
         let has_expired =
             services.get_api_key(&caller, &id).await?.state(services.now()) == KeyState::Expired;
         services.revoke_api_key(&caller, &id).await?;
-        redirect_to(if has_expired { "/keys?done=removed" } else { "/keys?done=revoked" })
+        let notice = if has_expired { Notice::KeyRemoved } else { Notice::KeyRevoked };
+        redirect_with_notice("/keys", notice).await
     })
     .await
 }
@@ -118,7 +120,7 @@ pub async fn rotate_callback_secret(
         let rotator = services.clone();
         let rotation = async move { rotator.rotate_signing_secret(&caller).await };
         services.once_per_form(&caller, &token, "rotate callback secret", rotation).await?;
-        redirect_to("/keys?done=rotated")
+        redirect_with_notice("/keys", Notice::SigningSecretRotated).await
     })
     .await
 }

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::device_cookie::{self, client};
 use crate::error::AppError;
+use crate::flash::{Notice, redirect_with_notice};
 use crate::secret::Secret;
 use crate::server::{authenticate, client_address, get_context, redirect_to, run_form};
 use crate::session::find_current_caller;
@@ -18,7 +19,7 @@ pub async fn resend_confirmation() -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
         services.resend_confirmation(&caller).await?;
-        redirect_to("/settings?done=link_sent")
+        redirect_with_notice("/settings", Notice::ConfirmationSent).await
     })
     .await
 }
@@ -32,7 +33,7 @@ pub async fn change_email(
     run_form(&[("email", &email)], async {
         let (services, caller) = authenticate().await?;
         services.request_email_change(&caller, &email, &password.expose().into(), client(&services)).await?;
-        redirect_to("/settings?done=change_sent")
+        redirect_with_notice("/settings", Notice::EmailChangeSent).await
     })
     .await
 }
@@ -58,7 +59,7 @@ pub async fn confirm_email(
             return redirect_to(&format!("/reset?token={}", reset.expose_secret()));
         }
         services.confirm_email(&token, caller.as_ref(), &password, client(&services)).await?;
-        redirect_to("/confirm?done=email_confirmed")
+        redirect_with_notice("/confirm", Notice::EmailConfirmed).await
     })
     .await
 }
@@ -75,7 +76,7 @@ pub async fn claim_account(
         let (token, password) = (token.expose().into(), new_password.expose().into());
         let claimed = services.claim_account(&token, &password, client(&services)).await?;
         device_cookie::set(&services, &claimed.devices)?;
-        redirect_to("/signin?done=account_claimed")
+        redirect_with_notice("/signin", Notice::AccountClaimed).await
     })
     .await
 }
@@ -91,7 +92,7 @@ pub async fn confirm_email_change(
         let (token, password) = (token.expose().into(), password.expose().into());
         let caller = find_current_caller().await?;
         services.confirm_email_change(&token, caller.as_ref(), &password, client(&services)).await?;
-        redirect_to("/confirm-change?done=email_changed")
+        redirect_with_notice("/confirm-change", Notice::EmailChanged).await
     })
     .await
 }
@@ -103,7 +104,7 @@ pub async fn forgot_password(#[server(default)] email: String) -> Result<(), App
     run_form(&[("email", &email)], async {
         let services: Services = get_context()?;
         services.request_password_reset(&email, client_address()).await?;
-        redirect_to("/forgot?done=reset_sent")
+        redirect_with_notice("/forgot", Notice::ResetSent).await
     })
     .await
 }
@@ -119,11 +120,9 @@ pub async fn reset_password(
         let (token, password) = (token.expose().into(), password.expose().into());
         let reset = services.reset_password(&token, &password, client(&services)).await?;
         device_cookie::set(&services, &reset.devices)?;
-        redirect_to(if reset.revoked_access {
-            "/signin?done=password_reset_revoked_access"
-        } else {
-            "/signin?done=password_reset"
-        })
+        let notice =
+            if reset.revoked_access { Notice::PasswordResetRevokedAccess } else { Notice::PasswordReset };
+        redirect_with_notice("/signin", notice).await
     })
     .await
 }

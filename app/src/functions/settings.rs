@@ -7,14 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::device_cookie::{self, client};
 use crate::error::AppError;
+use crate::flash::{Message, Notice, redirect_with_notice, redirect_with_secret_once};
 use crate::secret::Secret;
-use crate::server::{
-    authenticate, authenticate_with_password, current_session_row, redirect_to, run_form, save_flash_once,
-};
+use crate::server::{authenticate, authenticate_with_password, current_session_row, redirect_to, run_form};
 use crate::session::{current_session, record_password, sign_out_session};
-
-/// The name under which new recovery codes are saved for the page of settings, one per line.
-pub const RECOVERY_CODES: &str = "recovery_codes";
 
 /// Replaces the password and revokes all other sessions. `current_password` is what earlier versions called the field `password`;
 /// their forms may still be open in browsers.
@@ -34,7 +30,7 @@ pub async fn change_password(
         if let Some(stamp) = changed.caller.password_stamp() {
             record_password(&services, &current_session().await?, stamp).await?;
         }
-        redirect_to("/settings?done=password_changed")
+        redirect_with_notice("/settings", Notice::PasswordChanged).await
     })
     .await
 }
@@ -62,8 +58,9 @@ pub async fn confirm_totp(
         let (creator, from) = (services.clone(), client(&services));
         let codes =
             async move { Ok(lines(&creator.confirm_totp(&caller, &code.expose().into(), from).await?)) };
-        save_flash_once((&services, &caller), (&token, "confirm totp"), RECOVERY_CODES, codes).await?;
-        redirect_to("/settings?done=totp_on")
+        let message = |codes| Message::RecoveryCodes { notice: Notice::TwoFactorOn, codes };
+        let form = (&*token, "confirm totp");
+        redirect_with_secret_once("/settings", (&services, &caller), form, message, codes).await
     })
     .await
 }
@@ -77,7 +74,7 @@ pub async fn disable_totp(
         let (services, caller) = authenticate().await?;
         let (password, code) = (password.expose().into(), code.expose().into());
         services.disable_totp(&caller, &password, &code, client(&services)).await?;
-        redirect_to("/settings?done=totp_off")
+        redirect_with_notice("/settings", Notice::TwoFactorOff).await
     })
     .await
 }
@@ -94,8 +91,9 @@ pub async fn new_recovery_codes(
         let codes = async move {
             Ok(lines(&creator.replace_recovery_codes(&caller, &code.expose().into(), from).await?))
         };
-        save_flash_once((&services, &caller), (&token, "new recovery codes"), RECOVERY_CODES, codes).await?;
-        redirect_to("/settings?done=codes_new")
+        let message = |codes| Message::RecoveryCodes { notice: Notice::RecoveryCodesCreated, codes };
+        let form = (&*token, "new recovery codes");
+        redirect_with_secret_once("/settings", (&services, &caller), form, message, codes).await
     })
     .await
 }
@@ -105,7 +103,7 @@ pub async fn revoke_session(handle: String) -> Result<(), AppError> {
     run_form(&[("handle", &handle)], async {
         let (services, caller) = authenticate().await?;
         services.revoke_session(&caller, &handle).await?;
-        redirect_to("/settings?done=session_ended")
+        redirect_with_notice("/settings", Notice::SessionEnded).await
     })
     .await
 }
@@ -116,7 +114,7 @@ pub async fn revoke_other_sessions() -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
         services.revoke_other_sessions(&caller, &current_session_row().await?).await?;
-        redirect_to("/settings?done=sessions_ended")
+        redirect_with_notice("/settings", Notice::OtherSessionsEnded).await
     })
     .await
 }
@@ -135,7 +133,7 @@ pub async fn delete_account(
             AccountDeletion::WorkerRemains { name } => Err(assistant_remains(&name)),
             AccountDeletion::Deleted => {
                 sign_out_session(&current_session().await?).await?;
-                redirect_to("/goodbye?done=account_deleted")
+                redirect_with_notice("/goodbye", Notice::AccountDeleted).await
             }
         }
     })

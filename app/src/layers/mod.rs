@@ -1,7 +1,7 @@
 //! The layers around pages and forms: what a browser may send, and what it gets when something fails.
 
 pub(crate) mod csrf;
-pub(crate) mod form_errors;
+pub(crate) mod flash;
 pub(crate) mod form_size;
 pub(crate) mod page_policy;
 pub(crate) mod panic_page;

@@ -12,14 +12,11 @@ use crate::components::page::{Head, Region, render_or_error};
 use crate::components::payment::{ResumeCheckoutForm, UpdateCard, payment_status};
 use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
 use crate::error::AppError;
+use crate::flash;
 use crate::functions::billing::OpenPortal;
 use crate::labels;
-use crate::notice_cookie;
-use crate::server::{authenticate, query_value};
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
-
-/// The notice of an account that has no billing portal yet. It is no success, so it is not among the toasts.
-const NO_INVOICES: &str = "no_invoices";
 
 /// An assistant and, while it is unpaid, the state of its payment.
 struct Entry {
@@ -60,17 +57,8 @@ async fn load() -> Result<Billing, AppError> {
 }
 
 fn page(Billing { entries, stream }: Billing) -> AnyView {
-    // Anybody can type the address, so only the form's own cookie makes the page say this.
-    let has_nothing =
-        query_value("done").as_deref() == Some(NO_INVOICES) && notice_cookie::is_confirmed(NO_INVOICES);
-    let notice = has_nothing.then(|| {
-        view! {
-            <p class="notice" role="status">
-                "Polar has no invoices for this account yet. They appear after your first payment. If you paid with an email "
-                "address that Polar already knew, use the link in Polar’s email."
-            </p>
-        }
-    });
+    // It is no success, so it is not a toast.
+    let notice = flash::notice().map(|notice| view! { <p class="notice" role="status">{notice.text()}</p> });
     let may_change = entries.iter().filter_map(|entry| entry.progress).any(payment::needs_polling);
     let list = if entries.is_empty() {
         view! { <Empty/> }.into_any()

@@ -8,9 +8,10 @@ use reef_service::{Caller, Services};
 
 use crate::components::field::{NewPasswordField, PasswordField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
-use crate::components::notice::{Notice, has_notice};
+use crate::components::notice::Notice;
 use crate::components::page::{Head, render_or_error};
 use crate::error::AppError;
+use crate::flash;
 use crate::functions::mail::{ClaimAccount, ConfirmEmail, ConfirmEmailChange};
 use crate::server::{get_context, query_value};
 use crate::session::find_current_caller;
@@ -79,13 +80,17 @@ fn page(texts: Texts) -> AnyView {
 }
 
 async fn content(texts: &Texts) -> Result<AnyView, AppError> {
-    if has_notice() {
+    if flash::notice().is_some() {
         let view = view! { <p><a class="button" href="/assistants">"Go to dashboard"</a></p> };
         return Ok(view.into_any());
     }
-    let Some(token) = token() else { return Ok(incomplete()) };
     let services: Services = get_context()?;
     let caller = find_current_caller().await?;
+    let Some(token) = token() else {
+        // The page after the confirmation, when it is reloaded.
+        let is_done = !texts.is_change && has_confirmed_email(&services, caller.as_ref()).await?;
+        return Ok(if is_done { already_confirmed() } else { incomplete() });
+    };
     let reader = services.link_access(&token.as_str().into(), texts.is_change, caller.as_ref()).await?;
     if reader == LinkAccess::Invalid {
         return expired_link(texts, &services, caller.as_ref()).await;
@@ -104,6 +109,19 @@ async fn content(texts: &Texts) -> Result<AnyView, AppError> {
     Ok(view.into_any())
 }
 
+async fn has_confirmed_email(services: &Services, caller: Option<&Caller>) -> Result<bool, AppError> {
+    let Some(caller) = caller else { return Ok(false) };
+    Ok(services.find_account(caller.user_id).await?.is_some_and(|account| account.email_confirmed))
+}
+
+fn already_confirmed() -> AnyView {
+    view! {
+        <p>"Your email is already confirmed."</p>
+        <p><a class="button" href="/assistants">"Go to dashboard"</a></p>
+    }
+    .into_any()
+}
+
 /// For a link that is no longer valid, with what to do instead.
 async fn expired_link(
     texts: &Texts,
@@ -120,11 +138,7 @@ async fn expired_link(
         ("Resend confirmation email", "Sign in to resend the confirmation email")
     };
     let next = match account {
-        Some(account) if account.email_confirmed && !texts.is_change => view! {
-            <p>"Your email is already confirmed."</p>
-            <p><a class="button" href="/assistants">"Go to dashboard"</a></p>
-        }
-        .into_any(),
+        Some(account) if account.email_confirmed && !texts.is_change => already_confirmed(),
         Some(account) => {
             view! { <p>"You sign in with " <strong>{account.email}</strong> ". " <a href="/settings#email">{again}</a></p> }
                 .into_any()

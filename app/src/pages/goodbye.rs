@@ -3,16 +3,13 @@
 use leptos::prelude::*;
 
 use crate::components::page::Head;
-use crate::notice_cookie;
-
-/// The notice that leads here.
-const DELETED: &str = "account_deleted";
+use crate::flash::{self, Notice};
 
 /// Says what happens to the data of every deleted account, because nothing is kept of the one that was just deleted. The address
 /// alone proves nothing, so only the browser that has deleted an account reads that it is deleted.
 #[component]
 pub(crate) fn GoodbyePage() -> impl IntoView {
-    let (title, subscriptions, devices) = if notice_cookie::is_confirmed(DELETED) {
+    let (title, subscriptions, devices) = if flash::notice() == Some(Notice::AccountDeleted) {
         ("Account deleted", "Being canceled at Polar", "Keys revoked, devices signed out, including this one")
     } else {
         ("When an account is deleted", "Canceled at Polar", "Keys revoked, devices signed out")

@@ -7,9 +7,10 @@ use reef_service::accounts::ResetLink;
 use super::email_links::{expired, incomplete, token};
 use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
-use crate::components::notice::{Notice, has_notice};
+use crate::components::notice::Notice;
 use crate::components::page::{Head, render_or_error};
 use crate::error::AppError;
+use crate::flash;
 use crate::functions::mail::{ForgotPassword, ResetPassword};
 use crate::server::get_context;
 
@@ -26,7 +27,7 @@ pub(crate) fn ForgotPage() -> impl IntoView {
 }
 
 fn forgot(mail_is_on: bool) -> AnyView {
-    let content = match (mail_is_on, has_notice()) {
+    let content = match (mail_is_on, flash::notice().is_some()) {
         (false, _) => view! {
             <p>"This site doesn’t send email. Contact support to reset your password."</p>
         }

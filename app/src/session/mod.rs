@@ -136,6 +136,15 @@ pub(crate) async fn current_session() -> Result<Session, AppError> {
     extract::<Session>().await.map_err(|error| Error::internal(error).into())
 }
 
+/// Gets the id of the current request's session.
+///
+/// # Errors
+/// [`Error::Unauthorized`] when there is none.
+pub(crate) async fn current_session_id() -> Result<String, Error> {
+    let session = extract::<Session>().await.map_err(Error::internal)?;
+    Ok(session.id().ok_or(Error::Unauthorized)?.to_string())
+}
+
 /// Finds the caller who is signed in on the current request.
 ///
 /// # Errors

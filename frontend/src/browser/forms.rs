@@ -155,7 +155,7 @@ fn location_of(response: &Response) -> String {
     let headers = response.headers();
     let is_redirect = headers.has(REDIRECT_HEADER).unwrap_or(false);
     let to = headers.get("location").ok().flatten().filter(|_| is_redirect);
-    // A success without a redirect reloads the page.
+    // A success without a redirect opens the page again.
     to.unwrap_or_else(|| dom::window().location().href().unwrap_or_default())
 }
 
@@ -177,14 +177,20 @@ async fn send(path: &str, body: &str) -> Result<Response, JsValue> {
     JsFuture::from(dom::window().fetch_with_str_and_init(path, &init)).await?.dyn_into()
 }
 
-/// Opens a page, or reloads it if it is the current one.
+/// Opens a page, also if it is the current one.
 fn open_page(to: &str) -> Result<(), JsValue> {
     let location = dom::window().location();
     let before = location.href()?;
     let here = before.split('#').next().unwrap_or_default();
     let target = web_sys::Url::new_with_base(to, &before)?.href();
-    // Assigning an address that differs only in its fragment would only scroll.
-    if target.split('#').next() == Some(here) { location.reload() } else { location.assign(&target) }
+    match target.split_once('#') {
+        // Assigning an address with a fragment of the current page would only scroll.
+        Some((page, _)) if page == here => {
+            dom::window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&target))?;
+            location.reload()
+        }
+        _ => location.assign(&target),
+    }
 }
 
 /// Marks a form as busy: its buttons are disabled, and the pressed one says what happens.

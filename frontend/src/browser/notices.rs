@@ -1,4 +1,4 @@
-//! Notices of a live page. They are shown once, and not again when the reader reloads the page or comes back to it.
+//! Notices of a page: dismissing them, and those that a live page shows without being loaded again.
 
 use std::cell::Cell;
 
@@ -13,9 +13,6 @@ thread_local! {
 }
 
 pub(super) fn start() {
-    if container().is_some() {
-        remove_from_address_or_log();
-    }
     dom::listen("click", false, |event| {
         let button =
             dom::target::<Element>(&event).and_then(|at| at.closest("[data-dismiss]").ok().flatten());
@@ -29,19 +26,12 @@ pub(super) fn start() {
 /// Removes a toast. The focus moves to the content that follows it.
 fn dismiss(toast: &Element) {
     toast.remove();
-    remove_from_address_or_log();
     let root = dom::document().document_element();
     let next = root.and_then(|root| dom::first(&root, ".form-result[tabindex], #main"));
     if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok())
         && next.focus().is_err()
     {
         leptos::logging::error!("the focus is lost");
-    }
-}
-
-fn remove_from_address_or_log() {
-    if remove_from_address().is_err() {
-        leptos::logging::error!("the notice could not be removed from the address");
     }
 }
 
@@ -88,14 +78,4 @@ pub(super) fn remove_all() {
 
 fn container() -> Option<Element> {
     dom::first(&dom::document().document_element()?, ".transient")
-}
-
-fn remove_from_address() -> Result<(), JsValue> {
-    let url = web_sys::Url::new(&dom::window().location().href()?)?;
-    let query = url.search_params();
-    if query.has("done") {
-        query.delete("done");
-        dom::window().history()?.replace_state_with_url(&JsValue::NULL, "", Some(&url.href()))?;
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::pages::{page, send_for_notice, submit};
+use crate::pages::{outcome, outcome_at, page, submit};
 use crate::sessions::session_cookie;
 use crate::support::{App, activation, bot_token, eventually, merged};
 
@@ -22,9 +22,9 @@ async fn redeploy_of_active_assistant_confirms_and_shows_toast() {
         dialog.contains("Redeploy My Assistant?") && dialog.contains("action=\"/_fn/redeploy\""),
         "{dialog}"
     );
-    let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
-    assert_eq!(to, format!("{path}?done=redeployed"));
-    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
+    let to = submit(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} redeployed"));
+    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
     me.wait_for_status(&id, "active").await;
 }
 
@@ -35,17 +35,17 @@ async fn stop_shows_toast_and_start_button() {
     let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
-    let (to, cookies) = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
-    assert_eq!(to, format!("{path}?done=stopped"));
-    let shown = page(&app, &cookies, &to).await;
+    let to = submit(&app, &cookie, &path, "stop", &[("id", &id)]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} stopped"));
+    let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("class=\"toast\"") && shown.contains("until you start it again"), "{shown}");
     assert!(shown.contains(">Start</button>"), "{shown}");
     for gone in [">Stop</button>", ">Redeploy</button>", "edeploying starts it"] {
         assert!(!shown.contains(gone), "{gone}");
     }
-    let (to, cookies) = send_for_notice(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
-    assert_eq!(to, format!("{path}?done=started"));
-    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
+    let to = submit(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} started"));
+    assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
     me.wait_for_status(&id, "active").await;
 }
 
@@ -56,9 +56,10 @@ async fn toast_without_scripts_can_be_dismissed() {
     let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
     let path = format!("/assistants/{id}");
-    let stopped = send_for_notice(&app, &cookie, &path, "stop", &[("id", &id)]).await;
-    let sent = send_for_notice(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
-    for (path, cookie) in [stopped, sent] {
+    for (from, endpoint, fields) in
+        [(&*path, "stop", &[("id", &*id)][..]), ("/settings", "resend_confirmation", &[])]
+    {
+        let path = submit(&app, &cookie, from, endpoint, fields).await;
         let shown = page(&app, &cookie, &path).await;
         let toast = shown
             .split("class=\"toast\"")
@@ -87,16 +88,19 @@ async fn notice_without_its_form_is_not_shown() {
     {
         assert!(!page(&app, "", address).await.contains("class=\"toast\""), "{address}");
     }
-    // The cookie of one notice does not confirm another.
-    let (to, cookies) = send_for_notice(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
-    assert_eq!(to, "/settings?done=link_sent");
-    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
-    assert!(!page(&app, &cookies, typed).await.contains("class=\"toast\""));
+    // The cookie of a notice shows no other notice.
+    let to = submit(&app, &cookie, "/settings", "resend_confirmation", &[]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, "/settings confirmation_sent");
+    let shown = page(&app, &cookie, typed).await;
+    assert!(shown.contains("Confirmation email sent.") && !shown.contains("Password changed."), "{shown}");
+    assert!(!page(&app, &cookie, &to).await.contains("class=\"toast\""), "it is shown once");
+    assert!(!page(&app, &cookie, typed).await.contains("class=\"toast\""));
     // Visitors without a session see the notices of their forms too.
     let fields = [("email", "nobody@example.com")];
-    let (to, cookies) = send_for_notice(&app, "", "/forgot", "forgot_password", &fields).await;
-    assert_eq!(to, "/forgot?done=reset_sent");
-    assert!(page(&app, &cookies, &to).await.contains("class=\"toast\""));
+    let to = submit(&app, "", "/forgot", "forgot_password", &fields).await;
+    assert_eq!(outcome_at(&app, "", &to).await, "/forgot reset_sent");
+    assert!(page(&app, "", &to).await.contains("class=\"toast\""));
+    assert!(!page(&app, "", &to).await.contains("class=\"toast\""), "it is shown once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,11 +109,11 @@ async fn goodbye_page_says_deleted_only_after_deletion() {
     let user = app.user().await;
     let cookie = session_cookie(&app, user).await;
     let password = [("password", "correct horse battery staple 9")];
-    let (to, cookies) = send_for_notice(&app, &cookie, "/settings", "delete_account", &password).await;
-    assert_eq!(to, "/goodbye?done=account_deleted");
-    assert!(page(&app, &cookies, &to).await.contains("<h1>Account deleted</h1>"));
-    for typed in [&*to, "/goodbye"] {
-        let shown = page(&app, "", typed).await;
+    let to = submit(&app, &cookie, "/settings", "delete_account", &password).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, "/goodbye account_deleted");
+    assert!(page(&app, &cookie, &to).await.contains("<h1>Account deleted</h1>"));
+    for (reader, typed) in [("", "/goodbye?done=account_deleted"), ("", &*to), (&*cookie, &*to)] {
+        let shown = page(&app, reader, typed).await;
         assert!(!shown.contains("Account deleted") && !shown.contains("this one"), "{typed}");
     }
 }
@@ -122,9 +126,11 @@ async fn expired_key_is_removed_and_live_key_revoked() {
     let (_, live) = app.key(user, "read", None).await;
     let (_, expired) = app.key(user, "read", Some(Duration::from_millis(1))).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    for (id, done) in [(live, "revoked"), (expired, "removed")] {
-        let (to, _) = send_for_notice(&app, &cookie, "/keys", "revoke_key", &[("id", &id)]).await;
-        assert_eq!(to, format!("/keys?done={done}"));
+    for (id, done) in [(live, "key_revoked"), (expired, "key_removed")] {
+        assert_eq!(
+            outcome(&app, &cookie, "/keys", "revoke_key", &[("id", &id)]).await,
+            format!("/keys {done}")
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::customer::Customer;
-use crate::pages::{hidden, page, send_for_notice, submit};
+use crate::pages::{hidden, outcome_at, page, submit};
 use crate::sessions::session_cookie;
 use crate::support::{App, bot_token, eventually};
 
@@ -92,7 +92,7 @@ async fn edit_with_failed_deployment_is_undone() {
     let typed = [("model", "anthropic:claude-opus-5"), ("telegram_bot_token", &*token)];
     let to = edit(&me, &cookie, &id, "change", &typed).await;
     assert_eq!(
-        to,
+        outcome_at(&app, &cookie, &to).await,
         format!("/assistants/{id}"),
         "a change that is being deployed shows no notice that it was saved"
     );
@@ -131,7 +131,7 @@ async fn edit_of_name_and_callback_url_does_not_redeploy() {
     let id = me.active().await;
     let typed = [("name", "Pearl"), ("callback_url", "https://callbacks.sandbox.test/pearl")];
     let to = edit(&me, &cookie, &id, "change", &typed).await;
-    assert_eq!(to, format!("/assistants/{id}?done=applied"));
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("/assistants/{id} settings_applied"));
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["name"], &record["status"]), (&json!("Pearl"), &json!("active")));
     assert_eq!(record["userCallbackUrl"], "https://callbacks.sandbox.test/pearl");
@@ -139,7 +139,7 @@ async fn edit_of_name_and_callback_url_does_not_redeploy() {
     // Editing a stopped assistant does not start it.
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
     let to = edit(&me, &cookie, &id, "update", &[("callback_url", "")]).await;
-    assert_eq!(to, format!("/assistants/{id}?done=saved"));
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("/assistants/{id} settings_saved"));
     let record = me.get(&format!("/{id}")).await;
     assert_eq!((&record["userCallbackUrl"], &record["status"]), (&json!(null), &json!("stopped")));
 }
@@ -150,18 +150,17 @@ async fn edit_without_changes_shows_no_saved_notice() {
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
     let id = me.active().await;
-    let unchanged = format!("/assistants/{id}?done=unchanged");
-    assert_eq!(edit(&me, &cookie, &id, "change", &[]).await, unchanged);
-    let fields = edit_fields(&me, &cookie, &id, &[]).await;
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let (to, cookies) = send_for_notice(&app, &cookie, &format!("/assistants/{id}"), "change", &fields).await;
-    let shown = page(&app, &cookies, &to).await;
+    let unchanged = format!("/assistants/{id} nothing_changed");
+    let to = edit(&me, &cookie, &id, "change", &[]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, unchanged);
+    let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("class=\"toast\"") && !shown.contains("Saved."), "{shown}");
     me.ok("POST", &format!("/{id}/stop"), json!({})).await;
-    assert_eq!(edit(&me, &cookie, &id, "update", &[]).await, unchanged);
+    let to = edit(&me, &cookie, &id, "update", &[]).await;
+    assert_eq!(outcome_at(&app, &cookie, &to).await, unchanged);
     // A new secret is a change that the record does not show.
     let to = edit(&me, &cookie, &id, "update", &[("model_api_key", "sk-ant-other")]).await;
-    assert_eq!(to, format!("/assistants/{id}?done=saved"));
+    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("/assistants/{id} settings_saved"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

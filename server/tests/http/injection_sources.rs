@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::injection::{MARKUP_INJECTIONS, PageReader, count_text, url_encode};
-use crate::recent_password::{insert_mail_link, submit};
+use crate::pages::submit;
+use crate::recent_password::insert_mail_link;
 use crate::sessions::{form_request, session_cookie};
 use crate::support::{App, activation, bot_token, merged};
 

@@ -248,7 +248,12 @@ async fn search_everywhere(on_postgres: bool) {
 
     // Signing in with a wrong password and then with the correct one.
     let wrong = [("email", EMAIL), ("password", NEW_PASSWORD), ("next", "")];
-    assert!(!reader.post("sign_in", "/signin", &wrong).await.headers().contains_key(SET_COOKIE));
+    let refused = reader.post("sign_in", "/signin", &wrong).await;
+    // The only cookie has the sealed error.
+    let set: Vec<_> =
+        refused.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(set.iter().all(|cookie| cookie.starts_with("reef-flash=")) && set.len() == 1, "{set:?}");
+    assert!(!set[0].contains(EMAIL) && !set[0].contains(NEW_PASSWORD), "{set:?}");
     let right = [("email", EMAIL), ("password", PASSWORD), ("next", "")];
     let answer = reader.post("sign_in", "/signin", &right).await;
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -388,7 +393,11 @@ async fn search_everywhere(on_postgres: bool) {
     let to = answer.headers()[LOCATION].to_str().unwrap().to_owned();
     let shown = process.http.get(if to.starts_with('/') { format!("{base}{to}") } else { to });
     // This page shows a new key once, so it is not searched for that key.
-    let shown = shown.header(COOKIE, &reader.cookie).send().await.unwrap().text().await.unwrap();
+    let set = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let flash =
+        set.filter(|value| value.starts_with("reef-flash=")).next_back().expect("the key is not shown");
+    let cookies = format!("{}; {}", reader.cookie, flash.split(';').next().unwrap());
+    let shown = shown.header(COOKIE, cookies).send().await.unwrap().text().await.unwrap();
     let at = shown.find("reef_live_").expect("the new key is missing");
     let made: String = shown[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     secrets.add("API key made by a form", &made);

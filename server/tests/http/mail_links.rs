@@ -6,7 +6,7 @@ use reef_store::TokenPurpose;
 use reqwest::header::{ACCEPT, COOKIE};
 use serde_json::Value;
 
-use crate::pages::{page, submit};
+use crate::pages::{outcome, page, submit};
 use crate::recent_password::insert_mail_link;
 use crate::sessions::{form_request, session_cookie};
 use crate::support::{App, eventually};
@@ -60,15 +60,18 @@ async fn unconfirmed_address_shows_notice_on_every_page() {
     let keys = page(&app, &cookie, "/keys").await;
     assert!(keys.split("<main").nth(1).unwrap().contains("Until you confirm your email"), "{keys}");
 
-    let to = submit(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
-    assert_eq!(to, "/settings?done=link_sent");
+    let done = outcome(&app, &cookie, "/keys", "resend_confirmation", &[]).await;
+    assert_eq!(done, "/settings confirmation_sent");
     let address = email(&app, user).await;
     let text = mail(&app, &address, "[Reef] Confirm your email").await;
     assert!(text.contains("a password reset revokes your API keys"), "{text}");
 
     let token = insert_mail_link(&app, user, TokenPurpose::Confirm, &address).await;
-    let to = submit(&app, &cookie, "/confirm", "confirm_email", &[("token", &token)]).await;
-    assert_eq!(to, "/confirm?done=email_confirmed");
+    let done = outcome(&app, &cookie, "/confirm", "confirm_email", &[("token", &token)]).await;
+    assert_eq!(done, "/confirm email_confirmed");
+    assert!(page(&app, &cookie, "/confirm").await.contains("Email confirmed."));
+    // After a reload there is nothing left to confirm.
+    assert!(page(&app, &cookie, "/confirm").await.contains("Your email is already confirmed."));
     for path in ["/assistants", "/keys", "/settings"] {
         let shown = page(&app, &cookie, path).await;
         assert!(!shown.contains("confirm-email") && !shown.contains("password reset revokes"), "{path}");
@@ -101,7 +104,8 @@ async fn reset_warns_only_unconfirmed_accounts() {
         let address = email(&app, user).await;
         let forgot = page(&app, "", "/forgot").await;
         assert!(forgot.contains("never confirmed"), "{forgot}");
-        submit(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
+        let to = submit(&app, "", "/forgot", "forgot_password", &[("email", &address)]).await;
+        assert!(page(&app, "", &to).await.contains("sent a reset link"));
         let text = mail(&app, &address, "[Reef] Reset your password").await;
         assert_eq!(text.contains("revokes all API keys"), user == strange, "{text}");
         let (_, token) = text.split_once("/reset?token=").expect("the link is missing");
@@ -145,7 +149,8 @@ async fn used_link_shows_no_form() {
         let at = format!("{path}?token={token}");
         let endpoint_of = format!("action=\"/_fn/{endpoint}\"");
         assert!(page(&app, &cookie, &at).await.contains(&endpoint_of));
-        submit(&app, &cookie, &at, endpoint, &[("token", &token)]).await;
+        let to = submit(&app, &cookie, &at, endpoint, &[("token", &token)]).await;
+        assert!(page(&app, &cookie, &to).await.contains("class=\"toast\""));
         for reader in [&*cookie, ""] {
             let shown = page(&app, reader, &at).await;
             let main = shown.split("<main").nth(1).unwrap();

@@ -25,6 +25,7 @@ mod endpoints;
 mod envelope;
 mod failures;
 mod fairness;
+mod flashes;
 mod flood_wait;
 mod idempotency;
 mod ids;

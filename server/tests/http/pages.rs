@@ -1,10 +1,12 @@
 //! The dashboard's pages and forms in a browser without scripts.
 
+use data_encoding::BASE64URL_NOPAD;
 use reef_service::callbacks::DELIVERIES_PREVIEW;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER, SET_COOKIE};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+use crate::flashes::{kind, waiting_message};
 use crate::sessions::{form_request, session_cookie};
 use crate::support::App;
 
@@ -12,38 +14,31 @@ use crate::support::App;
 pub async fn submit(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
     let request =
         form_request(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-    let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
+    let answer = request.header(COOKIE, app.flashes.all(cookie)).send().await.expect("the request failed");
     assert_eq!(answer.status(), 302, "{endpoint}");
+    app.flashes.update(cookie, answer.headers());
     answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
 }
 
-/// Like [`send`], but adds the cookie that the form's notice needs to the reader's cookies.
-pub async fn send_for_notice(
-    app: &App,
-    cookie: &str,
-    from: &str,
-    endpoint: &str,
-    fields: &[(&str, &str)],
-) -> (String, String) {
-    let request =
-        form_request(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-    let answer = request.header(COOKIE, cookie).send().await.expect("an answer");
-    assert_eq!(answer.status(), 302, "{endpoint}");
-    let to = answer.headers()[LOCATION].to_str().expect("an address").to_owned();
-    let set = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let notice =
-        set.into_iter().find(|value| value.starts_with("reef-notice=")).expect("the notice's cookie");
-    assert!(notice.contains("HttpOnly") && notice.contains("SameSite=Strict"), "{notice}");
-    assert!(notice.contains("Max-Age=60"), "{notice}");
-    let notice = notice.split(';').next().unwrap_or_default();
-    let cookies = if cookie.is_empty() { notice.to_owned() } else { format!("{cookie}; {notice}") };
-    (to, cookies)
+/// Like [`submit`], but returns the path and query of the location, and the kind of message that waits there: `/keys key_created`.
+pub async fn outcome(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
+    let to = submit(app, cookie, from, endpoint, fields).await;
+    outcome_at(app, cookie, &to).await
+}
+
+/// The outcome of a form that was redirected to an address, as [`outcome`] returns it.
+pub async fn outcome_at(app: &App, cookie: &str, to: &str) -> String {
+    let message = kind(&waiting_message(app, cookie, to).await);
+    let to = to.strip_prefix(&app.url("")).unwrap_or(to);
+    format!("{to} {message}").trim_end().to_owned()
 }
 
 pub async fn page(app: &App, cookie: &str, address: &str) -> String {
     let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
-    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("the request failed");
+    let request = app.http.get(address).header(COOKIE, app.flashes.all(cookie));
+    let answer = request.send().await.expect("the request failed");
     assert_eq!(answer.status(), 200);
+    app.flashes.update(cookie, answer.headers());
     answer.text().await.expect("the response is incomplete")
 }
 
@@ -61,29 +56,78 @@ async fn form_error_is_shown_only_to_its_sender() {
         (session_cookie(&app, app.user().await).await, session_cookie(&app, app.user().await).await);
     let fields = [("password", "not my password"), ("new_password", "four other plain words")];
     let back = submit(&app, &mine, "/settings", "change_password", &fields).await;
-    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
-    for reader in [&*foreign, ""] {
-        let there = if reader.is_empty() { back.replace("/settings", "/signin") } else { back.clone() };
-        assert!(!page(&app, reader, &there).await.contains(ERROR_MESSAGE));
+    assert_eq!(back, app.url("/settings"), "the address has nothing of the error");
+    // The cookie that was set for this browser shows nothing in another one.
+    let set =
+        app.flashes.all(&mine).strip_prefix(&format!("{mine}; ")).expect("no cookie was set").to_owned();
+    for (reader, there) in [(format!("{foreign}; {set}"), "/settings"), (set, "/signin")] {
+        assert!(!page(&app, &reader, there).await.contains(ERROR_MESSAGE), "{reader}");
     }
-    // A changed error has no valid MAC and is not shown.
-    let (start, mark) = back.split_once("__mark=").expect("no MAC in the URL");
-    for forged in [start.to_owned(), format!("{start}__mark={}", &mark[1..]), format!("{back}&__err=eyJ9")] {
-        let shown = page(&app, &mine, &forged).await;
+    // A script that loads the page in the background gets no message, and leaves it for the reader.
+    let background = app.http.get(&back).header(COOKIE, app.flashes.all(&mine));
+    let background = background.header("Sec-Fetch-Dest", "empty").send().await.unwrap();
+    assert!(!background.headers().contains_key(SET_COOKIE));
+    assert!(!background.text().await.unwrap().contains(ERROR_MESSAGE));
+    // Another page neither shows the message nor uses it up.
+    assert!(!page(&app, &mine, "/keys").await.contains(ERROR_MESSAGE));
+    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
+    assert!(!page(&app, &mine, &back).await.contains(ERROR_MESSAGE), "a reload does not show it again");
+    // If a required field is missing, Leptos itself writes an error, which the address does not have either.
+    let cut = submit(&app, &mine, "/settings", "revoke_session", &[]).await;
+    assert_eq!(cut, app.url("/settings"));
+    let message = waiting_message(&app, &mine, &cut).await;
+    assert_eq!(message["form_error"]["path"], "/_fn/revoke_session", "{message}");
+    assert_eq!(message["form_error"]["error"]["code"], "INVALID_REQUEST", "{message}");
+    // A second error replaces the first one.
+    let back = submit(&app, &mine, "/settings", "change_password", &fields).await;
+    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
+}
+
+/// Only what Reef has sealed for this reader is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_form_error_is_not_shown() {
+    const ERROR_MESSAGE: &str = "Call this number at once";
+    let app = App::start().await;
+    let mine = session_cookie(&app, app.user().await).await;
+    let error = json!({"code": "UNAUTHORIZED", "message": ERROR_MESSAGE, "issues": [], "values": []});
+    let message = |path: &str| json!({"form_error": {"path": path, "error": error}}).to_string();
+    let sealed = |page: &str, path: &str| app.services.seal_flash(page, &message(path).into()).unwrap();
+    let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+    // A visitor sees an error that was sealed for this page, and no other.
+    let of_visitor = sealed("/signin", "/_fn/sign_in");
+    assert!(page(&app, &format!("reef-flash={of_visitor}"), "/signin").await.contains(ERROR_MESSAGE));
+    let cut = &of_visitor[..of_visitor.len() - 1];
+    for forged in [sealed("/signup", "/_fn/sign_in"), cut.to_owned(), encode(&message("/_fn/sign_in"))] {
+        let shown = page(&app, &format!("reef-flash={forged}"), "/signin").await;
+        assert!(!shown.contains(ERROR_MESSAGE) && shown.contains("name=\"email\""), "{forged}");
+    }
+    // A visitor's message is not for somebody who is signed in.
+    let of_visitor = sealed("/settings", "/_fn/change_password");
+    for forged in [of_visitor.as_str(), "session", "", "e30"] {
+        let shown = page(&app, &format!("{mine}; reef-flash={forged}"), "/settings").await;
         assert!(!shown.contains(ERROR_MESSAGE) && shown.contains("Change password"), "{forged}");
     }
-    // If a required field is missing, Leptos itself appends an error to the query. The MAC is for that error alone and does
-    // not validate any other.
-    let query = back.split_once("/settings").expect("the redirect leads to another page").1;
-    let cut = submit(&app, &mine, &format!("/settings{query}"), "revoke_session", &[]).await;
-    assert_eq!((cut.matches("__err=").count(), cut.matches("__mark=").count()), (1, 1), "{cut}");
-    assert!(!page(&app, &mine, &format!("{cut}&__err=eyJ9")).await.contains(ERROR_MESSAGE));
-    // A second error replaces the first one.
-    let again = app.http.get(&back).header(COOKIE, &mine).send().await.unwrap().url().clone();
-    let from = format!("{}?{}", again.path(), again.query().unwrap());
-    let back = submit(&app, &mine, &from, "change_password", &fields).await;
-    assert_eq!(back.matches("__mark=").count(), 1);
-    assert!(page(&app, &mine, &back).await.contains(ERROR_MESSAGE));
+    // An address says nothing.
+    let encoded = encode(&error.to_string());
+    for (reader, address) in [
+        (&*mine, format!("/settings?__path=%2F_fn%2Fchange_password&__err={encoded}")),
+        ("", format!("/signin?__path=%2F_fn%2Fsign_in&__err={encoded}")),
+    ] {
+        assert!(!page(&app, reader, &address).await.contains(ERROR_MESSAGE), "{address}");
+    }
+}
+
+/// What was typed can be longer than a cookie may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn form_error_with_long_values_is_shown_to_visitors() {
+    let app = App::start().await;
+    let long = format!("{}@example.com", "ö".repeat(5000));
+    let fields = [("email", &*long), ("password", "not a password")];
+    let back = submit(&app, "", "/signup", "sign_up", &fields).await;
+    let message = waiting_message(&app, "", &back).await;
+    assert_eq!(kind(&message), "form_error");
+    let shown = page(&app, "", &back).await;
+    assert!(shown.contains("Check the highlighted fields."), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +138,7 @@ async fn form_error_is_shown_to_visitors() {
     let shown = page(&app, "", &back).await;
     assert!(shown.contains("Incorrect email or password") && shown.contains("nobody@example.com"));
     assert_eq!(hidden(&shown, "next"), "/keys");
+    assert!(!page(&app, "", &back).await.contains("Incorrect email or password"), "it is shown once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,16 +148,15 @@ async fn key_form_sent_twice_creates_one_key() {
     let token = hidden(&page(&app, &me, "/keys").await, "token");
     let fields = [("name", "twice"), ("read", "true"), ("token", &*token)];
     let click = || submit(&app, &me, "/keys", "create_key", &fields);
-    assert_eq!(
-        tokio::join!(click(), click()),
-        ("/keys?done=created".to_owned(), "/keys?done=created".to_owned())
-    );
-    let shown = page(&app, &me, "/keys?done=created").await;
+    assert_eq!(tokio::join!(click(), click()), ("/keys".to_owned(), "/keys".to_owned()));
+    assert_eq!(outcome_at(&app, &me, "/keys").await, "/keys key_created");
+    let shown = page(&app, &me, "/keys").await;
     assert_eq!(shown.matches(">twice</a>").count(), 1);
     let (_, key) = shown.split_once("<code>reef_live_").expect("the key is missing");
     let key = format!("reef_live_{}", key.split('<').next().unwrap_or_default());
-    let asked = app.http.get(app.url("/api/v1/me")).header("X-API-Key", key).send().await.unwrap();
+    let asked = app.http.get(app.url("/api/v1/me")).header("X-API-Key", &key).send().await.unwrap();
     assert_eq!(asked.status(), 200);
+    assert!(!page(&app, &me, "/keys").await.contains(&key), "the key is shown once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,8 +169,8 @@ async fn rotation_form_sent_twice_rotates_once() {
     let token = hidden(&page(&app, &me, "/keys").await, "token");
     let mut seen = vec![first];
     for _ in 0..2 {
-        let to = submit(&app, &me, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
-        assert_eq!(to, "/keys?done=rotated");
+        let done = outcome(&app, &me, "/keys", "rotate_callback_secret", &[("token", &token)]).await;
+        assert_eq!(done, "/keys signing_secret_rotated");
         seen.push(secret().await);
     }
     assert!(seen[0] != seen[1] && seen[1] == seen[2]);
@@ -151,7 +195,8 @@ async fn unchanged_form_fields_keep_concurrent_changes() {
         ("callback_url", before["userCallbackUrl"].as_str().unwrap_or_default()),
         ("baseline", &baseline),
     ];
-    assert_eq!(submit(&app, &cookie, &path, "update", &fields).await, format!("{path}?done=saved"));
+    let done = outcome(&app, &cookie, &path, "update", &fields).await;
+    assert_eq!(done, format!("{path} settings_saved"));
     let after = me.get(&format!("/{id}")).await;
     assert_eq!((&after["name"], &after["modelId"]), (&json!("Bob"), &json!("claude-opus-5")));
     let broken = submit(&app, &cookie, &path, "update", &[("id", &id), ("baseline", "{")]).await;

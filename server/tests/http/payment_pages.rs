@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::pages::{hidden, page, submit};
+use crate::pages::{hidden, outcome, page};
 use crate::sessions::session_cookie;
 use crate::support::App;
 
@@ -139,8 +139,8 @@ async fn callback_url_of_unpaid_assistant_is_saved() {
             ("callback_url", "https://example.com/other"),
             ("baseline", &baseline),
         ];
-        let back = submit(&app, &cookie, &path, "update", &fields).await;
-        assert!(back.ends_with(&format!("{path}?done=saved")), "{status} {what}: {back}");
+        let done = outcome(&app, &cookie, &path, "update", &fields).await;
+        assert_eq!(done, format!("{path} settings_saved"), "{status} {what}");
         let after = me.get(&format!("/{id}")).await;
         assert_eq!(after["userCallbackUrl"], "https://example.com/other", "{status} {what}");
         assert_eq!(after["status"], before["status"], "{status} {what}");

@@ -1,9 +1,9 @@
 //! Buying, checking and activating with the site's forms, mostly as a browser without scripts sends them.
 
-use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use reqwest::header::{ACCEPT, COOKIE};
 use serde_json::{Value, json};
 
-use crate::pages::{hidden, page, send_for_notice};
+use crate::pages::{hidden, outcome_at, page, submit};
 use crate::purchase::refusals;
 use crate::sessions::{form_request, session_cookie};
 use crate::support::{App, bot_token};
@@ -16,20 +16,12 @@ struct Browser<'a> {
 
 impl Browser<'_> {
     async fn page(&self, path: &str) -> String {
-        let page = self.app.http.get(self.app.url(path)).header(COOKIE, &self.cookie).send().await.unwrap();
-        assert_eq!(page.status(), 200, "{path}");
-        page.text().await.unwrap()
+        page(self.app, &self.cookie, path).await
     }
 
     /// Submits a form from a page and returns the redirect's location.
     async fn submit(&self, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
-        let request = form_request(self.app, endpoint, fields)
-            .header(COOKIE, &self.cookie)
-            .header(ACCEPT, "text/html")
-            .header(REFERER, self.app.url(from));
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 302, "{endpoint}");
-        answer.headers()[LOCATION].to_str().unwrap().to_owned()
+        submit(self.app, &self.cookie, from, endpoint, fields).await
     }
 
     /// Submits a form as the frontend does and returns the response.
@@ -206,6 +198,11 @@ async fn preflight_without_scripts_shows_results_and_keeps_values() {
     };
     let to = browser.submit(&page, "preflight", &typed("sk-ant-refused")).await;
     assert_eq!(to, format!("{page}#activation"));
+    let other = me.purchased("byok").await;
+    assert!(
+        !browser.page(&format!("/assistants/{other}")).await.contains("Connected to "),
+        "the results of another slot are not shown"
+    );
     let shown = browser.page(&page).await;
     for words in [
         "Connected to ",
@@ -220,14 +217,10 @@ async fn preflight_without_scripts_shows_results_and_keeps_values() {
     }
     // Nothing was deployed, and the form still has the typed values.
     assert_eq!(me.get(&format!("/{id}")).await["status"], "purchased");
-    let other = me.purchased("byok").await;
-    assert!(
-        !browser.page(&format!("/assistants/{other}")).await.contains("Connected to "),
-        "the results of another slot are not shown"
-    );
     let mut again = typed("sk-ant-good");
     again[3].1 = "";
-    assert_eq!(browser.submit(&page, "activate", &again).await, format!("{page}?done=activated"));
+    let to = browser.submit(&page, "activate", &again).await;
+    assert_eq!(outcome_at(&app, &browser.cookie, &to).await, format!("{page} activated"));
     me.wait_for_status(&id, "active").await;
     let shown = browser.page(&page).await;
     assert!(shown.contains("Chat with @") && shown.contains("QR code that opens https://t.me/"));
@@ -281,9 +274,9 @@ async fn portal_without_invoices_is_not_opened() {
     let app = App::start().await;
     let me = app.customer().await;
     let browser = Browser { app: &app, cookie: session_cookie(&app, me.user).await };
-    let (to, cookies) = send_for_notice(&app, &browser.cookie, "/billing", "open_portal", &[]).await;
-    assert_eq!(to, "/billing?done=no_invoices");
-    assert!(page(&app, &cookies, &to).await.contains("no invoices for this account yet"));
+    let to = browser.submit("/billing", "open_portal", &[]).await;
+    assert_eq!(outcome_at(&app, &browser.cookie, &to).await, "/billing no_invoices");
+    assert!(browser.page(&to).await.contains("no invoices for this account yet"));
     // Anybody can type the address, so it alone claims nothing.
     assert!(!browser.page(&to).await.contains("no invoices for this account yet"));
     me.purchased("byok").await;

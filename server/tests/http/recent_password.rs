@@ -5,11 +5,11 @@ use reef_service::Caller;
 use reef_service::forms::flash::session_row_id;
 use reef_store::{MailKind, MailRow, NewMailToken, TokenPurpose};
 use reef_vault::fingerprint;
-use reqwest::header::{ACCEPT, COOKIE, LOCATION, REFERER};
+use reqwest::header::COOKIE;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::pages::hidden;
+use crate::pages::{hidden, outcome, outcome_at, page, submit};
 use crate::sessions::{form_request, session_cookie};
 use crate::support::App;
 
@@ -30,22 +30,6 @@ async fn backdate_password(app: &App, cookie: &str, minutes_ago: u64) {
     tx.commit().await.expect("could not commit");
 }
 
-/// Submits a form as a browser without scripts does, and returns the redirect's location.
-pub async fn submit(app: &App, cookie: &str, from: &str, endpoint: &str, fields: &[(&str, &str)]) -> String {
-    let request =
-        form_request(app, endpoint, fields).header(ACCEPT, "text/html").header(REFERER, app.url(from));
-    let answer = request.header(COOKIE, cookie).send().await.expect("the request failed");
-    assert_eq!(answer.status(), 302, "{endpoint}");
-    answer.headers()[LOCATION].to_str().expect("the header is not ASCII").to_owned()
-}
-
-async fn page(app: &App, cookie: &str, address: &str) -> String {
-    let address = if address.starts_with('/') { app.url(address) } else { address.to_owned() };
-    let answer = app.http.get(address).header(COOKIE, cookie).send().await.expect("the request failed");
-    assert_eq!(answer.status(), 200);
-    answer.text().await.expect("the response is incomplete")
-}
-
 async fn keys(app: &App, user: UserId) -> Vec<String> {
     let keys = app.services.list_api_keys(&Caller::operator(user)).await.expect("could not list the keys");
     keys.into_iter().map(|key| key.name).collect()
@@ -59,12 +43,12 @@ async fn recent_sign_in_needs_no_password() {
     let shown = page(&app, &me, "/keys").await;
     assert!(!shown.contains("name=\"password\""));
     let fields = [("name", "first"), ("read", "true"), ("token", &hidden(&shown, "token"))];
-    assert_eq!(submit(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
+    assert_eq!(outcome(&app, &me, "/keys", "create_key", &fields).await, "/keys key_created");
     backdate_password(&app, &me, 9).await;
     assert_eq!(submit(&app, &me, "/settings", "create_totp", &[]).await, "/settings#two-factor");
     let new = "four other plain words";
-    let to = submit(&app, &me, "/settings", "change_password", &[("new_password", new)]).await;
-    assert_eq!(to, "/settings?done=password_changed");
+    let done = outcome(&app, &me, "/settings", "change_password", &[("new_password", new)]).await;
+    assert_eq!(done, "/settings password_changed");
     assert_eq!(keys(&app, user).await, ["first"]);
 }
 
@@ -105,7 +89,7 @@ async fn old_password_is_asked_once_and_form_is_kept() {
     let nameless = [("name", ""), ("read", "true"), ("token", &*token), ("password", PASSWORD)];
     let back = submit(&app, &me, "/keys", "create_key", &nameless).await;
     assert!(!page(&app, &me, &back).await.contains("id=\"key-password\""));
-    assert_eq!(submit(&app, &me, "/keys", "create_key", &without).await, "/keys?done=created");
+    assert_eq!(outcome(&app, &me, "/keys", "create_key", &without).await, "/keys key_created");
     assert_eq!(keys(&app, user).await, ["typed name"]);
     // It counts in this session only.
     let other = session_cookie(&app, user).await;
@@ -138,7 +122,7 @@ async fn sensitive_actions_without_recent_password_are_rejected() {
         ("/settings", "delete_account", &[]),
     ] {
         let back = submit(&app, &me, from, endpoint, fields).await;
-        assert!(back.contains("__err="), "{endpoint}: {back}");
+        assert_eq!(outcome_at(&app, &me, &back).await, format!("{from} form_error"), "{endpoint}");
         let shown = page(&app, &me, &back).await;
         assert!(shown.contains("password"), "{endpoint}");
     }
@@ -217,7 +201,7 @@ async fn confirmation_in_another_browser_requires_password() {
     let back = submit(&app, "", &at, "claim_account", &short).await;
     assert!(page(&app, "", &back).await.contains("at least 10 characters"));
     let good = [("token", &*token), ("new_password", "four other plain words")];
-    assert_eq!(submit(&app, "", &at, "claim_account", &good).await, "/signin?done=account_claimed");
+    assert_eq!(outcome(&app, "", &at, "claim_account", &good).await, "/signin account_claimed");
     assert!(is_confirmed().await);
     assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 401);
     let gone = app.http.get(app.url("/settings")).header(COOKIE, &stranger).send().await.unwrap();
@@ -241,9 +225,9 @@ async fn confirmation_with_session_or_password_succeeds() {
         let token = insert_mail_link(&app, user, TokenPurpose::Confirm, &email).await;
         let at = format!("/confirm?token={token}");
         let (reader, password) = if with_session { (&*mine, "") } else { ("", PASSWORD) };
-        let to =
-            submit(&app, reader, &at, "confirm_email", &[("token", &token), ("password", password)]).await;
-        assert_eq!(to, "/confirm?done=email_confirmed");
+        let fields = [("token", &*token), ("password", password)];
+        let done = outcome(&app, reader, &at, "confirm_email", &fields).await;
+        assert_eq!(done, "/confirm email_confirmed");
         assert_eq!(key.request("GET", "/api/v1/me").send().await.unwrap().status(), 200);
         assert!(page(&app, &mine, "/settings").await.contains(">Confirmed<"));
         // The same rule applies to a new email address.
@@ -252,11 +236,11 @@ async fn confirmation_with_session_or_password_succeeds() {
         let at = format!("/confirm-change?token={token}");
         let shown = page(&app, "", &at).await;
         assert!(shown.contains("name=\"password\"") && !shown.contains("name=\"new_password\""));
-        let back = submit(&app, "", &at, "confirm_email_change", &[("token", &token)]).await;
-        assert!(back.contains("__err="), "{back}");
+        let done = outcome(&app, "", &at, "confirm_email_change", &[("token", &token)]).await;
+        assert_eq!(done, format!("{at} form_error"));
         let fields = [("token", &*token), ("password", password)];
-        let to = submit(&app, reader, &at, "confirm_email_change", &fields).await;
-        assert_eq!(to, "/confirm-change?done=email_changed");
+        let done = outcome(&app, reader, &at, "confirm_email_change", &fields).await;
+        assert_eq!(done, "/confirm-change email_changed");
         assert_eq!(app.services.find_account(user).await.unwrap().unwrap().email, next);
     }
 }
@@ -281,7 +265,7 @@ async fn confirmation_without_session_takes_over_account() {
     assert_eq!(old.status(), 401);
     let reset = to.strip_prefix("/reset?token=").unwrap();
     let new = [("token", reset), ("password", "four other plain words")];
-    assert_eq!(submit(&app, "", &to, "reset_password", &new).await, "/signin?done=password_reset");
+    assert_eq!(outcome(&app, "", &to, "reset_password", &new).await, "/signin password_reset");
     // If Reef's own page sends the form and its session has ended since, the account is not taken over.
     let user = app.user().await;
     let email = app.services.find_account(user).await.unwrap().unwrap().email;
@@ -289,8 +273,8 @@ async fn confirmation_without_session_takes_over_account() {
     let token = insert_mail_link(&app, user, TokenPurpose::Confirm, &email).await;
     let at = format!("/confirm?token={token}");
     let asks = hidden(&page(&app, &mine, &at).await, "asks");
-    let back = submit(&app, "", &at, "confirm_email", &[("token", &token), ("asks", &asks)]).await;
-    assert!(back.contains("__err="), "{back}");
+    let done = outcome(&app, "", &at, "confirm_email", &[("token", &token), ("asks", &asks)]).await;
+    assert_eq!(done, format!("{at} form_error"));
     assert!(!app.services.find_account(user).await.unwrap().unwrap().email_confirmed);
 }
 
@@ -300,11 +284,12 @@ async fn password_change_counts_as_recent_password() {
     let user = app.user().await;
     let me = session_cookie(&app, user).await;
     let wrong = [("current_password", "not my password"), ("new_password", "four other plain words")];
-    assert!(submit(&app, &me, "/settings", "change_password", &wrong).await.contains("__err="));
+    let done = outcome(&app, &me, "/settings", "change_password", &wrong).await;
+    assert_eq!(done, "/settings form_error");
     let right = [("current_password", PASSWORD), ("new_password", "four other plain words")];
-    let to = submit(&app, &me, "/settings", "change_password", &right).await;
-    assert_eq!(to, "/settings?done=password_changed");
+    let done = outcome(&app, &me, "/settings", "change_password", &right).await;
+    assert_eq!(done, "/settings password_changed");
     let token = app.services.form_token();
     let fields = [("name", "after"), ("read", "true"), ("token", &*token)];
-    assert_eq!(submit(&app, &me, "/keys", "create_key", &fields).await, "/keys?done=created");
+    assert_eq!(outcome(&app, &me, "/keys", "create_key", &fields).await, "/keys key_created");
 }

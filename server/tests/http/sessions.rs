@@ -168,7 +168,7 @@ async fn https_cookie_removal_has_required_attributes() {
         .send()
         .await
         .unwrap();
-    assert_eq!(gone.headers()[LOCATION], "/goodbye?done=account_deleted");
+    assert_eq!(gone.headers()[LOCATION], "/goodbye");
     removed("account deleted", gone.headers());
 }
 

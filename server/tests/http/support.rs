@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, http_client};
 use crate::customer::Customer;
+use crate::flashes::FlashCookies;
 use crate::postgres::TestDatabase;
 
 /// How long asynchronous changes may take.
@@ -58,6 +59,8 @@ pub struct App {
     pub address: SocketAddr,
     pub services: Services,
     pub http: reqwest::Client,
+    /// What the browsers of the test have.
+    pub flashes: FlashCookies,
     stop: CancellationToken,
     _database: Option<TestDatabase>,
     _folder: TempDir,
@@ -104,7 +107,15 @@ impl App {
             async move { serve_on(&config, listener, stop).await.expect("the server failed") }
         });
         let http = http_client();
-        let app = Self { address, services: own.services, http, stop, _database: database, _folder: folder };
+        let app = Self {
+            address,
+            services: own.services,
+            http,
+            flashes: FlashCookies::default(),
+            stop,
+            _database: database,
+            _folder: folder,
+        };
         eventually("the server to be ready", async || {
             app.http.get(app.url("/readyz")).send().await.ok().filter(|answer| answer.status() == 200)
         })

@@ -17,8 +17,9 @@ use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::model::ModelField;
 use crate::components::preflight::{CheckMessage, TestConnection};
 use crate::error::AppError;
+use crate::flash::{self, Message};
 use crate::functions::activation::{Activate, Preflight};
-use crate::server::{SiteInfo, find_flash, get_context};
+use crate::server::{SiteInfo, get_context};
 
 const FIELDS: &[&str] =
     &["name", "modelId", "modelProvider", "modelApiKey", "telegramBotToken", "callbackUrl"];
@@ -45,13 +46,15 @@ struct FormDefaults {
 /// The activation form, with the results of the check that led to this page.
 pub(super) async fn section(services: &Services, details: &Details) -> Result<AnyView, AppError> {
     let record = details.record.clone();
-    let checks = find_flash(services, &SavedChecks::flash_name(&record.id)).await?;
-    let saved = checks.map(|text| SavedChecks::from_json(text.expose())).transpose()?.unwrap_or_default();
+    let saved = flash::message().and_then(|message| match &*message {
+        Message::Checks(checks) => Some(checks.clone()),
+        _ => None,
+    });
     let start = FormDefaults {
         catalog: services.catalog().await?,
         has_bot_token: details.bot_token.is_some(),
         has_model_key: details.model_key.is_some(),
-        checks: saved,
+        checks: saved.unwrap_or_default(),
         sandbox_bots: get_context::<SiteInfo>()?.sandbox_bots,
         record,
     };

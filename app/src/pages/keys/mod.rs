@@ -12,14 +12,14 @@ use reef_service::api_keys::{ApiKey, KeyState};
 use secrecy::ExposeSecret as _;
 
 use crate::components::code::{CodeBlock, Copyable};
-use crate::components::notice::{Notice, has_notice_of};
+use crate::components::notice::Notice;
 use crate::components::page::{Head, render_or_error};
 use crate::components::time_and_status::{Time, TimeOr};
 use crate::error::AppError;
+use crate::flash::{self, Message};
 use crate::functions::account::header_data;
-use crate::functions::keys::NEW_KEY;
 use crate::secret::Secret;
-use crate::server::{authenticate, find_flash};
+use crate::server::authenticate;
 use actions::KeyActions;
 
 pub(crate) use detail::KeyPage;
@@ -55,12 +55,10 @@ async fn load() -> Result<PageData, AppError> {
     let (services, caller) = authenticate().await?;
     Ok(PageData {
         keys: services.list_api_keys(&caller).await?,
-        // Shown only on the page that the form leads to, and again when that page is reloaded within a minute.
-        new_key: if has_notice_of(&["created", "key_rotated"]) {
-            find_flash(&services, NEW_KEY).await?
-        } else {
-            None
-        },
+        new_key: flash::message().and_then(|message| match &*message {
+            Message::NewKey { key, .. } => Some(key.clone()),
+            _ => None,
+        }),
         assistants: services.list_assistants(&caller).await?,
         signing: services.get_signing_secret(caller.user_id).await?.expose_secret().to_owned().into(),
         token: services.form_token(),

@@ -11,12 +11,12 @@ use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
 use crate::components::code::CodeBlock;
-use crate::components::notice::{Notice, has_notice_of};
+use crate::components::notice::Notice;
 use crate::components::page::{Head, render_or_error};
 use crate::error::AppError;
-use crate::functions::settings::RECOVERY_CODES;
+use crate::flash::{self, Message};
 use crate::secret::Secret;
-use crate::server::{authenticate, current_session_row, find_flash, query_value};
+use crate::server::{authenticate, current_session_row};
 
 /// The data of the page.
 struct PageData {
@@ -57,12 +57,10 @@ async fn load() -> Result<PageData, AppError> {
         password_verified: caller.has_proven_password(),
         totp: services.get_totp_status(&caller).await?,
         pending_totp: services.find_pending_totp(&caller).await?,
-        // Shown only on the page that their form leads to, because some of them may be used before a later form.
-        new_codes: if has_notice_of(&["totp_on", "codes_new"]) {
-            find_flash(&services, RECOVERY_CODES).await?
-        } else {
-            None
-        },
+        new_codes: flash::message().and_then(|message| match &*message {
+            Message::RecoveryCodes { codes, .. } => Some(codes.clone()),
+            _ => None,
+        }),
         sessions: services.list_sessions(&caller, &current_session_row().await?).await?,
         deletion_preview: services.account_deletion_preview(&caller).await?,
         token: services.form_token(),
@@ -90,9 +88,8 @@ fn page(shown: &PageData) -> Result<AnyView, AppError> {
 }
 
 fn new_codes(codes: Secret) -> AnyView {
-    let done = query_value("done").unwrap_or_default();
-    let outcome = match done.as_str() {
-        "totp_on" => "Two-factor is on. ",
+    let outcome = match flash::notice() {
+        Some(flash::Notice::TwoFactorOn) => "Two-factor is on. ",
         _ => "Old codes no longer work. ",
     };
     view! {

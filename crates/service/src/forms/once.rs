@@ -1,10 +1,7 @@
-//! Support for plain browser forms: each is carried out once however often it is sent, and texts that travel in a URL are
-//! authenticated.
+//! Support for plain browser forms: each is carried out once however often it is sent.
 
 use std::time::Duration;
 
-use reef_domain::ids::UserId;
-use subtle::ConstantTimeEq as _;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
@@ -66,20 +63,6 @@ impl Services {
             }
         });
         claimed.await.unwrap_or(Err(Error::RequestInProgress))
-    }
-
-    /// The MAC of a text that travels in a URL. It is valid for this reader only; `None` stands for visitors who are not signed
-    /// in.
-    #[must_use]
-    pub fn mac(&self, user: Option<UserId>, text: &str) -> String {
-        let reader = user.map(|reader| reader.to_string()).unwrap_or_default();
-        self.vault().derive("text in an address", &format!("{reader} {text}"))
-    }
-
-    /// Whether `mac` is the MAC of `text` for this reader.
-    #[must_use]
-    pub fn is_valid_mac(&self, user: Option<UserId>, text: &str, mac: &str) -> bool {
-        self.mac(user, text).as_bytes().ct_eq(mac.as_bytes()).into()
     }
 }
 

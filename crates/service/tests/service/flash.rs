@@ -30,7 +30,7 @@ async fn shown(t: &TestServices, session: &str, name: &str) -> Option<String> {
 }
 
 on_both_databases! {
-    async fn flash_is_shown_for_a_minute_to_its_session_by_name(db: TestStore) {
+    async fn flash_is_shown_for_a_minute_to_its_session_by_page(db: TestStore) {
         let t = TestServices::new(db);
         session(&t, "one").await;
         session(&t, "two").await;
@@ -49,6 +49,30 @@ on_both_databases! {
         assert_eq!(shown(&t, "one", "api-key").await, None);
         t.services.prune().await.unwrap();
         assert_eq!(t.services.count_sealed_by_key().await.unwrap().first, 0, "nothing sealed is left");
+        t.finish().await;
+    }
+
+    async fn sealed_flash_is_shown_for_a_minute_on_its_page(db: TestStore) {
+        let t = TestServices::new(db);
+        let text = SecretString::from("an error and more\nlines");
+        let sealed = t.services.seal_flash("/signin", &text).unwrap();
+        assert!(!sealed.contains("error") && sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+        let opened = |page: &str, sealed: &str| {
+            t.services.open_flash(page, sealed).map(|text| text.expose_secret().to_owned())
+        };
+        assert_eq!(opened("/signin", &sealed).as_deref(), Some(text.expose_secret()));
+        assert_eq!(opened("/signup", &sealed), None);
+        // A changed text, or one that Reef has not sealed, is not shown.
+        for forged in ["", "session", "e30", &sealed[1..], &sealed[..sealed.len() - 2]] {
+            assert_eq!(opened("/signin", forged), None, "{forged}");
+        }
+        let other = t.services.seal_flash("/signin", &SecretString::from("an error")).unwrap();
+        let mixed = format!("{}{}", &other[..40], &sealed[40..]);
+        assert_eq!(opened("/signin", &mixed), None);
+        t.clock.advance(MINUTE - TICK);
+        assert!(opened("/signin", &sealed).is_some());
+        t.clock.advance(TICK);
+        assert_eq!(opened("/signin", &sealed), None);
         t.finish().await;
     }
 }

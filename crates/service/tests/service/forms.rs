@@ -1,15 +1,13 @@
-//! Forms that run once, and texts that are authenticated with a MAC.
+//! Forms that run once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use reef_domain::ids::UserId;
 use reef_service::Error;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use uuid::Uuid;
 
 on_both_databases! {
     async fn form_sent_twice_runs_once(db: TestStore) {
@@ -69,19 +67,6 @@ on_both_databases! {
         assert!(matches!(send(Err(Error::NotFound)).await, Err(Error::NotFound)));
         assert_eq!(send(Ok(1)).await.unwrap(), Some(1));
         assert_eq!(send(Ok(2)).await.unwrap(), None);
-        t.finish().await;
-    }
-
-    async fn mac_is_valid_for_one_reader_and_text(db: TestStore) {
-        let t = TestServices::new(db);
-        let (me, other) = (Some(UserId::new(Uuid::from_u128(1))), Some(UserId::new(Uuid::from_u128(2))));
-        let mac = t.services.mac(me, "text");
-        assert!(t.services.is_valid_mac(me, "text", &mac));
-        for (reader, text) in [(other, "text"), (None, "text"), (me, "texts")] {
-            assert!(!t.services.is_valid_mac(reader, text, &mac));
-        }
-        assert!(!t.services.is_valid_mac(me, "text", "") && !t.services.is_valid_mac(me, "text", &mac[1..]));
-        assert!(t.services.is_valid_mac(None, "text", &t.services.mac(None, "text")));
         t.finish().await;
     }
 }
