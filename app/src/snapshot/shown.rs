@@ -4,11 +4,9 @@
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_domain::{Timestamp, Usd};
-use reef_service::assistants::{
-    AttemptRow, Details, End, Receipt, StoredSecret, SubscriptionEnd, TimelineItem,
-};
+use reef_service::assistants::{Details, End, Receipt, StoredSecret, SubscriptionEnd, TimelineItem};
 use reef_service::billing::credit::Credit;
-use reef_service::callbacks::LoggedDelivery;
+use reef_service::callbacks::{DeliveryAttempt, LoggedDelivery};
 use serde::Serialize;
 
 /// What an assistant's page shows.
@@ -97,7 +95,7 @@ impl<'a> From<&'a StoredSecret> for ShownSecret<'a> {
 #[derive(Serialize)]
 struct ShownDelivery<'a> {
     id: String,
-    event_type: &'a str,
+    event_type: &'static str,
     state: &'static str,
     url: &'a str,
     body: &'a str,
@@ -107,10 +105,10 @@ struct ShownDelivery<'a> {
 }
 
 impl<'a> From<&'a LoggedDelivery> for ShownDelivery<'a> {
-    fn from(LoggedDelivery { delivery, event_type, next_attempt_at, attempts }: &'a LoggedDelivery) -> Self {
+    fn from(LoggedDelivery { delivery, next_attempt_at, attempts }: &'a LoggedDelivery) -> Self {
         Self {
             id: delivery.id.to_string(),
-            event_type,
+            event_type: delivery.kind.as_str(),
             state: delivery.state.as_str(),
             url: &delivery.url,
             body: &delivery.payload,
@@ -129,8 +127,8 @@ struct ShownAttempt<'a> {
     error: Option<&'a str>,
 }
 
-impl<'a> From<&'a AttemptRow> for ShownAttempt<'a> {
-    fn from(attempt: &'a AttemptRow) -> Self {
+impl<'a> From<&'a DeliveryAttempt> for ShownAttempt<'a> {
+    fn from(attempt: &'a DeliveryAttempt) -> Self {
         Self {
             started_at: attempt.started_at,
             duration_ms: attempt.duration_ms,

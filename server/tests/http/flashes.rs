@@ -26,8 +26,8 @@ impl FlashCookies {
 
     /// Keeps or removes the flash cookie as a response says.
     pub fn update(&self, browser: &str, headers: &HeaderMap) {
-        let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let Some(cookie) = set.filter(|value| value.starts_with(&format!("{COOKIE}="))).next_back() else {
+        let mut set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let Some(cookie) = set.rfind(|value| value.starts_with(&format!("{COOKIE}="))) else {
             return;
         };
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
