@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::block::slug;
+
 /// The OpenAPI document and the URL of its server.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'a> {
@@ -70,6 +72,18 @@ impl<'a> Document<'a> {
 impl<'a> Operation<'a> {
     pub(crate) fn id(self) -> &'a str {
         text(&self.value["operationId"])
+    }
+
+    /// Returns the last segment of the path of the operation's page, such as `get-assistant`.
+    pub(crate) fn slug(self) -> String {
+        let mut spaced = String::new();
+        for char in self.id().chars() {
+            if char.is_ascii_uppercase() {
+                spaced.push(' ');
+            }
+            spaced.push(char);
+        }
+        slug(&spaced)
     }
 
     pub(crate) fn summary(self) -> &'a str {
@@ -170,7 +184,15 @@ pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn slug_is_derived_from_the_operation_id() {
+        let value = json!({"operationId": "getAssistantStatus"});
+        assert_eq!(Operation { method: "get", path: "/", value: &value }.slug(), "get-assistant-status");
+    }
 
     #[test]
     fn error_descriptions_are_split_by_code() {

@@ -3,15 +3,15 @@
 use maud::{Markup, html};
 
 use crate::block::{Block, Code, Table};
-use crate::inline::{self, Span};
+use crate::inline::to_html;
 use crate::try_it;
 
 /// Renders the content of a page, which begins with its `<h1>`.
 pub(crate) fn render_page(title: &str, lead: &str, blocks: &[Block]) -> String {
     let mut tabs = 0;
     let content = html! {
-        h1 { (render_spans(title)) }
-        p.lead { (render_spans(lead)) }
+        h1 { (to_html(title)) }
+        p.lead { (to_html(lead)) }
         @for block in blocks { (render(block, &mut tabs)) }
     };
     content.into_string()
@@ -21,8 +21,8 @@ fn render(block: &Block, tabs: &mut usize) -> Markup {
     match block {
         Block::Heading { level: 2, id, text } => html! { h2 id=(id) { (render_anchor(id, text)) } },
         Block::Heading { id, text, .. } => html! { h3 id=(id) { (render_anchor(id, text)) } },
-        Block::Paragraph(text) => html! { p { (render_spans(text)) } },
-        Block::Note(text) => html! { p.notice { (render_spans(text)) } },
+        Block::Paragraph(text) => html! { p { (to_html(text)) } },
+        Block::Note(text) => html! { p.notice { (to_html(text)) } },
         Block::List { is_ordered: true, items } => html! { ol { (render_items(items)) } },
         Block::List { items, .. } => html! { ul { (render_items(items)) } },
         Block::Table(table) => render_table(table),
@@ -38,29 +38,11 @@ fn render(block: &Block, tabs: &mut usize) -> Markup {
 
 /// Renders a heading as a link to itself, so that its URL can be copied.
 fn render_anchor(id: &str, text: &str) -> Markup {
-    html! { a.anchor href=(format!("#{id}")) { (render_spans(text)) } }
+    html! { a.anchor href=(format!("#{id}")) { (to_html(text)) } }
 }
 
 fn render_items(items: &[String]) -> Markup {
-    html! { @for item in items { li { (render_spans(item)) } } }
-}
-
-/// Renders a text and its inline markup.
-pub(crate) fn render_spans(text: &str) -> Markup {
-    html! {
-        @for span in inline::parse(text) {
-            @match span {
-                Span::Text(text) => (text),
-                Span::Code(text) => code { (text) },
-                Span::Strong(text) => strong { (text) },
-                // The JSON of the API opens in a new tab, so that it does not replace the page.
-                Span::Link { text, href } if href.starts_with("/api/") => {
-                    a href=(href) target="_blank" rel="noopener" { (render_spans(text)) }
-                }
-                Span::Link { text, href } => a href=(href) { (render_spans(text)) },
-            }
-        }
-    }
+    html! { @for item in items { li { (to_html(item)) } } }
 }
 
 /// Renders a table. On narrow screens the style sheet shows each row as a card and labels its cells with `data-label`.
@@ -74,9 +56,9 @@ fn render_table(table: &Table) -> Markup {
                     tr {
                         @for (at, cell) in row.iter().enumerate() {
                             @if at == 0 {
-                                th scope="row" { (render_spans(cell)) }
+                                th scope="row" { (to_html(cell)) }
                             } @else {
-                                td data-label=(table.head.get(at).map_or("", String::as_str)) { (render_spans(cell)) }
+                                td data-label=(table.head.get(at).map_or("", String::as_str)) { (to_html(cell)) }
                             }
                         }
                     }

@@ -1,5 +1,6 @@
-//! Parsing of inline markup: `code`, **strong text** and [links](/docs). Everything else is text.
+//! Inline markup: `code`, **strong text** and [links](/docs). Everything else is text.
 
+use maud::{Markup, html};
 use pulldown_cmark::{Event, LinkType, Parser, Tag};
 
 /// A part of a text.
@@ -50,6 +51,24 @@ fn span<'a>(event: &Event<'_>, source: &'a str) -> Option<Span<'a>> {
             is_safe.then(|| Span::Link { text: words, href: href.to_string() })
         }
         _ => None,
+    }
+}
+
+/// Renders a text and its markup as HTML.
+pub(crate) fn to_html(text: &str) -> Markup {
+    html! {
+        @for span in parse(text) {
+            @match span {
+                Span::Text(text) => (text),
+                Span::Code(text) => code { (text) },
+                Span::Strong(text) => strong { (text) },
+                // The JSON of the API opens in a new tab, so that it does not replace the page.
+                Span::Link { text, href } if href.starts_with("/api/") => {
+                    a href=(href) target="_blank" rel="noopener" { (to_html(text)) }
+                }
+                Span::Link { text, href } => a href=(href) { (to_html(text)) },
+            }
+        }
     }
 }
 

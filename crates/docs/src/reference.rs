@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::block::{self, Block, Code, heading, paragraph};
+use crate::block::{Block, Code, heading, paragraph};
 use crate::document::{Document, Operation, text};
 use crate::page::Draft;
 use crate::samples::{self, Request};
@@ -15,18 +15,6 @@ pub(crate) fn drafts(document: &Document<'_>) -> Vec<Draft> {
     let of_tag =
         |tag: &str| operations.iter().filter(move |operation| operation.tag() == tag).collect::<Vec<_>>();
     document.tags().into_iter().flat_map(|(tag, _)| of_tag(tag)).map(|one| draft(*document, *one)).collect()
-}
-
-/// Returns the last segment of the path of an operation's page, such as `get-assistant`.
-pub(crate) fn slug(operation: Operation<'_>) -> String {
-    let mut spaced = String::new();
-    for char in operation.id().chars() {
-        if char.is_ascii_uppercase() {
-            spaced.push(' ');
-        }
-        spaced.push(char);
-    }
-    block::slug(&spaced)
 }
 
 fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
@@ -47,7 +35,7 @@ fn draft(document: Document<'_>, operation: Operation<'_>) -> Draft {
     blocks.push(paragraph("Send a request to this server with your own API key."));
     blocks.push(Block::TryIt(try_it_form(document, operation)));
     Draft {
-        slug: slug(operation),
+        slug: operation.slug(),
         title: operation.summary().to_owned(),
         label: operation.summary().to_owned(),
         lead: operation.description(),
@@ -179,17 +167,4 @@ fn form_input(document: Document<'_>, place: &'static str, parameter: &Value) ->
 /// Renders JSON over several lines.
 pub(crate) fn pretty_json(value: &Value) -> String {
     format!("{value:#}")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn slug_is_derived_from_the_operation_id() {
-        let value = json!({"operationId": "getAssistantStatus"});
-        assert_eq!(slug(Operation { method: "get", path: "/", value: &value }), "get-assistant-status");
-    }
 }

@@ -99,7 +99,7 @@ pub(crate) fn values(document: Document<'_>, name: &str) -> Block {
 pub(crate) fn endpoints(document: Document<'_>, tag: &str) -> Block {
     let of_tag = document.operations().into_iter().filter(|operation| operation.tag() == tag);
     let row = |operation: crate::document::Operation<'_>| {
-        let page = crate::reference::slug(operation);
+        let page = operation.slug();
         vec![
             format!("[{}](/docs/{page})", operation.summary()),
             format!("`{} {}`", operation.method.to_uppercase(), operation.path),

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use crate::html::render_spans;
+use crate::inline::to_html;
 
 /// A form that sends a request to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) fn render(trial: &TryItForm) -> Markup {
             }))
             @for input in &trial.inputs { (render_input(input)) }
             @if let Some(body) = &trial.body { (render_body_field(body, trial.is_body_required)) }
-            @if let Some(warning) = &trial.warning { p.notice.warn #try-warning { (render_spans(warning)) } }
+            @if let Some(warning) = &trial.warning { p.notice.warn #try-warning { (to_html(warning)) } }
             button type="submit" aria-describedby=[trial.warning.as_ref().map(|_| "try-warning")] {
                 "Send " (trial.method) " request"
             }
@@ -98,7 +98,7 @@ fn render_field(id: &str, label: &str, is_required: bool, hint: &str, control: &
                 @if !is_required { " " span.optional { "(optional)" } }
             }
             (control)
-            p.hint id=(format!("{id}-hint")) { (render_spans(hint)) }
+            p.hint id=(format!("{id}-hint")) { (to_html(hint)) }
         }
     }
 }
