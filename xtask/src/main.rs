@@ -6,6 +6,7 @@ mod counts;
 mod dist;
 mod postgres;
 mod project;
+mod rules;
 mod run;
 mod serve;
 mod site;
@@ -13,6 +14,7 @@ mod style;
 mod system;
 mod test;
 mod tools;
+mod tree_counts;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,10 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Check the rules about which part of Reef may know what.
+    Rules,
+    /// Print numbers that describe the tree, such as the lengths of files and the number of import cycles.
+    Counts,
     /// Kill Reef repeatedly while customers use it, on both databases, and check that nothing is lost.
     Chaos {
         /// `--seed N`, `--kills N` (100), `--database sqlite|postgres|both`.
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         Task::Serve { args } => serve::serve(&args),
         Task::Test => return test::test(),
         Task::Unit { args } => test::unit(&args),
+        Task::Rules => rules::check(),
+        Task::Counts => tree_counts::print(),
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::print_progress(&format!("built {}", path.display()))),

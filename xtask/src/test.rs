@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::counts::Counts;
 use crate::postgres::{self, Postgres};
 use crate::run::{command, find, print_progress, run, run_counting};
-use crate::{chaos, dist, project, site, system, tools};
+use crate::{chaos, dist, project, rules, site, system, tools};
 
 /// All crates. Of the browser's, only the part that the server shares is built for this machine.
 const HOST_CRATES: [&str; 1] = ["--workspace"];
@@ -20,8 +20,9 @@ pub fn test() -> ExitCode {
     suite.report(done.err().as_ref())
 }
 
-/// Runs the fast tests on both databases. The arguments are passed to the test runner.
+/// Checks the rules and runs the fast tests on both databases. The arguments are passed to the test runner.
 pub fn unit(args: &[String]) -> Result<()> {
+    rules::check()?;
     let database = postgres::start()?;
     let packages = ["--package", "reef-domain", "--package", "reef-store", "--package", "reef-service"];
     run(rust_tests(&packages, &database).args(args))
@@ -49,6 +50,7 @@ pub fn lighthouse(args: &[String]) -> Result<()> {
 
 fn run_all(suite: &mut Suite) -> Result<()> {
     suite.step("formatting", |_| run(&mut command("cargo", &["fmt", "--all", "--check"])))?;
+    suite.step("rules", |_| rules::check())?;
     suite.step("lints, server", |_| lint(&[&HOST_CRATES[..], &["--all-targets"]].concat()))?;
     suite.step("lints, browser", |_| {
         tools::install_wasm_target()?;
