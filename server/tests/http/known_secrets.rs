@@ -394,8 +394,7 @@ async fn search_everywhere(on_postgres: bool) {
     let shown = process.http.get(if to.starts_with('/') { format!("{base}{to}") } else { to });
     // This page shows a new key once, so it is not searched for that key.
     let mut set = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let flash =
-        set.rfind(|value| value.starts_with("reef-flash=")).expect("the key is not shown");
+    let flash = set.rfind(|value| value.starts_with("reef-flash=")).expect("the key is not shown");
     let cookies = format!("{}; {}", reader.cookie, flash.split(';').next().unwrap());
     let shown = shown.header(COOKIE, cookies).send().await.unwrap().text().await.unwrap();
     let at = shown.find("reef_live_").expect("the new key is missing");
