@@ -87,11 +87,13 @@ pub(crate) async fn receipt(services: &Services, caller: &Caller, id: &str) -> R
 mod tests {
     use std::collections::HashSet;
 
+    use reef_domain::ids::DeliveryId;
     use reef_domain::steps::{Step, StepRecord};
-    use reef_domain::wire::{ApiMode, PaymentStatus, Status};
+    use reef_domain::wire::{ApiMode, DeliveryState, EventKind, PaymentStatus, Status};
     use reef_domain::{Timestamp, Usd};
     use reef_service::assistants::{End, StoredSecret, SubscriptionEnd, TimelineItem};
     use reef_service::billing::credit::Credit;
+    use reef_service::callbacks::{Delivery, DeliveryAttempt, LoggedDelivery};
 
     use super::*;
 
@@ -129,8 +131,27 @@ mod tests {
             bot_token: Some(StoredSecret { fingerprint: None, updated_at: None }),
             model_key: None,
             is_changing: false,
-            callbacks: Vec::new(),
+            callbacks: vec![delivery()],
         }
+    }
+
+    fn delivery() -> LoggedDelivery {
+        let delivery = Delivery {
+            id: DeliveryId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
+            kind: EventKind::StatusChanged,
+            sequence: 1,
+            url: String::new(),
+            payload: String::new(),
+            state: DeliveryState::Pending,
+            attempts: 1,
+            last_status: None,
+            last_error: None,
+            created_at: AT,
+            finished_at: None,
+        };
+        let attempt =
+            DeliveryAttempt { number: 1, started_at: AT, duration_ms: 1, status: None, error: None };
+        LoggedDelivery { delivery, next_attempt_at: None, attempts: vec![attempt] }
     }
 
     fn receipt() -> Receipt {
@@ -219,6 +240,15 @@ mod tests {
                 |shown| shown.bot_token = Some(StoredSecret { fingerprint: None, updated_at: Some(AT) }),
                 |shown| shown.model_key = Some(StoredSecret { fingerprint: None, updated_at: None }),
                 |shown| shown.is_changing = true,
+                |shown| shown.callbacks.clear(),
+                |shown| shown.callbacks[0].delivery.state = DeliveryState::Failed,
+                |shown| shown.callbacks[0].next_attempt_at = Some(AT),
+                |shown| shown.callbacks[0].attempts.clear(),
+                |shown| shown.callbacks[0].attempts[0].number = 2,
+                |shown| shown.callbacks[0].attempts[0].started_at = LATER,
+                |shown| shown.callbacks[0].attempts[0].duration_ms = 2,
+                |shown| shown.callbacks[0].attempts[0].status = Some(200),
+                |shown| shown.callbacks[0].attempts[0].error = Some("x".to_owned()),
             ],
         );
     }

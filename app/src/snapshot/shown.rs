@@ -6,7 +6,7 @@ use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_domain::{Timestamp, Usd};
 use reef_service::assistants::{Details, End, Receipt, StoredSecret, SubscriptionEnd, TimelineItem};
 use reef_service::billing::credit::Credit;
-use reef_service::callbacks::{DeliveryAttempt, LoggedDelivery};
+use reef_service::callbacks::{Delivery, DeliveryAttempt, LoggedDelivery};
 use serde::Serialize;
 
 /// What an assistant's page shows.
@@ -94,12 +94,7 @@ impl<'a> From<&'a StoredSecret> for ShownSecret<'a> {
 
 #[derive(Serialize)]
 struct ShownDelivery<'a> {
-    id: String,
-    event_type: &'static str,
-    state: &'static str,
-    url: &'a str,
-    body: &'a str,
-    created_at: Timestamp,
+    delivery: &'a Delivery,
     next_attempt_at: Option<Timestamp>,
     attempts: Vec<ShownAttempt<'a>>,
 }
@@ -107,12 +102,7 @@ struct ShownDelivery<'a> {
 impl<'a> From<&'a LoggedDelivery> for ShownDelivery<'a> {
     fn from(LoggedDelivery { delivery, next_attempt_at, attempts }: &'a LoggedDelivery) -> Self {
         Self {
-            id: delivery.id.to_string(),
-            event_type: delivery.kind.as_str(),
-            state: delivery.state.as_str(),
-            url: &delivery.url,
-            body: &delivery.payload,
-            created_at: delivery.created_at,
+            delivery,
             next_attempt_at: *next_attempt_at,
             attempts: attempts.iter().map(ShownAttempt::from).collect(),
         }
@@ -121,6 +111,7 @@ impl<'a> From<&'a LoggedDelivery> for ShownDelivery<'a> {
 
 #[derive(Serialize)]
 struct ShownAttempt<'a> {
+    number: i64,
     started_at: Timestamp,
     duration_ms: i64,
     status: Option<i64>,
@@ -129,11 +120,13 @@ struct ShownAttempt<'a> {
 
 impl<'a> From<&'a DeliveryAttempt> for ShownAttempt<'a> {
     fn from(attempt: &'a DeliveryAttempt) -> Self {
+        let DeliveryAttempt { number, started_at, duration_ms, status, error } = attempt;
         Self {
-            started_at: attempt.started_at,
-            duration_ms: attempt.duration_ms,
-            status: attempt.status,
-            error: attempt.error.as_deref(),
+            number: *number,
+            started_at: *started_at,
+            duration_ms: *duration_ms,
+            status: *status,
+            error: error.as_deref(),
         }
     }
 }
