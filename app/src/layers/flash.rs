@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use reef_domain::ErrorChain;
@@ -31,14 +31,14 @@ pub(crate) async fn carry(State(services): State<Services>, mut request: Request
     } else {
         None
     };
-    let is_shown = shown.is_some();
+    let has_message = shown.is_some();
     if let Some(message) = shown {
         request.extensions_mut().insert(Arc::new(message));
     }
     let mut response = next.run(request).await;
     let cookie = match take_form_error(response.headers_mut()) {
         Some((page, error)) => Some(flash::store(&services, session.as_ref(), &page, error).await),
-        None if is_shown && !response.status().is_redirection() => Some(flash::removal(&services)),
+        None if has_message && was_shown(response.status()) => Some(flash::removal(&services)),
         None => None,
     };
     set_cookie(&mut response, cookie);
@@ -52,6 +52,11 @@ fn is_page_view(request: &Request) -> bool {
     request.method() == Method::GET
         && header("sec-fetch-dest").is_none_or(|kind| kind == b"document")
         && header("sec-purpose").is_none()
+}
+
+/// Whether a response with this status is the page with the message. One that redirects or has failed is not.
+fn was_shown(status: StatusCode) -> bool {
+    !status.is_redirection() && !status.is_server_error()
 }
 
 fn set_cookie(response: &mut Response, cookie: Option<Result<HeaderValue, Error>>) {
