@@ -129,6 +129,8 @@ async fn metrics_with_token_require_it() {
     // The series of alerts exist before their first event, so that alerts see that event, too.
     for series in [
         "reef_workers_missing_total",
+        "reef_loop_restarts_total{loop=\"jobs\"}",
+        "reef_loop_restarts_total{loop=\"metrics\"}",
         "reef_sign_in_attempts_total{outcome=\"password_rejected\"}",
         "reef_webhook_attempts_total{outcome=\"given_up\"}",
         "reef_api_errors_total{code=\"UNAUTHORIZED\"}",

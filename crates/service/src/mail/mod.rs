@@ -91,8 +91,7 @@ fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind,
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
         State::Failed { .. } if status_changed => {
-            let message = after.status_message().unwrap_or_default();
-            let reason = message.split_once(": ").map(|(_, reason)| reason.to_owned());
+            let reason = after.status_message().map(|message| FailureCode::strip_code(&message).to_owned());
             return Some((MailKind::AssistantFailed, reason));
         }
         // An assistant that a pause has stopped can end later, and stays stopped.
