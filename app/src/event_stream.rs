@@ -112,7 +112,7 @@ struct EventStream<S> {
     pending: VecDeque<Event>,
     next_read: NextRead,
     source: S,
-    _permit: Permit,
+    _permit: Permit<UserId>,
     _open: OpenStreamGuard,
 }
 

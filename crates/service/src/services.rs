@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::wire::Scope;
 use reef_store::{Store, Tx};
 use uuid::Uuid;
@@ -37,7 +37,7 @@ struct Inner {
     event_bus: EventBus,
     hashing: HashingQueues,
     rate_limits: RateLimits,
-    stream_limit: ConcurrencyLimit,
+    stream_limit: ConcurrencyLimit<UserId>,
     key_requests: RequestLog,
     catalog: CatalogCache,
     prices: Mutex<KnownPrices>,
@@ -83,7 +83,7 @@ impl Services {
                 event_bus: EventBus::default(),
                 hashing: HashingQueues::default(),
                 rate_limits: counts,
-                stream_limit: ConcurrencyLimit::default(),
+                stream_limit: ConcurrencyLimit::for_streams(),
                 key_requests: RequestLog::default(),
                 catalog: CatalogCache::default(),
                 prices: Mutex::default(),
@@ -135,7 +135,7 @@ impl Services {
 
     /// Limits how many event streams and long-polling requests an account holds open.
     #[must_use]
-    pub fn stream_limit(&self) -> &ConcurrencyLimit {
+    pub fn stream_limit(&self) -> &ConcurrencyLimit<UserId> {
         &self.inner.stream_limit
     }
 

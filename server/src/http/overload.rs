@@ -1,6 +1,5 @@
 //! Load shedding: requests over the limit are rejected at once, because a queue would grow and delay every request in it.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,8 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use reef_service::throttling::{ConcurrencyLimit, Permit};
 use reef_service::{ClientAddress, Error};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api_error::ApiError;
 
@@ -25,10 +24,7 @@ const REACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The limit of requests in flight, in total and by client. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct InFlightLimit {
-    permits: Arc<Semaphore>,
-    clients: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
+pub struct InFlightLimit(ConcurrencyLimit<IpAddr>);
 
 impl Default for InFlightLimit {
     fn default() -> Self {
@@ -37,45 +33,17 @@ impl Default for InFlightLimit {
 }
 
 impl InFlightLimit {
-    /// Creates a limit of `most` requests.
+    /// Creates a limit of `max` requests.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(max)), clients: Arc::default() }
-    }
-
-    /// Reserves one of the client's requests; returns `None` if the client has reached its limit. This machine has no limit,
-    /// because a proxy on it may forward the requests of many clients.
-    fn reserve_for_client(&self, client: ClientAddress) -> Option<ClientPermit> {
-        if client.is_loopback() {
-            return Some(ClientPermit { limit: self.clone(), client: None });
-        }
-        let client = client.network();
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = clients.entry(client).or_default();
-        if *taken >= PER_CLIENT_MAX {
-            return None;
-        }
-        *taken += 1;
-        Some(ClientPermit { limit: self.clone(), client: Some(client) })
+        Self(ConcurrencyLimit::new(max, PER_CLIENT_MAX))
     }
 }
 
-/// One of the requests that a client may have in flight, which is released when dropped.
-#[derive(Debug)]
-struct ClientPermit {
-    limit: InFlightLimit,
-    client: Option<IpAddr>,
-}
-
-impl Drop for ClientPermit {
-    fn drop(&mut self) {
-        let Some(client) = self.client else { return };
-        let mut clients = self.limit.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        match clients.get_mut(&client) {
-            Some(taken) if *taken > 1 => *taken -= 1,
-            _ => drop(clients.remove(&client)),
-        }
-    }
+/// What a client's share is counted under. This machine has no share, because a proxy on it may forward the requests of many
+/// clients.
+fn share_of(client: ClientAddress) -> Option<IpAddr> {
+    (!client.is_loopback()).then(|| client.network())
 }
 
 /// The permit of a request in flight. Cheap to clone.
@@ -83,7 +51,7 @@ impl Drop for ClientPermit {
 pub struct RequestPermit {
     limit: InFlightLimit,
     client: ClientAddress,
-    permit: Arc<Mutex<Option<(OwnedSemaphorePermit, ClientPermit)>>>,
+    permit: Arc<Mutex<Option<Permit<IpAddr>>>>,
 }
 
 impl RequestPermit {
@@ -98,12 +66,10 @@ impl RequestPermit {
         if self.permit.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return true;
         }
-        let Some(share) = self.limit.reserve_for_client(self.client) else { return false };
-        let place =
-            tokio::time::timeout(REACQUIRE_TIMEOUT, Arc::clone(&self.limit.permits).acquire_owned()).await;
-        let Ok(Ok(place)) = place else { return false };
-        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, share));
-        true
+        let permit = self.limit.0.reserve_within(share_of(self.client), REACQUIRE_TIMEOUT).await;
+        let is_reserved = permit.is_some();
+        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+        is_reserved
     }
 }
 
@@ -115,12 +81,11 @@ pub async fn shed(State(gate): State<InFlightLimit>, mut request: Request, next:
         return next.run(request).await;
     }
     let client = request.extensions().get().copied().unwrap_or(ClientAddress::UNKNOWN);
-    let place = gate.reserve_for_client(client).zip(Arc::clone(&gate.permits).try_acquire_owned().ok());
-    let Some((share, place)) = place else { return overloaded(path) };
-    let place = RequestPermit { limit: gate, client, permit: Arc::new(Mutex::new(Some((place, share)))) };
-    request.extensions_mut().insert(place.clone());
+    let Some(permit) = gate.0.try_reserve(share_of(client)) else { return overloaded(path) };
+    let permit = RequestPermit { limit: gate, client, permit: Arc::new(Mutex::new(Some(permit))) };
+    request.extensions_mut().insert(permit.clone());
     let response = next.run(request).await;
-    place.release();
+    permit.release();
     response
 }
 
@@ -228,16 +193,16 @@ mod tests {
     async fn in_flight_limit_per_client_is_enforced() {
         let gate = InFlightLimit::new(PER_CLIENT_MAX + 10);
         let from = |text: &str| ClientAddress(text.parse().unwrap());
+        let reserve = |client| gate.0.try_reserve(share_of(client));
         // All addresses of an IPv6 /64 count as one client.
-        let mut greedy: Vec<_> = (0..PER_CLIENT_MAX)
-            .map(|last| gate.reserve_for_client(from(&format!("2001:db8::{last:x}"))).unwrap())
-            .collect();
-        assert!(gate.reserve_for_client(from("2001:db8::ffff:1")).is_none());
-        let others =
-            [from("203.0.113.7"), from("127.0.0.1")].map(|other| gate.reserve_for_client(other).unwrap());
+        let mut greedy: Vec<_> =
+            (0..PER_CLIENT_MAX).map(|last| reserve(from(&format!("2001:db8::{last:x}"))).unwrap()).collect();
+        assert!(reserve(from("2001:db8::ffff:1")).is_none());
+        let others = [from("203.0.113.7"), from("127.0.0.1")].map(|other| reserve(other).unwrap());
         greedy.pop();
-        assert!(gate.reserve_for_client(from("2001:db8::1")).is_some());
+        assert!(reserve(from("2001:db8::1")).is_some());
         drop((greedy, others));
-        assert!(gate.clients.lock().unwrap().is_empty());
+        let all = (0..PER_CLIENT_MAX).map(|_| reserve(from("2001:db8::2")).unwrap());
+        assert_eq!(all.collect::<Vec<_>>().len(), PER_CLIENT_MAX);
     }
 }

@@ -29,7 +29,7 @@ pub(crate) enum Lane {
 #[derive(Debug)]
 pub(crate) struct HashingQueues {
     anonymous: Arc<Semaphore>,
-    known: ConcurrencyLimit,
+    known: ConcurrencyLimit<UserId>,
     running: Arc<Semaphore>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct HashingPermit {
 #[derive(Debug)]
 enum QueuePermit {
     Anonymous { _permit: OwnedSemaphorePermit },
-    Known { _seat: Permit },
+    Known { _permit: Permit<UserId> },
 }
 
 impl HashingQueues {
@@ -68,7 +68,9 @@ impl HashingQueues {
                 .try_acquire_owned()
                 .ok()
                 .map(|_permit| QueuePermit::Anonymous { _permit }),
-            Lane::Known(user) => self.known.try_reserve(user).map(|_seat| QueuePermit::Known { _seat }),
+            Lane::Known(user) => {
+                self.known.try_reserve(Some(user)).map(|_permit| QueuePermit::Known { _permit })
+            }
         };
         let message = "Too many people are signing in right now";
         let place = place.ok_or(Error::RateLimited { message, retry_after_seconds: 2 })?;
