@@ -1,5 +1,10 @@
 //! All that a browser talks to: pages and forms, rendered on the server, with their sessions, cross-site protection and live
 //! updates. What runs in the browser is in `reef-frontend`.
+//!
+//! - `pages` has a file or folder for each page, with its texts and buttons; `components` what they share; `app` the routes.
+//! - `functions` has the server function behind each form.
+//! - `flash` is what a form leaves for the next page; `flash/notice.rs` has the sentences.
+//! - `session` is who is signed in, `layers` what a browser may send, `live` the streams that keep pages up to date.
 
 #![allow(clippy::needless_pass_by_value, reason = "components take their properties by value")]
 

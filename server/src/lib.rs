@@ -1,6 +1,7 @@
 //! The binary `reef`: configuration, the REST API, inbound webhooks, the HTTP layer around the site, and the command line.
 //!
-//! No other crate depends on this one. It builds the other crates' parts from the configuration and serves them over HTTP.
+//! No other crate depends on this one. It builds the other crates' parts from the configuration (`compose`) and serves them over
+//! HTTP (`serve`, `router`). `api` is REST v1, `webhooks` is Polar's, `workers` has the endpoints of embedded workers.
 
 pub mod api;
 mod api_error;

@@ -1,4 +1,4 @@
-//! The pages, each in a file or folder.
+//! The pages, each in a file or folder, with its texts and the labels of its buttons.
 
 pub(crate) mod assistant;
 pub(crate) mod assistants;

@@ -1,5 +1,8 @@
 //! The rules of Reef without any I/O: the state machine, validation, and the types of the v1 API.
 //!
+//! [`state`] says which event an assistant accepts in which status, such as whether it may be stopped; [`actions`] says what
+//! pages offer, and why not; [`failure`] has the failure codes with their sentences.
+//!
 //! The crate also compiles to WebAssembly, so that the browser validates and renders with the same code as the server.
 
 pub mod actions;

@@ -1,6 +1,6 @@
 //! What Reef needs from outside: one trait for each outside service, and the vendor-neutral types that the traits speak in.
 //!
-//! The real implementations are in `reef-outbound` and the worker hosts, the fakes in `reef-service`.
+//! The real implementations are in `reef-outbound` and the worker hosts, the fakes in the module `testing` of `reef-service`.
 
 mod callbacks;
 mod clock;

@@ -1,4 +1,4 @@
-//! The list of all jobs. Each is in a file of the feature that it belongs to.
+//! The list of all jobs. Each is in a file of the feature that it belongs to; `docs/adding-a-job.md` says how to add one.
 
 use reef_jobs::Registry;
 

@@ -2,6 +2,22 @@
 //!
 //! The API's handlers and the dashboard's server functions both call these methods and nothing below them, so neither
 //! can skip authorization, validation or limits. The traits of `reef-ports` are what this crate needs from outside.
+//!
+//! Each feature is a folder with its use cases, its jobs and its state:
+//!
+//! - `assistants`: ordering, activating, changing, stopping and deleting an assistant, and what its page shows
+//! - `deployments`: runs and their steps, removing workers, and checking that workers are there
+//! - `billing`: checkouts, what payments and Polar's webhooks change, payment checks, prices, model credit
+//! - `callbacks`: webhooks to customers' servers
+//! - `accounts`, `api_keys`: signing in, sessions, passwords, two-factor authentication; keys for programs
+//! - `mail`: what mails say, and sending them
+//! - `catalog`: the models that may be chosen
+//! - `events`: changes that are published, and the timeline
+//! - `idempotency`, `forms`: requests and forms that run once
+//! - `throttling`: limits
+//! - `maintenance`: periodic work, figures for metrics, key rotation
+//!
+//! `unit_of_work` is how everything is written, `jobs` lists all jobs, and `testing` has the fakes.
 
 pub mod accounts;
 pub mod api_keys;

@@ -1,4 +1,7 @@
-//! The use cases around assistants, one file for each.
+//! What an owner does with an assistant: one file for each use case, named after it.
+//!
+//! Whether it may be done is decided by the state machine, `reef_domain::state`: a use case applies an event, which the state
+//! accepts or rejects. What pages offer follows from `reef_domain::actions`.
 
 mod activate;
 mod change;

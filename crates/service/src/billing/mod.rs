@@ -1,7 +1,8 @@
 //! Payments: checkouts, prices, the customer's portal, and model credit.
 //!
-//! Polar's webhooks are stored and processed in order, and payment checks find what lost webhooks would have reported. Both
-//! end in [`apply`].
+//! `order.paid` and Polar's other webhooks are stored and processed in order by `webhooks`. Payment checks in `reconcile`
+//! find what lost webhooks would have reported. Both end in `apply`, which finds the assistant and saves what `transition`
+//! says has changed.
 
 mod apply;
 pub(crate) mod checkout;

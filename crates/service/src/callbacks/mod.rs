@@ -1,4 +1,5 @@
-//! Callbacks to customers' endpoints as Standard Webhooks: signing them, delivering them, and their log.
+//! Callbacks to customers' endpoints as Standard Webhooks: their bodies, signing them, delivering them, and their log. Pages call
+//! them webhooks. `assistants/save.rs` records one with each change of an assistant.
 
 pub(crate) mod deliver;
 mod delivery;

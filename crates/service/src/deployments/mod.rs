@@ -1,4 +1,7 @@
 //! Deployment runs, and what they leave behind: workers and the webhooks of bots.
+//!
+//! [`run`] is the job from its start to the new status, and [`steps`] has what it does at the vendors. [`removal`] removes
+//! workers, for a stop or a deletion.
 
 mod bot_webhook;
 mod cleanup;

@@ -1,4 +1,4 @@
-//! Mail to customers: enqueued in the transaction that it is about, sent by a job.
+//! Mail to customers: enqueued in the transaction that it is about, sent by a job. What mails say is in [`messages`].
 //!
 //! A mail is a row with what its text is rendered from. The secret of a link is stored as a hash and, until the mail is
 //! sent, sealed.

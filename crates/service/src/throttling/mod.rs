@@ -1,4 +1,4 @@
-//! Limits: of requests, of attempts to guess a secret, and of what an account has open at once.
+//! Limits: of requests, of attempts to guess a secret, and of what an account has open at once. Limits on mail are in `mail`.
 
 mod admission;
 mod auth_failures;
