@@ -11,8 +11,7 @@ use tokio::time::timeout;
 use crate::billing::FIRST_CHECK_AFTER;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::forms::once::form_idempotency_key;
-use crate::idempotency::{ClaimResult, Outcome, Purchased};
+use crate::idempotency::{ClaimResult, Outcome, Purchased, RequestKey};
 use crate::services::Services;
 use reef_ports::{Checkout, CheckoutRefusal, CheckoutStatus, NewCheckout, PaymentError};
 
@@ -58,7 +57,7 @@ impl Services {
     ) -> Result<CheckoutRedirect, Error> {
         caller.require_scope(Scope::Write)?;
         let mode = mode.map_err(Error::InvalidRequest)?;
-        let key = form_idempotency_key(mode.as_str(), token)?;
+        let key = RequestKey::of_form(mode.as_str(), token)?;
         match self.claim_or_wait(caller, &key).await? {
             ClaimResult::New(claim) => {
                 let bought = self.run_with_claim(&claim, self.purchase(caller, Ok(mode))).await;
@@ -87,7 +86,7 @@ impl Services {
         }
         self.require_check_quota(caller.user_id).await?;
         let known = self.store().read().await?.find_checkout(order.id).await?;
-        let Some((checkout, url)) = known else { return self.renew_checkout(caller, &order, "none").await };
+        let Some((checkout, url)) = known else { return self.renew_checkout(caller, &order, None).await };
         match self.ports().payments.checkout(&checkout).await {
             Ok(Some(facts)) => match facts.status {
                 CheckoutStatus::Open => Ok(CheckoutRedirect::Checkout(url)),
@@ -95,9 +94,9 @@ impl Services {
                     self.expedite_payment_check(order.id).await?;
                     Ok(CheckoutRedirect::Assistant(order.id))
                 }
-                CheckoutStatus::Closed => self.renew_checkout(caller, &order, &checkout).await,
+                CheckoutStatus::Closed => self.renew_checkout(caller, &order, Some(checkout)).await,
             },
-            Ok(None) => self.renew_checkout(caller, &order, &checkout).await,
+            Ok(None) => self.renew_checkout(caller, &order, Some(checkout)).await,
             Err(error) => {
                 // The checkout's own page shows its status and cannot be paid twice.
                 tracing::warn!(assistant_id = %order.id, %error, "checkout status unavailable");
@@ -111,10 +110,10 @@ impl Services {
         &self,
         caller: &Caller,
         order: &Assistant,
-        old: &str,
+        replaced: Option<String>,
     ) -> Result<CheckoutRedirect, Error> {
         let product = self.config().product(order.mode).ok_or(Error::PaymentNotConfigured)?.to_owned();
-        let key = format!("checkout {} after {old}", order.id);
+        let key = RequestKey::Checkout { order: order.id, replaced };
         match self.claim_or_wait(caller, &key).await? {
             ClaimResult::New(claim) => {
                 let redirect =

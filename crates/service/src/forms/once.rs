@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::idempotency::{ClaimResult, Outcome};
+use crate::idempotency::{ClaimResult, Outcome, RequestKey};
 use crate::services::Services;
 use data_encoding::HEXLOWER;
 use reef_vault::fingerprint;
@@ -15,7 +15,6 @@ use reef_vault::fingerprint;
 /// How long a repeated form waits for the first one: a little longer than Polar may take to create a checkout.
 const WAIT_MAX: Duration = Duration::from_secs(15);
 const POLL_EVERY: Duration = Duration::from_millis(150);
-const TOKEN_MAX: usize = 64;
 
 impl Services {
     /// A new token for a form, which makes sure that it is carried out once.
@@ -37,7 +36,7 @@ impl Services {
         content: &str,
         use_case: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Option<T>, Error> {
-        let key = form_idempotency_key(&HEXLOWER.encode(&fingerprint("form content", content)), token)?;
+        let key = RequestKey::of_form(&HEXLOWER.encode(&fingerprint("form content", content)), token)?;
         let (services, caller) = (self.clone(), *caller);
         let task = async move {
             match services.claim_or_wait(&caller, &key).await? {
@@ -53,10 +52,14 @@ impl Services {
     }
 
     /// Claims a key, waiting while another request with it runs.
-    pub(crate) async fn claim_or_wait(&self, caller: &Caller, key: &str) -> Result<ClaimResult, Error> {
+    pub(crate) async fn claim_or_wait(
+        &self,
+        caller: &Caller,
+        key: &RequestKey,
+    ) -> Result<ClaimResult, Error> {
         let claimed = timeout(WAIT_MAX, async {
             loop {
-                match self.claim_request(caller, key, Vec::new()).await {
+                match self.claim_key(caller, key, Vec::new()).await {
                     Err(Error::RequestInProgress) => sleep(POLL_EVERY).await,
                     other => return other,
                 }
@@ -64,12 +67,4 @@ impl Services {
         });
         claimed.await.unwrap_or(Err(Error::RequestInProgress))
     }
-}
-
-/// The idempotency key of a form. It contains spaces, which those of API clients cannot.
-pub(crate) fn form_idempotency_key(content: &str, token: &str) -> Result<String, Error> {
-    if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid_field("", "required", "This page changed. Reload it to continue."));
-    }
-    Ok(format!("form {content} {token}"))
 }

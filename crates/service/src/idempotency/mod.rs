@@ -1,5 +1,6 @@
 //! `Idempotency-Key`: a request that is repeated with the same key runs once.
 
+mod key;
 mod outcome;
 
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
+pub(crate) use key::RequestKey;
 pub use outcome::{Outcome, Purchased, Rejection};
 
 /// How long an outcome is replayed.
@@ -115,12 +117,18 @@ impl Services {
         key: &str,
         fingerprint: Vec<u8>,
     ) -> Result<ClaimResult, Error> {
-        // A key that is limited to selected assistants must not see responses to other keys, so its grant is part of
-        // the idempotency key. Idempotency keys contain no spaces, so there is no collision.
-        let key = match caller.grant() {
-            Some(grant) => format!("{grant} {key}"),
-            None => key.to_owned(),
-        };
+        let key = RequestKey::Api { grant: caller.grant(), key: key.to_owned() };
+        self.claim_key(caller, &key, fingerprint).await
+    }
+
+    /// As [`Self::claim_request`], for a request of any kind.
+    pub(crate) async fn claim_key(
+        &self,
+        caller: &Caller,
+        key: &RequestKey,
+        fingerprint: Vec<u8>,
+    ) -> Result<ClaimResult, Error> {
+        let key = key.to_string();
         let now = self.now();
         let mut tx = self.store().begin().await?;
         let earlier = tx
