@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Answer, Model, ModelError, Role, TokenBudget, Turn, join_texts};
+use crate::model::answer::{Answer, Model, join_texts};
+use crate::model::budget::TokenBudget;
+use crate::model::conversation::{Role, Turn};
+use crate::model::error::ModelError;
 
 /// The base URL of the API, without the version.
 pub(crate) const DEFAULT_URL: &str = "https://api.anthropic.com";

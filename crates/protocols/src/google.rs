@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::http::encode_segment;
-use crate::model::{Answer, Model, ModelError, Role, TokenBudget, Turn};
+use crate::model::answer::{Answer, Model};
+use crate::model::budget::TokenBudget;
+use crate::model::conversation::{Role, Turn};
+use crate::model::error::ModelError;
 
 /// The base URL of the API, without the version.
 pub(crate) const DEFAULT_URL: &str = "https://generativelanguage.googleapis.com";

@@ -35,16 +35,6 @@ pub const OPEN: &[(&str, &[&str])] = &[
             "crates/embedded/src/turn_host.rs",
         ],
     ),
-    (
-        "cycle",
-        &[
-            "crates/protocols/src/anthropic.rs",
-            "crates/protocols/src/google.rs",
-            "crates/protocols/src/model/mod.rs",
-            "crates/protocols/src/openai.rs",
-        ],
-    ),
-    ("cycle", &["crates/protocols/src/model/error.rs", "crates/protocols/src/model/rate_limit.rs"]),
     ("cycle", &["crates/sandbox/src/faults.rs", "crates/sandbox/src/requests.rs"]),
     ("cycle", &["crates/sandbox/src/models/openrouter.rs", "crates/sandbox/src/models/openrouter_keys.rs"]),
     (

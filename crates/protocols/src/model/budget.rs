@@ -1,7 +1,12 @@
 //! The token budget of an answer, and the budget with which a failed request is sent once more.
 
-use super::{ANSWER_TOKENS_MAX, ModelError, error::find_error};
+use super::error::{ModelError, find_error};
 use crate::http::HttpResponse;
+
+/// The maximum length of an answer in tokens: several Telegram messages, with room for the thinking that reasoning
+/// models count as output. It also bounds the cost of a turn, which sends at most one more request with twice the
+/// budget.
+pub const ANSWER_TOKENS_MAX: u32 = 8_192;
 
 /// The minimum that every provider accepts.
 const TOKENS_MIN: u32 = 16;

@@ -4,7 +4,8 @@
 use reef_domain::wire::Provider;
 use serde::de::IgnoredAny;
 
-use super::{ModelError, error, parse_body, with_key};
+use super::error::{self, ModelError};
+use super::provider::{parse_body, with_key};
 use crate::google;
 use crate::http::{HttpRequest, HttpResponse, encode_segment};
 use crate::openrouter::{self, Envelope};

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::rate_limit::{self, Reset};
 use crate::http::{HttpError, HttpResponse};
 
 /// Why a model did not answer. It contains neither text from the provider nor secrets.
@@ -54,6 +53,15 @@ pub enum ModelError {
     UnexpectedResponse,
 }
 
+/// When a limit resets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    /// Seconds from the time when the response was read.
+    pub in_s: u64,
+    /// The same moment in Unix seconds.
+    pub at_unix_s: i64,
+}
+
 impl ModelError {
     /// Whether the same request may succeed in a moment.
     pub fn is_retryable(self) -> bool {
@@ -95,7 +103,7 @@ pub(super) fn is_valid_without_lists(response: &HttpResponse) -> bool {
 
 /// Classifies an error object. The fields of the four providers do not conflict: `type` (Anthropic, OpenAI), `code`
 /// (text at OpenAI, a status at Google and OpenRouter), `status` and `details[].reason` (Google), and
-/// `metadata.error_type` (OpenRouter). [`rate_limit::with_reset`] reads how long a rate limit lasts.
+/// `metadata.error_type` (OpenRouter). [`with_reset`](super::rate_limit::with_reset) reads how long a rate limit lasts.
 pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     let details = error["details"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tags: Vec<String> =
@@ -133,7 +141,7 @@ pub(super) fn classify(error: &Value, response: &HttpResponse) -> ModelError {
     } else if is(&["content_policy_violation", "content_filter"]) || error["metadata"]["reasons"].is_array() {
         // OpenRouter's moderation answers with 403 and a list of reasons.
         ModelError::Declined
-    } else if rate_limit::is_usage_limit(&message) {
+    } else if is_usage_limit(&message) {
         ModelError::RateLimited { retry_after_s: None }
     } else if status == 200 {
         // The error came with status 200, and its code is not a status either.
@@ -170,4 +178,10 @@ fn from_status(status: u16) -> ModelError {
 
 fn lowercase_text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_lowercase()
+}
+
+/// Whether an error means that an Anthropic account has reached the spending limit it set for itself. Its type is that
+/// of an invalid request, so it is recognized by its text.
+pub(super) fn is_usage_limit(message: &str) -> bool {
+    message.contains("reached your specified api usage limits")
 }

@@ -5,8 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 
-use super::ModelError;
-use super::error::find_error;
+use super::error::{ModelError, Reset, find_error, is_usage_limit};
 use crate::http::HttpResponse;
 
 /// From this length on, a wait in seconds is a [`ModelError::LimitReached`].
@@ -18,15 +17,6 @@ const WAIT_MS_MAX: f64 = 31.0 * 86_400_000.0;
 /// Providers may name the next minute although a daily limit is reached, so a wait of at most this length does not say
 /// when a daily limit resets.
 const MINUTE_MS: u64 = 60_000;
-
-/// When a limit resets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reset {
-    /// Seconds from the time when the response was read.
-    pub in_s: u64,
-    /// The same moment in Unix seconds.
-    pub at_unix_s: i64,
-}
 
 /// Headers for the reset of a limit and for what remains of it. They name the time when the whole limit is available
 /// again, which is later than necessary, so they are read last.
@@ -64,12 +54,6 @@ pub(super) fn with_reset(error: ModelError, response: &HttpResponse, now_unix_ms
     } else {
         ModelError::RateLimited { retry_after_s: wait_s }
     }
-}
-
-/// Whether an error means that an Anthropic account has reached the spending limit it set for itself. Its type is that
-/// of an invalid request, so it is recognized by its text.
-pub(super) fn is_usage_limit(message: &str) -> bool {
-    message.contains("reached your specified api usage limits")
 }
 
 struct RateLimit<'a> {
