@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "reef-assistant",
             "reef-domain",
+            "reef-jobs",
             "reef-outbound",
             "reef-ports",
             "reef-protocols",
@@ -32,8 +33,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reef-vault",
         ],
     ),
-    ("app", &["reef-docs", "reef-domain", "reef-ports", "reef-service"]),
-    ("frontend", &["reef-app"]),
+    ("frontend", &["reef-domain"]),
+    ("app", &["reef-docs", "reef-domain", "reef-frontend", "reef-ports", "reef-service"]),
     (
         "server",
         &[
