@@ -3,13 +3,15 @@
 //! The built-in models (ids as in the providers' own lists, November 2026) are always accepted, so that Reef works when
 //! OpenRouter cannot be reached. The others come from OpenRouter's public list.
 
+mod model_name;
+
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Issue;
-use crate::model_name::{listed_name, name_from_id};
 use crate::wire::{ApiMode, Provider};
+use model_name::{listed_name, name_from_id};
 
 /// The maximum length of a model's id or name, in characters.
 const TEXT_MAX: usize = 200;

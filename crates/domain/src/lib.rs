@@ -19,7 +19,6 @@ pub mod ids;
 pub mod input;
 pub mod json;
 pub mod model_choice;
-mod model_name;
 pub mod query;
 pub mod search;
 pub mod sentence;

@@ -26,7 +26,6 @@ pub const OPEN: &[(&str, &[&str])] = &[
         "cycle",
         &["app/src/device_cookie.rs", "app/src/error.rs", "app/src/server.rs", "app/src/session/mod.rs"],
     ),
-    ("cycle", &["crates/domain/src/catalog.rs", "crates/domain/src/model_name.rs"]),
     (
         "cycle",
         &[

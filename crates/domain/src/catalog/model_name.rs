@@ -1,11 +1,11 @@
 //! Display names for models that OpenRouter lists with an id in place of a name.
 
-use crate::catalog::{ListedModel, Model};
+use super::{ListedModel, Model};
 use crate::wire::Provider;
 
 /// Returns the display name of a listed model at a provider. Some entries of OpenRouter's list repeat the id as the
 /// name.
-pub(crate) fn listed_name(listed: &ListedModel, provider: Provider, known: &[Model]) -> String {
+pub(super) fn listed_name(listed: &ListedModel, provider: Provider, known: &[Model]) -> String {
     let name = listed.name.trim();
     let model = listed.id.split_once('/').map_or(&*listed.id, |(_, model)| model);
     if name.eq_ignore_ascii_case(&listed.id) || name.eq_ignore_ascii_case(model) {
@@ -19,7 +19,7 @@ pub(crate) fn listed_name(listed: &ListedModel, provider: Provider, known: &[Mod
 }
 
 /// Derives a display name from an id: `x-ai/grok-9-fast` becomes "Grok 9 Fast".
-pub(crate) fn name_from_id(id: &str) -> String {
+pub(super) fn name_from_id(id: &str) -> String {
     let model = id.rsplit_once('/').map_or(id, |(_, model)| model);
     let (model, variant) =
         model.split_once(':').map_or((model, None), |(model, variant)| (model, Some(variant)));
