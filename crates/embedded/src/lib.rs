@@ -13,6 +13,7 @@ mod embedded;
 mod flood_wait;
 mod part_gate;
 mod polling;
+mod polls;
 mod receive;
 mod sealed;
 mod turn_host;

@@ -1,7 +1,5 @@
 //! Long polling for bots without a webhook, with one task per worker under a lease.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reef_assistant::Settings;
@@ -39,35 +37,6 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 /// How long to wait after Telegram has rejected the token. Only a redeployment by the owner can help.
 const REJECTED_TOKEN_WAIT: Duration = Duration::from_secs(600);
 
-/// The running polls of this process, with the token that cancels each, by worker name.
-#[derive(Debug, Default)]
-pub(crate) struct Polls(Mutex<HashMap<String, CancellationToken>>);
-
-impl Polls {
-    // No code that can panic runs while the map is locked, so a poisoned lock is harmless.
-    fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Cancels the poll of a worker, also while it waits for Telegram.
-    pub fn cancel(&self, worker_name: &str) {
-        if let Some(cancel) = self.running().get(worker_name) {
-            cancel.cancel();
-        }
-    }
-
-    /// Registers a poll. `None` if this process already polls for the worker.
-    fn register(&self, worker_name: &str, closing: &CancellationToken) -> Option<CancellationToken> {
-        let mut running = self.running();
-        if running.contains_key(worker_name) {
-            return None;
-        }
-        let cancel = closing.child_token();
-        running.insert(worker_name.to_owned(), cancel.clone());
-        Some(cancel)
-    }
-}
-
 /// Unregisters a poll when dropped, also by a panic.
 struct PollGuard {
     embedded: Embedded,
@@ -76,7 +45,7 @@ struct PollGuard {
 
 impl Drop for PollGuard {
     fn drop(&mut self) {
-        self.embedded.inner.polls.running().remove(&self.worker_name);
+        self.embedded.inner.polls.unregister(&self.worker_name);
         // A newer generation may be waiting for the poll to end.
         self.embedded.inner.sweep.notify_one();
     }

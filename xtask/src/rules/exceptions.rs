@@ -26,15 +26,6 @@ pub const OPEN: &[(&str, &[&str])] = &[
         "cycle",
         &["app/src/device_cookie.rs", "app/src/error.rs", "app/src/server.rs", "app/src/session/mod.rs"],
     ),
-    (
-        "cycle",
-        &[
-            "crates/embedded/src/embedded.rs",
-            "crates/embedded/src/polling.rs",
-            "crates/embedded/src/receive.rs",
-            "crates/embedded/src/turn_host.rs",
-        ],
-    ),
     ("cycle", &["crates/sandbox/src/faults.rs", "crates/sandbox/src/requests.rs"]),
     ("cycle", &["crates/sandbox/src/models/openrouter.rs", "crates/sandbox/src/models/openrouter_keys.rs"]),
     (
