@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     World,
-    requests::Vendor,
+    vendor::Vendor,
     web::{ErrorResponse, HandlerResult, error_response},
 };
 

@@ -16,6 +16,7 @@ mod page;
 mod polar;
 mod requests;
 mod telegram;
+mod vendor;
 mod web;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

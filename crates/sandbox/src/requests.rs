@@ -17,9 +17,8 @@ use crate::{
     BODY_BYTES_MAX, World,
     clock::{now_ms, rfc3339},
     faults,
-    models::{anthropic, google, openai, openrouter},
-    telegram,
-    web::{ErrorResponse, HandlerResult, error_response},
+    vendor::Vendor,
+    web::{HandlerResult, error_response},
 };
 
 const CALLS_MAX: i64 = 1_000;
@@ -30,55 +29,6 @@ const BODY_CHARS_MAX: usize = 16 * 1024;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new().route("/sandbox/requests", get(list))
-}
-
-/// A vendor whose API the sandbox simulates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Vendor {
-    Polar,
-    Telegram,
-    Anthropic,
-    OpenAi,
-    Google,
-    OpenRouter,
-}
-
-impl Vendor {
-    const ALL: [Self; 6] =
-        [Self::Polar, Self::Telegram, Self::Anthropic, Self::OpenAi, Self::Google, Self::OpenRouter];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Polar => "polar",
-            Self::Telegram => "telegram",
-            Self::Anthropic => "anthropic",
-            Self::OpenAi => "openai",
-            Self::Google => "google",
-            Self::OpenRouter => "openrouter",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|vendor| vendor.name() == name)
-    }
-
-    /// Returns the vendor of a path `/sandbox/{vendor}/…`.
-    fn of_path(path: &str) -> Option<Self> {
-        Self::parse(path.strip_prefix("/sandbox/")?.split('/').next()?)
-    }
-
-    /// Returns an error in the format of this vendor.
-    pub fn error(self, status: u16, message: &str) -> ErrorResponse {
-        let refusal = match self {
-            Self::Polar => ErrorResponse::new(status, json!({"error": "PolarError", "detail": message})),
-            Self::Telegram => telegram::error(status, message),
-            Self::Anthropic => anthropic::error(status, message),
-            Self::OpenAi => openai::error(status, message),
-            Self::Google => google::error(status, message),
-            Self::OpenRouter => openrouter::error(status, message),
-        };
-        if status == 429 && refusal.retry_after.is_none() { refusal.retry_after(1) } else { refusal }
-    }
 }
 
 /// The middleware of all vendor routes.

@@ -6,7 +6,6 @@ pub(crate) mod google;
 mod key_kind;
 pub(crate) mod openai;
 pub(crate) mod openrouter;
-mod openrouter_keys;
 mod script;
 mod sse;
 

@@ -14,9 +14,9 @@ use url::Url;
 use super::{
     documents,
     events::EventBatch,
-    lifecycle::{find_customer, update_fields},
+    lifecycle::find_customer,
     not_found,
-    objects::{self, Filterable, Kind, Object},
+    objects::{self, Filterable, Kind, Object, update_fields},
     validate,
 };
 use crate::{

@@ -64,7 +64,7 @@ pub(super) async fn create_session(State(world): State<World>, raw: Bytes) -> Ha
     issues.check()?;
     let customer = customer.ok_or_else(not_found)?;
     let doc = documents::customer_session(&customer.doc, given("return_url"), &world.public_url, now_ms());
-    let session = Object { id: super::lifecycle::id_of(&doc), webhook_url: customer.webhook_url, doc };
+    let session = Object { id: objects::id_of(&doc), webhook_url: customer.webhook_url, doc };
     objects::insert(&mut tx, Kind::CustomerSession, &session).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(session.doc)).into_response())

@@ -5,15 +5,42 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{
     documents::ORGANIZATION_ID,
-    events::ENDPOINTS_MAX,
-    lifecycle::{id_of, update_fields},
-    objects::{self, Kind, Object},
-    webhooks::EVENTS,
+    objects::{self, Kind, Object, id_of, update_fields},
 };
 use crate::{
     World,
     clock::{new_id, now_ms, rfc3339},
 };
+
+/// The maximum number of endpoints.
+pub(super) const ENDPOINTS_MAX: i64 = 100;
+/// The events that an endpoint may subscribe to.
+pub(super) const EVENTS: [&str; 24] = [
+    "checkout.created",
+    "checkout.updated",
+    "checkout.expired",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "customer.state_changed",
+    "order.created",
+    "order.updated",
+    "order.paid",
+    "order.refunded",
+    "subscription.created",
+    "subscription.updated",
+    "subscription.active",
+    "subscription.canceled",
+    "subscription.uncanceled",
+    "subscription.cycled",
+    "subscription.revoked",
+    "subscription.past_due",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.migrated",
+    "refund.created",
+    "refund.updated",
+];
 
 /// The name that identifies the default endpoint.
 const DEFAULT_NAME: &str = "The sandbox\u{2019}s default endpoint";

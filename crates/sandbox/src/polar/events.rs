@@ -11,7 +11,7 @@ use standardwebhooks::Webhook;
 use tokio::sync::Notify;
 
 use super::{
-    endpoints,
+    endpoints::{self, ENDPOINTS_MAX},
     objects::{self, Kind, Object},
 };
 use crate::{
@@ -30,7 +30,6 @@ const BACKOFF_MS: i64 = 2_000;
 const BACKOFF_MS_MAX: i64 = 20_000;
 /// Finished deliveries that are kept for the page.
 const FINISHED_MAX: i64 = 20_000;
-pub(super) const ENDPOINTS_MAX: i64 = 100;
 
 /// The events of one change, in the order in which they are sent.
 pub(super) struct EventBatch {

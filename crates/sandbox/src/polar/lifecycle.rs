@@ -6,13 +6,17 @@ use sqlx::SqliteConnection;
 use super::{
     cards, documents, error,
     events::EventBatch,
-    objects::{self, Kind, Object},
-    pauses,
+    objects::{self, Kind, Object, id_of, update_fields},
+    pauses, payments,
 };
 use crate::{
-    clock::{month_after, now_ms, parse_rfc3339, rfc3339},
+    World,
+    clock::{now_ms, rfc3339},
     web::HandlerResult,
 };
+
+/// At most this many subscriptions are resumed at once.
+const RESUME_MAX: i64 = 100;
 
 /// An action on a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub(super) async fn pay(conn: &mut SqliteConnection, checkout: &mut Object) -> H
     batch.push("subscription.created", &subscription.doc);
     batch.push("subscription.updated", &subscription.doc);
     batch.push("subscription.active", &subscription.doc);
-    record_payment(&mut order, &mut batch);
+    payments::record_payment(&mut order, &mut batch);
     objects::insert(conn, Kind::Subscription, &subscription).await?;
     objects::insert(conn, Kind::Order, &order).await?;
     batch.enqueue(conn).await
@@ -133,15 +137,15 @@ pub(super) async fn apply(
             pauses::pause(subscription, &mut batch)?;
         }
         SubscriptionAction::Renew if cards::is_declined(conn, &subscription.doc).await? => {
-            fail_renewal(conn, subscription, &mut batch).await?;
+            payments::fail_renewal(conn, subscription, &mut batch).await?;
         }
-        SubscriptionAction::Renew => renew(conn, subscription, &mut batch).await?,
-        SubscriptionAction::PastDue => fail_renewal(conn, subscription, &mut batch).await?,
+        SubscriptionAction::Renew => payments::renew(conn, subscription, &mut batch).await?,
+        SubscriptionAction::PastDue => payments::fail_renewal(conn, subscription, &mut batch).await?,
         SubscriptionAction::Lapse => {
-            fail_renewal(conn, subscription, &mut batch).await?;
+            payments::fail_renewal(conn, subscription, &mut batch).await?;
             batch.push("subscription.revoked", &subscription.doc);
         }
-        SubscriptionAction::Refund => refund(conn, subscription, &mut batch).await?,
+        SubscriptionAction::Refund => payments::refund(conn, subscription, &mut batch).await?,
         SubscriptionAction::Cancel if scheduled_to_end || is_paused => {
             return Err(error(
                 403,
@@ -180,6 +184,28 @@ pub(super) async fn apply(
     batch.enqueue(conn).await
 }
 
+/// Resumes the paused subscriptions whose `resumes_at` has passed.
+pub(crate) async fn resume_due(world: &World) -> anyhow::Result<()> {
+    let mut tx = world.db.begin().await?;
+    let due: Vec<Object> = sqlx::query_as(
+        "select id, webhook_url, doc from polar_objects
+         where kind = 'subscription' and json_extract(doc, '$.status') = 'paused'
+           and json_extract(doc, '$.resumes_at') <= $1
+         order by seq limit $2",
+    )
+    .bind(rfc3339(now_ms()))
+    .bind(RESUME_MAX)
+    .fetch_all(&mut *tx)
+    .await?;
+    for mut subscription in due {
+        let resumed = apply(&mut tx, &mut subscription, SubscriptionAction::Resume).await;
+        resumed.map_err(|refusal| anyhow::anyhow!("{}", refusal.body))?;
+    }
+    tx.commit().await?;
+    world.polar_events.notify_one();
+    Ok(())
+}
+
 fn end_subscription(subscription: &mut Object, batch: &mut EventBatch, events: &[&str]) {
     let now = rfc3339(now_ms());
     let canceled_at = if subscription.doc["canceled_at"].is_null() {
@@ -195,91 +221,6 @@ fn end_subscription(subscription: &mut Object, batch: &mut EventBatch, events: &
     for event in events {
         batch.push(event, &subscription.doc);
     }
-}
-
-async fn renew(
-    conn: &mut SqliteConnection,
-    subscription: &mut Object,
-    batch: &mut EventBatch,
-) -> HandlerResult<()> {
-    // A past due subscription is in its new period already; only the payment is missing.
-    if subscription.text("status") == "past_due" {
-        if let Some(mut order) = objects::find_last_order(conn, &subscription.id, "pending").await? {
-            record_payment(&mut order, batch);
-            objects::update(conn, &order).await?;
-        }
-        update_fields(&mut subscription.doc, json!({"status": "active", "past_due_at": null}));
-        batch.push("subscription.updated", &subscription.doc);
-        batch.push("subscription.active", &subscription.doc);
-        return Ok(());
-    }
-    let mut order = start_next_period(subscription, batch);
-    record_payment(&mut order, batch);
-    objects::insert(conn, Kind::Order, &order).await?;
-    Ok(())
-}
-
-async fn fail_renewal(
-    conn: &mut SqliteConnection,
-    subscription: &mut Object,
-    batch: &mut EventBatch,
-) -> HandlerResult<()> {
-    if subscription.text("status") != "past_due" {
-        let order = start_next_period(subscription, batch);
-        objects::insert(conn, Kind::Order, &order).await?;
-    }
-    set_past_due(subscription, batch);
-    Ok(())
-}
-
-pub(super) fn set_past_due(subscription: &mut Object, batch: &mut EventBatch) {
-    if subscription.text("status") != "past_due" {
-        update_fields(&mut subscription.doc, json!({"status": "past_due", "past_due_at": rfc3339(now_ms())}));
-    }
-    batch.push("subscription.updated", &subscription.doc);
-    batch.push("subscription.past_due", &subscription.doc);
-}
-
-/// Starts the next period and returns its unpaid order.
-fn start_next_period(subscription: &mut Object, batch: &mut EventBatch) -> Object {
-    let now = now_ms();
-    let start = parse_rfc3339(subscription.text("current_period_end")).unwrap_or(now);
-    update_fields(
-        &mut subscription.doc,
-        json!({"current_period_start": rfc3339(start), "current_period_end": rfc3339(month_after(start))}),
-    );
-    let doc = documents::order(&subscription.doc, None, now);
-    batch.push("subscription.cycled", &subscription.doc);
-    batch.push("subscription.updated", &subscription.doc);
-    batch.push("order.created", &doc);
-    Object { id: id_of(&doc), webhook_url: subscription.webhook_url.clone(), doc }
-}
-
-/// Records the payment of an order.
-pub(super) fn record_payment(order: &mut Object, batch: &mut EventBatch) {
-    update_fields(&mut order.doc, json!({"status": "paid", "paid": true, "due_amount": 0}));
-    batch.push("order.updated", &order.doc);
-    batch.push("order.paid", &order.doc);
-}
-
-async fn refund(
-    conn: &mut SqliteConnection,
-    subscription: &Object,
-    batch: &mut EventBatch,
-) -> HandlerResult<()> {
-    let Some(mut order) = objects::find_last_order(conn, &subscription.id, "paid").await? else {
-        return Err(error(403, "RefundedAlready", "Order is already fully refunded."));
-    };
-    batch.push("refund.created", &documents::refund(&order.doc, now_ms()));
-    let amount = order.doc["total_amount"].clone();
-    update_fields(
-        &mut order.doc,
-        json!({"status": "refunded", "refunded_amount": amount, "refundable_amount": 0}),
-    );
-    batch.push("order.updated", &order.doc);
-    batch.push("order.refunded", &order.doc);
-    objects::update(conn, &order).await?;
-    Ok(())
 }
 
 /// Finds the customer of a checkout or of the body of one: by id, external id or email.
@@ -299,16 +240,4 @@ pub(super) async fn find_customer(
         Some(email) => objects::find_customer_by_email(conn, email).await,
         None => Ok(None),
     }
-}
-
-/// Sets fields and `modified_at`.
-pub(super) fn update_fields(doc: &mut Value, changes: Value) {
-    if let (Some(fields), Value::Object(changes)) = (doc.as_object_mut(), changes) {
-        fields.extend(changes);
-        fields.insert("modified_at".to_owned(), json!(rfc3339(now_ms())));
-    }
-}
-
-pub(super) fn id_of(doc: &Value) -> String {
-    doc["id"].as_str().unwrap_or_default().to_owned()
 }

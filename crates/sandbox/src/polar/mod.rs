@@ -4,6 +4,7 @@
 //! The sandbox's organization allows several subscriptions per customer and has a product for every id. The wire formats
 //! follow Polar's OpenAPI document and the source of its server.
 
+mod card_change;
 mod cards;
 mod checkouts;
 mod customers;
@@ -14,6 +15,7 @@ mod lifecycle;
 mod objects;
 mod pages;
 mod pauses;
+mod payments;
 mod portal;
 mod products;
 mod subscriptions;
@@ -23,7 +25,7 @@ mod webhooks;
 pub(crate) use checkouts::expire_due as expire_checkouts;
 pub(crate) use endpoints::reconcile_default as reconcile_default_endpoint;
 pub(crate) use events::{Webhooks, expedite_deliveries, prune};
-pub(crate) use pauses::resume_due as resume_subscriptions;
+pub(crate) use lifecycle::resume_due as resume_subscriptions;
 
 use axum::{
     Router,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{FromRow, SqliteConnection, types::Json};
 
 use super::validate::{Issues, Location};
+use crate::clock::{now_ms, rfc3339};
 use crate::web::{HandlerResult, parse_pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,19 @@ impl Object {
     pub fn text(&self, field: &str) -> &str {
         self.doc[field].as_str().unwrap_or_default()
     }
+}
+
+/// Sets fields and `modified_at`.
+pub(super) fn update_fields(doc: &mut Value, changes: Value) {
+    if let (Some(fields), Value::Object(changes)) = (doc.as_object_mut(), changes) {
+        fields.extend(changes);
+        fields.insert("modified_at".to_owned(), json!(rfc3339(now_ms())));
+    }
+}
+
+/// Returns the id of a document.
+pub(super) fn id_of(doc: &Value) -> String {
+    doc["id"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Inserts a new object. A checkout can also be found by its client secret, and a customer session by its token.

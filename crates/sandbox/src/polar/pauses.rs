@@ -6,22 +6,19 @@ use sqlx::SqliteConnection;
 use super::{
     cards, documents, error,
     events::EventBatch,
-    lifecycle::{self, SubscriptionAction, id_of, record_payment, update_fields},
-    objects::{self, Kind, Object},
+    objects::{self, Kind, Object, id_of, update_fields},
+    payments::{record_payment, set_past_due},
 };
 use crate::{
-    World,
     clock::{month_after, now_ms, rfc3339},
-    web::HandlerResult,
+    web::{ErrorResponse, HandlerResult},
 };
-
-const RESUME_MAX: i64 = 100;
 
 fn can_pause(subscription: &Object) -> bool {
     subscription.text("status") == "active" && subscription.doc["cancel_at_period_end"] != true
 }
 
-fn cannot_pause() -> crate::web::ErrorResponse {
+fn cannot_pause() -> ErrorResponse {
     error(409, "CannotPauseSubscription", "This subscription cannot be paused.")
 }
 
@@ -78,32 +75,10 @@ pub(super) async fn resume(
     batch.push("subscription.resumed", &subscription.doc);
     batch.push("order.created", &order.doc);
     if cards::is_declined(conn, &subscription.doc).await? {
-        lifecycle::set_past_due(subscription, batch);
+        set_past_due(subscription, batch);
     } else {
         record_payment(&mut order, batch);
     }
     objects::insert(conn, Kind::Order, &order).await?;
-    Ok(())
-}
-
-/// Resumes the paused subscriptions whose `resumes_at` has passed.
-pub(crate) async fn resume_due(world: &World) -> anyhow::Result<()> {
-    let mut tx = world.db.begin().await?;
-    let due: Vec<Object> = sqlx::query_as(
-        "select id, webhook_url, doc from polar_objects
-         where kind = 'subscription' and json_extract(doc, '$.status') = 'paused'
-           and json_extract(doc, '$.resumes_at') <= $1
-         order by seq limit $2",
-    )
-    .bind(rfc3339(now_ms()))
-    .bind(RESUME_MAX)
-    .fetch_all(&mut *tx)
-    .await?;
-    for mut subscription in due {
-        let resumed = lifecycle::apply(&mut tx, &mut subscription, SubscriptionAction::Resume).await;
-        resumed.map_err(|refusal| anyhow::anyhow!("{}", refusal.body))?;
-    }
-    tx.commit().await?;
-    world.polar_events.notify_one();
     Ok(())
 }

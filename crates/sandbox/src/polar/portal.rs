@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sqlx::SqliteConnection;
 
 use super::{
-    cards,
+    card_change, cards,
     lifecycle::{self, SubscriptionAction},
     objects::{self, Kind, Object},
     pages::{assistant_reference, money, product_name, table},
@@ -242,7 +242,7 @@ pub(super) async fn change_card(
     }
     let mut tx = world.db.begin().await?;
     let Some((_, mut customer)) = token.find_session(&mut tx).await? else { return Ok(session_expired()) };
-    cards::replace(&mut tx, &mut customer, &card).await?;
+    card_change::replace_card(&mut tx, &mut customer, &card).await?;
     tx.commit().await?;
     world.polar_events.notify_one();
     Ok(Redirect::to(&token.portal_url("")).into_response())

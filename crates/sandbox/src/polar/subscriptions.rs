@@ -162,7 +162,7 @@ pub(super) async fn apply_action(
     let mut tx = world.db.begin().await?;
     let mut subscription = objects::find(&mut tx, Kind::Subscription, id).await?.ok_or_else(not_found)?;
     if !changes.is_empty() {
-        lifecycle::update_fields(&mut subscription.doc, Value::Object(changes));
+        objects::update_fields(&mut subscription.doc, Value::Object(changes));
     }
     lifecycle::apply(&mut tx, &mut subscription, action).await?;
     tx.commit().await?;
@@ -176,7 +176,7 @@ async fn update_metadata(world: &World, id: &str, changes: Map<String, Value>) -
     if !subscription.doc["ended_at"].is_null() {
         return Err(error(403, "AlreadyCanceledSubscription", "This subscription is already canceled."));
     }
-    lifecycle::update_fields(&mut subscription.doc, json!(changes));
+    objects::update_fields(&mut subscription.doc, json!(changes));
     objects::update(&mut tx, &subscription).await?;
     let mut batch = super::events::EventBatch::new(&subscription.webhook_url);
     batch.push("subscription.updated", &subscription.doc);

@@ -14,10 +14,9 @@ use url::{Host, Url};
 
 use super::{
     documents::ORGANIZATION_ID,
-    endpoints, error,
-    events::ENDPOINTS_MAX,
-    lifecycle, not_found,
-    objects::{self, Kind, Object},
+    endpoints::{self, ENDPOINTS_MAX, EVENTS},
+    error, not_found,
+    objects::{self, Kind, Object, id_of, update_fields},
     validate::{self, Issues, Location},
 };
 use crate::{
@@ -25,33 +24,6 @@ use crate::{
     clock::{new_id, now_ms, random_base62, rfc3339},
     web::HandlerResult,
 };
-
-pub(super) const EVENTS: [&str; 24] = [
-    "checkout.created",
-    "checkout.updated",
-    "checkout.expired",
-    "customer.created",
-    "customer.updated",
-    "customer.deleted",
-    "customer.state_changed",
-    "order.created",
-    "order.updated",
-    "order.paid",
-    "order.refunded",
-    "subscription.created",
-    "subscription.updated",
-    "subscription.active",
-    "subscription.canceled",
-    "subscription.uncanceled",
-    "subscription.cycled",
-    "subscription.revoked",
-    "subscription.past_due",
-    "subscription.paused",
-    "subscription.resumed",
-    "subscription.migrated",
-    "refund.created",
-    "refund.updated",
-];
 
 /// `GET /v1/webhooks/endpoints`.
 pub(super) async fn list(State(world): State<World>, RawQuery(query): RawQuery) -> HandlerResult {
@@ -86,7 +58,7 @@ pub(super) async fn create(State(world): State<World>, raw: Bytes) -> HandlerRes
         "api_version": given("api_version", json!("2026-10")),
         "uses_standard_webhook_signature": given("uses_standard_webhook_signature", json!(false)),
     });
-    let endpoint = Object { id: lifecycle::id_of(&doc), webhook_url: String::new(), doc };
+    let endpoint = Object { id: id_of(&doc), webhook_url: String::new(), doc };
     let mut tx = world.db.begin().await?;
     let known = objects::list(&mut tx, Kind::Endpoint, &Map::new(), ENDPOINTS_MAX, 0).await?;
     if i64::try_from(known.len()).is_ok_and(|known| known >= ENDPOINTS_MAX) {
@@ -110,7 +82,7 @@ pub(super) async fn update(State(world): State<World>, Path(id): Path<String>, r
     issues.check()?;
     let mut tx = world.db.begin().await?;
     let mut endpoint = objects::find(&mut tx, Kind::Endpoint, &id).await?.ok_or_else(not_found)?;
-    lifecycle::update_fields(&mut endpoint.doc, Value::Object(body));
+    update_fields(&mut endpoint.doc, Value::Object(body));
     objects::update(&mut tx, &endpoint).await?;
     if endpoint.doc["enabled"] == true {
         endpoints::reset_failures(&mut tx, &id).await?;

@@ -1,4 +1,4 @@
-//! The methods at `/bot<token>/<method>`: parameters, dispatch, webhooks and commands.
+//! The methods at `/bot<token>/<method>`: dispatch, webhooks and commands.
 
 use std::{collections::HashSet, net::IpAddr, time::Duration};
 
@@ -9,38 +9,22 @@ use axum::{
     http::HeaderMap,
     response::IntoResponse,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::types::Json as SqlJson;
 use url::{Host, Url};
 
 use super::{
     bad_request,
     bots::{self, Bot, TokenFailure, parse_token},
-    error, pictures, send, updates,
+    error,
+    params::{MethodResult, Params, flag_param, integer_param, parse_params, parse_strings, text_param},
+    pictures, send, updates,
 };
-use crate::{
-    World,
-    web::{HandlerResult, is_json, parse_pairs},
-};
+use crate::{World, web::HandlerResult};
 
 /// How long `setWebhook` of a `stuck` token blocks.
 const STUCK_DELAY: Duration = Duration::from_secs(600);
 const COMMANDS_MAX: usize = 100;
-
-/// The parameters of a call, from its query and its body.
-pub(super) type Params = Map<String, Value>;
-
-/// The result of a method, and for some methods a description.
-pub(super) struct MethodResult {
-    pub result: Value,
-    pub description: Option<&'static str>,
-}
-
-impl MethodResult {
-    pub fn from_result(result: impl Into<Value>) -> Self {
-        Self { result: result.into(), description: None }
-    }
-}
 
 /// Handles a method call by GET or POST. Method names are case-insensitive.
 pub(super) async fn call(
@@ -62,24 +46,6 @@ pub(super) async fn call(
         answer["description"] = json!(description);
     }
     Ok(Json(answer).into_response())
-}
-
-fn parse_params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> HandlerResult<Params> {
-    let text =
-        |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
-    let mut params: Params = text(parse_pairs(query.unwrap_or_default().as_bytes())).collect();
-    if body.is_empty() {
-        return Ok(params);
-    }
-    if is_json(headers) {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => params.extend(fields),
-            _ => return Err(bad_request("object expected as a JSON body")),
-        }
-    } else {
-        params.extend(text(parse_pairs(body)));
-    }
-    Ok(params)
 }
 
 async fn dispatch(
@@ -268,40 +234,4 @@ async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> HandlerRe
         .execute(&world.db)
         .await?;
     Ok(MethodResult::from_result(true))
-}
-
-/// Returns a parameter as text. JSON may contain a number where a form has text.
-pub(super) fn text_param(params: &Params, name: &str) -> Option<String> {
-    match params.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// Returns an integer parameter, which may be a string.
-pub(super) fn integer_param(params: &Params, name: &str) -> Option<i64> {
-    match params.get(name)? {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn flag_param(params: &Params, name: &str) -> bool {
-    match params.get(name) {
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1"),
-        Some(Value::Number(number)) => number.as_i64() == Some(1),
-        _ => false,
-    }
-}
-
-/// Returns a list of strings, which may be JSON within a string.
-pub(super) fn parse_strings(value: &Value) -> Option<Value> {
-    let list = match value {
-        Value::String(text) => serde_json::from_str(text).ok()?,
-        other => other.clone(),
-    };
-    list.as_array()?.iter().all(Value::is_string).then_some(list)
 }

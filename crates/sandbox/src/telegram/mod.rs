@@ -9,13 +9,16 @@ mod entities;
 mod markdown;
 mod methods;
 mod pages;
+mod params;
 mod pictures;
 mod polls;
 mod send;
 mod updates;
+mod webhook_queue;
 
 pub(crate) use polls::Polls;
-pub(crate) use updates::{Updates, expedite_updates, prune};
+pub(crate) use updates::{expedite_updates, prune};
+pub(crate) use webhook_queue::Updates;
 
 use axum::{
     Router,

@@ -11,7 +11,7 @@ use super::{
     bad_request,
     bots::{self, Bot, TokenFailure, parse_token},
     error,
-    methods::{MethodResult, Params, integer_param, text_param},
+    params::{MethodResult, Params, integer_param, text_param},
 };
 use crate::{World, web::HandlerResult};
 

@@ -8,7 +8,7 @@ use super::{
     bots::Bot,
     entities::{self, Parsed},
     markdown,
-    methods::{MethodResult, Params, integer_param, text_param},
+    params::{MethodResult, Params, integer_param, text_param},
 };
 use crate::{World, clock::now_ms, web::HandlerResult};
 

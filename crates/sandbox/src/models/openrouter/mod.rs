@@ -1,5 +1,9 @@
 //! OpenRouter's chat with its own errors and counted costs, and `/models`, `/key` and `/credits`.
 
+mod caller;
+mod key_records;
+mod keys;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -14,14 +18,15 @@ use super::{
     completion::{self, Completion, EmptyReason},
     key_kind::{KeyKind, is_unknown_model},
     openai,
-    openrouter_keys::{self, Key},
     script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Turn, seconds_to_midnight},
 };
 use crate::{
     World,
     clock::now_ms,
-    web::{ErrorResponse, HandlerResult, bearer_token, parse_pairs},
+    web::{ErrorResponse, HandlerResult, parse_pairs},
 };
+use caller::{Caller, authorize_management, get_caller};
+use key_records::Key;
 
 /// USD per token of the prompt.
 const PROMPT_USD: f64 = 0.000_003;
@@ -63,11 +68,8 @@ fn routes_at(base: &str) -> Router<World> {
         .route(&format!("{base}/models/{{author}}/{{slug}}/endpoints"), get(endpoints))
         .route(&format!("{base}/key"), get(key))
         .route(&format!("{base}/credits"), get(credits))
-        .route(&format!("{base}/keys"), get(openrouter_keys::list).post(openrouter_keys::create))
-        .route(
-            &format!("{base}/keys/{{hash}}"),
-            get(openrouter_keys::get).patch(openrouter_keys::update).delete(openrouter_keys::delete),
-        )
+        .route(&format!("{base}/keys"), get(keys::list).post(keys::create))
+        .route(&format!("{base}/keys/{{hash}}"), get(keys::get).patch(keys::update).delete(keys::delete))
 }
 
 /// OpenRouter's error: `{"error": {"code", "message", "metadata": {"error_type"}}}`.
@@ -86,31 +88,6 @@ pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
         status,
         json!({"error": {"code": status, "message": message, "metadata": {"error_type": kind}}}),
     )
-}
-
-/// The key of a request. A key that was not created here is valid as well.
-pub(super) enum Caller {
-    /// The key was created with `POST /keys`.
-    Created(Box<Key>),
-    /// The key was not created here.
-    External(KeyKind),
-    /// The key may only call `/keys` and `/credits`.
-    Management,
-}
-
-pub(super) async fn get_caller(world: &World, headers: &HeaderMap) -> HandlerResult<Caller> {
-    let Some(secret) = bearer_token(headers) else { return Err(error(401, "No auth credentials found")) };
-    if KeyKind::of(secret) == KeyKind::Rejected {
-        return Err(error(401, "User not found."));
-    }
-    if secret.contains("management") || secret.contains("mgmt") || secret.contains("provisioning") {
-        return Ok(Caller::Management);
-    }
-    match openrouter_keys::find_by_secret(world, secret).await? {
-        None => Ok(Caller::External(KeyKind::of(secret))),
-        Some(key) if key.is_live(now_ms()) => Ok(Caller::Created(Box::new(key))),
-        Some(_) => Err(error(401, "User not found.")),
-    }
 }
 
 /// `POST /chat/completions`.
@@ -149,7 +126,7 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
     usage["cost"] = json!(cost);
     usage["is_byok"] = json!(false);
     if let Caller::Created(key) = &caller {
-        openrouter_keys::record_usage(&world, &key.hash, cost).await?;
+        key_records::record_usage(&world, &key.hash, cost).await?;
     }
     Ok(completion::respond(
         &body,
@@ -260,7 +237,7 @@ async fn key(State(world): State<World>, headers: HeaderMap) -> HandlerResult {
 
 /// `GET /credits`.
 async fn credits(State(world): State<World>, headers: HeaderMap) -> HandlerResult {
-    openrouter_keys::authorize_management(&world, &headers).await?;
+    authorize_management(&world, &headers).await?;
     let used: f64 = sqlx::query_scalar("select coalesce(sum(usd), 0.0) from openrouter_usage")
         .fetch_one(&world.db)
         .await?;

@@ -1,0 +1,78 @@
+//! The parameters and the result of a method call.
+
+use axum::http::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::bad_request;
+use crate::web::{HandlerResult, is_json, parse_pairs};
+
+/// The parameters of a call, from its query and its body.
+pub(super) type Params = Map<String, Value>;
+
+/// The result of a method, and for some methods a description.
+pub(super) struct MethodResult {
+    pub result: Value,
+    pub description: Option<&'static str>,
+}
+
+impl MethodResult {
+    pub fn from_result(result: impl Into<Value>) -> Self {
+        Self { result: result.into(), description: None }
+    }
+}
+
+/// Parses the parameters of a call.
+pub(super) fn parse_params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> HandlerResult<Params> {
+    let text =
+        |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
+    let mut params: Params = text(parse_pairs(query.unwrap_or_default().as_bytes())).collect();
+    if body.is_empty() {
+        return Ok(params);
+    }
+    if is_json(headers) {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => params.extend(fields),
+            _ => return Err(bad_request("object expected as a JSON body")),
+        }
+    } else {
+        params.extend(text(parse_pairs(body)));
+    }
+    Ok(params)
+}
+
+/// Returns a parameter as text. JSON may contain a number where a form has text.
+pub(super) fn text_param(params: &Params, name: &str) -> Option<String> {
+    match params.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns an integer parameter, which may be a string.
+pub(super) fn integer_param(params: &Params, name: &str) -> Option<i64> {
+    match params.get(name)? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a parameter is set to true.
+pub(super) fn flag_param(params: &Params, name: &str) -> bool {
+    match params.get(name) {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1"),
+        Some(Value::Number(number)) => number.as_i64() == Some(1),
+        _ => false,
+    }
+}
+
+/// Returns a list of strings, which may be JSON within a string.
+pub(super) fn parse_strings(value: &Value) -> Option<Value> {
+    let list = match value {
+        Value::String(text) => serde_json::from_str(text).ok()?,
+        other => other.clone(),
+    };
+    list.as_array()?.iter().all(Value::is_string).then_some(list)
+}
