@@ -3,7 +3,7 @@
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
-use super::{dom, forms};
+use super::{dom, form_errors};
 
 /// What differs from how the server rendered the region.
 pub(super) struct FormState {
@@ -59,7 +59,7 @@ impl FormState {
         }
         for place in dom::all(region, "[data-issue]") {
             if let Some((_, message)) = self.issues.iter().find(|(id, _)| *id == place.id()) {
-                forms::set_issue(region, &place, Some(message));
+                form_errors::set_issue(region, &place, Some(message));
             }
         }
     }

@@ -7,6 +7,7 @@ mod copy;
 mod dom;
 mod filter;
 mod focus;
+mod form_errors;
 mod form_state;
 mod forms;
 pub(crate) mod live;

@@ -13,7 +13,7 @@ use reef_domain::{Issue, validation};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Element, Event, HtmlElement, HtmlInputElement, UrlSearchParams};
 
-use super::{dom, forms};
+use super::{dom, form_errors, forms};
 
 /// The rule that the server checks, because its URL parser is too large for the browser.
 const CALLBACK_URL: &str = "callback-url";
@@ -70,7 +70,7 @@ fn clear_issue(field: &HtmlElement) {
     let Some(form) = field.closest("form").ok().flatten() else { return };
     for described in [Some(field.clone().unchecked_into::<Element>()), group].into_iter().flatten() {
         if let Some(place) = issue_place(&described) {
-            forms::set_issue(&form, &place, None);
+            form_errors::set_issue(&form, &place, None);
         }
     }
 }
@@ -84,7 +84,7 @@ fn issue_place(field: &Element) -> Option<Element> {
 
 fn show_issue(field: &HtmlInputElement, place: &Element, message: Option<&str>) {
     if let Some(form) = field.closest("form").ok().flatten() {
-        forms::set_issue(&form, place, message);
+        form_errors::set_issue(&form, place, message);
     }
 }
 
