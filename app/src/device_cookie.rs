@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tower_sessions::cookie::time::Duration;
 
 use crate::cookies::{StrictCookie, cookie_value};
-use crate::server::{client_address, request_headers};
+use crate::request::{client_address, request_headers};
 
 const COOKIE: StrictCookie = StrictCookie {
     name: "reef-device",

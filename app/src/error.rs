@@ -43,7 +43,7 @@ impl FromServerFnError for AppError {
                 "Reef can’t be reached. Check your connection and try again.",
             ),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
-                crate::server::set_status(ErrorCode::InvalidRequest);
+                crate::request::set_status(ErrorCode::InvalidRequest);
                 Self::new(ErrorCode::InvalidRequest, INCOMPLETE_MESSAGE)
             }
             _ => Self::new(ErrorCode::InternalError, INTERNAL_MESSAGE),

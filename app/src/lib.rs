@@ -22,6 +22,7 @@ mod labels;
 mod layers;
 mod live;
 mod pages;
+mod request;
 mod router;
 mod secret;
 mod server;

@@ -6,14 +6,28 @@ use leptos_meta::Title;
 use leptos_router::location::Url;
 use reef_domain::ErrorCode;
 
+use crate::components::page::render;
 use crate::error::AppError;
 use crate::http_status::status_of;
 use crate::pages::not_found::NotFoundPage;
-use crate::server::{redirect_page, request_path};
+use crate::request::{redirect_page, request_path};
+
+/// As [`render`], with a page for the error when the data cannot be loaded.
+pub fn render_or_error<F>(view: F) -> impl IntoView
+where
+    F: Future<Output = Result<AnyView, AppError>> + Send + 'static,
+{
+    render(async move {
+        match view.await {
+            Ok(view) => view,
+            Err(error) => view! { <ErrorPage error/> }.into_any(),
+        }
+    })
+}
 
 /// The page for an error: sign-in for a visitor, 404 for what does not exist, and the message for anything else.
 #[component]
-pub fn ErrorPage(error: AppError) -> impl IntoView {
+fn ErrorPage(error: AppError) -> impl IntoView {
     match error.code {
         ErrorCode::Unauthorized => view! { <RedirectToSignIn/> }.into_any(),
         ErrorCode::NotFound => view! { <NotFoundPage/> }.into_any(),

@@ -11,7 +11,7 @@ use server_fn::ServerFn;
 
 use crate::error::AppError;
 use crate::flash::{self, Message};
-use crate::server::request_path;
+use crate::request::request_path;
 
 /// The state of one form of a page.
 #[derive(Clone, Copy)]

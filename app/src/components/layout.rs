@@ -7,7 +7,7 @@ use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::page::render;
 use crate::functions::account::{HeaderData, SignOut, header_data};
 use crate::functions::mail::ResendConfirmation;
-use crate::server::request_path;
+use crate::request::request_path;
 
 /// The page that confirms an email.
 const CONFIRM_PATH: &str = "/confirm";

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::flash;
-use crate::server::request_path;
+use crate::request::request_path;
 
 /// The part of a page that a form leads to. It takes the focus, so that the keyboard continues from there.
 #[component]

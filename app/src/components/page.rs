@@ -4,9 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 use reef_service::Services;
 
-use crate::components::error_page::ErrorPage;
-use crate::error::AppError;
-use crate::server::request_path;
+use crate::request::request_path;
 
 /// Title of pages that set none.
 const SITE_NAME: &str = "Reef";
@@ -95,19 +93,6 @@ where
     F: Future<Output = AnyView> + Send + 'static,
 {
     view! { <Suspense>{Suspend::new(view)}</Suspense> }.into_any()
-}
-
-/// As `render`, with a page for the error when the data cannot be loaded.
-pub fn render_or_error<F>(view: F) -> impl IntoView
-where
-    F: Future<Output = Result<AnyView, AppError>> + Send + 'static,
-{
-    render(async move {
-        match view.await {
-            Ok(view) => view,
-            Err(error) => view! { <ErrorPage error/> }.into_any(),
-        }
-    })
 }
 
 /// A part of a page that the browser replaces whenever its content changes on the server. A region with a form that is being

@@ -6,10 +6,9 @@ use reef_service::{Services, accounts};
 
 use crate::device_cookie::{client, remember};
 use crate::error::AppError;
+use crate::request::{client_address, user_agent};
 use crate::secret::Secret;
-use crate::server::{
-    SiteInfo, client_address, get_context, local_path_or_list, redirect_to, run_form, user_agent,
-};
+use crate::server::{SiteInfo, get_context, local_path_or_list, redirect_to, run_form};
 use crate::session::{
     current_session, find_current_caller, get_pending_sign_in, save_pending_sign_in, sign_in_session,
     sign_out_session,

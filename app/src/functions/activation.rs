@@ -12,8 +12,9 @@ use super::body::activation_body;
 use crate::checks::{SavedChecks, callback_url_result, preflight_results};
 use crate::error::AppError;
 use crate::flash::{Message, Notice, redirect_with, redirect_with_notice};
+use crate::request::accepts_html;
 use crate::secret::Secret;
-use crate::server::{accepts_html, authenticate, run_form};
+use crate::server::{authenticate, run_form};
 
 /// Saves the settings of a purchased assistant and deploys it. For an empty secret the saved one is used.
 #[server(prefix = "/_fn", endpoint = "activate")]

@@ -9,8 +9,9 @@ use secrecy::ExposeSecret as _;
 use crate::device_cookie::{self, client};
 use crate::error::AppError;
 use crate::flash::{Notice, redirect_with_notice};
+use crate::request::client_address;
 use crate::secret::Secret;
-use crate::server::{authenticate, client_address, get_context, redirect_to, run_form};
+use crate::server::{authenticate, get_context, redirect_to, run_form};
 use crate::session::find_current_caller;
 
 /// Sends the link that confirms the caller's email again.

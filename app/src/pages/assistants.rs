@@ -11,14 +11,16 @@ use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_frontend::Live;
 use reef_service::assistants::SearchPage;
 
+use crate::components::error_page::render_or_error;
 use crate::components::model;
 use crate::components::notice::Notice;
-use crate::components::page::{Head, Region, render_or_error};
+use crate::components::page::{Head, Region};
 use crate::components::payment::{UpdateCard, payment_status};
 use crate::components::time_and_status::{Refresh, StatusBadge, Time};
 use crate::error::AppError;
 use crate::labels;
-use crate::server::{authenticate, query_value};
+use crate::request::query_value;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
 /// The search, as the query of the address has it.

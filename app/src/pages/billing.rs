@@ -7,8 +7,9 @@ use reef_frontend::Live;
 use reef_service::billing::CheckoutProgress;
 
 use super::assistant::payment;
+use crate::components::error_page::render_or_error;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
-use crate::components::page::{Head, Region, render_or_error};
+use crate::components::page::{Head, Region};
 use crate::components::payment::{ResumeCheckoutForm, UpdateCard, payment_status};
 use crate::components::time_and_status::{AutoRefresh, LocalizedSentence};
 use crate::error::AppError;

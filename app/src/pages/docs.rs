@@ -8,7 +8,7 @@ use reef_docs::{Docs, Group, Page};
 
 use crate::components::page::Head;
 use crate::pages::not_found::NotFoundPage;
-use crate::server::request_path;
+use crate::request::request_path;
 
 /// The page of `/docs` and `/docs/{page}` that the path names.
 #[component]

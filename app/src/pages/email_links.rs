@@ -6,14 +6,16 @@ use leptos::prelude::*;
 use reef_service::accounts::LinkAccess;
 use reef_service::{Caller, Services};
 
+use crate::components::error_page::render_or_error;
 use crate::components::field::{NewPasswordField, PasswordField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::notice::Notice;
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::error::AppError;
 use crate::flash;
 use crate::functions::mail::{ClaimAccount, ConfirmEmail, ConfirmEmailChange};
-use crate::server::{get_context, query_value};
+use crate::request::query_value;
+use crate::server::get_context;
 use crate::session::find_current_caller;
 
 /// Finds the token of the link.

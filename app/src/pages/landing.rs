@@ -5,9 +5,10 @@ use leptos_router::location::Url;
 use reef_service::Services;
 
 use crate::components::code::CodeBlock;
+use crate::components::error_page::render_or_error;
 use crate::components::notice::Notice;
 use crate::components::offer::{Offer, OfferCard, offers};
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::error::AppError;
 use crate::functions::account::{HeaderData, header_data};
 use crate::server::get_context;

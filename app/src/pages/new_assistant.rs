@@ -4,14 +4,16 @@ use leptos::prelude::*;
 use reef_domain::wire::{ApiMode, AssistantRecord};
 use reef_frontend::Live;
 
+use crate::components::error_page::render_or_error;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::offer::{Offer, OfferField, offers};
-use crate::components::page::{Head, Region, render_or_error};
+use crate::components::page::{Head, Region};
 use crate::components::payment::ResumeCheckoutForm;
 use crate::components::time_and_status::Time;
 use crate::error::AppError;
 use crate::functions::checkout::Purchase;
-use crate::server::{authenticate, query_value};
+use crate::request::query_value;
+use crate::server::authenticate;
 use crate::{labels, snapshot};
 
 #[component]

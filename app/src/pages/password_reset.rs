@@ -5,10 +5,11 @@ use reef_service::Services;
 use reef_service::accounts::ResetLink;
 
 use super::email_links::{expired, incomplete, token};
+use crate::components::error_page::render_or_error;
 use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::notice::Notice;
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::error::AppError;
 use crate::flash;
 use crate::functions::mail::{ForgotPassword, ResetPassword};

@@ -7,9 +7,11 @@ use reef_domain::sentence::Sentence;
 use reef_frontend::Live;
 use reef_service::assistants::{End, Receipt, SubscriptionEnd};
 
-use crate::components::page::{Head, Region, render_or_error};
+use crate::components::error_page::render_or_error;
+use crate::components::page::{Head, Region};
 use crate::components::time_and_status::{Day, LocalizedSentence, Time};
-use crate::server::{authenticate, query_value};
+use crate::request::query_value;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
 #[component]

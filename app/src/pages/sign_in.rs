@@ -9,7 +9,8 @@ use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::notice::Notice;
 use crate::components::page::Head;
 use crate::functions::account::SignIn;
-use crate::server::{are_signups_open, get_context, query_value};
+use crate::request::query_value;
+use crate::server::{are_signups_open, get_context};
 
 /// Signs in and opens the page that was asked for.
 #[component]

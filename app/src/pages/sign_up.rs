@@ -7,7 +7,8 @@ use crate::components::field::{NewPasswordField, TextField};
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::page::Head;
 use crate::functions::account::SignUp;
-use crate::server::{are_signups_open, query_value};
+use crate::request::query_value;
+use crate::server::are_signups_open;
 
 /// Creates an account and signs in to it.
 #[component]

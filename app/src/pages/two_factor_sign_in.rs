@@ -2,11 +2,12 @@
 
 use leptos::prelude::*;
 
+use crate::components::error_page::render_or_error;
 use crate::components::field::TextField;
 use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::functions::account::SignInCode;
-use crate::server::{query_value, redirect_page};
+use crate::request::{query_value, redirect_page};
 use crate::session::{current_session, get_pending_sign_in};
 
 /// Takes a code of the authenticator app or a recovery code. Without a verified password it redirects to `/signin`.

@@ -7,7 +7,8 @@ use reef_service::assistants::History;
 use reef_service::events::TIMELINE_MAX;
 
 use super::{timeline, webhooks};
-use crate::components::page::{Head, render_or_error};
+use crate::components::error_page::render_or_error;
+use crate::components::page::Head;
 use crate::server::authenticate;
 
 #[component]

@@ -25,10 +25,12 @@ use reef_service::assistants::Details;
 use reef_service::billing::CheckoutProgress;
 use reef_service::{Caller, Services};
 
+use crate::components::error_page::render_or_error;
 use crate::components::notice::{FocusAfterForm, Notice};
-use crate::components::page::{Head, Region, render_or_error};
+use crate::components::page::{Head, Region};
 use crate::error::AppError;
-use crate::server::{authenticate, redirect_page};
+use crate::request::redirect_page;
+use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
 pub(crate) use history::HistoryPage;

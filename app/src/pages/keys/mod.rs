@@ -12,8 +12,9 @@ use reef_service::api_keys::{ApiKey, KeyState};
 use secrecy::ExposeSecret as _;
 
 use crate::components::code::{CodeBlock, Copyable};
+use crate::components::error_page::render_or_error;
 use crate::components::notice::Notice;
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::components::time_and_status::{Time, TimeOr};
 use crate::error::AppError;
 use crate::flash::{self, Message};

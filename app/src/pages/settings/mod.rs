@@ -11,8 +11,9 @@ use reef_service::Error;
 use reef_service::accounts::{DeletionPreview, NewTotp, SessionView, TotpStatus};
 
 use crate::components::code::CodeBlock;
+use crate::components::error_page::render_or_error;
 use crate::components::notice::Notice;
-use crate::components::page::{Head, render_or_error};
+use crate::components::page::Head;
 use crate::error::AppError;
 use crate::flash::{self, Message};
 use crate::secret::Secret;
