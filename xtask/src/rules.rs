@@ -15,7 +15,7 @@ pub use cycles::Cycle;
 pub use source::words;
 
 use crate::project;
-use exceptions::{OPEN, PERMANENT};
+use exceptions::EXCEPTIONS;
 use source::Source;
 
 /// How many lines a file may have outside its tests.
@@ -133,8 +133,7 @@ fn describe(cycle: &Cycle) -> Violation {
 
 /// Returns the rules and places of all exceptions.
 fn exceptions() -> Vec<(&'static str, String)> {
-    let permanent = PERMANENT.iter().map(|(rule, place, _)| (*rule, (*place).to_owned()));
-    permanent.chain(OPEN.iter().map(|(rule, files)| (*rule, files.join(" ")))).collect()
+    EXCEPTIONS.iter().map(|(rule, place, _)| (*rule, (*place).to_owned())).collect()
 }
 
 /// Returns a line for each violation that is not an exception, and for each exception that is not needed.
