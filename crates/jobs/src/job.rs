@@ -45,11 +45,11 @@ pub trait Job<C>: Serialize + DeserializeOwned + Send + Sync + 'static {
 pub trait JobContext: Clone + Send + Sync + 'static {
     /// The database with the queue.
     fn store(&self) -> &Store;
-    /// The current time.
+    /// The current time of the injected clock.
     fn now(&self) -> Timestamp;
     /// A new id for a job or a lease.
     fn new_uuid(&self) -> Uuid;
-    /// Randomness, for jitter.
+    /// The randomness that jitter comes from.
     fn entropy(&self) -> &dyn Entropy;
     /// Waits until a job may have been enqueued.
     fn wait_for_jobs(&self) -> impl Future<Output = ()> + Send;

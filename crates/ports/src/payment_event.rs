@@ -18,7 +18,7 @@ pub enum PaymentEvent {
     SubscriptionCanceled(SubscriptionFacts),
     /// The subscription no longer ends with its period.
     SubscriptionUncanceled(SubscriptionFacts),
-    /// A renewal failed.
+    /// A renewal failed, and the provider retries the payment.
     SubscriptionPastDue(SubscriptionFacts),
     /// Access is lost. Only the subscription's own status says whether it has ended.
     SubscriptionRevoked(SubscriptionFacts),

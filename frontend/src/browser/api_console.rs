@@ -27,7 +27,7 @@ pub(super) fn start() {
     });
 }
 
-/// The API's response.
+/// What the API has answered.
 struct ApiResponse {
     status: u16,
     status_text: String,

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Envelope;
 use crate::http::{HttpRequest, HttpResponse, Method, encode_segment};
 
-/// The name in metrics and traces, which tells these calls apart from those for answers.
+/// The name in metrics and traces, which distinguishes these calls from those for answers.
 const VENDOR: &str = "openrouter_keys";
 
 const TIMEOUT_MS: u64 = 10_000;

@@ -1,4 +1,4 @@
-//! Reads Polar's responses.
+//! Parses the responses of Polar's API.
 
 use std::time::Duration;
 

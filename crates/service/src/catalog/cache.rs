@@ -19,7 +19,7 @@ impl CatalogCache {
         built.as_ref().filter(|(at, _)| *at == fetched_at).map(|(_, catalog)| Arc::clone(catalog))
     }
 
-    /// Replaces the catalog.
+    /// Replaces the catalog with one that was just built.
     pub(crate) fn set(&self, fetched_at: Option<Timestamp>, catalog: Arc<Catalog>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((fetched_at, catalog));
     }

@@ -53,7 +53,7 @@ pub struct JobFigures {
 /// What waits for something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many wait.
+    /// The number of waiting entries.
     pub count: i64,
     /// When the oldest arrived.
     pub oldest_at: Option<Timestamp>,

@@ -30,7 +30,7 @@ impl fmt::Display for Network {
 /// What requests are counted under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestSubject {
-    /// An API key.
+    /// The requests of one API key.
     Key(ApiKeyId),
     /// All API keys of a user.
     Account(UserId),
@@ -76,7 +76,7 @@ impl fmt::Display for EmailHash {
 pub(super) enum GuessedSecret {
     /// The password, by somebody who is not signed in. An email need not belong to an account.
     SignIn(EmailHash),
-    /// A two-factor code.
+    /// A two-factor code, which an app shows.
     Code(UserId),
     /// The password, in a session of the account.
     Password(UserId),
