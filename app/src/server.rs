@@ -9,7 +9,9 @@ use crate::device_cookie::client;
 use crate::error::AppError;
 use crate::request::set_status;
 use crate::secret::Secret;
-use crate::session::{current_session, current_session_id, find_caller_with_password, record_password};
+use crate::session::{
+    current_session, current_session_id, find_caller_with_password_proof, record_password_proof,
+};
 
 /// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
 const VALUE_CHARS_MAX: usize = 2100;
@@ -32,8 +34,9 @@ pub(crate) fn get_context<T: Clone + 'static>() -> Result<T, AppError> {
 /// Gets the services and the caller who is signed in.
 pub(crate) async fn authenticate() -> Result<(Services, Caller), AppError> {
     let services: Services = get_context()?;
-    let caller =
-        find_caller_with_password(&services, &current_session().await?).await?.ok_or(Error::Unauthorized)?;
+    let caller = find_caller_with_password_proof(&services, &current_session().await?)
+        .await?
+        .ok_or(Error::Unauthorized)?;
     Ok((services, caller))
 }
 
@@ -46,18 +49,18 @@ pub(crate) async fn authenticate_with_password(password: &Secret) -> Result<(Ser
     }
     let caller = services.reauthenticate(&caller, &password.expose().into(), client(&services)).await?;
     if let Some(stamp) = caller.password_stamp() {
-        record_password(&services, &current_session().await?, stamp).await?;
+        record_password_proof(&services, &current_session().await?, stamp).await?;
     }
     Ok((services, caller))
 }
 
-/// Whether strangers may create accounts.
+/// Whether visitors may create accounts.
 pub(crate) fn are_signups_open() -> bool {
     get_context().is_ok_and(|services: Services| services.config().signups_open)
 }
 
-/// Gets the row of this request's session, which is kept when all other sessions are revoked.
-pub(crate) async fn current_session_row() -> Result<String, AppError> {
+/// Gets the id of the row of this request's session, which is kept when all other sessions are revoked.
+pub(crate) async fn current_session_row_id() -> Result<String, AppError> {
     Ok(session_row_id(&current_session_id().await?))
 }
 

@@ -19,7 +19,7 @@ use crate::session::{
 pub struct HeaderData {
     /// Whether the outside world is the sandbox.
     pub sandbox: bool,
-    /// Whether strangers may create accounts.
+    /// Whether visitors may create accounts.
     pub signups_open: bool,
     /// The email of the account that is signed in.
     pub email: Option<String>,

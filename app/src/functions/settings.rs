@@ -9,8 +9,10 @@ use crate::device_cookie::{self, client};
 use crate::error::AppError;
 use crate::flash::{Message, Notice, redirect_with_notice, redirect_with_secret_once};
 use crate::secret::Secret;
-use crate::server::{authenticate, authenticate_with_password, current_session_row, redirect_to, run_form};
-use crate::session::{current_session, record_password, sign_out_session};
+use crate::server::{
+    authenticate, authenticate_with_password, current_session_row_id, redirect_to, run_form,
+};
+use crate::session::{current_session, record_password_proof, sign_out_session};
 
 /// Replaces the password and revokes all other sessions. `current_password` is what earlier versions called the field `password`;
 /// their forms may still be open in browsers.
@@ -23,12 +25,12 @@ pub async fn change_password(
     run_form(&[], async {
         let given = if password.expose().is_empty() { current_password } else { password };
         let (services, caller) = authenticate_with_password(&given).await?;
-        let (here, new) = (current_session_row().await?, new_password.expose().into());
+        let (here, new) = (current_session_row_id().await?, new_password.expose().into());
         let changed = services.change_password(&caller, &here, &new, client(&services)).await?;
         device_cookie::set(&services, &changed.devices)?;
         // The new password was just typed, so it counts as verified.
         if let Some(stamp) = changed.caller.password_stamp() {
-            record_password(&services, &current_session().await?, stamp).await?;
+            record_password_proof(&services, &current_session().await?, stamp).await?;
         }
         redirect_with_notice("/settings", Notice::PasswordChanged).await
     })
@@ -113,7 +115,7 @@ pub async fn revoke_session(handle: String) -> Result<(), AppError> {
 pub async fn revoke_other_sessions() -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
-        services.revoke_other_sessions(&caller, &current_session_row().await?).await?;
+        services.revoke_other_sessions(&caller, &current_session_row_id().await?).await?;
         redirect_with_notice("/settings", Notice::OtherSessionsEnded).await
     })
     .await

@@ -90,7 +90,7 @@ fn Buttons() -> impl IntoView {
             </p>
             <div class="action">
                 <button type="button" disabled aria-describedby="why-not">"Redeploy"</button>
-                <p class="hint" id="why-not">"A deployment is running. Wait until it has finished."</p>
+                <p class="hint" id="why-not">"A deployment is in progress. Wait for it to finish, or stop it."</p>
             </div>
             <Dialog id="example" button="Open a dialog" class="quiet" title="Delete Pearl?">
                 <p>"What will happen, beginning with money. Then the button that does it."</p>

@@ -44,7 +44,7 @@ pub(crate) async fn find_caller(session: &Session) -> Result<Option<Caller>, Err
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be read.
-pub(crate) async fn find_caller_with_password(
+pub(crate) async fn find_caller_with_password_proof(
     services: &Services,
     session: &Session,
 ) -> Result<Option<Caller>, Error> {
@@ -60,7 +60,7 @@ pub(crate) async fn find_caller_with_password(
 ///
 /// # Errors
 /// [`Error::Internal`] when the session cannot be written.
-pub(crate) async fn record_password(
+pub(crate) async fn record_password_proof(
     services: &Services,
     session: &Session,
     stamp: PasswordStamp,
@@ -89,7 +89,7 @@ pub(crate) async fn sign_in_session(
         session.insert(SESSION_ADDRESS, address).await.map_err(Error::internal)?;
     }
     session.insert(SESSION_AGENT, sanitize_user_agent(agent)).await.map_err(Error::internal)?;
-    record_password(services, session, account.password_stamp()).await?;
+    record_password_proof(services, session, account.password_stamp()).await?;
     session.insert(SESSION_USER, account.id).await.map_err(Error::internal)?;
     session.save().await.map_err(Error::internal)?;
     let confirmed = services.confirm_sign_in(account).await;

@@ -9,7 +9,7 @@ use crate::wire::{AssistantRecord, PaymentStatus, Status};
 /// An action that a page offers to the owner of an assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Configure a paid slot and deploy it for the first time.
+    /// Configure a paid assistant and deploy it for the first time.
     Activate,
     /// Change the configuration of an assistant that does not run.
     Edit,

@@ -2,7 +2,7 @@
 //!
 //! A state carries the data that exists only in it. Applying an event consumes the state and returns the next one, or
 //! an error that names the status and the event. Every run has a generation: a result of an older generation is an
-//! invalid transition, which callers drop.
+//! invalid transition, which callers drop. Which actions a page offers, and why not the others, is in [`crate::actions`].
 
 use thiserror::Error;
 
@@ -132,7 +132,8 @@ impl Event {
         }
     }
 
-    /// The statuses in which the event is allowed, for the `allowedStatuses` of the API.
+    /// The statuses in which the event is allowed, for messages such as the `allowedStatuses` of the API; [`State::apply`]
+    /// decides.
     #[must_use]
     pub const fn allowed_statuses(&self) -> &'static [Status] {
         use Status::{Active, Deploying, Failed, PendingPayment, Purchased, Stopped};

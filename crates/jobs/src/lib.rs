@@ -2,7 +2,8 @@
 //!
 //! Jobs are durable: they are enqueued in the transaction that causes them, run at least once, and stay visible when they
 //! are dead. A job carries ids only and reads everything else when it runs. It brings about the state that the database
-//! asks for then, so it is idempotent. Reef's jobs themselves are in `reef-service`, which lists them in its `jobs.rs`.
+//! asks for then, so it is idempotent. Reef's jobs themselves are in `reef-service`, which lists them in its `jobs.rs`;
+//! `docs/adding-a-job.md` says how to add one.
 
 mod backoff;
 mod job;

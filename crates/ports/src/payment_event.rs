@@ -83,7 +83,8 @@ impl PaymentEvent {
         }
     }
 
-    /// The provider's time of the subscription's state that the event carries.
+    /// The provider's time of the subscription's state that the event carries. `None` for orders: an order has a clock of
+    /// its own, so its time says nothing about whether an event about the subscription is outdated.
     pub fn as_of(&self) -> Option<Timestamp> {
         self.subscription().and_then(|s| s.as_of)
     }

@@ -136,10 +136,13 @@ pub trait Payments: Send + Sync {
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionFacts>, PaymentError>;
 
     /// Lists the latest subscriptions for an assistant, at most 100.
-    async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError>;
+    async fn subscriptions_of(
+        &self,
+        assistant_id: AssistantId,
+    ) -> Result<Vec<SubscriptionFacts>, PaymentError>;
 
     /// Lists the latest orders for an assistant, at most 100.
-    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError>;
+    async fn orders_of(&self, assistant_id: AssistantId) -> Result<Vec<OrderFacts>, PaymentError>;
 
     /// Lists the endpoints that the provider sends webhooks to.
     async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, PaymentError>;

@@ -21,7 +21,7 @@ pub enum Credential {
     },
     /// A request with an API key.
     ApiKey {
-        /// Identifies the key in logs and mails.
+        /// Identifies the key in logs and emails.
         id: ApiKeyId,
         /// Whether the key has the `read` scope.
         read: bool,

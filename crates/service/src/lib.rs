@@ -10,7 +10,7 @@
 //! - `billing`: checkouts, what payments and Polar's webhooks change, payment checks, prices, model credit
 //! - `callbacks`: webhooks to customers' servers
 //! - `accounts`, `api_keys`: signing in, sessions, passwords, two-factor authentication; keys for programs
-//! - `mail`: what mails say, and sending them
+//! - `mail`: what emails say, and sending them
 //! - `catalog`: the models that may be chosen
 //! - `events`: changes that are published, and the timeline
 //! - `idempotency`, `forms`: requests and forms that run once

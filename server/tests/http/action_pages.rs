@@ -39,8 +39,11 @@ async fn stop_shows_toast_and_start_button() {
     assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} stopped"));
     let shown = page(&app, &cookie, &to).await;
     assert!(shown.contains("class=\"toast\"") && shown.contains("until you start it again"), "{shown}");
-    assert!(shown.contains(">Start</button>"), "{shown}");
-    for gone in [">Stop</button>", ">Redeploy</button>", "edeploying starts it"] {
+    assert!(
+        shown.contains(">Start</button>") && shown.contains("Starts with the current settings."),
+        "{shown}"
+    );
+    for gone in [">Stop</button>", ">Redeploy</button>", "id=\"redeploy\"", "Deploys the current settings."] {
         assert!(!shown.contains(gone), "{gone}");
     }
     let to = submit(&app, &cookie, &path, "redeploy", &[("id", &id)]).await;

@@ -11,6 +11,9 @@ use crate::components::form::{Form, FormErrorMessage, PostForm, Submit};
 use crate::components::time_and_status::LocalizedSentence;
 use crate::functions::assistants::{Delete, Redeploy, Stop};
 
+/// The button that deploys the saved settings, unless the assistant is stopped.
+const REDEPLOY: &str = "Redeploy";
+
 /// Redeploy or start, stop, and delete. The form that changes the settings has its own section.
 pub(super) fn section(record: &AssistantRecord) -> AnyView {
     // An unpaid order can only be paid, in the section above, or deleted.
@@ -39,19 +42,32 @@ pub(super) fn section(record: &AssistantRecord) -> AnyView {
 /// The disabled button of an action that is not possible, with the reason; `None` when the action is possible.
 pub(super) fn refused(record: &AssistantRecord, action: Action, label: &'static str) -> Option<AnyView> {
     let refusal = disabled_reason(record, action)?;
-    let id = format!("why-not-{}", label.to_lowercase());
+    let id = reason_id(action);
     let view = view! {
         <div class="action">
-            <button type="button" class="quiet" disabled aria-describedby=id.clone()>{label}</button>
+            <button type="button" class="quiet" disabled aria-describedby=id>{label}</button>
             <p class="hint" id=id>{refusal.reason} " " {refusal.hint}</p>
         </div>
     };
     Some(view.into_any())
 }
 
+/// The id of the element that says why an action is not possible.
+const fn reason_id(action: Action) -> &'static str {
+    match action {
+        Action::Activate => "why-not-activate",
+        Action::Edit => "why-not-edit",
+        Action::EditAndRedeploy => "why-not-edit-and-redeploy",
+        Action::Redeploy => "why-not-redeploy",
+        Action::Stop => "why-not-stop",
+        Action::TestCallback => "why-not-test",
+        Action::Delete => "why-not-delete",
+    }
+}
+
 /// Deploys the saved settings: “Start” for a stopped assistant, and for an active one a restart, which is confirmed first.
 fn redeploy(record: &AssistantRecord) -> AnyView {
-    let label = if record.status == Status::Stopped { "Start" } else { "Redeploy" };
+    let label = if record.status == Status::Stopped { "Start" } else { REDEPLOY };
     if let Some(refused) = refused(record, Action::Redeploy, label) {
         return refused;
     }
@@ -80,14 +96,14 @@ fn redeploy(record: &AssistantRecord) -> AnyView {
 
 fn restart(form: Form, record: &AssistantRecord) -> AnyView {
     let (id, name) = (record.id.clone(), record.name.clone());
-    let label = format!("Redeploy {name}");
+    let label = format!("{REDEPLOY} {name}");
     view! {
         <div class="action">
             <Dialog
                 id="redeploy"
-                button="Redeploy"
+                button=REDEPLOY
                 class="quiet"
-                title=format!("Redeploy {name}?")
+                title=format!("{label}?")
                 open=form.has_failed()
             >
                 <p>

@@ -17,7 +17,7 @@ use crate::components::page::Head;
 use crate::error::AppError;
 use crate::flash::{self, Message};
 use crate::secret::Secret;
-use crate::server::{authenticate, current_session_row};
+use crate::server::{authenticate, current_session_row_id};
 
 /// The data of the page.
 struct PageData {
@@ -62,7 +62,7 @@ async fn load() -> Result<PageData, AppError> {
             Message::RecoveryCodes { codes, .. } => Some(codes.clone()),
             _ => None,
         }),
-        sessions: services.list_sessions(&caller, &current_session_row().await?).await?,
+        sessions: services.list_sessions(&caller, &current_session_row_id().await?).await?,
         deletion_preview: services.account_deletion_preview(&caller).await?,
         token: services.form_token(),
     })

@@ -123,7 +123,7 @@ async fn subscription_is_parsed() {
 
 #[tokio::test]
 async fn objects_of_assistant_are_listed() {
-    let slot = AssistantId::parse(ASSISTANT).unwrap();
+    let assistant_id = AssistantId::parse(ASSISTANT).unwrap();
     let order = json!({"id": "o", "status": "refunded", "paid": true, "subscription_id": "s"});
     let endpoint =
         json!({"id": "e", "url": "https://reef.test/webhooks/polar", "enabled": false, "secret": "x"});
@@ -136,8 +136,8 @@ async fn objects_of_assistant_are_listed() {
     ])
     .await;
     let polar = polar(&stub.url);
-    assert_eq!(polar.subscriptions_of(slot).await.unwrap()[0].status, SubscriptionStatus::PastDue);
-    assert!(polar.orders_of(slot).await.unwrap()[0].is_refunded_in_full);
+    assert_eq!(polar.subscriptions_of(assistant_id).await.unwrap()[0].status, SubscriptionStatus::PastDue);
+    assert!(polar.orders_of(assistant_id).await.unwrap()[0].is_refunded_in_full);
     let url = "https://reef.test/webhooks/polar".to_owned();
     assert_eq!(polar.webhook_endpoints().await.unwrap(), [WebhookEndpoint { url, enabled: false }]);
     assert!(matches!(polar.webhook_endpoints().await, Err(PaymentError::Refused { status: 403 })));

@@ -18,13 +18,13 @@ fn email_taken() -> Error {
 }
 
 impl Services {
-    /// Mails a link to the new email and a notice to the current one. Earlier links to another email are revoked. Only
-    /// readers of the new email learn whether it has an account.
+    /// Sends a link to the new address and a notice to the current one. Earlier links to another address are revoked. Only
+    /// readers of the new address learn whether it has an account.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no mail is sent, for an invalid email or the
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no email is sent, for an invalid address or the
     /// current one, and for a wrong password, also when it was changed meanwhile; [`Error::RateLimited`] after too many
-    /// wrong passwords or too many mails.
+    /// wrong passwords or too many emails.
     pub async fn request_email_change(
         &self,
         caller: &Caller,

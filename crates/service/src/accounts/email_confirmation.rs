@@ -150,11 +150,11 @@ impl Services {
         Ok((work, user, link.email))
     }
 
-    /// Mails another confirmation link; earlier ones stay valid. Does nothing when the email is confirmed.
+    /// Sends another confirmation link; earlier ones stay valid. Does nothing when the address is confirmed.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no mail is sent; [`Error::RateLimited`] after
-    /// too many mails.
+    /// [`Error::Forbidden`] for API keys; [`Error::InvalidRequest`] while no email is sent; [`Error::RateLimited`] after
+    /// too many emails.
     pub async fn resend_confirmation(&self, caller: &Caller) -> Result<(), Error> {
         require_session(caller)?;
         self.require_mail()?;

@@ -144,7 +144,7 @@ async fn requires_code(tx: &mut Tx, user: UserId) -> Result<bool, reef_store::St
 }
 
 impl Services {
-    /// Creates an account and, where mail is sent, mails a link to confirm its email.
+    /// Creates an account and, if Reef can send email, sends a link that confirms its address.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for an invalid email or password, an email that has an account, or when sign-ups are

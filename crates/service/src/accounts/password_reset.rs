@@ -26,12 +26,12 @@ pub struct PasswordReset {
 }
 
 impl Services {
-    /// Mails a reset link if the email has an account. If it has none, the same rows are written and the response is
+    /// Sends a reset link if the address has an account. If it has none, the same rows are written and the response is
     /// the same; the job then finds no recipient.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for an invalid email, or while no mail is sent; [`Error::RateLimited`] after too many
-    /// requests for an email or from a network, whether or not the email has an account.
+    /// [`Error::InvalidRequest`] for an invalid address, or while no email is sent; [`Error::RateLimited`] after too many
+    /// requests for an address or from a network, whether or not it has an account.
     pub async fn request_password_reset(&self, email: &str, from: ClientAddress) -> Result<(), Error> {
         self.require_mail()?;
         let email = validation::email("email", email).map_err(|issue| Error::InvalidRequest(vec![issue]))?;

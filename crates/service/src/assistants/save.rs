@@ -25,7 +25,7 @@ impl UnitOfWork<'_> {
         Ok(after)
     }
 
-    /// As [`Self::save`], without the mail: another change follows in the same transaction, and the owner is mailed
+    /// As [`Self::save`], without the email: another change follows in the same transaction, and the owner gets an email
     /// about the result of both.
     pub async fn save_without_mail(
         &mut self,

@@ -48,11 +48,11 @@ impl Services {
         let Some(before) = lock_assistant_of(work, event).await? else {
             return match (assistant_id, subscription) {
                 // The assistant was deleted before the payment, so the subscription must not renew.
-                (Some(slot), Some(subscription))
-                    if grants(event) && work.tx.is_assistant_deleted(slot).await? =>
+                (Some(assistant_id), Some(subscription))
+                    if grants(event) && work.tx.is_assistant_deleted(assistant_id).await? =>
                 {
-                    tracing::warn!(assistant_id = %slot, subscription_id = subscription, "payment for a deleted assistant, revoking");
-                    work.enqueue_revocation(slot, subscription, "late").await?;
+                    tracing::warn!(%assistant_id, subscription_id = subscription, "payment for a deleted assistant, revoking");
+                    work.enqueue_revocation(assistant_id, subscription, "late").await?;
                     Ok("revoking")
                 }
                 _ => Ok("unknown assistant"),
@@ -167,8 +167,8 @@ async fn lock_assistant_of(
     event: &PaymentEvent,
 ) -> Result<Option<Assistant>, Error> {
     let (assistant_id, subscription) = event.subject();
-    if let Some(slot) = assistant_id {
-        return Ok(work.tx.lock_assistant(slot).await?);
+    if let Some(assistant_id) = assistant_id {
+        return Ok(work.tx.lock_assistant(assistant_id).await?);
     }
     let Some(subscription) = subscription else { return Ok(None) };
     match work.tx.find_assistant_by_subscription(subscription).await? {

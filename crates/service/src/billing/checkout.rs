@@ -190,11 +190,11 @@ impl Services {
         caller: &Caller,
         id: &str,
     ) -> Result<Option<CheckoutProgress>, Error> {
-        let slot = self.authorize_assistant(caller, Scope::Read, id).await?;
-        if slot.state != State::PendingPayment {
+        let assistant = self.authorize_assistant(caller, Scope::Read, id).await?;
+        if assistant.state != State::PendingPayment {
             return Ok(None);
         }
-        let known = self.store().read().await?.find_checkout(slot.id).await?;
+        let known = self.store().read().await?.find_checkout(assistant.id).await?;
         let Some((checkout, _)) = known else { return Ok(Some(CheckoutProgress::Closed)) };
         if self.count_check(caller.user_id).await?.is_exceeded {
             return Ok(Some(CheckoutProgress::Unknown));

@@ -113,7 +113,7 @@ impl Services {
                 return self.settle(row, Outlook::NoAnswer, is_deleted, self.now()).await;
             }
             Err(error) => {
-                tracing::warn!(assistant_id = %assistant_id, %error, "payment check failed");
+                tracing::warn!(%assistant_id, %error, "payment check failed");
                 let is_refused = matches!(error, PaymentError::Refused { .. });
                 let outlook = if is_refused { Outlook::Refused } else { Outlook::NoAnswer };
                 return self.settle(row, outlook, is_deleted, self.now()).await;
@@ -122,7 +122,7 @@ impl Services {
         let mut work = self.unit_of_work().await?;
         for event in &answer.events {
             let outcome = self.apply_payment(&mut work, event, Source::Check).await?;
-            tracing::debug!(assistant_id = %assistant_id, kind = event.type_name(), outcome, "payment check applied");
+            tracing::debug!(%assistant_id, kind = event.type_name(), outcome, "payment check applied");
         }
         self.credit_orders(&mut work, assistant_id, &answer.paid).await?;
         let now = work.now;
@@ -135,10 +135,10 @@ impl Services {
     async fn credit_orders(
         &self,
         work: &mut UnitOfWork<'_>,
-        slot: AssistantId,
+        assistant_id: AssistantId,
         paid: &[OrderFacts],
     ) -> Result<(), Error> {
-        let Some(assistant) = work.tx.lock_assistant(slot).await? else { return Ok(()) };
+        let Some(assistant) = work.tx.lock_assistant(assistant_id).await? else { return Ok(()) };
         let is_mine = |order: &&OrderFacts| {
             order.is_for_a_period && order.subscription_id == assistant.payment.subscription_id
         };
@@ -170,11 +170,11 @@ impl Services {
     }
 
     /// Expedites the payment check of an order that a buyer is waiting for, unless it was checked a moment ago.
-    pub(crate) async fn expedite_payment_check(&self, slot: AssistantId) -> Result<(), Error> {
+    pub(crate) async fn expedite_payment_check(&self, assistant_id: AssistantId) -> Result<(), Error> {
         let mut tx = self.store().begin().await?;
         let now = self.now();
         tx.expedite_payment_check(
-            slot,
+            assistant_id,
             now.plus(EXPEDITED_DELAY),
             now.minus(EXPEDITE_INTERVAL),
             EXPEDITES_MAX,
@@ -190,7 +190,7 @@ impl Services {
         row: &PaymentCheckRow,
         assistant: Option<&Assistant>,
     ) -> Result<PolarAnswer, PaymentError> {
-        let (slot, payments) = (row.assistant_id, &self.ports().payments);
+        let (assistant_id, payments) = (row.assistant_id, &self.ports().payments);
         let paid_by = assistant
             .filter(|a| a.state != State::PendingPayment)
             .and_then(|a| a.payment.subscription_id.as_deref());
@@ -206,12 +206,12 @@ impl Services {
                     outlook: Outlook::Unpaid { is_closed: Some(false) },
                 });
             }
-            let mut subscriptions = payments.subscriptions_of(slot).await?;
+            let mut subscriptions = payments.subscriptions_of(assistant_id).await?;
             // A server that ignores the metadata filter answers with the subscriptions of all assistants.
-            subscriptions.retain(|s| s.assistant_id == Some(slot));
+            subscriptions.retain(|s| s.assistant_id == Some(assistant_id));
             // Oldest first, because the oldest is the one that pays.
             subscriptions.reverse();
-            let orders = if assistant.is_some() { self.orders_of(slot).await? } else { vec![] };
+            let orders = if assistant.is_some() { self.orders_of(assistant_id).await? } else { vec![] };
             let is_closed = checkout.map(|status| status == CheckoutStatus::Closed);
             let is_paid = assistant.is_some_and(|a| a.payment.can_run());
             let unpaid = if is_paid { Outlook::Paid { until: None } } else { Outlook::Unpaid { is_closed } };
@@ -221,9 +221,9 @@ impl Services {
         if subscriptions.is_empty() {
             // Polar keeps ended subscriptions, so this is more likely a wrong token or organization. Nothing is stopped
             // because of it.
-            tracing::warn!(assistant_id = %slot, subscription_id = subscription_id, "subscription unknown to polar");
+            tracing::warn!(%assistant_id, subscription_id = subscription_id, "subscription unknown to polar");
         }
-        let orders = self.orders_of(slot).await?;
+        let orders = self.orders_of(assistant_id).await?;
         let others: BTreeSet<_> = orders
             .iter()
             .filter(|order| order.is_paid && !order.is_refunded_in_full)
@@ -231,14 +231,15 @@ impl Services {
             .filter(|id| *id != subscription_id)
             .collect();
         for id in others.into_iter().take(OTHERS_MAX) {
-            subscriptions.extend(payments.subscription(id).await?.filter(|s| s.assistant_id == Some(slot)));
+            subscriptions
+                .extend(payments.subscription(id).await?.filter(|s| s.assistant_id == Some(assistant_id)));
         }
         Ok(evaluate(subscriptions, orders, Outlook::Paid { until: None }, false))
     }
 
-    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
-        let mut orders = self.ports().payments.orders_of(slot).await?;
-        orders.retain(|order| order.assistant_id == Some(slot));
+    async fn orders_of(&self, assistant_id: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
+        let mut orders = self.ports().payments.orders_of(assistant_id).await?;
+        orders.retain(|order| order.assistant_id == Some(assistant_id));
         Ok(orders)
     }
 }

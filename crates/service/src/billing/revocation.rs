@@ -48,13 +48,14 @@ impl Services {
         let row = work.tx.find_revocation(id).await?;
         work.tx.confirm_revocation(id, work.now).await?;
         // The page of the receipt updates live.
-        if let Some(slot) = row.as_ref().and_then(|row| row.assistant_id)
-            && let Some(receipt) = work.tx.find_receipt(slot).await?
+        if let Some(assistant_id) = row.as_ref().and_then(|row| row.assistant_id)
+            && let Some(receipt) = work.tx.find_receipt(assistant_id).await?
         {
-            work.record_change_of(receipt.user_id, slot);
+            work.record_change_of(receipt.user_id, assistant_id);
         }
-        if let Some(slot) = row.filter(|row| row.reason == "duplicate").and_then(|row| row.assistant_id)
-            && let Some(assistant) = work.tx.lock_assistant(slot).await?
+        if let Some(assistant_id) =
+            row.filter(|row| row.reason == "duplicate").and_then(|row| row.assistant_id)
+            && let Some(assistant) = work.tx.lock_assistant(assistant_id).await?
         {
             work.record_payment_flag(assistant, DUPLICATE_ENDED).await?;
         }

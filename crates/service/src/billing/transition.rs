@@ -57,6 +57,7 @@ pub(super) fn apply_event(
         },
     };
     if !matches!(outcome, LATE | NO_EFFECT) {
+        // After a first payment `mark_paid` has made it purchased, which no event of `align_state` changes.
         align_state(a, known.deadline)?;
     }
     Ok(outcome)

@@ -1,4 +1,4 @@
-//! The subjects and texts of mails: plain text, signed by Reef.
+//! The subjects and texts of emails: plain text, signed by Reef.
 
 use reef_domain::assistant::UNTITLED;
 use reef_store::{MailKind, MailRow};
@@ -12,17 +12,17 @@ pub(crate) struct Message {
     pub text: SecretString,
 }
 
-/// For mails that somebody else may have requested.
+/// For emails that somebody else may have requested.
 const NOT_YOU: &str = "If this wasn't you, ignore this email: nothing changes unless the link is used.";
 
 /// What a password reset does to an account whose email is unconfirmed.
 const RESET_REVOKES: &str = "a password reset revokes your API keys, turns off two-factor authentication and replaces your signing secret";
-/// The same, in the mail with the link that does it.
+/// The same, in the email with the link that does it.
 const RESET_WARNING: &str = "\n\nBecause this email was never confirmed, resetting also revokes all API keys, turns off \
                              two-factor authentication and replaces your signing secret: the old one stops signing \
                              immediately. To keep them, sign in and confirm your email first.";
 
-/// Renders a mail. `token` is the secret of its link, for kinds that have one; `is_confirmed` is whether the account's
+/// Renders an email. `token` is the secret of its link, for kinds that have one; `is_confirmed` is whether the account's
 /// email is confirmed.
 pub(crate) fn render(
     mail: &MailRow,

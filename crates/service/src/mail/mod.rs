@@ -1,6 +1,6 @@
-//! Mail to customers: enqueued in the transaction that it is about, sent by a job. What mails say is in [`messages`].
+//! Email to customers: enqueued in the transaction that it is about, sent by a job. What emails say is in [`messages`].
 //!
-//! A mail is a row with what its text is rendered from. The secret of a link is stored as a hash and, until the mail is
+//! An email is a row with what its text is rendered from. The secret of a link is stored as a hash and, until the email is
 //! sent, sealed.
 
 mod messages;
@@ -25,13 +25,13 @@ pub(crate) use messages::render;
 use recipient_limits::MailShare;
 pub(crate) use send::SendMail;
 
-/// Table and column of sealed secrets; the row is the mail's id.
+/// Table and column of sealed secrets; the row is the email's id.
 pub(crate) const COLUMN: &str = "mails.token";
 /// How long links are valid, except reset links.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long reset links are valid.
 const RESET_LINK_LIFETIME: Duration = Duration::from_secs(3600);
-/// An assistant causes at most one mail of a kind within this time.
+/// An assistant causes at most one email of a kind within this time.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How long a link is valid.
@@ -42,7 +42,7 @@ const fn link_lifetime(purpose: TokenPurpose) -> Duration {
     }
 }
 
-/// How long a mail is worth sending. After that its link has expired, or its message is out of date.
+/// How long an email is worth sending. After that its link has expired, or its message is out of date.
 pub(crate) const fn mail_lifetime(kind: MailKind) -> Duration {
     match kind {
         MailKind::ResetPassword => RESET_LINK_LIFETIME,
@@ -56,13 +56,13 @@ pub(crate) fn hash_token(token: &SecretString) -> Vec<u8> {
 }
 
 impl Services {
-    /// Whether Reef can send mail. Without mail nobody can confirm or change an email, or reset a password.
+    /// Whether Reef can send email. Without it, nobody can confirm or change an address, or reset a password.
     #[must_use]
     pub fn is_mail_enabled(&self) -> bool {
         self.ports().mailer.is_some()
     }
 
-    /// Requires that Reef can send mail.
+    /// Requires that Reef can send email.
     pub(crate) fn require_mail(&self) -> Result<(), Error> {
         if self.is_mail_enabled() {
             return Ok(());
@@ -86,7 +86,7 @@ impl Services {
     }
 }
 
-/// The mail that a change of an assistant causes, if any, and its detail.
+/// The email that a change of an assistant causes, if any, and its detail.
 fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind, Option<String>)> {
     let status_changed = before.state.status() != after.state.status();
     match &after.state {
@@ -108,7 +108,7 @@ fn mail_about_change(before: &Assistant, after: &Assistant) -> Option<(MailKind,
 }
 
 impl UnitOfWork<'_> {
-    /// Enqueues a mail with a link and a new secret, unless the recipient has had too many; the caller cannot tell the
+    /// Enqueues an email with a link and a new secret, unless the recipient has had too many; the caller cannot tell the
     /// difference. Without a user, nothing is sent and everything else is the same. A link to change the email revokes
     /// earlier ones.
     pub async fn enqueue_link_mail(
@@ -140,7 +140,7 @@ impl UnitOfWork<'_> {
         self.insert_link(&secret, &mail, purpose, address).await
     }
 
-    /// Creates a reset link without a mail, for somebody who has just followed another link to the account's email.
+    /// Creates a reset link without an email, for somebody who has just followed another link to the account's address.
     pub async fn create_reset_link(&mut self, user: &UserRow) -> Result<SecretString, Error> {
         let secret = SecretString::from(self.services.random_hex::<32>());
         let mail = MailRow {
@@ -193,7 +193,7 @@ impl UnitOfWork<'_> {
     }
 
     /// Enqueues a notice about a security event to an account's email, so that the owner learns of it if somebody else
-    /// caused it. Does nothing when Reef cannot send mail.
+    /// caused it. Does nothing when Reef cannot send email.
     pub async fn enqueue_security_notice(
         &mut self,
         user_id: UserId,
@@ -207,7 +207,7 @@ impl UnitOfWork<'_> {
         self.enqueue_notice(&user, kind, &user.email, detail).await
     }
 
-    /// Enqueues a notice that an account was deleted. The mail and its recipient outlive the account until it is sent,
+    /// Enqueues a notice that an account was deleted. The email and its recipient outlive the account until it is sent,
     /// so it goes to confirmed addresses only.
     pub async fn enqueue_deletion_notice(&mut self, user: &UserRow) -> Result<(), Error> {
         let kind = MailKind::AccountDeleted;
@@ -221,8 +221,8 @@ impl UnitOfWork<'_> {
         self.enqueue_mail(&mail).await
     }
 
-    /// Enqueues a mail about a change of an assistant, if the change calls for one and the owner had none of this kind
-    /// for an hour. The assistant is locked, so concurrent changes cause one mail.
+    /// Enqueues an email about a change of an assistant, if the change calls for one and the owner had none of this kind
+    /// for an hour. The assistant is locked, so concurrent changes cause one email.
     pub async fn enqueue_change_mail(&mut self, before: &Assistant, after: &Assistant) -> Result<(), Error> {
         let Some((kind, detail)) =
             mail_about_change(before, after).filter(|_| self.services.is_mail_enabled())

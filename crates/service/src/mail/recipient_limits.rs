@@ -1,5 +1,5 @@
-//! Limits how many mails one mailbox gets, no matter who requests them, because anybody can enter anybody's address. Mails
-//! are counted by address and not by account, so that creating and deleting accounts gains nothing. Mail over the limit
+//! Limits how many emails one mailbox gets, no matter who requests them, because anybody can enter anybody's address. Emails
+//! are counted by address and not by account, so that creating and deleting accounts gains nothing. An email over the limit
 //! is not sent, and the response is the same, so that it reveals nothing about an address.
 
 use std::time::Duration;
@@ -15,12 +15,12 @@ const fn hourly_and_daily(in_hour: i64, in_day: i64) -> [MailLimit; 2] {
     [MailLimit { count: in_hour, within: HOUR }, MailLimit { count: in_day, within: MAIL_LIMIT_PERIOD_MAX }]
 }
 
-/// An account's email gets a reset link if it got none for this long, even if its mailbox has had too many mails. Reset
+/// An account's address gets a reset link if it got none for this long, even if its mailbox has had too many emails. Reset
 /// links are valid for an hour, and requests are throttled for at most a quarter of one, so there is always a valid
 /// link.
 const NEWEST_RESET: [MailLimit; 1] = [MailLimit { count: 1, within: Duration::from_secs(40 * 60) }];
 
-/// The limit that a mail counts toward.
+/// The limit that an email counts toward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MailShare {
     /// Reset links. They have a limit of their own, so that other links that anybody can request leave room for them.
@@ -29,9 +29,9 @@ pub(super) enum MailShare {
     Confirmations,
     /// Notices about an account. Each kind has its own limit, so that no kind hides another.
     Notices(MailKind),
-    /// Mails about assistants and payments.
+    /// Emails about assistants and payments.
     Assistants,
-    /// All mails but links to an unconfirmed email, which may be a stranger's.
+    /// All emails but links to an unconfirmed address, which may be a stranger's.
     Unconfirmed,
 }
 
@@ -77,7 +77,7 @@ fn mailbox(address: &str) -> String {
 }
 
 impl UnitOfWork<'_> {
-    /// Counts a mail to an address. Returns whether it may be sent.
+    /// Counts an email to an address. Returns whether it may be sent.
     async fn admit_mail(&mut self, address: &str, share: MailShare) -> Result<bool, Error> {
         let may_send = self.count_mail(share.name(), &mailbox(address), &share.limits()).await?;
         if !may_send {

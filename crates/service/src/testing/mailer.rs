@@ -17,13 +17,13 @@ pub struct FakeMailer {
 }
 
 impl FakeMailer {
-    /// All mails that were accepted, oldest first.
+    /// All emails that were accepted, oldest first.
     #[must_use]
     pub fn sent(&self) -> Vec<Mail> {
         lock(&self.sent).clone()
     }
 
-    /// The subjects of all mails to an address, oldest first.
+    /// The subjects of all emails to an address, oldest first.
     #[must_use]
     pub fn subjects(&self, to: &str) -> Vec<String> {
         self.sent().into_iter().filter(|mail| mail.to == to).map(|mail| mail.subject).collect()

@@ -42,9 +42,10 @@ fn upsert(docs: &mut Vec<Value>, doc: Value) {
 }
 
 /// Polar's list of the documents for an assistant, newest first.
-fn list_docs(docs: &[Value], slot: AssistantId) -> HttpResponse {
-    let slot = slot.to_string();
-    let listed: Vec<_> = docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *slot).collect();
+fn list_docs(docs: &[Value], assistant_id: AssistantId) -> HttpResponse {
+    let assistant_id = assistant_id.to_string();
+    let listed: Vec<_> =
+        docs.iter().rev().filter(|doc| doc["metadata"]["assistant_id"] == *assistant_id).collect();
     respond(&json!({ "items": listed }))
 }
 
@@ -65,9 +66,10 @@ impl FakePayments {
     ///
     /// # Panics
     /// When the assistant has no checkout.
-    pub fn set_checkout_status(&self, slot: AssistantId, status: &'static str) {
+    pub fn set_checkout_status(&self, assistant_id: AssistantId, status: &'static str) {
         let checkouts = lock(&self.checkouts);
-        let number = checkouts.iter().position(|new| new.assistant_id == slot).expect("a checkout") + 1;
+        let number =
+            checkouts.iter().position(|new| new.assistant_id == assistant_id).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
@@ -75,9 +77,10 @@ impl FakePayments {
     ///
     /// # Panics
     /// When the assistant has no checkout.
-    pub fn set_last_checkout_status(&self, slot: AssistantId, status: &'static str) {
+    pub fn set_last_checkout_status(&self, assistant_id: AssistantId, status: &'static str) {
         let checkouts = lock(&self.checkouts);
-        let number = checkouts.iter().rposition(|new| new.assistant_id == slot).expect("a checkout") + 1;
+        let number =
+            checkouts.iter().rposition(|new| new.assistant_id == assistant_id).expect("a checkout") + 1;
         lock(&self.closed).insert(format!("checkout_{number}"), status);
     }
 
@@ -164,13 +167,16 @@ impl Payments for FakePayments {
         self.script.perform("subscription", found).await
     }
 
-    async fn subscriptions_of(&self, slot: AssistantId) -> Result<Vec<SubscriptionFacts>, PaymentError> {
-        let listed = || polar::read_subscriptions(&list_docs(&lock(&self.subscriptions), slot));
+    async fn subscriptions_of(
+        &self,
+        assistant_id: AssistantId,
+    ) -> Result<Vec<SubscriptionFacts>, PaymentError> {
+        let listed = || polar::read_subscriptions(&list_docs(&lock(&self.subscriptions), assistant_id));
         self.script.perform("subscriptions_of", listed).await
     }
 
-    async fn orders_of(&self, slot: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
-        let listed = || polar::read_orders(&list_docs(&lock(&self.orders), slot));
+    async fn orders_of(&self, assistant_id: AssistantId) -> Result<Vec<OrderFacts>, PaymentError> {
+        let listed = || polar::read_orders(&list_docs(&lock(&self.orders), assistant_id));
         self.script.perform("orders_of", listed).await
     }
 

@@ -87,7 +87,7 @@ pub struct TestServices {
     pub managed_keys: Arc<FakeManagedKeys>,
     /// The fake of the customer's endpoint.
     pub callbacks: Arc<FakeCallbacks>,
-    /// The fake of the mail server, which is only used if mail is on.
+    /// The fake of the mail server, which is only used if email is on.
     pub mailer: Arc<FakeMailer>,
     runner: Runner,
     next_number: AtomicU64,

@@ -129,7 +129,7 @@ pub(super) enum ThrottleSubject {
     SecretFromCleanNetworks(GuessedSecret),
     /// Password resets that were requested for an email.
     ResetOf(EmailHash),
-    /// Mails that a user has requested for themselves.
+    /// Emails that a user has requested for themselves.
     MailBy(UserId),
 }
 

@@ -49,11 +49,11 @@ const CLEAN_NETWORKS: BackoffPolicy = BackoffPolicy { free_attempts: 50, first_w
 /// Accounts created from one address per day.
 const SIGN_UPS: BackoffPolicy = BackoffPolicy { free_attempts: 100, first_wait: Duration::from_secs(60) };
 
-/// Mails that an account, or an address, requests for itself.
+/// Emails that an account, or an address, requests for itself.
 const MAILS: BackoffPolicy = BackoffPolicy { free_attempts: 3, first_wait: Duration::from_secs(60) };
 /// Password resets requested from one network, for all accounts.
 const RESETS: BackoffPolicy = BackoffPolicy { free_attempts: 20, first_wait: Duration::from_secs(60) };
-/// Says that too many mails were requested.
+/// Says that too many emails were requested.
 pub(crate) const TOO_MANY_MAILS: &str = "We've already sent several emails. Check your inbox and spam folder";
 
 impl BackoffPolicy {
@@ -164,7 +164,7 @@ impl ThrottleKey {
         Self { networks: remote_networks(Purpose::Reset, from, RESETS), subjects, ..Self::default() }
     }
 
-    /// Requesting a mail to the account itself.
+    /// Requesting an email to the account itself.
     pub(crate) fn mail(user: UserId) -> Self {
         Self { subjects: vec![(ThrottleSubject::MailBy(user), MAILS)], ..Self::default() }
     }
