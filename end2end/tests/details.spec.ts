@@ -101,12 +101,16 @@ test.describe("a field", () => {
 });
 
 test("focus is on the result of a form", async ({ member, page }) => {
-  await member.createAssistant("Ann", botToken());
-  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
-  await expect.poll(focused).toMatch(/^(Deploying|Active)/);
+  const focused = page.locator(":focus");
+  await member.order("Bring your own key");
+  await member.pay();
+  await member.fillActivation({ name: "Ann", model: "anthropic:claude-sonnet-5", key: "sk-ant-good", token: botToken(), callback: "" });
+  await page.getByRole("button", { name: "Activate" }).click();
+  // Before anything reloads the page, which would forget what the form has done.
+  await expect(focused).toHaveText(/^(Deploying|Active)/);
+  await member.waitForStatus("active");
   await (await member.openDialog("Stop")).getByRole("button", { name: "Stop Ann" }).click();
-  await member.waitForStatus("stopped");
-  await expect.poll(focused).toMatch(/^Stopped/);
+  await expect(focused).toHaveText(/^Stopped/);
 
   await member.open("/keys");
   await page.getByLabel("Name").fill("worker");
