@@ -29,11 +29,11 @@ pub(crate) fn TestConnection() -> impl IntoView {
 pub(crate) fn CheckMessage(
     /// The field, as the API names it.
     about: &'static str,
-    /// The results of a check without scripts.
+    /// The results of a check that was made without JavaScript.
     #[prop(optional)]
     results: Vec<CheckResult>,
 ) -> impl IntoView {
-    let found = results.into_iter().find(|finding| finding.about == about);
+    let found = results.into_iter().find(|result| result.about == about);
     let found = found.map(|CheckResult { good, words, picture, .. }| {
         view! {
             <p class=if good { "check-result good" } else { "check-result bad" }>

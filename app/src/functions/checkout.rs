@@ -1,4 +1,4 @@
-//! Orders: each form leads to a checkout, or to the assistant’s page when nothing is left to pay.
+//! The forms that order an assistant. Each leads to a checkout, or to the assistant’s page when nothing is left to pay.
 
 use leptos::prelude::*;
 use reef_domain::input;
@@ -8,7 +8,7 @@ use super::body::non_empty;
 use crate::error::AppError;
 use crate::server::{authenticate, redirect_to, run_form};
 
-/// Orders an assistant and leads to the checkout. A form that is sent again leads to the same order.
+/// Orders an assistant and leads to the checkout. A form that is sent again leads to the checkout of the same order.
 #[server(prefix = "/_fn", endpoint = "purchase")]
 pub async fn purchase(
     #[server(default)] api_mode: String,

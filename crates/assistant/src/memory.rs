@@ -55,8 +55,8 @@ pub struct Reply {
 pub struct AlbumPart {
     /// The update that the part arrived in.
     pub update_id: i64,
-    /// Whether the part has a caption that has not been answered yet.
-    pub has_open_caption: bool,
+    /// Whether the part has a caption, so that it gets the reply.
+    pub has_caption: bool,
     /// Whether a reply to the part has been sent.
     pub is_answered: bool,
 }

@@ -174,7 +174,7 @@ fn album_part(row: &AlbumPartRow) -> AlbumPart {
     let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
     AlbumPart {
         update_id: row.update_id,
-        has_open_caption: message.is_some_and(|message| !message.text_or_caption().is_empty()),
+        has_caption: message.is_some_and(|message| !message.text_or_caption().is_empty()),
         is_answered: row.sent_parts > 0,
     }
 }

@@ -45,7 +45,7 @@ pub enum Error {
     /// The form of the body, a header or a parameter is wrong.
     #[error("{}", invalid_request_message(.0))]
     InvalidRequest(Vec<Issue>),
-    /// The body is well-formed and makes no sense for this assistant.
+    /// The body is well-formed, but its values do not fit this assistant.
     #[error("{message}")]
     InvalidInput {
         /// Summarizes the issues in one sentence.
@@ -125,7 +125,8 @@ const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
     }
 }
 
-/// Names the part of the request that is invalid. No body has fields with the names listed here.
+/// Says which part of the request is invalid. The names of headers and parameters that are compared here are not names of
+/// fields in any body.
 fn invalid_request_message(issues: &[Issue]) -> &'static str {
     let all = |names: &[&str]| !issues.is_empty() && issues.iter().all(|issue| names.contains(&&*issue.path));
     if all(&["Idempotency-Key"]) {

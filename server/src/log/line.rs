@@ -8,11 +8,11 @@ pub struct LineWriter<W>(pub W);
 
 impl<W: Write> Write for LineWriter<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let inside = event.strip_suffix(b"\n").unwrap_or(event);
-        if is_plain(inside) {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        if is_plain(text) {
             self.0.write_all(event)?;
         } else {
-            let escaped = escape(&String::from_utf8_lossy(inside));
+            let escaped = escape(&String::from_utf8_lossy(text));
             self.0.write_all(format!("{escaped}\n").as_bytes())?;
         }
         Ok(event.len())

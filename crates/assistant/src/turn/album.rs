@@ -1,4 +1,4 @@
-//! Albums: Telegram shows them as one message but sends one update per picture, and people expect one reply.
+//! Albums: Telegram shows them as one message but sends one update per photo, and people expect one reply.
 
 use reef_protocols::telegram::{Message, Update};
 
@@ -14,5 +14,5 @@ pub(super) async fn is_answered_by_another_part<H: Host>(
     let Some(media_group_id) = &message.media_group_id else { return Ok(false) };
     let parts = host.list_album_parts(message.chat.id, media_group_id).await?;
     let mut others = parts.iter().filter(|part| part.update_id != update.update_id);
-    Ok(others.any(|part| part.is_answered || part.has_open_caption))
+    Ok(others.any(|part| part.is_answered || part.has_caption))
 }

@@ -156,8 +156,7 @@ async fn unwritable_chat_counts_as_blocked() {
 #[tokio::test(start_paused = true)]
 async fn album_without_caption_is_answered_once() {
     let photo = message_update(2, json!({"photo": [], "media_group_id": "77"}));
-    let part =
-        |update_id, has_open_caption, is_answered| AlbumPart { update_id, has_open_caption, is_answered };
+    let part = |update_id, has_caption, is_answered| AlbumPart { update_id, has_caption, is_answered };
     for (parts, is_answered) in [
         (vec![part(2, false, false)], true),
         (vec![part(2, false, false), part(3, false, false)], true),

@@ -8,8 +8,9 @@ use reef_ports::PaymentEvent;
 
 use crate::assistants::{UNPAID_LISTED_FOR, is_paused};
 use crate::billing::event::{grants, paid_period};
+use crate::billing::outcome::EventOutcome;
 use crate::billing::schedule::VERIFY_AFTER;
-use crate::billing::transition::{Known, LATE, NO_EFFECT, apply_event};
+use crate::billing::transition::{Known, apply_event};
 use crate::deployments::RemoveWorker;
 use crate::error::Error;
 use crate::services::Services;
@@ -40,9 +41,9 @@ impl Services {
         work: &mut UnitOfWork<'_>,
         event: &PaymentEvent,
         source: Source,
-    ) -> Result<&'static str, Error> {
+    ) -> Result<EventOutcome, Error> {
         if matches!(event, PaymentEvent::Ignored) {
-            return Ok("ignored");
+            return Ok(EventOutcome::Ignored);
         }
         let (assistant_id, subscription) = event.subject();
         let Some(before) = lock_assistant_of(work, event).await? else {
@@ -53,9 +54,9 @@ impl Services {
                 {
                     tracing::warn!(%assistant_id, subscription_id = subscription, "payment for a deleted assistant, revoking");
                     work.enqueue_revocation(assistant_id, subscription, "late").await?;
-                    Ok("revoking")
+                    Ok(EventOutcome::Revoking)
                 }
-                _ => Ok("unknown assistant"),
+                _ => Ok(EventOutcome::UnknownAssistant),
             };
         };
         let current = before.payment.subscription_id.as_deref();
@@ -64,13 +65,13 @@ impl Services {
         let replaces = is_other && grants(event) && before.state == state::State::PendingPayment;
         if let (true, false, Some(duplicate)) = (is_other, replaces, subscription) {
             if !grants(event) {
-                return Ok("other subscription");
+                return Ok(EventOutcome::OtherSubscription);
             }
             tracing::warn!(assistant_id = %before.id, subscription_id = duplicate, "duplicate subscription, revoking");
             if work.enqueue_revocation(before.id, duplicate, "duplicate").await? {
                 work.record_payment_flag(before, PAID_TWICE).await?;
             }
-            return Ok("revoking");
+            return Ok(EventOutcome::Revoking);
         }
         if source == Source::Webhook {
             work.tx.schedule_payment_check(before.id, work.now.plus(VERIFY_AFTER), work.now).await?;
@@ -81,7 +82,7 @@ impl Services {
         }
         let known = self.find_known(work, &before, subscription, replaces).await?;
         let outcome = apply_event(&mut after, event, &known)?;
-        if !matches!(outcome, LATE | NO_EFFECT) && event.as_of() > known.as_of {
+        if outcome.is_applied() && event.as_of() > known.as_of {
             work.tx.update_payment_as_of(before.id, event.as_of()).await?;
         }
         // A payment check adds credit by the orders that Polar lists.

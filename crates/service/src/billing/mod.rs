@@ -8,6 +8,7 @@ mod apply;
 pub(crate) mod checkout;
 pub mod credit;
 mod event;
+mod outcome;
 mod portal;
 pub(crate) mod price_cache;
 mod prices;

@@ -122,7 +122,7 @@ impl Services {
         let mut work = self.unit_of_work().await?;
         for event in &answer.events {
             let outcome = self.apply_payment(&mut work, event, Source::Check).await?;
-            tracing::debug!(%assistant_id, kind = event.type_name(), outcome, "payment check applied");
+            tracing::debug!(%assistant_id, kind = event.type_name(), outcome = outcome.as_str(), "payment check applied");
         }
         self.credit_orders(&mut work, assistant_id, &answer.paid).await?;
         let now = work.now;

@@ -7,12 +7,8 @@ use reef_domain::{Assistant, Timestamp};
 use reef_ports::{OrderFacts, PaymentEvent, SubscriptionFacts, SubscriptionStatus};
 
 use crate::billing::event::{grants, subscription_status};
+use crate::billing::outcome::EventOutcome;
 use crate::error::Error;
-
-/// The outcome of an event that is older than the applied state.
-pub(super) const LATE: &str = "late";
-/// The outcome of an event that does not change the payment.
-pub(super) const NO_EFFECT: &str = "grants nothing";
 
 /// The stored facts that an event is compared with.
 pub(super) struct Known {
@@ -30,33 +26,33 @@ pub(super) fn apply_event(
     a: &mut Assistant,
     event: &PaymentEvent,
     known: &Known,
-) -> Result<&'static str, Error> {
+) -> Result<EventOutcome, Error> {
     let is_old =
         |as_of: Option<Timestamp>| as_of.is_some_and(|as_of| known.as_of.is_some_and(|known| as_of < known));
     let is_unpaid = a.state == state::State::PendingPayment;
     if is_old(event.as_of()) && !(grants(event) && is_unpaid) {
-        return Ok(LATE);
+        return Ok(EventOutcome::Late);
     }
     let outcome = match event {
         PaymentEvent::OrderRefunded(order) if order.is_refunded_in_full => {
             mark_ended(a, order.subscription_id.as_ref(), PaymentStatus::Refunded)
         }
-        PaymentEvent::OrderRefunded(_) => "refunded in part",
+        PaymentEvent::OrderRefunded(_) => EventOutcome::RefundedInPart,
         PaymentEvent::OrderPaid(order) if order.is_paid => apply_paid_order(a, order, is_old(order.as_of))?,
         PaymentEvent::SubscriptionCanceled(s) => {
             a.payment.canceled_at = a.payment.canceled_at.or(s.canceled_at);
-            "canceled"
+            EventOutcome::Canceled
         }
         PaymentEvent::SubscriptionUncanceled(_) if !a.payment.status.has_ended() => {
             a.payment.canceled_at = None;
-            "uncanceled"
+            EventOutcome::Uncanceled
         }
         _ => match event.subscription() {
             Some(s) => apply_subscription(a, event, s, known)?,
-            None => NO_EFFECT,
+            None => EventOutcome::NoEffect,
         },
     };
-    if !matches!(outcome, LATE | NO_EFFECT) {
+    if outcome.is_applied() {
         // After a first payment `mark_paid` has made it purchased, which no event of `align_state` changes.
         align_state(a, known.deadline)?;
     }
@@ -64,10 +60,10 @@ pub(super) fn apply_event(
 }
 
 /// Applies a paid order. It does not make a paused or ended subscription active, because an old order may be paid long after.
-fn apply_paid_order(a: &mut Assistant, order: &OrderFacts, is_old: bool) -> Result<&'static str, Error> {
+fn apply_paid_order(a: &mut Assistant, order: &OrderFacts, is_old: bool) -> Result<EventOutcome, Error> {
     let before = a.payment.status;
     if before.has_ended() {
-        return Ok(LATE);
+        return Ok(EventOutcome::Late);
     }
     let outcome = mark_paid(a, order.subscription_id.as_ref(), order.current_period_end)?;
     // The applied state is newer than the payment and already includes it.
@@ -83,20 +79,20 @@ fn apply_subscription(
     event: &PaymentEvent,
     s: &SubscriptionFacts,
     known: &Known,
-) -> Result<&'static str, Error> {
+) -> Result<EventOutcome, Error> {
     let new_status = subscription_status(event);
     let status = a.payment.status;
     let is_answer = matches!(event, PaymentEvent::SubscriptionChecked(_));
     match (event, new_status) {
-        (_, SubscriptionStatus::Other) => return Ok(NO_EFFECT),
+        (_, SubscriptionStatus::Other) => return Ok(EventOutcome::NoEffect),
         // Polar sends it along with a more specific event.
         (PaymentEvent::SubscriptionUpdated(_), SubscriptionStatus::Active)
             if status != PaymentStatus::Paused =>
         {
-            return Ok(NO_EFFECT);
+            return Ok(EventOutcome::NoEffect);
         }
         (PaymentEvent::SubscriptionUpdated(_), SubscriptionStatus::Paused) if !status.can_run() => {
-            return Ok(NO_EFFECT);
+            return Ok(EventOutcome::NoEffect);
         }
         _ => {}
     }
@@ -106,11 +102,11 @@ fn apply_subscription(
         return Ok(mark_ended(a, Some(&s.id), PaymentStatus::Canceled));
     }
     if revives && !can_revive(s, is_answer, known) {
-        return Ok(LATE);
+        return Ok(EventOutcome::Late);
     }
     if a.state == state::State::PendingPayment && new_status != SubscriptionStatus::Ended && !grants(event) {
         // Only a granting event makes it paid, and a payment check is scheduled.
-        return Ok(NO_EFFECT);
+        return Ok(EventOutcome::NoEffect);
     }
     let outcome = match new_status {
         SubscriptionStatus::Ended => mark_ended(a, Some(&s.id), PaymentStatus::Canceled),
@@ -127,11 +123,11 @@ fn apply_subscription(
     Ok(match new_status {
         SubscriptionStatus::PastDue => {
             a.payment.status = PaymentStatus::PastDue;
-            "past due"
+            EventOutcome::PastDue
         }
         SubscriptionStatus::Paused => {
             a.payment.status = PaymentStatus::Paused;
-            "paused"
+            EventOutcome::Paused
         }
         _ => outcome,
     })
@@ -163,7 +159,7 @@ fn mark_paid(
     a: &mut Assistant,
     subscription: Option<&String>,
     period_end: Option<Timestamp>,
-) -> Result<&'static str, Error> {
+) -> Result<EventOutcome, Error> {
     if let Some(id) = subscription {
         a.payment.subscription_id = Some(id.clone());
     }
@@ -172,12 +168,12 @@ fn mark_paid(
     a.payment.current_period_end = a.payment.current_period_end.max(period_end);
     if a.state == state::State::PendingPayment {
         a.apply(state::Event::PaymentConfirmed).map_err(unexpected_refusal)?;
-        return Ok("purchased");
+        return Ok(EventOutcome::Purchased);
     }
-    Ok("paid")
+    Ok(EventOutcome::Paid)
 }
 
-fn mark_ended(a: &mut Assistant, subscription: Option<&String>, status: PaymentStatus) -> &'static str {
+fn mark_ended(a: &mut Assistant, subscription: Option<&String>, status: PaymentStatus) -> EventOutcome {
     // The revocation after a refund must not hide the refund.
     if a.payment.status != PaymentStatus::Refunded {
         a.payment.status = status;
@@ -185,9 +181,9 @@ fn mark_ended(a: &mut Assistant, subscription: Option<&String>, status: PaymentS
     if a.state == state::State::PendingPayment {
         // The end arrived before the payment. The id is stored, so that the payment is recognized as late.
         a.payment.subscription_id = a.payment.subscription_id.take().or_else(|| subscription.cloned());
-        return "ended before it was paid";
+        return EventOutcome::EndedUnpaid;
     }
-    "ended"
+    EventOutcome::Ended
 }
 
 /// The state machine allows these transitions, so a refusal is a bug.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::billing::apply::Source;
+use crate::billing::outcome::EventOutcome;
 use crate::error::Error;
 use crate::services::Services;
 
@@ -84,15 +85,16 @@ impl Services {
                                 error = %ErrorChain(&error),
                                 "polar webhook skipped, its assistant is unreadable"
                             );
-                            "corrupt row"
+                            EventOutcome::CorruptRow
                         }
                         applied => applied?,
                     },
                     Err(error) => {
                         tracing::error!(webhook_id = row.webhook_id, error = %error, "polar webhook unreadable");
-                        "unreadable"
+                        EventOutcome::Unreadable
                     }
                 };
+                let outcome = outcome.as_str();
                 let now: Timestamp = work.now;
                 work.tx.finish_polar_webhook(row.position, outcome, now).await?;
                 work.commit(None).await?;

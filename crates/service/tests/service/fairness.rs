@@ -46,14 +46,14 @@ async fn payment_delay(t: &TestServices, caller: &Caller) -> Duration {
     t.services.now().since(began)
 }
 
-/// Deleted assistants of an account whose payment checks are due.
+/// Inserts payment checks that are due, for assistants of an account that do not exist any more.
 async fn create_due_checks(t: &TestServices, caller: &Caller, count: usize) -> Vec<AssistantId> {
     let mut ids = vec![];
     let mut tx = t.db.store.begin().await.expect("begin should succeed");
     for _ in 0..count {
         let id = AssistantId::new(t.services.new_uuid());
         let now = t.services.now();
-        tx.insert_payment_check(id, caller.user_id, now, now).await.expect("a slot");
+        tx.insert_payment_check(id, caller.user_id, now, now).await.expect("insert should succeed");
         ids.push(id);
     }
     tx.commit().await.expect("commit should succeed");
@@ -73,7 +73,7 @@ async fn count_scheduled_checks(t: &TestServices) -> i64 {
         .0
 }
 
-/// What the order of an account depends on.
+/// What the place of an account in the sequence of checks depends on.
 struct Account {
     due: usize,
     last: Option<usize>,
@@ -172,7 +172,7 @@ on_both_databases! {
                     t.pay(id).await;
                     delete(&t, &me, id).await.unwrap();
                 }
-                // An order that is paid after its deletion is revoked.
+                // The subscription of an order that is paid after its deletion is revoked.
                 _ => {
                     delete(&t, &me, id).await.unwrap();
                     t.pay(id).await;
@@ -213,7 +213,7 @@ on_both_databases! {
             most = most.max(count_scheduled_checks(&t).await);
         }
         println!("{checks} checks in 40 h, at most {most} rows");
-        // Ten orders an hour are checked for at most 27 h each, plus a few that the prune every 15 minutes finds late.
+        // Ten orders an hour are checked for at most 27 h each, plus a few that are pruned up to 15 minutes late.
         assert!(most <= 320 && checks <= 40 * 60, "{most} {checks}");
         t.finish().await;
     }
