@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use data_encoding::BASE64;
-use reef_embedded::{Embedded, UpdateSource};
 use reef_outbound::{
     Http, HttpCallbackSender, MailSender, ModelProvidersClient, OpenRouterKeys, Polar, ProviderUrls, Smtp,
     SmtpServer, TelegramApi,
@@ -21,6 +20,7 @@ use reef_sandbox::VendorUrls;
 use reef_service::Services;
 use reef_store::{Store, file_permissions};
 use reef_vault::{KEY_LENGTH, Vault};
+use reef_workers::embedded::{Embedded, UpdateSource};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
@@ -131,7 +131,7 @@ pub fn build_app(config: &Config, store: Store, server_urls: PublicUrls) -> anyh
         clock.clone(),
         entropy.clone(),
         http.clone(),
-        reef_embedded::Config {
+        reef_workers::embedded::Config {
             public_url: server_urls.public_url.clone(),
             update_source: update_delivery(&server_urls.public_url, &telegram_url),
             telegram_url: telegram_url.clone(),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use reef_domain::ErrorChain;
-use reef_embedded::{Embedded, WebhookOutcome};
+use reef_workers::embedded::{Embedded, WebhookOutcome};
 use serde_json::json;
 
 use crate::http::bodies::declared_length;

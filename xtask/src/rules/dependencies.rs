@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("crates/outbound", &["reef-domain", "reef-ports", "reef-protocols"]),
     ("crates/assistant", &["reef-domain", "reef-protocols"]),
     (
-        "crates/embedded",
+        "crates/workers",
         &[
             "reef-assistant",
             "reef-domain",
@@ -41,7 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reef-app",
             "reef-docs",
             "reef-domain",
-            "reef-embedded",
+            "reef-workers",
             "reef-jobs",
             "reef-outbound",
             "reef-ports",

@@ -5,9 +5,9 @@ use reef_store::{StoreError, WorkerRow};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
-use crate::embedded::Embedded;
-use crate::receive::WebhookOutcome;
-use crate::sealed::{self, OpenedSettings};
+use crate::embedded::host::Embedded;
+use crate::embedded::receive::WebhookOutcome;
+use crate::embedded::sealed::{self, OpenedSettings};
 
 impl Embedded {
     /// Checks that the worker exists and that `secret` is its webhook secret, so that the body of a request can be

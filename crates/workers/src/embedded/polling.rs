@@ -10,10 +10,10 @@ use reef_protocols::telegram::{Bot, PolledUpdate, TelegramError, read_response};
 use reef_store::{StoreError, WorkerRow};
 use tokio_util::sync::CancellationToken;
 
-use crate::embedded::Embedded;
-use crate::flood_wait;
-use crate::receive::WAITING_MAX;
-use crate::sealed;
+use crate::embedded::flood_wait;
+use crate::embedded::host::Embedded;
+use crate::embedded::receive::WAITING_MAX;
+use crate::embedded::sealed;
 
 /// How long Telegram waits for an update before it responds, in seconds.
 const WAIT_S: u64 = 25;

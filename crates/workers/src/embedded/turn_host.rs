@@ -10,8 +10,8 @@ use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{AlbumPartRow, BotUpdateRow, MessageRow, StoreError, Tx};
 
-use crate::embedded::Embedded;
-use crate::part_gate::PartGate;
+use crate::embedded::host::Embedded;
+use crate::embedded::part_gate::PartGate;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
 /// has lost the lease without noticing changes nothing.

@@ -1,8 +1,8 @@
 //! Chats that have blocked the bot or removed it from their group.
 
-use reef_embedded::UpdateSource;
 use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
+use reef_workers::embedded::UpdateSource;
 
 use crate::fake_server::{FakeServer, rejection, wait_until};
 use crate::setup::{TOKEN, assistant, run, send_text, spec};

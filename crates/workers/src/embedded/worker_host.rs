@@ -12,9 +12,9 @@ use reef_protocols::telegram::{Bot, read_response};
 use reef_store::{StoreError, WorkerRow};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::UpdateSource;
-use crate::embedded::Embedded;
-use crate::sealed;
+use crate::embedded::config::UpdateSource;
+use crate::embedded::host::Embedded;
+use crate::embedded::sealed;
 
 /// The timeout for setting the menu of a bot.
 const MENU_TIMEOUT: Duration = Duration::from_secs(10);

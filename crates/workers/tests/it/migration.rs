@@ -1,8 +1,8 @@
 //! A group becomes a supergroup and gets another id. Three kinds of updates announce it, in any order.
 
-use reef_embedded::{UpdateSource, WebhookOutcome};
 use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
+use reef_workers::embedded::{UpdateSource, WebhookOutcome};
 use serde_json::{Value, json};
 
 use crate::fake_server::{FakeServer, wait_until};

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::config::Config;
+use crate::embedded::config::Config;
 
 /// Why the settings of a worker could not be sealed or opened.
 #[derive(Debug, Error)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reef_embedded::UpdateSource;
 use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
+use reef_workers::embedded::UpdateSource;
 use serde_json::{Value, json};
 
 use crate::fake_server::{FakeServer, wait_until};

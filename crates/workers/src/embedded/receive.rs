@@ -7,9 +7,9 @@ use reef_domain::ids::UpdateRowId;
 use reef_protocols::telegram::{Message, Update, parse_update};
 use reef_store::{NewBotUpdate, StoreError, Tx, WorkerRow};
 
-use crate::embedded::Embedded;
-use crate::turn_host::current_chat_id;
-use crate::turn_slots::ChatKey;
+use crate::embedded::host::Embedded;
+use crate::embedded::turn_host::current_chat_id;
+use crate::embedded::turn_slots::ChatKey;
 
 /// How many updates of one assistant may wait here. Further ones wait at Telegram.
 pub(crate) const WAITING_MAX: i64 = 1_000;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use reef_embedded::UpdateSource;
 use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
+use reef_workers::embedded::UpdateSource;
 
 use crate::fake_server::{FakeServer, flood, wait_until};
 use crate::setup::{TOKEN, run, send_text, spec};

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use reef_embedded::{Embedded, UpdateSource, WebhookOutcome};
 use reef_ports::WorkerHost;
 use reef_store::on_both_databases;
+use reef_workers::embedded::{Embedded, UpdateSource, WebhookOutcome};
 
 use crate::fake_server::{FakeServer, flood, wait_until};
 use crate::setup::{OTHER_NAME, SECRET, TOKEN, other_spec, run, send_text, spec, text_update};

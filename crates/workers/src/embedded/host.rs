@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::config::Config;
-use crate::polls::Polls;
-use crate::turn_slots::{ChatKey, Limits, TurnSlots};
+use crate::embedded::config::Config;
+use crate::embedded::polls::Polls;
+use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
 /// in the database.

@@ -3,10 +3,10 @@ use std::time::Duration;
 use reef_domain::Assistant;
 use reef_domain::ids::UserId;
 use reef_domain::wire::ApiMode;
-use reef_embedded::{UpdateSource, WebhookOutcome};
 use reef_outbound::SystemClock;
 use reef_ports::{Clock as _, WorkerHost};
 use reef_store::{Store, UserRow, on_both_databases};
+use reef_workers::embedded::{UpdateSource, WebhookOutcome};
 
 use crate::fake_server::{FakeServer, wait_until};
 use crate::setup::{NAME, TOKEN, assistant, run, send_text, spec, text_update, worker};

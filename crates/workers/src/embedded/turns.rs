@@ -12,12 +12,12 @@ use reef_protocols::model::ModelError;
 use reef_protocols::telegram::{TelegramError, parse_update};
 use reef_store::{BotUpdateRow, StoreError, WorkerRow};
 
-use crate::embedded::Embedded;
-use crate::flood_wait;
-use crate::part_gate::PartGate;
-use crate::sealed;
-use crate::turn_host::TurnHost;
-use crate::turn_slots::TurnSlot;
+use crate::embedded::flood_wait;
+use crate::embedded::host::Embedded;
+use crate::embedded::part_gate::PartGate;
+use crate::embedded::sealed;
+use crate::embedded::turn_host::TurnHost;
+use crate::embedded::turn_slots::TurnSlot;
 
 /// The lease of an update. If the process dies, the chat waits until it expires.
 const LEASE: Duration = Duration::from_secs(30);

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use reef_embedded::UpdateSource;
 use reef_ports::{StartedWorker, WorkerHost, WorkerRef};
 use reef_store::on_both_databases;
+use reef_workers::embedded::UpdateSource;
 
 use crate::fake_server::{FakeServer, wait_until};
 use crate::setup::{NAME, SECRET, TOKEN, assistant, host, run, send_text, spec, worker};

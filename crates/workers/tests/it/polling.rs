@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use reef_embedded::UpdateSource;
 use reef_outbound::SystemClock;
 use reef_ports::{Clock, WorkerHost};
 use reef_store::on_both_databases;
+use reef_workers::embedded::UpdateSource;
 
 use crate::fake_server::{FakeServer, flood, wait_until};
 use crate::setup::{NAME, TOKEN, run, spec, text_update, worker};

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::ids::UpdateRowId;
-use reef_embedded::UpdateSource;
 use reef_outbound::SystemClock;
 use reef_ports::{Clock, WorkerHost};
 use reef_store::{NewBotUpdate, Store, on_both_databases};
+use reef_workers::embedded::UpdateSource;
 use uuid::Uuid;
 
 use crate::fake_server::{FakeServer, wait_until};

@@ -9,8 +9,8 @@
 //! them, unless it has another bot.
 
 mod config;
-mod embedded;
 mod flood_wait;
+mod host;
 mod part_gate;
 mod polling;
 mod polls;
@@ -23,5 +23,5 @@ mod webhook_auth;
 mod worker_host;
 
 pub use config::{Config, UpdateSource};
-pub use embedded::Embedded;
+pub use host::Embedded;
 pub use receive::WebhookOutcome;

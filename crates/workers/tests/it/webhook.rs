@@ -1,8 +1,8 @@
 use reef_domain::ids::UpdateRowId;
-use reef_embedded::{UpdateSource, WebhookOutcome};
 use reef_outbound::SystemClock;
 use reef_ports::{Clock, WorkerHost};
 use reef_store::{NewBotUpdate, on_both_databases};
+use reef_workers::embedded::{UpdateSource, WebhookOutcome};
 use uuid::Uuid;
 
 use crate::fake_server::{FakeServer, wait_until};
