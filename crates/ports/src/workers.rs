@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Provider;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Everything that a worker needs, including secrets. A host gets all of it with every start.
@@ -29,8 +30,8 @@ pub struct WorkerSpec {
     pub model_key: SecretString,
 }
 
-/// A worker of one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A worker of one run. Jobs store it as JSON, because the worker outlives the row of a deleted assistant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRef {
     /// The assistant that the worker answers for.
     pub assistant_id: AssistantId,

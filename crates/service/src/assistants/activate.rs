@@ -15,6 +15,7 @@ use crate::assistants::preflight::{CheckTarget, NoAnswerPolicy, REJECTED};
 use crate::assistants::secrets::bot_fingerprint;
 use crate::caller::Caller;
 use crate::deployments::Deploy;
+use crate::deployments::worker::worker_ref;
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
@@ -204,7 +205,6 @@ impl Services {
     /// Enqueues the job of the deployment run that the state waits for, if it waits for one.
     pub(crate) async fn enqueue_run(&self, work: &mut UnitOfWork<'_>, a: &Assistant) -> Result<(), Error> {
         let Some(run) = a.state.run() else { return Ok(()) };
-        let worker_name = run.worker_name.clone();
-        work.enqueue(Deploy { assistant_id: a.id, worker_name, generation: run.generation }).await
+        work.enqueue(Deploy(worker_ref(a, run))).await
     }
 }

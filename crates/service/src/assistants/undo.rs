@@ -105,12 +105,7 @@ impl UnitOfWork<'_> {
     /// Enqueues the job that deletes the replaced values once their bot has no webhook.
     pub(crate) async fn enqueue_replaced_deletion(&mut self, a: &Assistant) -> Result<(), Error> {
         let Some(worker) = a.state.run().map(|run| worker_ref(a, run)) else { return Ok(()) };
-        self.enqueue(RemoveWorker {
-            assistant_id: worker.assistant_id,
-            worker_name: worker.worker_name,
-            generation: worker.generation,
-        })
-        .await
+        self.enqueue(RemoveWorker(worker)).await
     }
 }
 

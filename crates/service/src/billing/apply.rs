@@ -143,12 +143,7 @@ impl Services {
             work.discard_fallback(&after).await?;
         }
         if let (true, Some(worker)) = (ended, worker) {
-            work.enqueue(RemoveWorker {
-                assistant_id: worker.assistant_id,
-                worker_name: worker.worker_name,
-                generation: worker.generation,
-            })
-            .await?;
+            work.enqueue(RemoveWorker(worker)).await?;
         }
         // Polar does not end a subscription when its order is refunded, so it would renew next month.
         if let (PaymentStatus::Refunded, Some(id)) = (after.payment.status, subscription) {

@@ -1,6 +1,5 @@
 //! The job that removes the worker of a run that has ended without waiting for the removal.
 
-use reef_domain::ids::AssistantId;
 use reef_domain::state::Run;
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
 use secrecy::SecretString;
@@ -9,14 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::services::Services;
 use reef_ports::WorkerRef;
 
-/// Remove the worker of an assistant that was stopped without waiting for the removal.
+/// Remove the worker of an assistant that was stopped without waiting for the removal, and those of its older runs.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct RemoveWorker {
-    pub assistant_id: AssistantId,
-    pub worker_name: String,
-    /// Workers of this run and of older ones are removed.
-    pub generation: i64,
-}
+pub(crate) struct RemoveWorker(pub WorkerRef);
 
 impl Job<Services> for RemoveWorker {
     const KIND: &'static str = "remove_worker";
@@ -24,17 +18,11 @@ impl Job<Services> for RemoveWorker {
     const RETRY: RetryPolicy = RetryPolicy::unlimited(Backoff::STANDARD);
 
     fn dedup_id(&self) -> String {
-        format!("{}:{}", self.worker_name, self.generation)
+        format!("{}:{}", self.0.worker_name, self.0.generation)
     }
 
     async fn run(&self, services: &Services) -> Result<(), JobError> {
-        let Self { assistant_id, worker_name, generation } = self;
-        let worker = WorkerRef {
-            assistant_id: *assistant_id,
-            worker_name: worker_name.clone(),
-            generation: *generation,
-        };
-        services.remove_stopped_worker(&worker).await
+        services.remove_stopped_worker(&self.0).await
     }
 }
 

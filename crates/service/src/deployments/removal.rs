@@ -55,8 +55,7 @@ impl Services {
             *found = before;
             return Ok(None);
         };
-        let deploy =
-            |generation| Deploy { assistant_id: before.id, worker_name: run.worker_name.clone(), generation };
+        let deploy = |generation| Deploy(WorkerRef { generation, ..worker_ref(&before, run) });
         let later = work.now.plus(CHECK_AFTER);
         if let Some(job) =
             work.tx.reschedule_job(&deploy(run.generation).dedup_key(), later, work.now).await?

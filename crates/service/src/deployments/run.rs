@@ -21,15 +21,9 @@ use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 use reef_ports::WorkerRef;
 
-/// Carry out a deployment run.
+/// Carry out the deployment run of a worker. A run that is older than the current one only cleans up after itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Deploy {
-    pub assistant_id: AssistantId,
-    /// Stored here because the worker outlives the row of a deleted assistant.
-    pub worker_name: String,
-    /// A run that is older than the current one only cleans up after itself.
-    pub generation: i64,
-}
+pub(crate) struct Deploy(pub WorkerRef);
 
 impl Deploy {
     /// The prefix of the dedup keys of an assistant's runs.
@@ -47,17 +41,11 @@ impl Job<Services> for Deploy {
             .slow_after(15, Duration::from_secs(3600));
 
     fn dedup_id(&self) -> String {
-        format!("{}:{}", self.assistant_id, self.generation)
+        format!("{}:{}", self.0.assistant_id, self.0.generation)
     }
 
     async fn run(&self, services: &Services) -> Result<(), JobError> {
-        let Self { assistant_id, worker_name, generation } = self;
-        let worker = WorkerRef {
-            assistant_id: *assistant_id,
-            worker_name: worker_name.clone(),
-            generation: *generation,
-        };
-        services.run_deployment(&worker).await
+        services.run_deployment(&self.0).await
     }
 }
 
@@ -162,12 +150,7 @@ impl Services {
     pub(super) async fn fail_run(&self, worker: &WorkerRef, event: Event) -> Result<bool, Error> {
         let mut work = self.unit_of_work().await?;
         let Some(ended) = work.end_run(worker.assistant_id, event).await? else { return Ok(false) };
-        work.enqueue(RemoveWorker {
-            assistant_id: worker.assistant_id,
-            worker_name: worker.worker_name.clone(),
-            generation: worker.generation,
-        })
-        .await?;
+        work.enqueue(RemoveWorker(worker.clone())).await?;
         work.commit(None).await?;
         ended.record_metrics();
         Ok(true)
