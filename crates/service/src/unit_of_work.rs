@@ -75,15 +75,12 @@ impl UnitOfWork<'_> {
         self.services.new_uuid()
     }
 
-    /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open.
-    pub async fn commit_access_revoked(
-        mut self,
-        user: UserId,
-        outcome: Option<&Outcome>,
-    ) -> Result<(), Error> {
+    /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open, in every process. On
+    /// SQLite only this process is notified; streams of others check within a minute.
+    pub async fn commit_access_revoked(mut self, user: UserId) -> Result<(), Error> {
         self.tx.notify(Notification::AccessRevoked { user_id: user }).await?;
         let services = self.services;
-        self.commit(outcome).await?;
+        self.commit(None).await?;
         services.event_bus().publish_access_revoked(user);
         Ok(())
     }

@@ -73,7 +73,7 @@ impl Services {
             let mut work = self.unit_of_work().await?;
             if work.tx.delete_user(user.id).await? {
                 work.enqueue_deletion_notice(&user).await?;
-                work.commit_access_revoked(user.id, None).await?;
+                work.commit_access_revoked(user.id).await?;
                 tracing::info!(user_id = %user.id, "account deleted");
                 return Ok(AccountDeletion::Deleted);
             }

@@ -110,7 +110,7 @@ impl Services {
         reset_password_throttle(&mut work.tx, user.id, &user.email).await?;
         work.tx.delete_sessions(user.id).await?;
         let reset = work.create_reset_link(&user).await?;
-        work.commit_access_revoked(user.id, None).await?;
+        work.commit_access_revoked(user.id).await?;
         tracing::info!(user_id = %user.id, "email confirmed by its link only");
         Ok(reset)
     }

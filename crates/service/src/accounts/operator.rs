@@ -40,7 +40,7 @@ impl Services {
         reset_password_throttle(tx, account.id, &account.email).await?;
         tx.delete_sessions(account.id).await?;
         work.enqueue_security_notice(account.id, MailKind::PasswordChanged, "").await?;
-        work.commit_access_revoked(account.id, None).await?;
+        work.commit_access_revoked(account.id).await?;
         tracing::info!(user_id = %account.id, disable_two_factor, "password replaced by an operator");
         Ok(account)
     }

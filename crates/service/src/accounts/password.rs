@@ -73,7 +73,7 @@ impl Services {
         let takes_code = requires_code(&mut work.tx, user.id).await?;
         work.tx.delete_other_sessions(user.id, current_row).await?;
         work.enqueue_security_notice(user.id, MailKind::PasswordChanged, "").await?;
-        work.commit_access_revoked(user.id, None).await?;
+        work.commit_access_revoked(user.id).await?;
         tracing::info!(user_id = %user.id, "password changed");
         let after = UserRow { password_hash, ..user.clone() };
         let caller = Caller::with_proven_password(user.id, PasswordStamp::of(&after));

@@ -97,7 +97,7 @@ impl Services {
         let takes_code = requires_code(tx, link.user_id).await?;
         tx.delete_sessions(link.user_id).await?;
         work.enqueue_security_notice(link.user_id, MailKind::PasswordChanged, "").await?;
-        work.commit_access_revoked(link.user_id, None).await?;
+        work.commit_access_revoked(link.user_id).await?;
         tracing::info!(user_id = %link.user_id, revokes_access, "password reset");
         let after = UserRow { password_hash, ..before.clone() };
         let devices = self.devices_after_new_password(&client, &before, &after.into(), takes_code);

@@ -75,11 +75,11 @@ impl Services {
     /// [`Error::NotFound`] when the caller has no such session; [`Error::Forbidden`] for API keys.
     pub async fn revoke_session(&self, caller: &Caller, handle: &str) -> Result<(), Error> {
         require_session(caller)?;
-        let mut tx = self.store().begin().await?;
-        let rows = tx.list_sessions(caller.user_id, self.now(), LIST_MAX).await?;
+        let mut work = self.unit_of_work().await?;
+        let rows = work.tx.list_sessions(caller.user_id, work.now, LIST_MAX).await?;
         let row = rows.iter().find(|row| handle_of(row) == handle).ok_or(Error::NotFound)?;
-        tx.delete_session(&row.id).await?;
-        Ok(self.commit_access_revoked(tx, caller.user_id).await?)
+        work.tx.delete_session(&row.id).await?;
+        work.commit_access_revoked(caller.user_id).await
     }
 
     /// Ends all of the caller's sessions and their streams except the one stored as `current_row`. Returns how many.
@@ -88,9 +88,9 @@ impl Services {
     /// [`Error::Forbidden`] for API keys.
     pub async fn revoke_other_sessions(&self, caller: &Caller, current_row: &str) -> Result<u64, Error> {
         require_session(caller)?;
-        let mut tx = self.store().begin().await?;
-        let ended = tx.delete_other_sessions(caller.user_id, current_row).await?;
-        self.commit_access_revoked(tx, caller.user_id).await?;
+        let mut work = self.unit_of_work().await?;
+        let ended = work.tx.delete_other_sessions(caller.user_id, current_row).await?;
+        work.commit_access_revoked(caller.user_id).await?;
         Ok(ended)
     }
 

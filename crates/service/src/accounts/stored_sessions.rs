@@ -67,10 +67,10 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn delete_session(&self, id: &str) -> Result<(), Error> {
-        let mut tx = self.store().begin().await?;
-        match tx.delete_session(&session_row_id(id)).await? {
-            Some(user) => Ok(self.commit_access_revoked(tx, user).await?),
-            None => Ok(tx.commit().await?),
+        let mut work = self.unit_of_work().await?;
+        match work.tx.delete_session(&session_row_id(id)).await? {
+            Some(user) => work.commit_access_revoked(user).await,
+            None => work.commit(None).await,
         }
     }
 

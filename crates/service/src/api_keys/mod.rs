@@ -252,11 +252,11 @@ impl Services {
     pub async fn revoke_api_key(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         require_session(caller)?;
         let id = ApiKeyId::parse(id).ok_or(Error::NotFound)?;
-        let mut tx = self.store().begin().await?;
-        if !tx.revoke_api_key(caller.user_id, id, self.now()).await? {
+        let mut work = self.unit_of_work().await?;
+        if !work.tx.revoke_api_key(caller.user_id, id, work.now).await? {
             return Err(Error::NotFound);
         }
-        Ok(self.commit_access_revoked(tx, caller.user_id).await?)
+        work.commit_access_revoked(caller.user_id).await
     }
 
     /// Revokes a key by the key itself, for the operator's command line.
@@ -322,12 +322,6 @@ impl Services {
         }
         let mut tx = self.store().read().await?;
         Ok(tx.find_live_api_key(&hash(key), self.now()).await?)
-    }
-
-    /// A caller for an account that the operator acts for.
-    #[must_use]
-    pub const fn on_behalf_of(user: UserId) -> Caller {
-        Caller::operator(user)
     }
 }
 

@@ -103,7 +103,7 @@ impl Services {
         tx.replace_api_key(old.id, row.id, ends_at, now).await?;
         work.enqueue_security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
         if ends_at.is_none() {
-            work.commit_access_revoked(caller.user_id, None).await?;
+            work.commit_access_revoked(caller.user_id).await?;
         } else {
             work.commit(None).await?;
         }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use reef_domain::ErrorChain;
-use reef_domain::ids::UserId;
-use reef_store::{Notification, StoreError, Tx};
+use reef_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use crate::services::Services;
@@ -13,18 +12,6 @@ use crate::services::Services;
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 impl Services {
-    /// Commits a transaction that revokes a key or ends a session of a user, and notifies every process, so that open
-    /// streams end at once. On SQLite only this process is notified; streams of others check within a minute.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn commit_access_revoked(&self, mut tx: Tx, user: UserId) -> Result<(), StoreError> {
-        tx.notify(Notification::AccessRevoked { user_id: user }).await?;
-        tx.commit().await?;
-        self.event_bus().publish_access_revoked(user);
-        Ok(())
-    }
-
     /// Forwards notifications of other processes to the event bus until `stop` is canceled. SQLite has no
     /// notifications, so it returns at once there.
     pub async fn run_notification_listener(&self, stop: CancellationToken) {
