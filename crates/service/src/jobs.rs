@@ -51,6 +51,6 @@ pub fn runner(services: Services) -> Runner {
 
 /// The names of all kinds of jobs, for metrics that list each of them.
 #[must_use]
-pub fn kinds() -> Vec<&'static str> {
+pub(crate) fn kinds() -> Vec<&'static str> {
     registry().names().collect()
 }
