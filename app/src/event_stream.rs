@@ -13,11 +13,10 @@ use axum::response::{IntoResponse as _, Response};
 use futures::Stream;
 use metrics::gauge;
 use reef_domain::ErrorChain;
-use reef_domain::ids::{AssistantId, UserId};
-use reef_service::events::{Change, wait_for_change};
+use reef_domain::ids::UserId;
+use reef_service::events::Subscription;
 use reef_service::throttling::Permit;
 use reef_service::{Caller, Error, Services};
-use tokio::sync::broadcast::Receiver;
 
 /// How often an idle stream sends a comment, so that proxies keep it open.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -54,48 +53,29 @@ pub enum NextRead {
     Never,
 }
 
-/// The changes since before a stream's first read.
+/// Responds with the events of `first`, and then with those that `source` reads after each change that `changes` reports. That
+/// subscription must be older than the first read, so that no change is missed in between.
 ///
-/// The subscription starts before that read, so that no change is missed in between.
-#[derive(Debug)]
-pub struct Subscription {
-    changes: Receiver<Change>,
-}
-
-impl Subscription {
-    /// Subscribes to changes from now on.
-    #[must_use]
-    pub fn new(services: &Services) -> Self {
-        Self { changes: services.event_bus().subscribe() }
-    }
-
-    /// Responds with the events of `first`, and then with those that `source` reads after each change of the assistant, or of
-    /// any of the caller's without one.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when the caller's account or the process has too many streams.
-    pub fn respond(
-        self,
-        services: &Services,
-        caller: &Caller,
-        assistant: Option<AssistantId>,
-        first: Batch,
-        source: impl EventSource,
-    ) -> Result<Response, Error> {
-        let stream = EventStream {
-            services: services.clone(),
-            changes: self.changes,
-            user: caller.user_id,
-            assistant,
-            pending: first.events.into(),
-            next_read: first.next_read,
-            source,
-            _permit: services.stream_limit().reserve(caller.user_id)?,
-            _open: OpenStreamGuard::new(),
-        };
-        let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
-        Ok(Sse::new(stream.events()).keep_alive(keep_alive).into_response())
-    }
+/// # Errors
+/// [`Error::RateLimited`] when the caller's account or the process has too many streams.
+pub fn respond(
+    services: &Services,
+    caller: &Caller,
+    changes: Subscription,
+    first: Batch,
+    source: impl EventSource,
+) -> Result<Response, Error> {
+    let stream = EventStream {
+        services: services.clone(),
+        changes,
+        pending: first.events.into(),
+        next_read: first.next_read,
+        source,
+        _permit: services.stream_limit().reserve(caller.user_id)?,
+        _open: OpenStreamGuard::new(),
+    };
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
+    Ok(Sse::new(stream.events()).keep_alive(keep_alive).into_response())
 }
 
 /// Gets the id of the last event that a client has received before it lost its connection.
@@ -106,9 +86,7 @@ pub fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 
 struct EventStream<S> {
     services: Services,
-    changes: Receiver<Change>,
-    user: UserId,
-    assistant: Option<AssistantId>,
+    changes: Subscription,
     pending: VecDeque<Event>,
     next_read: NextRead,
     source: S,
@@ -137,7 +115,7 @@ impl<S: EventSource> EventStream<S> {
             tokio::select! {
                 () = closing.cancelled() => return None,
                 () = std::future::ready(()), if self.next_read == NextRead::Now => {}
-                () = wait_for_change(&mut self.changes, self.user, self.assistant) => {}
+                () = self.changes.changed() => {}
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
             match self.source.read().await {

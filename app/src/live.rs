@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tower_sessions::Session;
 
-use crate::event_stream::{Batch, EventSource, NextRead, Subscription, last_event_id};
+use crate::event_stream::{self, Batch, EventSource, NextRead, last_event_id};
 use crate::http_status::status_of;
 use crate::session::find_caller;
 use crate::snapshot::{self, Snapshot};
@@ -104,7 +104,6 @@ async fn list(
 }
 
 async fn stream(services: Services, session: Session, subject: Subject, seen: Option<String>) -> Response {
-    let subscription = Subscription::new(&services);
     let caller = match find_caller(&session).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
@@ -113,18 +112,23 @@ async fn stream(services: Services, session: Session, subject: Subject, seen: Op
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
+    let assistant = subject.assistant();
+    let changes = services.event_bus().subscribe(caller.user_id, assistant);
+    // A session that ended before the subscription began has caused no change that the stream would see.
+    if !is_still_signed_in(&session, &caller).await {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
     let current = subject.snapshot(&services, &caller).await;
     // If the assistant was deleted elsewhere just before the page opened its stream, the stream sends `gone`. An id that
     // never existed is answered with 404.
     if matches!(current, Err(Error::NotFound)) && !subject.was_deleted(&services, &caller).await {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let assistant = subject.assistant();
     let mut source =
         SnapshotSource { services: services.clone(), session, caller, subject, last_stamp: seen };
     let opened = source.batch(current).and_then(|mut first| {
         first.events.insert(0, Event::default().retry(RECONNECT_AFTER));
-        subscription.respond(&services, &caller, assistant, first, source)
+        event_stream::respond(&services, &caller, changes, first, source)
     });
     opened.unwrap_or_else(|error| rejection(&error))
 }
@@ -144,6 +148,11 @@ fn rejection(error: &Error) -> Response {
     }
 }
 
+/// Whether the session still exists and belongs to the same user.
+async fn is_still_signed_in(session: &Session, caller: &Caller) -> bool {
+    session.load().await.is_ok() && matches!(find_caller(session).await, Ok(Some(now)) if now == *caller)
+}
+
 /// Reads the snapshots of one page.
 struct SnapshotSource {
     services: Services,
@@ -155,12 +164,6 @@ struct SnapshotSource {
 }
 
 impl SnapshotSource {
-    /// Whether the session still exists and belongs to the same user.
-    async fn is_still_signed_in(&self) -> bool {
-        let loaded = self.session.load().await;
-        loaded.is_ok() && matches!(find_caller(&self.session).await, Ok(Some(now)) if now == self.caller)
-    }
-
     /// The event for a snapshot, unless the page shows it already.
     fn batch(&mut self, current: Result<Snapshot, Error>) -> Result<Batch, Error> {
         let (event, next_read) = match current {
@@ -179,7 +182,7 @@ impl SnapshotSource {
 impl EventSource for SnapshotSource {
     async fn read(&mut self) -> Result<Batch, Error> {
         // A user who has signed out in the meantime gets no more snapshots.
-        if !self.is_still_signed_in().await {
+        if !is_still_signed_in(&self.session, &self.caller).await {
             return Err(Error::Unauthorized);
         }
         let current = self.subject.snapshot(&self.services, &self.caller).await;

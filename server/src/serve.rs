@@ -18,6 +18,7 @@ use secrecy::ExposeSecret as _;
 use crate::compose::{self, App, PublicUrls};
 use crate::config::Config;
 use crate::http::connections;
+use crate::log;
 use crate::router::{Parts, router};
 use crate::site::Site;
 
@@ -133,11 +134,18 @@ fn spawn_loops(background: &TaskTracker, app: &App, stop: &CancellationToken) {
         .spawn(async move { supervise("metrics", stop.clone(), || maintain_metrics(stop.clone())).await });
 }
 
-/// Releases the memory of recorded samples every few seconds, because there may be no scrapes.
+/// Releases the memory of recorded samples every few seconds, because there may be no scrapes, and reports lost log lines.
 async fn maintain_metrics(stop: CancellationToken) {
     const INTERVAL: Duration = Duration::from_secs(5);
+    let mut reported = 0;
     while tokio::time::timeout(INTERVAL, stop.cancelled()).await.is_err() {
         crate::metrics::run_upkeep();
+        let lost = log::lost_lines();
+        if lost > reported {
+            tracing::warn!(lines = lost - reported, "log lines lost: standard error is not read fast enough");
+            reported = lost;
+        }
+        metrics::counter!("reef_log_lines_lost_total").absolute(u64::try_from(lost).unwrap_or(u64::MAX));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `/billing`: the subscription of each assistant, and the way to the billing portal.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use reef_domain::billing;
 use reef_domain::wire::{AssistantRecord, PaymentStatus};
@@ -21,7 +23,7 @@ use crate::snapshot::Snapshot;
 
 /// An assistant and, while it is unpaid, the state of its payment.
 struct Entry {
-    record: AssistantRecord,
+    record: Arc<AssistantRecord>,
     progress: Option<CheckoutProgress>,
 }
 

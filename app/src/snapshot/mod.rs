@@ -3,6 +3,7 @@
 mod shown;
 
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 
 use reef_domain::wire::AssistantRecord;
 use reef_service::assistants::{Details, Receipt};
@@ -33,7 +34,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Internal`] when the records cannot be serialized.
-    pub(crate) fn of_list(records: &[AssistantRecord]) -> Result<Self, Error> {
+    pub(crate) fn of_list(records: &[Arc<AssistantRecord>]) -> Result<Self, Error> {
         Self::of(&records, &records)
     }
 
@@ -192,7 +193,7 @@ mod tests {
     fn stamp_of_list_changes_with_every_record() {
         assert_stamps_differ(
             list,
-            |records| Snapshot::of_list(records),
+            |records| Snapshot::of_list(&records.iter().cloned().map(Arc::new).collect::<Vec<_>>()),
             &[
                 |records| records[0].payment_status = PaymentStatus::PastDue,
                 |records| records[0].updated_at = LATER,

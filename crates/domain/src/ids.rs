@@ -31,7 +31,14 @@ macro_rules! id {
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 let uuid = Uuid::try_parse(text).ok()?;
-                (uuid.hyphenated().to_string() == text).then_some(Self(uuid))
+                let mut canonical = Uuid::encode_buffer();
+                (uuid.hyphenated().encode_lower(&mut canonical) == text).then_some(Self(uuid))
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 

@@ -78,7 +78,7 @@ impl UnitOfWork<'_> {
     /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open, in every process. On
     /// SQLite only this process is notified; streams of others check within a minute.
     pub async fn commit_access_revoked(mut self, user: UserId) -> Result<(), Error> {
-        self.tx.notify(Notification::AccessRevoked { user_id: user }).await?;
+        self.tx.notify(Notification::AccessRevoked { user_id: user });
         let services = self.services;
         self.commit(None).await?;
         services.event_bus().publish_access_revoked(user);
@@ -92,10 +92,10 @@ impl UnitOfWork<'_> {
             self.record_outcome(outcome).await?;
         }
         for change in &self.changes {
-            self.tx.notify((*change).into()).await?;
+            self.tx.notify((*change).into());
         }
         if self.has_new_jobs {
-            self.tx.notify(Notification::NewJobs).await?;
+            self.tx.notify(Notification::NewJobs);
         }
         self.tx.commit().await?;
         for change in self.changes {

@@ -146,6 +146,7 @@ impl Tx {
             user,
             now,
         );
+        self.record_change_of(user);
         Ok(revoked == 1)
     }
 
@@ -156,16 +157,18 @@ impl Tx {
     pub async fn revoke_all_api_keys(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
         let sql = "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null";
         execute!(self, sql, user, now);
+        self.record_change_of(user);
         Ok(())
     }
 
-    /// Records that key `by` replaces a key that is not revoked. The old key expires at `ends_at` at the latest, or
+    /// Records that key `by` replaces a key of the user that is not revoked. The old key expires at `ends_at` at the latest, or
     /// is revoked at `now` when that is `None`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn replace_api_key(
         &mut self,
+        user: UserId,
         id: ApiKeyId,
         by: ApiKeyId,
         ends_at: Option<Timestamp>,
@@ -176,19 +179,23 @@ impl Tx {
                 self,
                 "update api_keys set replaced_by = $2,
                         expires_at = case when expires_at < $3 then expires_at else $3 end
-                 where id = $1 and revoked_at is null",
+                 where id = $1 and user_id = $4 and revoked_at is null",
                 id,
                 by,
                 ends_at,
+                user,
             ),
             None => execute!(
                 self,
-                "update api_keys set replaced_by = $2, revoked_at = $3 where id = $1 and revoked_at is null",
+                "update api_keys set replaced_by = $2, revoked_at = $3
+                 where id = $1 and user_id = $4 and revoked_at is null",
                 id,
                 by,
                 now,
+                user,
             ),
         };
+        self.record_change_of(user);
         Ok(())
     }
 }

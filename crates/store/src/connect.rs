@@ -3,6 +3,8 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
@@ -10,8 +12,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgPool, SqlitePool};
 
+use crate::cache::ReadCache;
 use crate::error::StoreError;
-use crate::tx::{Tx, with_timeout};
+use crate::tx::{PostgresConnection, Tx, TxConnection, with_timeout};
 
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,15 +36,24 @@ const DEAD_PEER_OPTIONS: [(&str, &str); 5] = [
     ("tcp_keepalives_count", "3"),
 ];
 
-/// The database. It is cheap to clone.
+/// The database, and what this process remembers of it. It is cheap to clone.
 #[derive(Clone, Debug)]
-pub enum Store {
+pub struct Store {
+    database: Database,
+    cache: Arc<ReadCache>,
+}
+
+/// The connections to the database.
+#[derive(Clone, Debug)]
+pub enum Database {
     /// A file with one writer at a time; readers do not wait for it.
     Sqlite {
         /// The one connection for writing. Waiting for it is fairer than SQLite's busy handler.
         write: SqlitePool,
         /// The connections that only read.
         read: SqlitePool,
+        /// How often the connection for writing was opened.
+        opened: Arc<AtomicU64>,
     },
     /// A pool of connections to PostgreSQL.
     Postgres(PgPool),
@@ -67,14 +79,34 @@ impl Store {
             let pool = |connections| {
                 SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
             };
-            let write = pool(1).connect_with(options.clone()).await?;
+            let opened = Arc::new(AtomicU64::new(0));
+            let count = opened.clone();
+            let write = pool(1).after_connect(move |_, _| {
+                count.fetch_add(1, Ordering::SeqCst);
+                Box::pin(async { Ok(()) })
+            });
+            let write = write.connect_with(options.clone()).await?;
             let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
-            Ok(Self::Sqlite { write, read })
+            Ok(Self::new(Database::Sqlite { write, read, opened }))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::connect_postgres(PgConnectOptions::from_str(url)?, POSTGRES_CONNECTIONS).await
         } else {
             Err(StoreError::UnsupportedUrl)
         }
+    }
+
+    fn new(database: Database) -> Self {
+        Self { database, cache: Arc::default() }
+    }
+
+    /// The connections to the database, for statements that only tests need.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) const fn cache(&self) -> &Arc<ReadCache> {
+        &self.cache
     }
 
     pub(crate) async fn connect_postgres(
@@ -93,7 +125,7 @@ impl Store {
                     answered.unwrap_or_else(|_| late()).map(|()| true)
                 })
             });
-        Ok(Self::Postgres(pool.connect_with(options).await?))
+        Ok(Self::new(Database::Postgres(pool.connect_with(options).await?)))
     }
 
     /// Applies the migrations that are missing. They are part of the binary.
@@ -102,9 +134,9 @@ impl Store {
     /// [`StoreError::UnreleasedSchema`] when the tables are those of a version from before the first release,
     /// [`StoreError::Migration`] when a migration fails or the database is newer than this binary.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let migrated = match self {
-            Self::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await,
-            Self::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await,
+        let migrated = match &self.database {
+            Database::Sqlite { write, .. } => sqlx::migrate!("../../migrations/sqlite").run(write).await,
+            Database::Postgres(pool) => sqlx::migrate!("../../migrations/postgres").run(pool).await,
         };
         // sqlx compares the applied migrations with its own before it changes anything.
         match migrated {
@@ -120,9 +152,9 @@ impl Store {
     /// Before the first release the first migration had another name.
     async fn has_unreleased_schema(&self) -> Result<bool, StoreError> {
         let sql = "select count(*) from _sqlx_migrations where version = 1 and description <> 'initial'";
-        let (count,): (i64,) = match self {
-            Self::Sqlite { write, .. } => sqlx::query_as(sql).fetch_one(write).await?,
-            Self::Postgres(pool) => with_timeout(sqlx::query_as(sql).fetch_one(pool)).await?,
+        let (count,): (i64,) = match &self.database {
+            Database::Sqlite { write, .. } => sqlx::query_as(sql).fetch_one(write).await?,
+            Database::Postgres(pool) => with_timeout(sqlx::query_as(sql).fetch_one(pool)).await?,
         };
         Ok(count > 0)
     }
@@ -132,21 +164,31 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] when no connection is available in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
-        })
+        let connection = match &self.database {
+            Database::Sqlite { write, .. } => {
+                TxConnection::Sqlite(write.begin_with("begin immediate").await?)
+            }
+            Database::Postgres(pool) => {
+                TxConnection::Postgres(PostgresConnection::Transaction(with_timeout(pool.begin()).await?))
+            }
+        };
+        Ok(Tx::new(connection, self.cache.clone()))
     }
 
-    /// Opens a transaction for reading only.
+    /// Opens a connection for reading only. On SQLite all its reads see the same state of the database. On PostgreSQL
+    /// each sees what was committed before it, as in a transaction with the default isolation, but without the round
+    /// trips to begin and end one.
     ///
     /// # Errors
     /// [`StoreError::Database`] when no connection is available in time.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
-        })
+        let connection = match &self.database {
+            Database::Sqlite { read, .. } => TxConnection::Sqlite(read.begin().await?),
+            Database::Postgres(pool) => {
+                TxConnection::Postgres(PostgresConnection::Read(with_timeout(pool.acquire()).await?))
+            }
+        };
+        Ok(Tx::new(connection, self.cache.clone()))
     }
 
     /// Writes a complete and consistent copy of a SQLite database to a new file while other processes keep running.
@@ -155,7 +197,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::File`] when the file cannot be created or exists, [`StoreError::Database`] when the copy fails.
     pub async fn back_up(&self, to: &Path) -> Result<bool, StoreError> {
-        let Self::Sqlite { write, .. } = self else { return Ok(false) };
+        let Database::Sqlite { write, .. } = &self.database else { return Ok(false) };
         // The file is created first to set its mode. `vacuum into` accepts an existing file only if it is empty.
         std::fs::OpenOptions::new()
             .write(true)
@@ -179,17 +221,17 @@ impl Store {
     /// Whether this process is the only one on the database, as with a SQLite file.
     #[must_use]
     pub const fn is_single_process(&self) -> bool {
-        matches!(self, Self::Sqlite { .. })
+        matches!(self.database, Database::Sqlite { .. })
     }
 
     /// Closes the connections of all pools.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite { write, read } => {
+        match &self.database {
+            Database::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Database::Postgres(pool) => pool.close().await,
         }
     }
 }

@@ -40,6 +40,7 @@ impl Tx {
             user,
             assistant,
         );
+        self.record_change_of(user);
         Ok(())
     }
 
@@ -51,6 +52,17 @@ impl Tx {
         let sql = "select count(*) from api_key_grants where grant_id = $1 and assistant_id = $2";
         let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, grant, assistant);
         Ok(row.is_some_and(|(count,)| count > 0))
+    }
+
+    /// Lists the assistants of a grant, up to 100.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn list_granted_ids(&mut self, grant: GrantId) -> Result<Vec<AssistantId>, StoreError> {
+        let sql =
+            "select assistant_id from api_key_grants where grant_id = $1 order by assistant_id limit 100";
+        let rows = fetch_all!(self, (AssistantId,), sql, grant);
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// Lists the grants of a user's keys, ordered by grant and then by when the assistants were bought.

@@ -4,7 +4,7 @@
 use reef_domain::Timestamp;
 use sqlx::FromRow;
 
-use crate::connect::Store;
+use crate::connect::{Database, Store};
 use crate::error::StoreError;
 use crate::tx::{Tx, fetch_all, fetch_optional};
 
@@ -46,8 +46,8 @@ impl Store {
     /// The connection pools of this process.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolStatus> {
-        match self {
-            Self::Sqlite { write, read } => [("write", write), ("read", read)]
+        match self.database() {
+            Database::Sqlite { write, read, .. } => [("write", write), ("read", read)]
                 .map(|(name, pool)| PoolStatus {
                     name,
                     open: pool.size(),
@@ -55,7 +55,7 @@ impl Store {
                     max: pool.options().get_max_connections(),
                 })
                 .into(),
-            Self::Postgres(pool) => vec![PoolStatus {
+            Database::Postgres(pool) => vec![PoolStatus {
                 name: "all",
                 open: pool.size(),
                 idle: pool.num_idle(),

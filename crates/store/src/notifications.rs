@@ -2,24 +2,26 @@
 //! SQLite database has one process.
 
 use std::fmt;
-use std::time::Duration;
 
 use reef_domain::ids::{AssistantId, UserId};
-use sqlx::postgres::PgListener;
-use tokio::time::timeout;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
-use crate::connect::Store;
 use crate::error::StoreError;
-use crate::tx::{Tx, with_timeout};
+use crate::tx::with_timeout;
 
-const CHANNEL: &str = "reef_notifications";
-/// After this time without a notification the connection is tested.
-const PING_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const CHANNEL: &str = "reef_notifications";
 
 /// The text of [`Notification::NewJobs`].
 const NEW_JOBS: &str = "work";
 /// In place of an assistant, for what concerns a user. A process of an older version reads it as something it does not know.
 const NO_ASSISTANT: &str = "-";
+
+/// The beginning of a message about remembered rows that have changed: users and assistants follow. A process of an older
+/// version reads it as something it does not know.
+const CHANGES: &str = "changed";
+/// PostgreSQL takes 8,000 bytes in a message.
+const CHANGES_PER_MESSAGE: usize = 200;
 
 /// What a process sends to all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl fmt::Display for Notification {
 
 impl Notification {
     /// Parses the output of [`Display`](fmt::Display). `None` for a notification of a newer version.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text == NEW_JOBS {
             return Some(Self::NewJobs);
         }
@@ -58,68 +60,35 @@ impl Notification {
     }
 }
 
-/// Receives the notifications of all processes, including this one.
-pub struct NotificationListener(PgListener);
-
-impl fmt::Debug for NotificationListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NotificationListener")
+/// Adds the notifications of a transaction and the changes of remembered rows to it, in one statement. The changes come
+/// first, so that who is woken by a notification reads what is current.
+pub(crate) async fn notify_all(
+    tx: &mut PgConnection,
+    changed: &[Uuid],
+    notifications: &[Notification],
+) -> Result<(), StoreError> {
+    let changes = changed.chunks(CHANGES_PER_MESSAGE).map(render_changes);
+    let texts: Vec<String> = changes.chain(notifications.iter().map(ToString::to_string)).collect();
+    if texts.is_empty() {
+        return Ok(());
     }
+    let sql = "select pg_notify($1, text) from unnest($2::text[]) with ordinality as texts(text, number) order by number";
+    with_timeout(sqlx::query(sql).bind(CHANNEL).bind(texts).execute(tx)).await?;
+    Ok(())
 }
 
-impl Store {
-    /// Starts to listen; `None` on SQLite, which has no other process.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn listen(&self) -> Result<Option<NotificationListener>, StoreError> {
-        match self {
-            Self::Sqlite { .. } => Ok(None),
-            Self::Postgres(pool) => {
-                let mut listener = with_timeout(PgListener::connect_with(pool)).await?;
-                listener.ignore_pool_close_event(true);
-                with_timeout(listener.listen(CHANNEL)).await?;
-                Ok(Some(NotificationListener(listener)))
-            }
-        }
-    }
+fn render_changes(changed: &[Uuid]) -> String {
+    changed.iter().fold(CHANGES.to_owned(), |text, id| text + " " + &id.to_string())
 }
 
-impl NotificationListener {
-    /// Waits for the next notification. `None` means that something else may have happened: the connection was lost and
-    /// restored, so that some may be missing, or a newer version of Reef has sent one that this version does not know.
-    /// During silence the connection is tested, for a dead one is silent too.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`] when the connection cannot be restored or does not answer.
-    pub async fn next(&mut self) -> Result<Option<Notification>, StoreError> {
-        loop {
-            if let Ok(received) = timeout(PING_AFTER, self.0.try_recv()).await {
-                return Ok(received?.and_then(|received| Notification::parse(received.payload())));
-            }
-            with_timeout(sqlx::query("select 1").execute(&mut self.0)).await?;
-        }
-    }
-}
-
-impl Tx {
-    /// Notifies every process when the transaction is committed; does nothing on SQLite.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn notify(&mut self, notification: Notification) -> Result<(), StoreError> {
-        if let Self::Postgres(tx) = self {
-            let text = notification.to_string();
-            sqlx::query("select pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(&mut **tx).await?;
-        }
-        Ok(())
-    }
+/// The ids in the text of [`render_changes`]; `None` for any other text.
+pub(crate) fn parse_changes(text: &str) -> Option<Vec<Uuid>> {
+    let ids = text.strip_prefix(CHANGES)?.split_ascii_whitespace();
+    ids.map(|id| Uuid::try_parse(id).ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]
@@ -133,6 +102,17 @@ mod tests {
         ] {
             assert_eq!(Notification::parse(&notification.to_string()), Some(notification));
         }
+    }
+
+    #[test]
+    fn changes_round_trip_and_fit_into_message() {
+        let ids: Vec<_> = (0..CHANGES_PER_MESSAGE as u128).map(Uuid::from_u128).collect();
+        let text = render_changes(&ids);
+        assert!(text.len() < 8000);
+        assert_eq!(parse_changes(&text), Some(ids));
+        assert_eq!(parse_changes(NEW_JOBS), None);
+        assert_eq!(parse_changes("changed something"), None);
+        assert_eq!(Notification::parse(&text), None);
     }
 
     #[test]

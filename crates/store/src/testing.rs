@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-use crate::{Store, StoreError};
+use crate::{Database, Store, StoreError};
 
 /// A database for one test, deleted after it.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Drop for Schema {
 async fn delete_schema(name: &str, options: PgConnectOptions) -> Result<(), StoreError> {
     // A transaction that the test left open must not block the drop for long.
     let admin = Store::connect_postgres(options.options([("lock_timeout", "2s")]), 1).await?;
-    if let Store::Postgres(pool) = &admin {
+    if let Database::Postgres(pool) = admin.database() {
         // The name consists of letters and hex digits: see `TestStore::postgres`.
         sqlx::query(AssertSqlSafe(format!("drop schema {name} cascade"))).execute(pool).await?;
     }
@@ -78,7 +78,7 @@ impl TestStore {
         getrandom::fill(&mut random).expect("random bytes should be available");
         let schema = format!("test_{:016x}", u64::from_be_bytes(random));
         let admin = Store::connect_postgres(options.clone(), 1).await.expect("PostgreSQL should answer");
-        if let Store::Postgres(pool) = &admin {
+        if let Database::Postgres(pool) = admin.database() {
             // The name consists of letters and hex digits.
             sqlx::query(AssertSqlSafe(format!("create schema {schema}")))
                 .execute(pool)

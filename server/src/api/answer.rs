@@ -23,7 +23,7 @@ impl<T: Into<Outcome>> From<T> for Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = match self.0.clone() {
-            Outcome::Record(record) => Json(AssistantResponse { data: *record }).into_response(),
+            Outcome::Record(record) => Json(AssistantResponse { data: record.into() }).into_response(),
             Outcome::Purchased(purchased) => purchase_response(&purchased),
             Outcome::Deleted => Json(SuccessResponse { data: Success { success: true } }).into_response(),
             Outcome::Delivery(delivery) => {

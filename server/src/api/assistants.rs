@@ -111,7 +111,7 @@ pub async fn status(
         place.release();
     }
     let record = services.wait_for_status_change(&caller, &id, wait).await?;
-    let data = AssistantStatus::from(&record);
+    let data = AssistantStatus::from(&*record);
     let is_deploying = data.status == Status::Deploying;
     let mut response = Json(StatusResponse { data }).into_response();
     if is_deploying {
@@ -170,7 +170,7 @@ pub async fn get(
     ApiKeyAuth(caller): ApiKeyAuth,
     PathIds(id): PathIds<String>,
 ) -> Result<Json<AssistantResponse>, ApiError> {
-    Ok(Json(AssistantResponse { data: services.get_assistant(&caller, &id).await? }))
+    Ok(Json(AssistantResponse { data: services.get_record(&caller, &id).await? }))
 }
 
 /// Update assistant config

@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use reef_app::RequestPrincipal;
+use reef_domain::wire::Scope;
 use reef_service::caller::Credential;
 use reef_service::{Caller, ClientAddress, Error, Services};
 use secrecy::SecretString;
@@ -31,7 +32,8 @@ impl FromRequestParts<Services> for ApiKeyAuth {
             return Err(Error::Unauthorized.into());
         }
         let client_address = parts.extensions.get().copied().unwrap_or(ClientAddress::UNKNOWN);
-        let caller = services.authenticate_from(&SecretString::from(key), client_address).await?;
+        let needed = if parts.method.is_safe() { Scope::Read } else { Scope::Write };
+        let caller = services.authenticate_from(&SecretString::from(key), needed, client_address).await?;
         if let Some(principal) = parts.extensions.get::<RequestPrincipal>() {
             principal.set(caller);
         }

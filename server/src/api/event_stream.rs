@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response, sse};
-use reef_app::event_stream::{Batch, EventSource, NextRead, Subscription};
+use reef_app::event_stream::{self, Batch, EventSource, NextRead};
 use reef_domain::ids::AssistantId;
-use reef_domain::wire::EventKind;
+use reef_domain::wire::{EventKind, Scope};
 use reef_service::events::{TIMELINE_MAX, TimelineEntry};
 use reef_service::{Caller, Error, Services};
 
@@ -17,12 +17,17 @@ pub(super) async fn respond(
     id: String,
     last_sequence: i64,
 ) -> Result<Response, Error> {
-    let subscription = Subscription::new(&services);
+    caller.require_scope(Scope::Read)?;
+    let assistant = AssistantId::parse(&id).ok_or(Error::NotFound)?;
+    let changes = services.event_bus().subscribe(caller.user_id, Some(assistant));
+    // A key that was revoked before the subscription began has caused no change that the stream would see.
+    if !services.is_still_live(&caller).await? {
+        return Err(Error::Unauthorized);
+    }
     let entries = services.list_events_after(&caller, &id, last_sequence).await?;
-    let assistant = AssistantId::parse(&id);
     let mut source = TimelineSource { services: services.clone(), caller, id, last_sequence };
     let first = source.batch(entries)?;
-    let stream = subscription.respond(&services, &caller, assistant, first, source)?;
+    let stream = event_stream::respond(&services, &caller, changes, first, source)?;
     // A stream has no `ETag`, so it cannot be revalidated.
     let uncached = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -1,6 +1,8 @@
 //! The request and response bodies as the OpenAPI document describes them. `reef_domain::input` parses requests; a test
 //! checks that the two agree.
 
+use std::sync::Arc;
+
 use reef_domain::Timestamp;
 use reef_domain::error::{ErrorCode, Issue};
 use reef_domain::wire::{ApiMode, AssistantRecord, AssistantStatus, DeliveryState, EventKind, Scope, Status};
@@ -105,14 +107,14 @@ pub struct PurchaseResponse {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssistantResponse {
     /// The record of the assistant.
-    pub data: AssistantRecord,
+    pub data: Arc<AssistantRecord>,
 }
 
 /// A list of assistants.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssistantListResponse {
     /// The assistants' records, newest first.
-    pub data: Vec<AssistantRecord>,
+    pub data: Vec<Arc<AssistantRecord>>,
 }
 
 /// The status of an assistant.

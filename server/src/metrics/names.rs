@@ -20,7 +20,7 @@ const CALL_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 const DEPLOYMENT_BUCKETS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.
-const METRICS: [(&str, Kind, &str); 36] = [
+const METRICS: [(&str, Kind, &str); 37] = [
     (
         "reef_http_request_duration_seconds",
         Histogram(REQUEST_BUCKETS),
@@ -50,6 +50,11 @@ const METRICS: [(&str, Kind, &str); 36] = [
         "reef_loop_restarts_total",
         Counter,
         "This process: restarts of background loops that panicked, by loop.",
+    ),
+    (
+        "reef_log_lines_lost_total",
+        Counter,
+        "This process: log lines that were lost because standard error was not read fast enough.",
     ),
     ("reef_turns_total", Counter, "This process: turns of assistants, by outcome."),
     ("reef_jobs_waiting", Gauge, "The database: jobs that are waiting to run, by kind."),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reef_store::Store;
+use reef_store::Database;
 use serde_json::json;
 
 use crate::client::ApiResponse;
@@ -59,7 +59,7 @@ async fn catalog_refresh_changes_etag() {
     };
     assert_eq!(again().await, 304);
     // The next refresh of the catalog is due now.
-    let Store::Sqlite { write, .. } = app.services.store() else { panic!("on SQLite") };
+    let Database::Sqlite { write, .. } = app.services.store().database() else { panic!("on SQLite") };
     let due = "insert into timers (name, next_at) values ('refresh_catalog', 0)
                on conflict (name) do update set next_at = 0";
     sqlx::query(due).execute(write).await.unwrap();

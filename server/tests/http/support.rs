@@ -10,7 +10,7 @@ use reef_server::config::Config;
 use reef_server::serve::serve_on;
 use reef_service::api_keys::NewApiKey;
 use reef_service::{Caller, Services};
-use reef_store::{EventRow, Store};
+use reef_store::EventRow;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -222,12 +222,12 @@ impl App {
         let id = AssistantId::parse(id).expect("the id is invalid");
         let moment: Timestamp = self.services.now().minus(ago);
         let sql = "update assistants set created_at = $1 where id = $2";
-        let changed = match self.services.store() {
-            Store::Sqlite { write, .. } => {
+        let changed = match self.services.store().database() {
+            reef_store::Database::Sqlite { write, .. } => {
                 let done = sqlx::query(sql).bind(moment).bind(id).execute(write).await;
                 done.expect("the update failed").rows_affected()
             }
-            Store::Postgres(pool) => {
+            reef_store::Database::Postgres(pool) => {
                 let done = sqlx::query(sql).bind(moment).bind(id).execute(pool).await;
                 done.expect("the update failed").rows_affected()
             }

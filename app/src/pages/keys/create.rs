@@ -1,5 +1,7 @@
 //! The form for a new key.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use reef_domain::wire::AssistantRecord;
 
@@ -14,7 +16,11 @@ const EXPIRATIONS: [(&str, &str); 5] =
     [("0", "Never"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
 
 /// Name, permissions, access and expiration. `token` makes a form that is sent twice create one key.
-pub(super) fn section(assistants: &[AssistantRecord], token: String, password_verified: bool) -> AnyView {
+pub(super) fn section(
+    assistants: &[Arc<AssistantRecord>],
+    token: String,
+    password_verified: bool,
+) -> AnyView {
     let form = Form::of::<CreateKey>("key", &["name", "scopes", "expiresIn", "assistants", "password"]);
     let scopes_issue = form.id("scopes-issue");
     let described_by = scopes_issue.clone();
@@ -50,7 +56,7 @@ pub(super) fn section(assistants: &[AssistantRecord], token: String, password_ve
 }
 
 /// All assistants, or those that are checked; `None` where there are none to choose from.
-fn access(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
+fn access(form: Form, assistants: &[Arc<AssistantRecord>]) -> Option<AnyView> {
     if assistants.is_empty() {
         return None;
     }
@@ -67,7 +73,7 @@ fn access(form: Form, assistants: &[AssistantRecord]) -> Option<AnyView> {
             "Up to 20. The key can’t see other assistants or buy new ones.",
         ),
     ];
-    let tick = |assistant: &AssistantRecord| {
+    let tick = |assistant: &Arc<AssistantRecord>| {
         let (id, ordered) = (assistant.id.clone(), assistant.created_at);
         // Assistants can have the same name.
         let label = format!("{} ({}, created ", assistant.name, labels::status_in_sentence(assistant.status));

@@ -5,6 +5,8 @@ mod create;
 mod detail;
 mod signing_secret;
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::wire::{AssistantRecord, Scope};
@@ -31,7 +33,7 @@ struct PageData {
     /// A key that was just created.
     new_key: Option<Secret>,
     /// The assistants that a key may be limited to.
-    assistants: Vec<AssistantRecord>,
+    assistants: Vec<Arc<AssistantRecord>>,
     signing: Secret,
     /// The form token, which makes a form that is sent twice count once.
     token: String,

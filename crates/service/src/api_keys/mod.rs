@@ -10,7 +10,7 @@ use std::time::Duration;
 use reef_domain::ids::{ApiKeyId, UserId};
 use reef_domain::wire::Scope;
 use reef_domain::{Issue, Timestamp, validation};
-use reef_store::{ApiKeyRow, MailKind, Tx};
+use reef_store::{ApiKeyRow, KeyHash, MailKind, Tx};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -145,8 +145,9 @@ pub(crate) fn is_well_formed(key: &str) -> bool {
         && checksum(&rest[..RANDOM_HEX]) == rest[RANDOM_HEX..]
 }
 
-fn hash(key: &str) -> Vec<u8> {
-    Sha256::digest(key.as_bytes()).to_vec()
+/// The hash that a key is stored as.
+pub(crate) fn hash(key: &str) -> KeyHash {
+    Sha256::digest(key.as_bytes()).into()
 }
 
 impl Services {
@@ -206,7 +207,7 @@ impl Services {
             id: ApiKeyId::new(self.new_uuid()),
             user_id,
             name: String::new(),
-            hash: hash(&key),
+            hash: hash(&key).to_vec(),
             prefix: key[..SHOWN_LENGTH].to_owned(),
             can_read: false,
             can_write: false,
@@ -273,20 +274,35 @@ impl Services {
     /// # Errors
     /// [`Error::Unauthorized`] for anything that is not a valid key.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Caller, Error> {
-        let row = self.find_live_key(key).await?.ok_or(Error::Unauthorized)?;
+        let key = key.expose_secret();
+        if !is_well_formed(key) {
+            return Err(Error::Unauthorized);
+        }
+        self.authenticate_hash(&hash(key), Scope::Write).await
+    }
+
+    /// As [`Self::authenticate`], by the hash of a well-formed key. For a request that only reads, what this process
+    /// remembers of the key is enough.
+    pub(crate) async fn authenticate_hash(&self, hash: &KeyHash, needed: Scope) -> Result<Caller, Error> {
         let now = self.now();
-        if row.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
+        let found = match needed {
+            Scope::Read => self.store().find_known_key(hash, now).await?,
+            Scope::Write => self.store().find_stored_key(hash, now).await?,
+        };
+        let key = found.ok_or(Error::Unauthorized)?;
+        if key.last_used_at().is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
             let mut tx = self.store().begin().await?;
-            tx.record_api_key_use(row.id, now).await?;
+            tx.record_api_key_use(key.id, now).await?;
             tx.commit().await?;
+            key.used(now);
         }
         Ok(Caller {
-            user_id: row.user_id,
+            user_id: key.user_id,
             credential: Credential::ApiKey {
-                id: row.id,
-                read: row.can_read,
-                write: row.can_write,
-                grant: row.grant_id,
+                id: key.id,
+                read: key.can_read,
+                write: key.can_write,
+                grant: key.grant_id,
             },
         })
     }

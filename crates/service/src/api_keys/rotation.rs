@@ -100,7 +100,7 @@ impl Services {
         row.grant_id = old.grant_id;
         row.expires_at = old.expires_at.map(|end| now.plus(end.since(old.created_at)));
         tx.insert_api_key(&row).await?;
-        tx.replace_api_key(old.id, row.id, ends_at, now).await?;
+        tx.replace_api_key(caller.user_id, old.id, row.id, ends_at, now).await?;
         work.enqueue_security_notice(caller.user_id, MailKind::KeyRotated, &row.name).await?;
         if ends_at.is_none() {
             work.commit_access_revoked(caller.user_id).await?;

@@ -1,8 +1,9 @@
 //! Reading assistants: the list, one record, waiting for its status, and what its pages show.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::Parsed;
 use reef_domain::query::{Cursor, Page};
 use reef_domain::steps::StepRecord;
@@ -14,7 +15,6 @@ use crate::billing::credit::{CREDIT_CODE, Credit, find_credit};
 use crate::callbacks::log::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::events::event_bus::wait_for_change;
 use crate::events::timeline::TIMELINE_MAX;
 use crate::services::Services;
 
@@ -120,19 +120,23 @@ async fn list_steps(tx: &mut Tx, a: &Assistant) -> Result<Vec<StepRecord>, Error
 }
 
 impl Services {
-    /// The caller's assistants, newest first, without unpaid ones that are older than [`UNPAID_LISTED_FOR`].
+    /// The caller's assistants, newest first, without unpaid ones that are older than [`UNPAID_LISTED_FOR`]. May read from
+    /// memory.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope.
-    pub async fn list_assistants(&self, caller: &Caller) -> Result<Vec<AssistantRecord>, Error> {
+    pub async fn list_assistants(&self, caller: &Caller) -> Result<Vec<Arc<AssistantRecord>>, Error> {
         caller.require_scope(Scope::Read)?;
         let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
+        if let Some(listed) = self.list_known(caller, unpaid_since).await? {
+            return Ok(listed);
+        }
         let mut tx = self.store().read().await?;
         let found = match caller.grant() {
             Some(grant) => tx.list_granted_assistants(caller.user_id, grant, unpaid_since).await?,
             None => tx.list_assistants(caller.user_id, unpaid_since).await?,
         };
-        Ok(found.iter().map(Assistant::record).collect())
+        Ok(found.iter().map(|assistant| Arc::new(assistant.record())).collect())
     }
 
     /// A page of the same list with the cursor of the next one; the whole list without a page.
@@ -143,14 +147,24 @@ impl Services {
         &self,
         caller: &Caller,
         page: Parsed<Option<Page>>,
-    ) -> Result<(Vec<AssistantRecord>, Option<Cursor>), Error> {
+    ) -> Result<(Vec<Arc<AssistantRecord>>, Option<Cursor>), Error> {
         caller.require_scope(Scope::Read)?;
         let Some(Page { limit, after }) = page.map_err(Error::InvalidRequest)? else {
             return Ok((self.list_assistants(caller).await?, None));
         };
-        let mut tx = self.store().read().await?;
+        let size = usize::try_from(limit).map_err(Error::internal)?;
         let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
         let after = after.map(|cursor| (cursor.created_at, cursor.id));
+        if let Some(mut listed) = self.list_known(caller, unpaid_since).await? {
+            let position =
+                |record: &AssistantRecord| Some((record.created_at, AssistantId::parse(&record.id)?));
+            listed.retain(|record| after.is_none_or(|after| position(record).is_some_and(|at| at < after)));
+            let has_more = listed.len() > size;
+            listed.truncate(size);
+            let last = listed.last().filter(|_| has_more).and_then(|last| position(last));
+            return Ok((listed, last.map(|(created_at, id)| Cursor { created_at, id })));
+        }
+        let mut tx = self.store().read().await?;
         // One row more than the page shows whether there is a next one.
         let mut found = match caller.grant() {
             // A key is limited to at most 20 assistants, so the page is cut from all of them.
@@ -161,15 +175,50 @@ impl Services {
             }
             None => tx.list_assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?,
         };
-        let size = usize::try_from(limit).map_err(Error::internal)?;
         let has_more = found.len() > size;
         found.truncate(size);
         let next =
             found.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
-        Ok((found.iter().map(Assistant::record).collect(), next))
+        Ok((found.iter().map(|assistant| Arc::new(assistant.record())).collect(), next))
     }
 
-    /// The record of one of the caller's assistants.
+    /// The whole list of the caller's account, if this process may remember it; `None` for a key that is limited to
+    /// selected assistants and for an account with very many.
+    async fn list_known(
+        &self,
+        caller: &Caller,
+        unpaid_since: Timestamp,
+    ) -> Result<Option<Vec<Arc<AssistantRecord>>>, Error> {
+        if caller.grant().is_some() {
+            return Ok(None);
+        }
+        let Some(all) = self.store().list_known_records(caller.user_id).await? else { return Ok(None) };
+        let is_listed = |one: &&Arc<AssistantRecord>| {
+            one.status != Status::PendingPayment || one.created_at >= unpaid_since
+        };
+        Ok(Some(all.iter().filter(is_listed).cloned().collect()))
+    }
+
+    /// The record of one of the caller's assistants, to show and not to decide by: it may be read from memory. It is
+    /// never older than what this process has confirmed, and at most a second older than what another one has.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn get_record(&self, caller: &Caller, id: &str) -> Result<Arc<AssistantRecord>, Error> {
+        caller.require_scope(Scope::Read)?;
+        let id = AssistantId::parse(id).ok_or(Error::NotFound)?;
+        let found = self.store().find_known_record(id).await?;
+        let is_own = |record: &Arc<AssistantRecord>| UserId::parse(&record.user_id) == Some(caller.user_id);
+        let record = found.filter(is_own).ok_or(Error::NotFound)?;
+        match caller.grant() {
+            Some(grant) if !self.store().is_known_granted(caller.user_id, grant, id).await? => {
+                Err(Error::NotFound)
+            }
+            _ => Ok(record),
+        }
+    }
+
+    /// The record of one of the caller's assistants, as the database has it now.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
@@ -205,27 +254,31 @@ impl Services {
         caller: &Caller,
         id: &str,
         wait: Parsed<Duration>,
-    ) -> Result<AssistantRecord, Error> {
+    ) -> Result<Arc<AssistantRecord>, Error> {
+        let wait = match wait {
+            Ok(wait) if !wait.is_zero() => wait,
+            now_or_invalid => {
+                let now = self.get_record(caller, id).await?;
+                return now_or_invalid.map(|_| now).map_err(Error::InvalidRequest);
+            }
+        };
+        caller.require_scope(Scope::Read)?;
+        let assistant = AssistantId::parse(id).ok_or(Error::NotFound)?;
         // Subscribing before the first read, so that no change between them is missed.
-        let mut changes = self.event_bus().subscribe();
-        let first = self.get_assistant(caller, id).await?;
-        let wait = wait.map_err(Error::InvalidRequest)?;
-        if wait.is_zero() {
-            return Ok(first);
-        }
+        let mut changes = self.event_bus().subscribe(caller.user_id, Some(assistant));
+        let first = self.get_record(caller, id).await?;
         let _permit = self.stream_limit().reserve(caller.user_id)?;
         let until = tokio::time::Instant::now() + wait;
-        let assistant = AssistantId::parse(id);
         loop {
             let is_over = tokio::select! {
                 () = tokio::time::sleep_until(until) => true,
                 () = self.event_bus().closing().cancelled() => true,
-                () = wait_for_change(&mut changes, caller.user_id, assistant) => false,
+                () = changes.changed() => false,
             };
             if !self.is_still_live(caller).await? {
                 return Err(Error::Unauthorized);
             }
-            let now = self.get_assistant(caller, id).await?;
+            let now = self.get_record(caller, id).await?;
             if is_over || now.status != first.status {
                 return Ok(now);
             }

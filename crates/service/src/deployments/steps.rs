@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use tokio::time::sleep;
 
 use crate::deployments::run::{Deployment, RunError, is_run_of};
-use crate::events::event_bus::wait_for_change;
 use reef_ports::{BotIdentity, ModelCheckError, TelegramError, WorkerRef, WorkerSpec};
 
 /// The wait before a step is retried: short, because the owner is watching.
@@ -57,12 +56,12 @@ impl Deployment<'_> {
         step: impl Future<Output = Result<T, RunError>> + Send,
     ) -> Result<T, RunError> {
         let (id, user) = (self.assistant.id, self.assistant.user_id);
-        let mut changes = self.services.event_bus().subscribe();
+        let mut changes = self.services.event_bus().subscribe(user, Some(id));
         tokio::pin!(step);
         loop {
             tokio::select! {
                 done = &mut step => return done,
-                () = wait_for_change(&mut changes, user, Some(id)) => self.require_current().await?,
+                () = changes.changed() => self.require_current().await?,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Notifications to and from other processes, by PostgreSQL.
+//! Notifications of other processes.
 
 use std::time::Duration;
 
@@ -12,21 +12,16 @@ use crate::services::Services;
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 impl Services {
-    /// Forwards notifications of other processes to the event bus until `stop` is canceled. SQLite has no
-    /// notifications, so it returns at once there.
+    /// Forwards notifications of other processes to the event bus until `stop` is canceled. While it runs, keys and
+    /// records are read from memory.
     pub async fn run_notification_listener(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let result = tokio::select! {
+            let error = tokio::select! {
                 () = stop.cancelled() => return,
-                result = self.forward_notifications() => result,
+                error = self.forward_notifications() => error,
             };
-            match result {
-                Ok(()) => return,
-                Err(error) => {
-                    let error = tracing::field::display(ErrorChain(&error));
-                    tracing::warn!(error, "notifications could not be received");
-                }
-            }
+            tracing::warn!(error = %ErrorChain(&error), "notifications could not be received");
+            drop(error);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(RECONNECT_AFTER) => {}
@@ -34,13 +29,19 @@ impl Services {
         }
     }
 
-    async fn forward_notifications(&self) -> Result<(), StoreError> {
-        let Some(mut listener) = self.store().listen().await? else { return Ok(()) };
+    /// Forwards notifications until one cannot be received.
+    async fn forward_notifications(&self) -> StoreError {
+        let mut listener = match self.store().listen().await {
+            Ok(listener) => listener,
+            Err(error) => return error,
+        };
         // Notifications that were sent while nobody listened are lost.
         self.event_bus().on_notification(None);
         loop {
-            let received = listener.next().await?;
-            self.event_bus().on_notification(received);
+            match listener.next().await {
+                Ok(received) => self.event_bus().on_notification(received),
+                Err(error) => return error,
+            }
         }
     }
 }

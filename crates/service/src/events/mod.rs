@@ -4,5 +4,5 @@ pub(crate) mod event_bus;
 mod listener;
 pub(crate) mod timeline;
 
-pub use event_bus::{AssistantChange, Change, EventBus, wait_for_change};
+pub use event_bus::{AssistantChange, EventBus, Subscription};
 pub use timeline::{TIMELINE_MAX, TimelineEntry};

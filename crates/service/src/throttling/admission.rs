@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use reef_store::KeyHash;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Concurrent lookups of unknown keys from limited addresses.
 const LOOKED_UP_AT_ONCE: usize = 2;
 /// Keys remembered as valid. Beyond that, all of them are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
-
-pub(super) type KeyHash = [u8; 32];
 
 /// Decides which keys of a limited address are looked up.
 #[derive(Debug)]

@@ -3,16 +3,15 @@
 //! An address that has sent too many is answered 429, and its keys are no longer looked up freely. Valid keys from
 //! there keep working: those that were valid recently are always looked up, others only a few at a time.
 
+use reef_domain::wire::Scope;
 use secrecy::{ExposeSecret as _, SecretString};
-use sha2::{Digest as _, Sha256};
 
-use crate::api_keys::is_well_formed;
+use crate::api_keys::{self, is_well_formed};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 use crate::throttling::ClientAddress;
 
-use crate::throttling::admission::KeyHash;
 use crate::throttling::subjects::{Network, RequestSubject};
 use crate::throttling::windows::Quota;
 
@@ -30,24 +29,33 @@ fn failure_subjects(from: ClientAddress) -> Vec<String> {
 }
 
 impl Services {
-    /// Authenticates a key that was sent from an address.
+    /// Authenticates a key that was sent from an address with a request that `needed` a scope. For one that only reads,
+    /// what this process remembers of the key is enough.
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for anything that is not a valid key, or [`Error::RateLimited`] when the address has
     /// sent too many of those.
-    pub async fn authenticate_from(&self, key: &SecretString, from: ClientAddress) -> Result<Caller, Error> {
+    pub async fn authenticate_from(
+        &self,
+        key: &SecretString,
+        needed: Scope,
+        from: ClientAddress,
+    ) -> Result<Caller, Error> {
         let (counts, subjects) = (self.rate_limits(), failure_subjects(from));
         let networks = || counts.failures.iter().zip(&subjects);
         let quotas = networks().filter_map(|(windows, subject)| windows.peek(subject, self.now()));
         let limited = quotas.filter(|quota| quota.remaining == 0).max_by_key(|quota| quota.resets_in_seconds);
         let is_well_formed = is_well_formed(key.expose_secret());
-        let hash = KeyHash::from(Sha256::digest(key.expose_secret().as_bytes()));
+        let hash = api_keys::hash(key.expose_secret());
         let _admitted = match limited {
             Some(quota) if !is_well_formed => return Err(too_many(quota)),
             Some(quota) => Some(counts.admission.admit(&hash).ok_or_else(|| too_many(quota))?),
             None => None,
         };
-        let found = self.authenticate(key).await;
+        let found = match is_well_formed {
+            true => self.authenticate_hash(&hash, needed).await,
+            false => Err(Error::Unauthorized),
+        };
         match (&found, limited) {
             (Ok(_), _) => counts.admission.record(hash, true),
             (Err(Error::Unauthorized), limited) => {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use reef_domain::ids::AssistantId;
 use reef_domain::input::{CallbackChange, UpdateInput};
 use reef_domain::wire::Status::{self, Active, Deploying, Failed, Purchased, Stopped};
@@ -199,7 +201,7 @@ on_both_databases! {
         assert!(asking.await.unwrap_err().is_cancelled());
         gate.open();
         let (text, wait) = (id.to_string(), std::time::Duration::from_secs(30));
-        let mut now = t.record(&me, id).await;
+        let mut now = Arc::new(t.record(&me, id).await);
         while now.status != Deploying {
             now = t.services.wait_for_status_change(&me, &text, Ok(wait)).await.unwrap();
         }

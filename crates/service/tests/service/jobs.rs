@@ -53,12 +53,12 @@ on_both_databases! {
         let (runner, stop) = (runner(t.services.clone()), CancellationToken::new());
         let stopped = stop.clone();
         let process = tokio::spawn(async move { runner.run(stopped).await });
-        let mut changes = t.services.event_bus().subscribe();
+        let mut changes = t.services.event_bus().subscribe(me.user_id, Some(id));
         let began = Instant::now();
         t.activate(&me, id).await.unwrap();
         timeout(TIMEOUT, async {
             while t.status(&me, id).await != Active {
-                changes.recv().await.unwrap();
+                changes.changed().await;
             }
         })
         .await

@@ -23,7 +23,13 @@ async fn caller(t: &TestServices, me: &Caller, assistants: &[AssistantId]) -> Ca
 }
 
 async fn listed(t: &TestServices, caller: &Caller) -> Vec<String> {
-    t.services.list_assistants(caller).await.expect("a list").into_iter().map(|record| record.id).collect()
+    t.services
+        .list_assistants(caller)
+        .await
+        .expect("a list")
+        .into_iter()
+        .map(|record| record.id.clone())
+        .collect()
 }
 
 on_both_databases! {
@@ -91,7 +97,7 @@ on_both_databases! {
         let key = caller(&t, &me, &[first, second, third]).await;
         let page = async |after| {
             let (found, next) = t.services.list_assistants_page(&key, Ok(Some(Page { limit: 2, after }))).await.unwrap();
-            (found.into_iter().map(|record| record.id).collect::<Vec<_>>(), next)
+            (found.into_iter().map(|record| record.id.clone()).collect::<Vec<_>>(), next)
         };
         let (found, next) = page(None).await;
         assert_eq!(found, [third.to_string(), second.to_string()]);

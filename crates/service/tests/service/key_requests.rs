@@ -5,7 +5,7 @@ use std::time::Duration;
 use reef_service::api_keys::{ApiKey, KeyRequest, NewApiKey, NewKeyRequest};
 use reef_service::testing::{START, TestServices};
 use reef_service::{Caller, Error};
-use reef_store::{Store, on_both_databases};
+use reef_store::{Database, on_both_databases};
 
 use crate::support::TICK;
 
@@ -32,11 +32,11 @@ async fn log(t: &TestServices, me: &Caller, key: &ApiKey) -> Vec<KeyRequest> {
 }
 
 async fn raw(t: &TestServices, sql: &'static str) {
-    match &t.db.store {
-        Store::Sqlite { write, .. } => {
+    match t.db.store.database() {
+        Database::Sqlite { write, .. } => {
             sqlx::query(sql).execute(write).await.expect("raw SQL should succeed");
         }
-        Store::Postgres(pool) => {
+        Database::Postgres(pool) => {
             sqlx::query(sql).execute(pool).await.expect("raw SQL should succeed");
         }
     }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reef_domain::ids::ApiKeyId;
+use reef_domain::wire::Scope;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::TestServices;
 use reef_service::throttling::Quota;
@@ -93,7 +94,7 @@ on_both_databases! {
     async fn invalid_keys_are_limited_by_address_and_valid_key_works(db: TestStore) {
         let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
         let good = api_key(&t, &t.create_user().await).await;
-        let authenticate = async |key: &SecretString, address: &str| t.services.authenticate_from(key, from(address)).await;
+        let authenticate = async |key: &SecretString, address: &str| t.services.authenticate_from(key, Scope::Read, from(address)).await;
         for number in 0..5 {
             let refused = authenticate(&unknown_key(number), HOME).await;
             assert!(matches!(refused, Err(Error::Unauthorized)), "{number}: {refused:?}");
@@ -113,17 +114,17 @@ on_both_databases! {
         }
         t.services.sync_rate_limits().await.unwrap();
         let two = other_process(&t);
-        assert!(matches!(two.authenticate_from(&unknown_key(1), from(HOME)).await, Err(Error::Unauthorized)));
+        assert!(matches!(two.authenticate_from(&unknown_key(1), Scope::Read, from(HOME)).await, Err(Error::Unauthorized)));
         two.sync_rate_limits().await.unwrap();
-        wait_of(two.authenticate_from(&unknown_key(1), from(HOME)).await);
-        two.authenticate_from(&good, from(HOME)).await.unwrap();
+        wait_of(two.authenticate_from(&unknown_key(1), Scope::Read, from(HOME)).await);
+        two.authenticate_from(&good, Scope::Read, from(HOME)).await.unwrap();
     }
 
     async fn invalid_keys_are_limited_by_wider_ipv6_networks(db: TestStore) {
         let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 5);
         let good = api_key(&t, &t.create_user().await).await;
         let authenticate = async |number: u32, network: String| {
-            t.services.authenticate_from(&unknown_key(number), from(&network)).await
+            t.services.authenticate_from(&unknown_key(number), Scope::Read, from(&network)).await
         };
         // A /56 may send twice as many as a /64.
         for number in 0..10 {
@@ -138,18 +139,18 @@ on_both_databases! {
         }
         wait_of(authenticate(30, "2001:db8:1:fe00::1".to_owned()).await);
         assert!(matches!(authenticate(31, "2001:db8:2::1".to_owned()).await, Err(Error::Unauthorized)), "a neighboring /48");
-        t.services.authenticate_from(&good, from("2001:db8:1:fe00::1")).await.unwrap();
+        t.services.authenticate_from(&good, Scope::Read, from("2001:db8:1:fe00::1")).await.unwrap();
     }
 
     async fn revoked_key_from_limited_address_is_refused(db: TestStore) {
         let t = TestServices::with_config(db, |config| config.auth_failures_per_minute = 1);
         let caller = t.create_user().await;
         let key = api_key(&t, &caller).await;
-        t.services.authenticate_from(&key, from(HOME)).await.unwrap();
-        let _ = t.services.authenticate_from(&unknown_key(1), from(HOME)).await;
-        t.services.authenticate_from(&key, from(HOME)).await.unwrap();
+        t.services.authenticate_from(&key, Scope::Read, from(HOME)).await.unwrap();
+        let _ = t.services.authenticate_from(&unknown_key(1), Scope::Read, from(HOME)).await;
+        t.services.authenticate_from(&key, Scope::Read, from(HOME)).await.unwrap();
         t.services.revoke_api_key_by_secret(&key).await.unwrap();
-        wait_of(t.services.authenticate_from(&key, from(HOME)).await);
+        wait_of(t.services.authenticate_from(&key, Scope::Read, from(HOME)).await);
     }
 
     async fn password_guesses_wait_longer_and_longer(db: TestStore) {

@@ -142,11 +142,11 @@ on_both_databases! {
         let t = TestServices::with_mail(db);
         sign_up_and_leave(&t, EMAIL, 1).await;
         t.clock.advance(MINUTE);
-        let kept: Vec<(String,)> = match &t.db.store {
-            reef_store::Store::Sqlite { write, .. } => {
+        let kept: Vec<(String,)> = match t.db.store.database() {
+            reef_store::Database::Sqlite { write, .. } => {
                 sqlx::query_as("select recipient from mail_requests").fetch_all(write).await.unwrap()
             }
-            reef_store::Store::Postgres(pool) => {
+            reef_store::Database::Postgres(pool) => {
                 sqlx::query_as("select recipient from mail_requests").fetch_all(pool).await.unwrap()
             }
         };

@@ -5,7 +5,7 @@ use reef_domain::wire::ApiMode;
 use reef_service::Caller;
 use reef_service::api_keys::NewApiKey;
 use reef_service::testing::{POLAR_SECRET, TestServices, activation, bot_token, model_key};
-use reef_store::{Store, on_both_databases};
+use reef_store::{Database, on_both_databases};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::AssertSqlSafe;
 
@@ -13,13 +13,13 @@ use crate::support::{delete, redeploy, stop};
 
 /// The whole contents of the database, as bytes.
 async fn contents(t: &TestServices) -> Vec<u8> {
-    match &t.db.store {
-        Store::Sqlite { .. } => {
+    match t.db.store.database() {
+        Database::Sqlite { .. } => {
             let file = t.db.file().expect("a file");
             let wal = file.with_file_name("reef.db-wal");
             [std::fs::read(file).expect("the file"), std::fs::read(wal).expect("the log")].concat()
         }
-        Store::Postgres(pool) => {
+        Database::Postgres(pool) => {
             let tables: Vec<(String,)> =
                 sqlx::query_as("select tablename from pg_tables where schemaname = current_schema()")
                     .fetch_all(pool)

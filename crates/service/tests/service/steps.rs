@@ -4,7 +4,6 @@ use reef_domain::steps::{Step, StepRecord};
 use reef_domain::wire::Status::{Active, Deploying};
 use reef_ports::{ModelCheckError, TelegramError};
 use reef_service::Caller;
-use reef_service::events::Change;
 use reef_service::testing::TestServices;
 use reef_store::on_both_databases;
 
@@ -36,18 +35,14 @@ on_both_databases! {
         t.activate(&me, id).await.unwrap();
         assert_eq!(steps(&t, &me, id).await, [], "no step has started");
         let gate = t.telegram.script.hold("set_webhook");
-        let mut changes = t.services.event_bus().subscribe();
+        let mut changes = t.services.event_bus().subscribe(me.user_id, Some(id));
         let running = async {
             gate.reached().await;
             let now = steps(&t, &me, id).await;
             let until_now = [(Token, true, false), (Model, true, false), (Worker, true, false), (Webhook, false, false)];
             assert_eq!(walk(&now), until_now);
             assert_eq!(t.status(&me, id).await, Deploying);
-            let mut published = 0;
-            while let Ok(Change::Assistant(change)) = changes.try_recv() {
-                published += usize::from(change.assistant_id == id);
-            }
-            assert_eq!(published, 4, "each step is published when it starts");
+            assert_eq!(changes.take_changes(), 4, "each step is published when it starts");
             t.clock.advance(SECOND);
             gate.open();
         };

@@ -70,11 +70,11 @@ pub async fn message(t: &TestServices, caller: &Caller, id: AssistantId) -> Stri
 
 /// Runs SQL about an assistant, past every layer.
 pub async fn raw(t: &TestServices, sql: &'static str, id: AssistantId) {
-    let changed = match &t.db.store {
-        reef_store::Store::Sqlite { write, .. } => {
+    let changed = match t.db.store.database() {
+        reef_store::Database::Sqlite { write, .. } => {
             sqlx::query(sql).bind(id).execute(write).await.expect("raw SQL should succeed").rows_affected()
         }
-        reef_store::Store::Postgres(pool) => {
+        reef_store::Database::Postgres(pool) => {
             sqlx::query(sql).bind(id).execute(pool).await.expect("raw SQL should succeed").rows_affected()
         }
     };

@@ -127,7 +127,7 @@ on_both_databases! {
         ] {
             let inserted = key(user, hash, NOW, expires_at);
             tx.insert_api_key(&inserted).await.unwrap();
-            tx.replace_api_key(inserted.id, by, Some(at(ends_at)), NOW).await.unwrap();
+            tx.replace_api_key(inserted.user_id, inserted.id, by, Some(at(ends_at)), NOW).await.unwrap();
             let now = tx.find_api_key(user, inserted.id).await.unwrap().unwrap();
             assert_eq!((now.expires_at, now.replaced_by, now.revoked_at), (Some(at(expected)), Some(by), None));
             assert!(tx.find_live_api_key(hash, at(expected - 1)).await.unwrap().is_some());
@@ -135,7 +135,7 @@ on_both_databases! {
         }
         let inserted = key(user, b"h4", NOW, Some(at(1000)));
         tx.insert_api_key(&inserted).await.unwrap();
-        tx.replace_api_key(inserted.id, by, None, at(3)).await.unwrap();
+        tx.replace_api_key(inserted.user_id, inserted.id, by, None, at(3)).await.unwrap();
         let now = tx.find_api_key(user, inserted.id).await.unwrap().unwrap();
         assert_eq!((now.replaced_by, now.revoked_at, now.expires_at), (Some(by), Some(at(3)), Some(at(1000))));
         let other = add_user(&mut tx).await;

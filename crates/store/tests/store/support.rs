@@ -83,11 +83,11 @@ pub async fn add_unpaid_order(tx: &mut Tx, user: UserId, created_at: Timestamp) 
 /// Runs SQL directly and returns how many rows it changed.
 macro_rules! raw {
     ($db:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
-        match &$db.store {
-            reef_store::Store::Sqlite { write, .. } => {
+        match $db.store.database() {
+            reef_store::Database::Sqlite { write, .. } => {
                 sqlx::query($sql)$(.bind($arg))*.execute(write).await.expect("raw SQL should succeed").rows_affected()
             }
-            reef_store::Store::Postgres(pool) => {
+            reef_store::Database::Postgres(pool) => {
                 sqlx::query($sql)$(.bind($arg))*.execute(pool).await.expect("raw SQL should succeed").rows_affected()
             }
         }
@@ -97,11 +97,11 @@ macro_rules! raw {
 /// Reads rows with SQL directly.
 macro_rules! raw_rows {
     ($db:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
-        match &$db.store {
-            reef_store::Store::Sqlite { write, .. } => {
+        match $db.store.database() {
+            reef_store::Database::Sqlite { write, .. } => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(write).await.expect("raw SQL should succeed")
             }
-            reef_store::Store::Postgres(pool) => {
+            reef_store::Database::Postgres(pool) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(pool).await.expect("raw SQL should succeed")
             }
         }
