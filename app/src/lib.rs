@@ -9,11 +9,13 @@
 #![allow(clippy::needless_pass_by_value, reason = "components take their properties by value")]
 
 mod app;
+mod assets;
 mod checks;
 mod components;
 mod cookies;
 mod device_cookie;
 mod error;
+mod etag;
 pub mod event_stream;
 mod flash;
 mod functions;
@@ -24,16 +26,18 @@ mod live;
 mod pages;
 mod request;
 mod router;
+mod scripts;
 mod secret;
 mod server;
 mod session;
 mod shell;
 mod snapshot;
 
+pub use assets::Assets;
 pub use components::page::{SOCIAL_CARD, SocialCard};
+pub use etag::matches_etag;
 pub use http_status::status_of;
 pub use layers::page_policy::PagePolicy;
 pub use layers::principal::RequestPrincipal;
 pub use router::{SiteParts, router};
 pub use server::SiteInfo;
-pub use shell::Assets;

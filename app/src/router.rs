@@ -4,20 +4,24 @@ use std::sync::Arc;
 
 use axum::{Router, middleware};
 use leptos::config::LeptosOptions;
+use leptos::nonce::Nonce;
 use leptos::prelude::provide_context;
+use leptos::reactive::owner::take_context;
 use leptos_axum::{LeptosRoutes as _, generate_route_list};
 use reef_docs::Docs;
 use reef_service::Services;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::assets::Assets;
 use crate::layers::page_policy::PagePolicy;
 use crate::layers::panic_page::panic_page;
-use crate::layers::{csrf, flash, form_size, principal, trailing_scripts};
+use crate::layers::visitor_pages::VisitorPages;
+use crate::layers::{csrf, flash, form_size, principal, trailing_scripts, visitor_pages};
 use crate::live;
 use crate::server::SiteInfo;
 use crate::session::{complete_removed_cookies, session_layer};
-use crate::shell::{Assets, shell};
+use crate::shell::shell;
 
 /// What the site is built from.
 #[derive(Clone, Debug)]
@@ -37,12 +41,15 @@ pub fn router(services: Services, parts: SiteParts) -> Router {
     let SiteParts { docs, assets, policy, info } = parts;
     let public_url = services.config().public_url.clone();
     let is_https = public_url.starts_with("https://");
+    let visitor_pages = VisitorPages::new(services.clone(), &docs);
     let context = {
         let services = services.clone();
         move || {
             provide_context(services.clone());
             provide_context(Arc::clone(&docs));
             provide_context(info);
+            // `leptos_axum` always creates a nonce. Without one, its scripts are the same in every page, and allowed by hash.
+            take_context::<Nonce>();
             policy.set();
         }
     };
@@ -60,5 +67,6 @@ pub fn router(services: Services, parts: SiteParts) -> Router {
         .layer(session_layer(services, is_https))
         .layer(middleware::from_fn_with_state(is_https, complete_removed_cookies))
         .layer(middleware::from_fn_with_state(public_url, csrf::protect))
+        .layer(middleware::from_fn_with_state(visitor_pages, visitor_pages::serve))
         .layer(CatchPanicLayer::custom(panic_page))
 }

@@ -38,7 +38,7 @@ pub fn router(parts: Parts) -> Router {
     let services = app.services.clone();
     let api = api::router(services.clone(), api_v1_enabled);
     let docs = docs::build(&app.server_urls.public_url);
-    let page_policy = PagePolicy::new(&app.server_urls.public_url, &app.polar_url);
+    let page_policy = PagePolicy::new(&app.server_urls.public_url, &app.polar_url, site.assets().as_ref());
     let policies = Policies::new(&app.server_urls.public_url, &page_policy);
     let pages = reef_app::router(
         services.clone(),

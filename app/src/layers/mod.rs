@@ -7,3 +7,4 @@ pub(crate) mod page_policy;
 pub(crate) mod panic_page;
 pub(crate) mod principal;
 pub(crate) mod trailing_scripts;
+pub(crate) mod visitor_pages;

@@ -2,27 +2,39 @@
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use leptos::nonce::use_nonce;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use url::Url;
 
 use super::csrf::origin_of;
+use crate::assets::Assets;
+use crate::scripts::script_sources;
 
-/// The content security policy of pages, built once per process. It allows scripts only with the nonce of the response.
+/// The content security policy of pages, the same for all of them, built once per process. It allows the scripts of the site and
+/// the inline scripts in `crate::scripts`, by their hashes.
 #[derive(Clone, Debug)]
 pub struct PagePolicy {
     form_targets: String,
+    value: HeaderValue,
 }
 
 impl PagePolicy {
-    /// Builds the policy for a Reef at `public_url` that uses Polar's API at `polar_url`.
+    /// Builds the policy for a Reef at `public_url` that uses Polar's API at `polar_url`, and whose pages link to `assets`.
     #[must_use]
-    pub fn new(public_url: &str, polar_url: &str) -> Self {
+    pub fn new(public_url: &str, polar_url: &str, assets: Option<&Assets>) -> Self {
         let mut targets = vec!["'self'".to_owned(), origin_of(public_url)];
         targets.extend(payment_origins(polar_url));
         targets.dedup();
-        Self { form_targets: targets.join(" ") }
+        let form_targets = targets.join(" ");
+        let text = format!(
+            "default-src 'self'; script-src 'self' {} 'wasm-unsafe-eval'; style-src 'self'; \
+             img-src 'self' data:; connect-src 'self'; form-action {form_targets}; frame-ancestors 'none'; \
+             base-uri 'none'; object-src 'none'",
+            script_sources(assets)
+        );
+        // Origins of parsed URLs are ASCII. Should one not be, pages without scripts and forms are the safe mistake.
+        let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Self { form_targets, value }
     }
 
     /// Where forms may lead, as the value of `form-action`: to Reef and to the payment provider, because browsers also apply
@@ -32,21 +44,10 @@ impl PagePolicy {
         &self.form_targets
     }
 
-    fn with_nonce(&self, nonce: &str) -> String {
-        format!(
-            "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-             img-src 'self' data:; connect-src 'self'; form-action {}; frame-ancestors 'none'; base-uri 'none'; \
-             object-src 'none'",
-            self.form_targets
-        )
-    }
-
-    /// Sets the policy of a page while it renders, because the policy contains the nonce of this response.
+    /// Sets the policy of a page while it renders.
     pub(crate) fn set(&self) {
-        if let (Some(nonce), Some(options)) = (use_nonce(), use_context::<ResponseOptions>())
-            && let Ok(policy) = HeaderValue::from_str(&self.with_nonce(&nonce))
-        {
-            options.insert_header(CONTENT_SECURITY_POLICY, policy);
+        if let Some(options) = use_context::<ResponseOptions>() {
+            options.insert_header(CONTENT_SECURITY_POLICY, self.value.clone());
         }
     }
 }
@@ -88,8 +89,8 @@ mod tests {
                 "'self' http://127.0.0.1:3000 http://127.0.0.1:4000",
             ),
         ] {
-            let page = PagePolicy::new(public_url, polar_url).with_nonce("n");
-            assert!(page.contains(&format!("form-action {targets};")), "{page}");
+            let page = PagePolicy::new(public_url, polar_url, None).value;
+            assert!(page.to_str().unwrap().contains(&format!("form-action {targets};")), "{page:?}");
         }
     }
 }

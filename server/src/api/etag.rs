@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use reef_app::matches_etag;
 use reef_service::Error;
 use sha2::{Digest as _, Sha256};
 
@@ -55,13 +56,4 @@ fn not_modified(mut headers: HeaderMap) -> Response {
     headers.remove(header::CONTENT_TYPE);
     headers.remove(header::CONTENT_LENGTH);
     (StatusCode::NOT_MODIFIED, headers).into_response()
-}
-
-/// `If-None-Match` uses the weak comparison (RFC 9110, 13.1.2).
-fn matches_etag(headers: &[HeaderValue], tag: &str) -> bool {
-    let texts = headers.iter().filter_map(|value| value.to_str().ok());
-    texts
-        .flat_map(|text| text.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }

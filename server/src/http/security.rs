@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn form_targets_are_those_of_pages() {
-        let pages = PagePolicy::new("https://reef.example", "https://api.polar.sh");
+        let pages = PagePolicy::new("https://reef.example", "https://api.polar.sh", None);
         let rule = format!("form-action {};", pages.form_targets());
         let Policies { chat, sandbox, .. } = Policies::new("https://reef.example", &pages);
         for policy in [chat, sandbox] {
