@@ -10,8 +10,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgPool, SqlitePool};
 
+use crate::durability::WalSync;
 use crate::error::StoreError;
-use crate::tx::{Tx, with_timeout};
+use crate::file_permissions::sync_directory;
+use crate::tx::{SqliteTx, Tx, with_timeout};
 
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub enum Store {
         write: SqlitePool,
         /// The connections that only read.
         read: SqlitePool,
+        /// What commits, and the answers of readers, wait for.
+        wal: WalSync,
     },
     /// A pool of connections to PostgreSQL.
     Postgres(PgPool),
@@ -55,26 +59,36 @@ impl Store {
     /// database cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
-            let options = SqliteConnectOptions::from_str(url)?
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .journal_mode(SqliteJournalMode::Wal)
-                // With WAL commits survive the death of the process. Only a power failure may lose the last ones.
-                .synchronous(SqliteSynchronous::Normal);
-            crate::file_permissions::create_private_database(options.get_filename())
-                .map_err(StoreError::File)?;
-            let pool = |connections| {
-                SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
-            };
-            let write = pool(1).connect_with(options.clone()).await?;
-            let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
-            Ok(Self::Sqlite { write, read })
+            Self::connect_sqlite(SqliteConnectOptions::from_str(url)?, WalSync::new).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::connect_postgres(PgConnectOptions::from_str(url)?, POSTGRES_CONNECTIONS).await
         } else {
             Err(StoreError::UnsupportedUrl)
         }
+    }
+
+    pub(crate) async fn connect_sqlite(
+        options: SqliteConnectOptions,
+        wal: impl FnOnce(&Path) -> WalSync,
+    ) -> Result<Self, StoreError> {
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .journal_mode(SqliteJournalMode::Wal)
+            // SQLite syncs around checkpoints only. Commits are synced by `WalSync`, after they have released the write lock.
+            .synchronous(SqliteSynchronous::Normal);
+        let wal = wal(options.get_filename());
+        crate::file_permissions::create_private_database(options.get_filename()).map_err(StoreError::File)?;
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+        };
+        let write = pool(1).connect_with(options.clone()).await?;
+        // If a sync has failed in an earlier process, the log may look complete and not be on the disk. This writes what is
+        // in it to the database, and syncs that.
+        sqlx::query("pragma wal_checkpoint(passive)").execute(&write).await?;
+        let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self::Sqlite { write, read, wal })
     }
 
     pub(crate) async fn connect_postgres(
@@ -111,9 +125,17 @@ impl Store {
             Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_))
                 if self.has_unreleased_schema().await? =>
             {
-                Err(StoreError::UnreleasedSchema)
+                return Err(StoreError::UnreleasedSchema);
             }
-            other => Ok(other?),
+            other => other?,
+        }
+        match self {
+            Self::Sqlite { wal, .. } => {
+                let migrations = wal.record_start();
+                wal.record_written(migrations);
+                wal.wait(migrations).await
+            }
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -130,10 +152,16 @@ impl Store {
     /// Opens a transaction for writing. On SQLite it takes the write lock at once, so that it cannot fail half-way.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when no connection is available in time.
+    /// [`StoreError::Database`] when no connection is available in time, [`StoreError::NotDurable`] when it could not be
+    /// committed.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
+            Self::Sqlite { write, wal, .. } => {
+                wal.ensure_healthy()?;
+                let transaction = write.begin_with("begin immediate").await?;
+                wal.record_idle();
+                Tx::Sqlite(SqliteTx::new(transaction, Some(wal.clone())))
+            }
             Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
         })
     }
@@ -144,9 +172,30 @@ impl Store {
     /// [`StoreError::Database`] when no connection is available in time.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Sqlite { read, .. } => Tx::Sqlite(SqliteTx::new(read.begin().await?, None)),
             Self::Postgres(pool) => Tx::Postgres(with_timeout(pool.begin()).await?),
         })
+    }
+
+    /// Waits until everything that was read so far is durable: on SQLite, a transaction sees the commits of others before they
+    /// are on the disk. Nothing that depends on it should leave the process earlier. Usually there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`] when it may be lost.
+    pub async fn wait_until_durable(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { wal, .. } => wal.wait(wal.last_commit()).await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Waits until changes can no longer be made durable, after which only a restart helps. On PostgreSQL this never returns,
+    /// because its server restarts itself.
+    pub async fn durability_lost(&self) {
+        match self {
+            Self::Sqlite { wal, .. } => wal.failed().await,
+            Self::Postgres(_) => std::future::pending().await,
+        }
     }
 
     /// Writes a complete and consistent copy of a SQLite database to a new file while other processes keep running.
@@ -166,7 +215,10 @@ impl Store {
             .map_err(StoreError::File)?;
         let copied = sqlx::query("vacuum into $1").bind(to.to_string_lossy()).execute(write).await;
         let durable = match copied {
-            Ok(_) => std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::File),
+            Ok(_) => std::fs::File::open(to)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| sync_directory(to.parent().unwrap_or(Path::new(""))))
+                .map_err(StoreError::File),
             Err(error) => Err(error.into()),
         };
         if durable.is_err() {
@@ -185,7 +237,7 @@ impl Store {
     /// Closes the connections of all pools.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, .. } => {
                 read.close().await;
                 write.close().await;
             }

@@ -47,7 +47,7 @@ impl Store {
     #[must_use]
     pub fn pools(&self) -> Vec<PoolStatus> {
         match self {
-            Self::Sqlite { write, read } => [("write", write), ("read", read)]
+            Self::Sqlite { write, read, .. } => [("write", write), ("read", read)]
                 .map(|(name, pool)| PoolStatus {
                     name,
                     open: pool.size(),

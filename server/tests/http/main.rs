@@ -20,6 +20,7 @@ mod customer;
 mod delete;
 mod docs;
 mod doctor;
+mod durability;
 mod edit_forms;
 mod endpoints;
 mod envelope;
