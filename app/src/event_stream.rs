@@ -102,6 +102,13 @@ impl<S: EventSource> EventStream<S> {
         })
     }
 
+    /// Reads the next events, and waits until a power cut cannot undo what they say.
+    async fn read(&mut self) -> Result<Batch, Error> {
+        let batch = self.source.read().await?;
+        self.services.wait_until_durable().await?;
+        Ok(batch)
+    }
+
     /// Returns the next event, or `None` when the stream ends.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -118,7 +125,7 @@ impl<S: EventSource> EventStream<S> {
                 () = self.changes.changed() => {}
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
-            match self.source.read().await {
+            match self.read().await {
                 Ok(batch) => {
                     self.pending.extend(batch.events);
                     self.next_read = batch.next_read;

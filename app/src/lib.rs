@@ -38,6 +38,7 @@ pub use components::page::{SOCIAL_CARD, SocialCard};
 pub use etag::matches_etag;
 pub use http_status::status_of;
 pub use layers::page_policy::PagePolicy;
+pub use layers::panic_page::internal_error_page;
 pub use layers::principal::RequestPrincipal;
 pub use router::{SiteParts, router};
 pub use server::SiteInfo;

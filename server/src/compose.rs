@@ -258,6 +258,7 @@ fn load_or_create_key(path: &Path) -> anyhow::Result<SecretString> {
     file.sync_all()?;
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary)?;
+    file_permissions::sync_directory(path.parent().unwrap_or(Path::new("")))?;
     match linked {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

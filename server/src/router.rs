@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::compose::App;
 use crate::http::bodies::{self, BodyLimit, Bounds};
+use crate::http::durability::{self, respond_when_durable};
 use crate::http::security::{self, Policies};
 use crate::http::{drain, overload, remote_access, request};
 use crate::site::Site;
@@ -49,12 +50,13 @@ pub fn router(parts: Parts) -> Router {
             info: SiteInfo { sandbox: sandbox.is_some(), sandbox_bots: app.sandbox_bots },
         },
     );
-    let mut routes = Router::new()
-        .merge(pages)
-        .merge(api)
-        .merge(webhooks::router(services.clone()))
+    let for_machines = webhooks::router(services.clone())
         .merge(workers::router(app.workers.clone()))
-        .merge(metrics::router(services.clone(), metrics_token))
+        .merge(metrics::router(services.clone(), metrics_token));
+    let mut routes = Router::new()
+        .merge(respond_when_durable(pages, &services, durability::error_page))
+        .merge(respond_when_durable(api, &services, durability::api_error))
+        .merge(respond_when_durable(for_machines, &services, durability::unavailable))
         .merge(docs::router(&docs))
         .merge(site_files::router(&app.server_urls.public_url, services.config().signups_open, &docs))
         .merge(site.router());

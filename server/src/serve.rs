@@ -13,6 +13,7 @@ use reef_domain::ErrorChain;
 use reef_jobs::supervise;
 use reef_sandbox::Sandbox;
 use reef_service::jobs::runner;
+use reef_store::Store;
 use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, App, PublicUrls};
@@ -46,8 +47,21 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// Returns an error if the database or the sandbox cannot be opened.
 pub async fn serve_on(config: &Config, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let mut server_urls = PublicUrls::new(config, listener.local_addr()?);
     let store = compose::open_store(config).await?;
+    serve_store(config, store, listener, stop).await
+}
+
+/// As [`serve_on`], with an open database.
+///
+/// # Errors
+/// Returns an error if the database does not answer or the sandbox cannot be opened.
+pub async fn serve_store(
+    config: &Config,
+    store: Store,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut server_urls = PublicUrls::new(config, listener.local_addr()?);
     let sandbox = if config.sandbox { Some(open_sandbox(config, &server_urls).await?) } else { None };
     server_urls.sandbox_smtp = sandbox.as_ref().map(Sandbox::smtp_url);
     let app = compose::build_app(config, store.clone(), server_urls.clone())?;
@@ -81,7 +95,10 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     let proxies = config.trusted_proxies.clone();
     let server = tokio::spawn(connections::serve(listener, routes, proxies, closing.clone()));
 
-    stop.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = store.durability_lost() => exit_without_closing(),
+    }
     // A single process has no other replica to which a load balancer could send requests.
     let notice = if store.is_single_process() { Duration::ZERO } else { SHUTDOWN_NOTICE };
     tracing::info!(notice_s = notice.as_secs(), "shutdown started");
@@ -109,6 +126,13 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
     store.close().await;
     tracing::info!("server stopped");
     Ok(())
+}
+
+/// Ends the process after a failed sync of the database, so that a new one recovers what is really in the file. Nothing is
+/// closed, because SQLite would then copy changes into the database that may not be what was written.
+fn exit_without_closing() -> ! {
+    tracing::error!("server ends because changes can no longer be made durable");
+    std::process::exit(1);
 }
 
 /// Starts the loops that run until `stop`, each of which is restarted if it panics.

@@ -1,16 +1,21 @@
-//! The page that a browser gets when a handler panicked. The server logs the panic itself.
+//! The page that a browser gets when a handler panicked, or when its result may be lost. The server logs the cause itself.
 
 use std::any::Any;
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 
-/// A page that links to the start page.
-pub(crate) fn panic_page(_: Box<dyn Any + Send>) -> Response {
+/// A page for requests that failed because of Reef. It links to the start page.
+#[must_use]
+pub fn internal_error_page() -> Response {
     let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Something went wrong · Reef</title></head>\
                 <body><h1>Something went wrong</h1><p>We have logged the error. Try again in a moment. \
                 <a href=\"/\">Back to Reef</a></p></body></html>";
     (StatusCode::INTERNAL_SERVER_ERROR, Html(page)).into_response()
+}
+
+pub(crate) fn panic_page(_: Box<dyn Any + Send>) -> Response {
+    internal_error_page()
 }
 
 #[cfg(test)]

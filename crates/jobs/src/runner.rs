@@ -223,7 +223,7 @@ impl<C: JobContext> Holder<C> {
     async fn renew_lease(&self, id: JobId) -> Result<bool, StoreError> {
         let mut tx = self.context.store().begin().await?;
         let is_renewed = tx.renew_job_lease(id, self.token, self.context.now().plus(LEASE)).await?;
-        tx.commit().await?;
+        tx.commit_without_sync().await?;
         Ok(is_renewed)
     }
 

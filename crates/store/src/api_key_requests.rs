@@ -57,6 +57,7 @@ impl Tx {
             );
             with_timeout(statement.build().execute(conn)).await?;
         });
+        self.record_changes();
         Ok(())
     }
 

@@ -13,8 +13,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgPool, SqlitePool};
 
 use crate::cache::ReadCache;
+use crate::durability::WalSync;
 use crate::error::StoreError;
-use crate::tx::{PostgresConnection, Tx, TxConnection, with_timeout};
+use crate::file_permissions::sync_directory;
+use crate::tx::{PostgresConnection, SqliteTx, Tx, TxConnection, with_timeout};
 
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +56,8 @@ pub enum Database {
         read: SqlitePool,
         /// How often the connection for writing was opened.
         opened: Arc<AtomicU64>,
+        /// What commits, and the answers of readers, wait for.
+        wal: WalSync,
     },
     /// A pool of connections to PostgreSQL.
     Postgres(PgPool),
@@ -67,27 +71,7 @@ impl Store {
     /// database cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
-            let options = SqliteConnectOptions::from_str(url)?
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .journal_mode(SqliteJournalMode::Wal)
-                // With WAL commits survive the death of the process. Only a power failure may lose the last ones.
-                .synchronous(SqliteSynchronous::Normal);
-            crate::file_permissions::create_private_database(options.get_filename())
-                .map_err(StoreError::File)?;
-            let pool = |connections| {
-                SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
-            };
-            let opened = Arc::new(AtomicU64::new(0));
-            let count = opened.clone();
-            let write = pool(1).after_connect(move |_, _| {
-                count.fetch_add(1, Ordering::SeqCst);
-                Box::pin(async { Ok(()) })
-            });
-            let write = write.connect_with(options.clone()).await?;
-            let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
-            Ok(Self::new(Database::Sqlite { write, read, opened }))
+            Self::connect_sqlite(SqliteConnectOptions::from_str(url)?, WalSync::new).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::connect_postgres(PgConnectOptions::from_str(url)?, POSTGRES_CONNECTIONS).await
         } else {
@@ -107,6 +91,36 @@ impl Store {
 
     pub(crate) const fn cache(&self) -> &Arc<ReadCache> {
         &self.cache
+    }
+
+    pub(crate) async fn connect_sqlite(
+        options: SqliteConnectOptions,
+        wal: impl FnOnce(&Path) -> WalSync,
+    ) -> Result<Self, StoreError> {
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .journal_mode(SqliteJournalMode::Wal)
+            // SQLite syncs around checkpoints only. Commits are synced by `WalSync`, after they have released the write lock.
+            .synchronous(SqliteSynchronous::Normal);
+        let wal = wal(options.get_filename());
+        crate::file_permissions::create_private_database(options.get_filename()).map_err(StoreError::File)?;
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+        };
+        let opened = Arc::new(AtomicU64::new(0));
+        let count = opened.clone();
+        let write = pool(1).after_connect(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Ok(()) })
+        });
+        let write = write.connect_with(options.clone()).await?;
+        // If a sync has failed in an earlier process, the log may look complete and not be on the disk. This writes what is
+        // in it to the database, and syncs that.
+        sqlx::query("pragma wal_checkpoint(passive)").execute(&write).await?;
+        let read = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self::new(Database::Sqlite { write, read, opened, wal }))
     }
 
     pub(crate) async fn connect_postgres(
@@ -143,9 +157,17 @@ impl Store {
             Err(MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_))
                 if self.has_unreleased_schema().await? =>
             {
-                Err(StoreError::UnreleasedSchema)
+                return Err(StoreError::UnreleasedSchema);
             }
-            other => Ok(other?),
+            other => other?,
+        }
+        match &self.database {
+            Database::Sqlite { wal, .. } => {
+                let migrations = wal.record_start();
+                wal.record_written(migrations);
+                wal.wait(migrations).await
+            }
+            Database::Postgres(_) => Ok(()),
         }
     }
 
@@ -162,11 +184,15 @@ impl Store {
     /// Opens a transaction for writing. On SQLite it takes the write lock at once, so that it cannot fail half-way.
     ///
     /// # Errors
-    /// [`StoreError::Database`] when no connection is available in time.
+    /// [`StoreError::Database`] when no connection is available in time, [`StoreError::NotDurable`] when it could not be
+    /// committed.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let connection = match &self.database {
-            Database::Sqlite { write, .. } => {
-                TxConnection::Sqlite(write.begin_with("begin immediate").await?)
+            Database::Sqlite { write, wal, .. } => {
+                wal.ensure_healthy()?;
+                let transaction = write.begin_with("begin immediate").await?;
+                wal.record_idle();
+                TxConnection::Sqlite(SqliteTx::new(transaction, Some(wal.clone())))
             }
             Database::Postgres(pool) => {
                 TxConnection::Postgres(PostgresConnection::Transaction(with_timeout(pool.begin()).await?))
@@ -183,12 +209,33 @@ impl Store {
     /// [`StoreError::Database`] when no connection is available in time.
     pub async fn read(&self) -> Result<Tx, StoreError> {
         let connection = match &self.database {
-            Database::Sqlite { read, .. } => TxConnection::Sqlite(read.begin().await?),
+            Database::Sqlite { read, .. } => TxConnection::Sqlite(SqliteTx::new(read.begin().await?, None)),
             Database::Postgres(pool) => {
                 TxConnection::Postgres(PostgresConnection::Read(with_timeout(pool.acquire()).await?))
             }
         };
         Ok(Tx::new(connection, self.cache.clone()))
+    }
+
+    /// Waits until everything that was read so far is durable: on SQLite, a transaction sees the commits of others before they
+    /// are on the disk. Nothing that depends on it should leave the process earlier. Usually there is nothing to wait for.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`] when it may be lost.
+    pub async fn wait_until_durable(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite { wal, .. } => wal.wait(wal.last_commit()).await,
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Waits until changes can no longer be made durable, after which only a restart helps. On PostgreSQL this never returns,
+    /// because its server restarts itself.
+    pub async fn durability_lost(&self) {
+        match &self.database {
+            Database::Sqlite { wal, .. } => wal.failed().await,
+            Database::Postgres(_) => std::future::pending().await,
+        }
     }
 
     /// Writes a complete and consistent copy of a SQLite database to a new file while other processes keep running.
@@ -208,7 +255,10 @@ impl Store {
             .map_err(StoreError::File)?;
         let copied = sqlx::query("vacuum into $1").bind(to.to_string_lossy()).execute(write).await;
         let durable = match copied {
-            Ok(_) => std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(StoreError::File),
+            Ok(_) => std::fs::File::open(to)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| sync_directory(to.parent().unwrap_or(Path::new(""))))
+                .map_err(StoreError::File),
             Err(error) => Err(error.into()),
         };
         if durable.is_err() {

@@ -24,6 +24,10 @@ pub enum StoreError {
         /// The primary key of the row.
         id: String,
     },
+    /// A sync of the SQLite file has failed, now or earlier in this process. A change that was being committed may be lost, and
+    /// no later one can be confirmed until the process is restarted.
+    #[error("the database could not be synced to the disk, so the last changes may be lost")]
+    NotDurable,
     /// `DATABASE_URL` has another scheme than `sqlite` and `postgres`.
     #[error("unsupported database URL: it must begin with sqlite:// or postgres://")]
     UnsupportedUrl,

@@ -1,6 +1,6 @@
 //! Permissions of Reef's files: only its own user may read them, whatever the umask is and whatever created them.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,30 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
         let is_own = path.file_name().is_some_and(|name| name == OWN_DIRECTORY);
         return if is_own { restrict(path, DIRECTORY_MODE) } else { Ok(()) };
     }
+    let new: Vec<_> = path.ancestors().take_while(|directory| !directory.exists()).collect();
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
-    restrict(path, DIRECTORY_MODE)
+    restrict(path, DIRECTORY_MODE)?;
+    new.into_iter().filter_map(Path::parent).try_for_each(sync_directory)
+}
+
+/// Makes the entries of a directory durable, for files that were created, linked or deleted in it. Does nothing where
+/// directories cannot be opened or synced.
+///
+/// # Errors
+/// When the disk fails.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match File::open(path).and_then(|directory| directory.sync_all()) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Restricts a file to its owner, if it exists.

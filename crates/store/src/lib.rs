@@ -1,7 +1,7 @@
 //! The only place with SQL: one text for SQLite and PostgreSQL.
 //!
 //! [`Store::begin`] opens a transaction for writing, [`Store::read`] one for reading. Every query is a method of [`Tx`], so
-//! that what belongs together is committed together. Code that holds a [`Tx`] awaits no call to the outside.
+//! that what belongs together is committed together. A commit has returned once it is durable. Code that holds a [`Tx`] awaits no call to the outside.
 
 mod api_key_requests;
 mod api_keys;
@@ -15,6 +15,7 @@ mod connect;
 mod conversations;
 mod deliveries;
 mod deployment_steps;
+mod durability;
 mod error;
 mod events;
 pub mod file_permissions;

@@ -1,12 +1,15 @@
 //! Databases for tests: each test gets its own SQLite file, or its own schema on PostgreSQL.
 
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
+use crate::durability::WalSync;
 use crate::{Database, Store, StoreError};
 
 /// A database for one test, deleted after it.
@@ -31,7 +34,7 @@ impl Drop for Schema {
         // `drop` cannot await, and the runtime of the test may be shutting down, so this runs on a thread with its own runtime.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(delete_schema(&name, options)).map_err(std::io::Error::other)
+            runtime.block_on(delete_schema(&name, options)).map_err(io::Error::other)
         });
         // A schema that remains does no harm: the next run uses other names.
         if !matches!(dropped.join(), Ok(Ok(()))) {
@@ -60,6 +63,19 @@ impl TestStore {
         let folder = tempfile::tempdir().expect("temporary directory should be created");
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
         let store = Store::connect(&url).await.expect("SQLite should open");
+        store.migrate().await.expect("migrations should apply");
+        Self { store, folder: Some(folder), schema: None }
+    }
+
+    /// As [`Self::sqlite`], but `sync` is called instead of syncing the file. It blocks a thread of the runtime's pool.
+    ///
+    /// # Panics
+    /// When it cannot be created.
+    pub async fn sqlite_with_sync(sync: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let folder = tempfile::tempdir().expect("temporary directory should be created");
+        let options = SqliteConnectOptions::new().filename(folder.path().join("reef.db"));
+        let connected = Store::connect_sqlite(options, |_| WalSync::with_sync(Box::new(sync))).await;
+        let store = connected.expect("SQLite should open");
         store.migrate().await.expect("migrations should apply");
         Self { store, folder: Some(folder), schema: None }
     }

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::cache::{Invalidation, ReadCache};
+use crate::durability::{CommitNumber, WalSync};
 use crate::error::StoreError;
 use crate::notifications::{Notification, notify_all};
 
@@ -35,8 +36,36 @@ pub struct Tx {
 /// The connection that a transaction is open on.
 #[derive(Debug)]
 pub(crate) enum TxConnection {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(SqliteTx),
     Postgres(PostgresConnection),
+}
+
+/// A transaction on SQLite, with what its commit has to wait for.
+#[derive(Debug)]
+pub(crate) struct SqliteTx {
+    pub(crate) transaction: Transaction<'static, Sqlite>,
+    /// `None` in a transaction that only reads.
+    wal: Option<WalSync>,
+    has_changes: bool,
+}
+
+impl SqliteTx {
+    pub(crate) const fn new(transaction: Transaction<'static, Sqlite>, wal: Option<WalSync>) -> Self {
+        Self { transaction, wal, has_changes: false }
+    }
+
+    /// Commits, and releases the write connection, so that others can commit while this one waits for the disk. Returns
+    /// what is to wait for, if anything.
+    async fn commit(self) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
+        let Some(wal) = self.wal.filter(|_| self.has_changes) else {
+            with_timeout(self.transaction.commit()).await?;
+            return Ok(None);
+        };
+        let number = wal.record_start();
+        with_timeout(self.transaction.commit()).await?;
+        wal.record_written(number);
+        Ok(Some((wal, number)))
+    }
 }
 
 /// A connection to PostgreSQL, with a transaction if anything is to be written.
@@ -71,17 +100,45 @@ impl Tx {
         self.notifications.push(notification);
     }
 
-    /// Commits everything that was done in the transaction.
+    /// Records that a statement has changed rows, so that the commit waits for the disk.
+    pub(crate) const fn record_changes(&mut self) {
+        if let TxConnection::Sqlite(tx) = &mut self.connection {
+            tx.has_changes = true;
+        }
+    }
+
+    /// Commits everything that was done in the transaction, and returns once a power cut cannot undo it.
     ///
     /// # Errors
     /// [`StoreError::Database`] when the database refuses, in which case nothing was changed, or when it does not answer.
+    /// [`StoreError::NotDurable`] when the disk fails: the change may or may not survive a restart.
     pub async fn commit(self) -> Result<(), StoreError> {
+        match self.commit_to_log().await? {
+            Some((wal, number)) => wal.wait(number).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Commits everything that was done in the transaction. On SQLite a power cut may undo it, even after others have seen
+    /// it. For counters, logs and leases, whose loss nobody would notice after a power cut, and for which nothing should
+    /// wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when the database refuses, in which case nothing was changed, or when it does not answer.
+    pub async fn commit_without_sync(self) -> Result<(), StoreError> {
+        self.commit_to_log().await.map(drop)
+    }
+
+    /// Commits, and forgets what is remembered of the changed rows. Returns what is to wait for until the commit is on the
+    /// disk.
+    async fn commit_to_log(self) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
         let Self { connection, cache, changed, notifications } = self;
         match connection {
             TxConnection::Sqlite(tx) => {
                 let mut invalidation = Invalidation::new(cache, changed);
-                with_timeout(tx.commit()).await?;
+                let committed = tx.commit().await?;
                 invalidation.settle();
+                Ok(committed)
             }
             TxConnection::Postgres(PostgresConnection::Transaction(mut tx)) => {
                 notify_all(&mut tx, &changed, &notifications).await?;
@@ -89,11 +146,17 @@ impl Tx {
                 // If the answer is lost and the transaction is committed, its notification arrives.
                 invalidation.settle();
                 with_timeout(tx.commit()).await?;
+                Ok(None)
             }
-            TxConnection::Postgres(PostgresConnection::Read(_)) => {}
+            TxConnection::Postgres(PostgresConnection::Read(_)) => Ok(None),
         }
-        Ok(())
     }
+}
+
+/// Whether a statement has changed something. `is_empty` if it has neither counted nor returned a row. After a `select`,
+/// SQLite counts the rows of an earlier statement.
+pub(crate) fn has_changed(sql: &str, is_empty: bool) -> bool {
+    !is_empty && !sql.trim_start().starts_with("select")
 }
 
 /// Runs the same expression on the database that the transaction is on.
@@ -101,7 +164,7 @@ macro_rules! db {
     ($tx:expr, $conn:ident => $body:expr) => {
         match &mut $tx.connection {
             $crate::tx::TxConnection::Sqlite(tx) => {
-                let $conn = &mut **tx;
+                let $conn = &mut *tx.transaction;
                 $body
             }
             $crate::tx::TxConnection::Postgres(connection) => {
@@ -114,29 +177,44 @@ macro_rules! db {
 
 /// Runs a statement with its arguments bound in order; returns the number of rows it changed.
 macro_rules! execute {
-    ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
-        $crate::tx::db!($tx, conn => {
-            $crate::tx::with_timeout(sqlx::query($sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
-        })
-    };
+    ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        let sql = $sql;
+        let changed = $crate::tx::db!($tx, conn => {
+            $crate::tx::with_timeout(sqlx::query(sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
+        });
+        if $crate::tx::has_changed(sql, changed == 0) {
+            $tx.record_changes();
+        }
+        changed
+    }};
 }
 
 /// Reads at most one row as `$row`.
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
-        $crate::tx::db!($tx, conn => {
-            $crate::tx::with_timeout(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_optional(conn)).await?
-        })
+        $crate::tx::fetch!($tx, $row, fetch_optional, is_none, $sql $(, $arg)*)
     };
 }
 
 /// Reads all rows as `$row`. The statement has its own limit.
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
-        $crate::tx::db!($tx, conn => {
-            $crate::tx::with_timeout(sqlx::query_as::<_, $row>($sql)$(.bind($arg))*.fetch_all(conn)).await?
-        })
+        $crate::tx::fetch!($tx, $row, fetch_all, is_empty, $sql $(, $arg)*)
     };
+}
+
+/// Reads rows with the method `$fetch`, whose result has none if `$is_empty`.
+macro_rules! fetch {
+    ($tx:expr, $row:ty, $fetch:ident, $is_empty:ident, $sql:expr $(, $arg:expr)*) => {{
+        let sql = $sql;
+        let rows = $crate::tx::db!($tx, conn => {
+            $crate::tx::with_timeout(sqlx::query_as::<_, $row>(sql)$(.bind($arg))*.$fetch(conn)).await?
+        });
+        if $crate::tx::has_changed(sql, rows.$is_empty()) {
+            $tx.record_changes();
+        }
+        rows
+    }};
 }
 
 /// Chooses the SQL text where the two databases need different ones.
@@ -149,4 +227,4 @@ macro_rules! dialect {
     };
 }
 
-pub(crate) use {db, dialect, execute, fetch_all, fetch_optional};
+pub(crate) use {db, dialect, execute, fetch, fetch_all, fetch_optional};

@@ -3,6 +3,7 @@
 pub mod bodies;
 pub mod connections;
 pub mod drain;
+pub mod durability;
 pub mod overload;
 pub mod panic;
 pub mod remote_access;

@@ -21,6 +21,7 @@ mod customer;
 mod delete;
 mod docs;
 mod doctor;
+mod durability;
 mod edit_forms;
 mod endpoints;
 mod envelope;

@@ -7,10 +7,11 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_server::compose::{self, PublicUrls};
 use reef_server::config::Config;
-use reef_server::serve::serve_on;
+use reef_server::serve::{serve_on, serve_store};
 use reef_service::api_keys::NewApiKey;
 use reef_service::{Caller, Services};
-use reef_store::EventRow;
+use reef_store::testing::TestStore;
+use reef_store::{EventRow, Store};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -86,25 +87,42 @@ impl App {
             Database::Postgres => Some(TestDatabase::create().await),
         };
         let url = database.as_ref().map_or(file, |database| database.url.clone());
-        let mut all = vec![
-            ("DATABASE_URL".to_owned(), url),
-            ("SANDBOX_DATABASE".to_owned(), folder.path().join("sandbox.db").display().to_string()),
-            ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
-            ("SANDBOX".to_owned(), "true".to_owned()),
-            ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000".to_owned()),
-            ("AUTH_FAILURES_PER_MINUTE".to_owned(), "1000000".to_owned()),
-        ];
-        all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let config = Config::from_vars(all).expect("the configuration is invalid");
+        let config = config(url, &folder, vars);
+        let store = compose::open_store(&config).await.expect("the database failed");
+        Self::run(config, store, None, folder, database).await
+    }
+
+    /// Starts a server that uses an open store.
+    pub async fn start_on_store(database: &TestStore) -> Self {
+        let folder = tempfile::tempdir().expect("could not create a folder");
+        let file = database.file().expect("the store is not on SQLite");
+        let config = config(format!("sqlite://{}", file.display()), &folder, &[]);
+        let store = database.store.clone();
+        Self::run(config, store.clone(), Some(store), folder, None).await
+    }
+
+    /// Runs a server on `served`, or on its own connections to the database.
+    async fn run(
+        config: Config,
+        store: Store,
+        served: Option<Store>,
+        folder: TempDir,
+        database: Option<TestDatabase>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
         let address = listener.local_addr().expect("the listener has no address");
-        let store = compose::open_store(&config).await.expect("the database failed");
         let own = compose::build_app(&config, store, PublicUrls::new(&config, address))
             .expect("the service layer could not be built");
         let stop = CancellationToken::new();
         tokio::spawn({
             let stop = stop.clone();
-            async move { serve_on(&config, listener, stop).await.expect("the server failed") }
+            async move {
+                let served = match served {
+                    Some(store) => serve_store(&config, store, listener, stop).await,
+                    None => serve_on(&config, listener, stop).await,
+                };
+                served.expect("the server failed");
+            }
         });
         let http = http_client();
         let app = Self {
@@ -234,6 +252,20 @@ impl App {
         };
         assert_eq!(changed, 1);
     }
+}
+
+/// The configuration of a server with these variables.
+fn config(database_url: String, folder: &TempDir, vars: &[(&str, &str)]) -> Config {
+    let mut all = vec![
+        ("DATABASE_URL".to_owned(), database_url),
+        ("SANDBOX_DATABASE".to_owned(), folder.path().join("sandbox.db").display().to_string()),
+        ("SECRET_KEY".to_owned(), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()),
+        ("SANDBOX".to_owned(), "true".to_owned()),
+        ("RATE_LIMIT_PER_MINUTE".to_owned(), "1000000".to_owned()),
+        ("AUTH_FAILURES_PER_MINUTE".to_owned(), "1000000".to_owned()),
+    ];
+    all.extend(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    Config::from_vars(all).expect("the configuration is invalid")
 }
 
 impl Drop for App {

@@ -143,6 +143,6 @@ impl Services {
         for of_key in batch.chunk_by(|one, next| one.key_id == next.key_id) {
             tx.trim_api_key_requests(of_key[0].key_id, kept).await?;
         }
-        Ok(tx.commit().await?)
+        Ok(tx.commit_without_sync().await?)
     }
 }

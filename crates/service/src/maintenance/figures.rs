@@ -109,6 +109,14 @@ impl Services {
         Ok(self.store().read().await?.ping().await?)
     }
 
+    /// Waits until everything that was read so far can survive a power cut. Responses leave after that.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it may be lost.
+    pub async fn wait_until_durable(&self) -> Result<(), Error> {
+        Ok(self.store().wait_until_durable().await?)
+    }
+
     /// The connection pools of this process.
     #[must_use]
     pub fn connection_pools(&self) -> Vec<ConnectionPool> {

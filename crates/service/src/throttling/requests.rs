@@ -119,7 +119,7 @@ impl Services {
                     let (subject, count) = (&counted.subject, counted.count);
                     sums.push(tx.record_requests(subject, count, counted.ends_at, self.now()).await?);
                 }
-                tx.commit().await?;
+                tx.commit_without_sync().await?;
                 windows.apply_sums(batch.into_iter().zip(sums));
             }
         }

@@ -15,6 +15,7 @@ mod database;
 mod deletion;
 mod deliveries;
 mod deployment_steps;
+mod durability;
 mod events;
 mod job_leases;
 mod jobs;
