@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::run::{command, output_of, print_progress, run};
+use crate::run::{command, output_of, print_progress};
 use crate::system;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -121,13 +121,6 @@ fn free_port() -> Result<u16> {
 }
 
 impl Postgres {
-    /// Creates a database and returns its URL.
-    pub fn create_database(&self, name: &str) -> Result<String> {
-        run(&mut command(system::postgres_bin()?.join("createdb"), &["--maintenance-db", &self.url, name]))?;
-        let server = self.url.rsplit_once('/').map_or(self.url.as_str(), |(server, _)| server);
-        Ok(format!("{server}/{name}"))
-    }
-
     fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
         let Some((server, _)) = &mut self.server else { return Ok(()) };
         let started = Instant::now();

@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, SqliteConnection,
@@ -13,6 +14,13 @@ use uuid::Uuid;
 pub enum Database {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+}
+
+/// Creates a database on a PostgreSQL server, and returns its URL.
+pub async fn create(server: &str, name: &str) -> Result<Value> {
+    let (host, _) = server.rsplit_once('/').context("the URL of the server names no database")?;
+    Database::connect(server).await?.execute(&format!("create database {name}")).await?;
+    Ok(json!({"url": format!("{host}/{name}")}))
 }
 
 /// Runs one expression on the connection of either kind.

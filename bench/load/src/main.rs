@@ -18,6 +18,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Create a database on a PostgreSQL server, and return its URL.
+    CreateDatabase {
+        /// URL of any database of the server.
+        #[arg(long)]
+        server: String,
+        /// Name of the new database.
+        #[arg(long)]
+        name: String,
+    },
     /// Insert active assistants: 100 of one user, and two of each other.
     Fill(fill::Options),
 }
@@ -25,6 +34,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<()> {
     let result = match Cli::parse().command {
+        Command::CreateDatabase { server, name } => database::create(&server, &name).await?,
         Command::Fill(options) => fill::fill(&options).await?,
     };
     println!("{result}");

@@ -1,8 +1,10 @@
 //! The programs that a run needs. What is missing is built or installed.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::options::{Database, Options};
 use crate::postgres::{self, Durability, Postgres};
@@ -15,7 +17,7 @@ pub struct Programs {
     pub reef: PathBuf,
     pub baseline: Option<PathBuf>,
     pub bare: PathBuf,
-    pub load: PathBuf,
+    load: PathBuf,
     pub node: PathBuf,
     pub python: PathBuf,
     pub postgres: Option<Postgres>,
@@ -44,9 +46,23 @@ impl Programs {
         Ok(Self { wrk, reef, baseline, bare, load, node, python, postgres })
     }
 
-    /// Returns PostgreSQL, which runs if it is measured.
-    pub fn postgres(&self) -> Result<&Postgres> {
-        self.postgres.as_ref().context("PostgreSQL was not started")
+    /// Creates a database on PostgreSQL, and returns its URL.
+    pub fn create_database(&self, name: &str) -> Result<String> {
+        let server = &self.postgres.as_ref().context("PostgreSQL was not started")?.url;
+        let created = self.run_load(&["create-database", "--server", server, "--name", name])?;
+        created["url"].as_str().map(str::to_owned).context("the new database has no URL")
+    }
+
+    /// Runs a command of `bench/load` and returns its result.
+    pub fn run_load(&self, args: &[&str]) -> Result<Value> {
+        let output = command(&self.load, args)
+            .stderr(Stdio::inherit())
+            .output()
+            .context("bench/load could not be started")?;
+        if !output.status.success() {
+            bail!("bench/load could not run {}", args[0]);
+        }
+        serde_json::from_slice(&output.stdout).context("the output of bench/load is not JSON")
     }
 }
 

@@ -57,7 +57,7 @@ impl Site {
             .context("the temporary folder could not be created")?;
         let database_url = match database {
             Database::Sqlite => format!("sqlite://{}", folder.path().join("reef.db").display()),
-            Database::Postgres => programs.postgres()?.create_database(name)?,
+            Database::Postgres => programs.create_database(name)?,
         };
         let (sandbox, mut vars) = start_sandbox(reef, folder.path())?;
         let address = free_address()?;
@@ -78,7 +78,7 @@ impl Site {
         site.user = site.run(&["user", "create", "--email", EMAIL, "--password-stdin"])?;
         site.key = site.run(&["key", "create", "--email", EMAIL, "--name", "bench"])?;
         print_progress(&format!("filling {} with {rows} assistants", database.name()));
-        site.assistants = site.fill(&programs.load, rows)?;
+        site.assistants = site.fill(programs, rows)?;
         Ok(site)
     }
 
@@ -105,20 +105,12 @@ impl Site {
         &self.reef
     }
 
-    fn fill(&self, load: &Path, rows: u64) -> Result<Vec<String>> {
-        let public = format!("http://{}", self.address);
-        let output = Command::new(load)
-            .args(["fill", "--database", &self.database_url, "--user", &self.user, "--public-url", &public])
-            .args(["--rows", &rows.to_string()])
-            .stderr(Stdio::inherit())
-            .output()
-            .context("reef-bench-load could not be started")?;
-        if !output.status.success() {
-            bail!("the tables could not be filled");
-        }
-        let result: Value =
-            serde_json::from_slice(&output.stdout).context("the output of reef-bench-load is not JSON")?;
-        let ids = result["assistants"].as_array().into_iter().flatten();
+    fn fill(&self, programs: &Programs, rows: u64) -> Result<Vec<String>> {
+        let (public, rows) = (format!("http://{}", self.address), rows.to_string());
+        let place = ["--database", &self.database_url, "--user", &self.user];
+        let filled =
+            programs.run_load(&[&["fill", "--public-url", &public, "--rows", &rows], &place[..]].concat())?;
+        let ids = filled["assistants"].as_array().into_iter().flatten();
         Ok(ids.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
