@@ -1,12 +1,11 @@
 //! Filling the tables with active assistants, as Reef itself would have stored them. Their secrets are not sealed, because
 //! nothing that is measured on them opens a secret.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::clock::now_ms;
 use crate::database::Database;
 use crate::sql::{Columns, Dialect};
 
@@ -40,9 +39,7 @@ pub async fn fill(options: &Options) -> Result<Value> {
         true => Columns::CURRENT,
         false => Columns::BEFORE_RELEASE,
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    let now = u64::try_from(now.as_millis()).context("the clock is far in the future")?;
-    let rows = Rows { options, dialect: Dialect::of(&options.database), columns, now };
+    let rows = Rows { options, dialect: Dialect::of(&options.database), columns, now: now_ms()? };
     for statement in [rows.users(), rows.assistants(), rows.workers()].into_iter().chain(rows.events()) {
         database.execute(&statement).await?;
     }

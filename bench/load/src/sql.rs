@@ -68,6 +68,13 @@ impl Dialect {
         }
     }
 
+    pub const fn true_value(self) -> &'static str {
+        match self {
+            Self::Sqlite => "1",
+            Self::Postgres => "true",
+        }
+    }
+
     /// One byte, where a sealed secret would be.
     pub const fn one_byte(self) -> &'static str {
         match self {
