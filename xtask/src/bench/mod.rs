@@ -2,7 +2,7 @@
 //!
 //! - `options` is what can be measured; `programs` what is needed for it.
 //! - `site` is an installation of Reef; `peers` are the other servers, on the same tables.
-//! - `requests` drives the servers with `wrk`; `startup` starts processes and looks at them.
+//! - `requests` drives the servers with `wrk`, `scenarios` with `bench/load`; `startup` starts processes and looks at them.
 //! - `results` are the figures, `targets` what they should be, `texts` what limits them; `report` writes all of it.
 
 mod http;
@@ -14,6 +14,7 @@ mod programs;
 mod report;
 mod requests;
 mod results;
+mod scenarios;
 mod site;
 mod startup;
 mod targets;
@@ -68,14 +69,20 @@ fn measure(
     results: &mut Results,
 ) -> Result<()> {
     let mut run = requests::Run { options, programs, database, rows, results };
-    let site = Site::create(programs, &programs.reef, database, &format!("reef_{rows}"), rows)?;
-    let answers = run.measure_reef(Server::Reef, &site)?;
-    if is_first {
-        run.measure_peers(&site, &answers)?;
-    }
-    if let Some(baseline) = programs.baseline.as_ref().filter(|_| is_first) {
-        let site = Site::create(programs, baseline, database, &format!("baseline_{rows}"), rows)?;
-        run.measure_reef(Server::Baseline, &site)?;
+    let servers = [(Server::Reef, Some(&programs.reef)), (Server::Baseline, programs.baseline.as_ref())];
+    for (server, reef) in servers {
+        let Some(reef) = reef.filter(|_| server == Server::Reef || is_first) else { continue };
+        if options.needs_rows() {
+            let site =
+                Site::create(programs, reef, database, &format!("{server:?}_{rows}").to_lowercase(), rows)?;
+            let answers = run.measure_reef(server, &site)?;
+            if is_first && server == Server::Reef {
+                run.measure_peers(&site, &answers)?;
+            }
+        }
+        if is_first {
+            run.measure_scenarios(server, reef)?;
+        }
     }
     Ok(())
 }

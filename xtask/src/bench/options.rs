@@ -56,6 +56,11 @@ impl Options {
         self.only.is_empty() || self.only.contains(&measure)
     }
 
+    /// Whether something is measured that depends on the number of rows.
+    pub fn needs_rows(&self) -> bool {
+        self.wants(Measure::Process) || Measure::REQUESTS.into_iter().any(|measure| self.wants(measure))
+    }
+
     pub fn databases(&self) -> Vec<Database> {
         let all = [Database::Sqlite, Database::Postgres];
         all.into_iter().filter(|one| self.database.is_none_or(|only| only == *one)).collect()
@@ -117,6 +122,10 @@ pub enum Measure {
     Dashboard,
     /// The page of an assistant, for its owner.
     AssistantPage,
+    /// Activating many assistants at once, and talking to all of them.
+    Bots,
+    /// Many open event streams.
+    Streams,
     /// Size of the binary, time until it is ready, memory.
     Process,
 }

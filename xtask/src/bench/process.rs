@@ -60,6 +60,11 @@ impl Process {
         bail!("{} was not ready within {} s: {}", self.name, START_LIMIT.as_secs(), self.end_of_log())
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn end_of_log(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::options::{Measure, Options, Server};
-use super::results::{Figure, Results};
+use super::results::{Figure, Results, Scenario};
 use super::targets;
 
 const INTRODUCTION: &str = "# Performance
@@ -42,6 +42,12 @@ pub fn render(options: &Options, machine: &[(&'static str, String)], results: &R
         let figures: Vec<_> = results.figures.iter().filter(|figure| figure.measure == measure).collect();
         if !figures.is_empty() {
             render_requests(&mut text, measure, &figures, results);
+        }
+    }
+    for measure in [Measure::Bots, Measure::Streams] {
+        let found: Vec<_> = results.scenarios.iter().filter(|one| one.measure == measure).collect();
+        if !found.is_empty() {
+            render_scenarios(&mut text, measure, &found);
         }
     }
     render_startups(&mut text, results);
@@ -97,6 +103,24 @@ fn render_requests(text: &mut String, measure: Measure, figures: &[&Figure], res
             load.cpu_percent,
             load.memory_mb
         );
+    }
+}
+
+fn render_scenarios(text: &mut String, measure: Measure, scenarios: &[&Scenario]) {
+    let names: Vec<_> = scenarios[0].numbers.iter().map(|(name, _)| name.as_str()).collect();
+    let _ = write!(
+        text,
+        "\n## {}\n\n{}\n\n| database | server | {} |\n| --- | --- |{}\n",
+        measure.title(),
+        measure.limit(),
+        names.join(" | "),
+        " --- |".repeat(names.len())
+    );
+    for scenario in scenarios {
+        let numbers: Vec<_> =
+            names.iter().map(|name| scenario.find(name).map_or_else(String::new, rounded)).collect();
+        let (database, server) = (scenario.database.name(), scenario.server.name());
+        let _ = writeln!(text, "| {database} | {server} | {} |", numbers.join(" | "));
     }
 }
 

@@ -90,9 +90,7 @@ fn requests(measure: Measure, site: &Site, cookie: &str) -> Requests {
         Measure::StartPage => (path("/"), Vec::new()),
         Measure::DocsPage => (path(DOCS_PAGE), Vec::new()),
         Measure::Dashboard => (path("/assistants"), vec![format!("Cookie: {cookie}")]),
-        Measure::AssistantPage | Measure::Process => {
-            (of_all("/assistants/", ""), vec![format!("Cookie: {cookie}")])
-        }
+        _ => (of_all("/assistants/", ""), vec![format!("Cookie: {cookie}")]),
     };
     Requests { paths, headers, are_refused: measure == Measure::RefusedKey }
 }

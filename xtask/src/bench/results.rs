@@ -8,6 +8,7 @@ use super::wrk::Load;
 pub struct Results {
     pub figures: Vec<Figure>,
     pub startups: Vec<Startup>,
+    pub scenarios: Vec<Scenario>,
 }
 
 /// A server under load.
@@ -27,6 +28,28 @@ pub struct Startup {
     pub size_mb: f64,
     pub ready_ms: f64,
     pub idle_mb: f64,
+}
+
+/// What `bench/load` has measured, by name.
+pub struct Scenario {
+    pub measure: Measure,
+    pub server: Server,
+    pub database: Database,
+    pub numbers: Vec<(String, f64)>,
+}
+
+impl Scenario {
+    pub fn find(&self, name: &str) -> Option<f64> {
+        self.numbers.iter().find(|(found, _)| found == name).map(|(_, number)| *number)
+    }
+
+    /// The numbers on one line, for the terminal.
+    pub fn line(&self) -> String {
+        let numbers: Vec<_> =
+            self.numbers.iter().map(|(name, number)| format!("{name} {number:.1}")).collect();
+        let (title, server, database) = (self.measure.title(), self.server.name(), self.database.name());
+        format!("{title}, {server} on {database}: {}", numbers.join("; "))
+    }
 }
 
 impl Figure {

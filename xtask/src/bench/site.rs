@@ -39,7 +39,7 @@ pub struct Site {
     reef: PathBuf,
     address: SocketAddr,
     vars: Vec<(String, String)>,
-    _sandbox: Process,
+    pub sandbox: Process,
 }
 
 impl Site {
@@ -72,8 +72,7 @@ impl Site {
         vars.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let reef = reef.to_owned();
         let (user, key, assistants) = (String::new(), String::new(), Vec::new());
-        let mut site =
-            Self { folder, database_url, user, key, assistants, reef, address, vars, _sandbox: sandbox };
+        let mut site = Self { folder, database_url, user, key, assistants, reef, address, vars, sandbox };
         site.run(&["migrate"])?;
         site.user = site.run(&["user", "create", "--email", EMAIL, "--password-stdin"])?;
         site.key = site.run(&["key", "create", "--email", EMAIL, "--name", "bench"])?;

@@ -1,7 +1,7 @@
 //! What the figures should be, and whether they are.
 
 use super::options::{Database, Measure, Server};
-use super::results::Results;
+use super::results::{Results, Scenario};
 
 /// A target and what was measured for it.
 pub struct Target {
@@ -44,9 +44,31 @@ pub fn evaluate(results: &Results) -> Vec<Target> {
             ]
         },
     ));
+    targets
+        .extend(results.scenarios.iter().filter(|one| one.server == Server::Reef).flat_map(scenario_targets));
     let size = results.startups.iter().find(|startup| startup.server == Server::Reef);
     targets.push(Target::at_most("Binary".to_owned(), " MB", 45.0, size.map(|startup| startup.size_mb)));
     targets.into_iter().flatten().collect()
+}
+
+fn scenario_targets(scenario: &Scenario) -> Vec<Option<Target>> {
+    let place = scenario.database.name();
+    let at_most = |what: &str, unit, wanted, number| {
+        Target::at_most(format!("{what} ({place})"), unit, wanted, scenario.find(number))
+    };
+    let turns = scenario.find("turns/s").map(|measured| Target {
+        name: format!("Turns ({place})"),
+        unit: "/s",
+        wanted: 500.0,
+        measured,
+        is_maximum: false,
+    });
+    vec![
+        turns,
+        at_most("All activations", " ms", 1000.0, "all active after, ms"),
+        at_most("Memory of a stream", " KB", 15.0, "KB per stream"),
+        at_most("A change reaches the last stream", " ms", 50.0, "last, ms"),
+    ]
 }
 
 /// The ratio of requests per second between Reef and another figure.

@@ -13,6 +13,8 @@ impl Measure {
             Self::DocsPage => "Documentation page",
             Self::Dashboard => "Dashboard with 100 assistants",
             Self::AssistantPage => "Page of an assistant",
+            Self::Bots => "Activations and turns",
+            Self::Streams => "Event streams",
             Self::Process => "Process",
         }
     }
@@ -44,6 +46,16 @@ impl Measure {
             }
             Self::AssistantPage => {
                 "A request reads a session, a user, one assistant with its timeline and its settings, and renders the page."
+            }
+            Self::Bots => {
+                "The sandbox, in another process, plays Polar, Telegram and the models, and shares the processors; a turn waits \
+                 for the commits that make it safe against a crash. Activations are counted from the first request until the \
+                 last customer has read the status active; each message is in a chat of its own."
+            }
+            Self::Streams => {
+                "Each user has two streams on one assistant; memory is what the process has grown by, divided by the streams. \
+                 A delay is counted from the request that stops the assistant until a stream has the event, so that it contains \
+                 the stop itself, while 100 assistants without streams are stopped each second."
             }
             Self::Process => {
                 "The start opens the database, compares its migrations with those of the binary and binds the address; idle \
