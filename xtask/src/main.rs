@@ -1,6 +1,7 @@
 //! The tasks of this repository, run with `cargo xtask`. Each task installs the tools that it needs.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
+mod bench;
 mod chaos;
 mod counts;
 mod dist;
@@ -54,6 +55,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure Reef and the servers that it is compared with, and write docs/performance.md.
+    Bench(Box<bench::Options>),
     /// Build the site into target/site.
     Site,
     /// Build target/dist/reef, a single file that contains the site and the migrations.
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Task::Rules => rules::check(),
         Task::Counts => tree_counts::print(),
         Task::Chaos { args } => chaos::chaos(&args),
+        Task::Bench(options) => bench::bench(&options),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::print_progress(&format!("built {}", path.display()))),
         Task::Apitest => test::apitest(),

@@ -1,4 +1,4 @@
-//! A private PostgreSQL server for tests, in a temporary folder and on a free port.
+//! A private PostgreSQL server for tests and measurements, in a temporary folder and on a free port.
 
 use std::env;
 use std::fs::{self, File};
@@ -19,20 +19,42 @@ use crate::system;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// The PostgreSQL server of the tests. It is stopped on drop if [`start`] started it.
+/// The PostgreSQL server of the tests. It is stopped on drop if this module started it.
 pub struct Postgres {
     /// The value of `TEST_DATABASE_URL` for the tests.
     pub url: String,
     server: Option<(Child, TempDir)>,
 }
 
-/// Uses the server that `TEST_DATABASE_URL` names, or starts one. PostgreSQL refuses to run as root, so root runs it as the
-/// user `postgres`. It does not sync to disk, because test data need not survive a power cut.
+/// Whether commits of a server that this module starts survive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing is synced to disk, because test data need not survive.
+    Test,
+    /// PostgreSQL's defaults.
+    Production,
+}
+
+impl Durability {
+    const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Test => &["-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"],
+            Self::Production => &[],
+        }
+    }
+}
+
+/// Uses the server that `TEST_DATABASE_URL` names, or starts one for tests.
 pub fn start() -> Result<Postgres> {
     if let Ok(url) = env::var("TEST_DATABASE_URL") {
         print_progress("using the PostgreSQL of TEST_DATABASE_URL");
         return Ok(Postgres { url, server: None });
     }
+    start_private(Durability::Test)
+}
+
+/// Starts a server. PostgreSQL refuses to run as root, so root runs it as the user `postgres`.
+pub fn start_private(durability: Durability) -> Result<Postgres> {
     let bin = system::postgres_bin()?;
     print_progress(&format!("starting a private PostgreSQL from {}", bin.display()));
     let user = if system::is_root() { Some(find_unprivileged_user()?) } else { None };
@@ -60,7 +82,8 @@ pub fn start() -> Result<Postgres> {
     }
     let port = free_port()?;
     let log = folder.path().join("log");
-    let server = spawn_server(&mut program("postgres", &["-D", "data", "-k", ".", "-F"]), port, &log)?;
+    let options = [&["-D", "data", "-k", "."], durability.options()].concat();
+    let server = spawn_server(&mut program("postgres", &options), port, &log)?;
     let mut postgres = Postgres {
         url: format!("postgres://reef@127.0.0.1:{port}/postgres"),
         server: Some((server, folder)),
@@ -74,7 +97,7 @@ fn spawn_server(postgres: &mut Command, port: u16, log: &Path) -> Result<Child> 
     let port = port.to_string();
     postgres
         .args(["-h", "127.0.0.1", "-p", &port])
-        .args(["-c", "max_connections=300", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"])
+        .args(["-c", "max_connections=300"])
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()

@@ -61,7 +61,7 @@ pub fn check() -> Result<()> {
 /// Reads the crates of the workspace, in the order of their folders.
 pub fn crates(root: &Path) -> Result<Vec<Crate>> {
     let mut folders = Vec::new();
-    for parent in ["", "crates"] {
+    for parent in ["", "bench", "crates"] {
         let entries =
             fs::read_dir(root.join(parent)).with_context(|| format!("/{parent} could not be read"))?;
         for entry in entries {

@@ -1,4 +1,5 @@
-//! Programs of the operating system: PostgreSQL, Chromium and Python. Missing ones are installed with apt-get if possible.
+//! Programs of the operating system: PostgreSQL, Chromium, Python, Node.js and wrk. Missing ones are installed with apt-get if
+//! possible.
 
 use std::env;
 use std::fs;
@@ -40,6 +41,20 @@ pub fn python() -> Result<PathBuf> {
     }
     install("python3-venv", "Python 3.11 or newer with venv")?;
     usable().context("python3-venv was installed, but python3 cannot import venv")
+}
+
+/// Returns the load generator wrk, and installs it if it is missing.
+pub fn wrk() -> Result<PathBuf> {
+    if let Some(path) = find("wrk") {
+        return Ok(path);
+    }
+    install("wrk", "wrk")?;
+    find("wrk").context("wrk was installed, but is not on PATH")
+}
+
+/// Returns Node.js, which is not installed automatically, because Debian's is older than what the packages need.
+pub fn node() -> Result<PathBuf> {
+    find("node").context("node is missing: install Node.js 20 or newer")
 }
 
 /// Whether this process runs as root.

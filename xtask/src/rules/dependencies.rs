@@ -54,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("xtask", &[]),
     ("chaos", &[]),
+    ("bench/bare", &[]),
+    ("bench/load", &[]),
 ];
 
 /// Foreign crates that are out of place in a crate, and why.

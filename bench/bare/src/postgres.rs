@@ -1,0 +1,36 @@
+//! The endpoints on PostgreSQL.
+
+use anyhow::{Context as _, Result};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use axum::{Json, Router};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::queries::{LIST, STATUS};
+use crate::record::{Data, Record, Status, Timestamptz};
+use crate::{Answer, Page, internal_error, user_of};
+
+pub async fn router(url: &str) -> Result<Router> {
+    let pool = PgPool::connect(url).await.context("the database could not be opened")?;
+    let router = Router::new()
+        .route("/api/v1/assistants/{id}/status", get(status))
+        .route("/api/v1/assistants", get(list));
+    Ok(router.with_state(pool))
+}
+
+async fn status(State(pool): State<PgPool>, Path(id): Path<Uuid>, headers: HeaderMap) -> Answer<Status> {
+    let found = sqlx::query_as(STATUS).bind(id).bind(user_of(&headers)?).fetch_optional(&pool);
+    let data = found.await.map_err(internal_error)?.ok_or(StatusCode::NOT_FOUND)?;
+    Ok(Json(Data { data }))
+}
+
+async fn list(
+    State(pool): State<PgPool>,
+    Query(page): Query<Page>,
+    headers: HeaderMap,
+) -> Answer<Vec<Record<Timestamptz>>> {
+    let rows = sqlx::query_as(LIST).bind(user_of(&headers)?).bind(page.limit).fetch_all(&pool);
+    Ok(Json(Data { data: rows.await.map_err(internal_error)? }))
+}
