@@ -7,6 +7,7 @@ use std::time::Duration;
 use reef_store::testing::TestStore;
 use serde_json::json;
 
+use crate::client::ASSISTANTS;
 use crate::support::{App, eventually};
 
 /// How long to wait to see that a response does not leave. On a slow machine a fault may be missed, and nothing fails without
@@ -37,7 +38,8 @@ async fn no_response_leaves_while_the_sync_is_held() {
     let app = App::start_on_store(&database).await;
     let me = app.customer().await;
     held.set(true);
-    let write = me.client.request("POST", "/purchase").json(&json!({"apiMode": "byok"}));
+    let write =
+        me.client.request("POST", &format!("{ASSISTANTS}/purchase")).json(&json!({"apiMode": "byok"}));
     let write = tokio::spawn(write.send());
     eventually("the purchase to be visible", async || {
         let mut tx = app.services.store().read().await.unwrap();
@@ -47,7 +49,7 @@ async fn no_response_leaves_while_the_sync_is_held() {
     let reads = [app.url("/readyz"), app.url("/sign-in"), app.url("/workers/openclaw-00000000")]
         .map(|url| app.http.get(url))
         .into_iter()
-        .chain([me.client.request("GET", "")])
+        .chain([me.client.request("GET", ASSISTANTS)])
         .map(|request| tokio::spawn(request.send()))
         .collect::<Vec<_>>();
     // What does not depend on the database does not wait.
