@@ -30,6 +30,15 @@ impl Held {
     }
 }
 
+/// Releases the disk, because a test that fails meanwhile would wait for its sync.
+struct ReleaseOnDrop(Arc<Held>);
+
+impl Drop for ReleaseOnDrop {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_response_leaves_while_the_sync_is_held() {
     let held = Arc::new(Held::default());
@@ -38,6 +47,7 @@ async fn no_response_leaves_while_the_sync_is_held() {
     let app = App::start_on_store(&database).await;
     let me = app.customer().await;
     held.set(true);
+    let _release = ReleaseOnDrop(Arc::clone(&held));
     let write =
         me.client.request("POST", &format!("{ASSISTANTS}/purchase")).json(&json!({"apiMode": "byok"}));
     let write = tokio::spawn(write.send());

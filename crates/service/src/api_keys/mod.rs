@@ -278,7 +278,7 @@ impl Services {
         if row.last_used_at.is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
             let mut tx = self.store().begin().await?;
             tx.record_api_key_use(row.id, now).await?;
-            tx.commit().await?;
+            tx.commit_without_sync().await?;
         }
         Ok(Caller {
             user_id: row.user_id,
