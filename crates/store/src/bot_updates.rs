@@ -216,6 +216,25 @@ impl Tx {
         Ok(updated == 1)
     }
 
+    /// Stores that all parts of the answer have been sent, and finishes the update as [`Self::finish_bot_update`] does.
+    /// `false` when another process has the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn finish_answered_update(
+        &mut self,
+        id: UpdateRowId,
+        token: Uuid,
+        sent: i64,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let is_current = self.update_sent_parts(id, token, sent).await?;
+        if is_current {
+            self.finish_bot_update(id, token, now).await?;
+        }
+        Ok(is_current)
+    }
+
     /// Finishes an update. The row stays for a while, so that a repeated update is recognized; its text is deleted.
     ///
     /// # Errors

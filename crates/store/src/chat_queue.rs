@@ -47,6 +47,21 @@ impl Tx {
         ))
     }
 
+    /// Whether a chat has updates that are not done, due or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn has_open_updates(&mut self, assistant: AssistantId, chat: i64) -> Result<bool, StoreError> {
+        let open = fetch_optional!(
+            self,
+            (i64,),
+            "select update_id from bot_updates where assistant_id = $1 and chat_id = $2 and done_at is null limit 1",
+            assistant,
+            chat,
+        );
+        Ok(open.is_some())
+    }
+
     /// Finds when the next update that waits for a retry may be attempted.
     ///
     /// # Errors

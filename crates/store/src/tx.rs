@@ -120,8 +120,7 @@ impl Tx {
     }
 
     /// Commits everything that was done in the transaction. On SQLite a power cut may undo it, even after others have seen
-    /// it. For counters, logs and leases, whose loss nobody would notice after a power cut, and for which nothing should
-    /// wait.
+    /// it. For counters, logs, leases and times of last use, which nobody would miss, and for which nothing should wait.
     ///
     /// # Errors
     /// [`StoreError::Database`] when the database refuses, in which case nothing was changed, or when it does not answer.

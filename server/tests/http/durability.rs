@@ -4,9 +4,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use reef_domain::Timestamp;
 use reef_store::testing::TestStore;
 use serde_json::json;
 
+use crate::client::ASSISTANTS;
 use crate::support::{App, eventually};
 
 /// How long to wait to see that a response does not leave. On a slow machine a fault may be missed, and nothing fails without
@@ -29,6 +31,15 @@ impl Held {
     }
 }
 
+/// Releases the disk, because a test that fails meanwhile would wait for its sync.
+struct ReleaseOnDrop(Arc<Held>);
+
+impl Drop for ReleaseOnDrop {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_response_leaves_while_the_sync_is_held() {
     let held = Arc::new(Held::default());
@@ -37,17 +48,19 @@ async fn no_response_leaves_while_the_sync_is_held() {
     let app = App::start_on_store(&database).await;
     let me = app.customer().await;
     held.set(true);
-    let write = me.client.request("POST", "/purchase").json(&json!({"apiMode": "byok"}));
+    let _release = ReleaseOnDrop(Arc::clone(&held));
+    let write =
+        me.client.request("POST", &format!("{ASSISTANTS}/purchase")).json(&json!({"apiMode": "byok"}));
     let write = tokio::spawn(write.send());
     eventually("the purchase to be visible", async || {
         let mut tx = app.services.store().read().await.unwrap();
-        tx.list_assistants(me.user, app.services.now()).await.unwrap().pop()
+        tx.list_assistants(me.user, Timestamp::from_unix_ms(0)).await.unwrap().pop()
     })
     .await;
     let reads = [app.url("/readyz"), app.url("/sign-in"), app.url("/workers/openclaw-00000000")]
         .map(|url| app.http.get(url))
         .into_iter()
-        .chain([me.client.request("GET", "")])
+        .chain([me.client.request("GET", ASSISTANTS)])
         .map(|request| tokio::spawn(request.send()))
         .collect::<Vec<_>>();
     // What does not depend on the database does not wait.

@@ -105,7 +105,7 @@ impl Services {
         let recorded = async {
             let mut tx = self.store().begin().await?;
             tx.record_session_use(&row.id, now).await?;
-            tx.commit().await
+            tx.commit_without_sync().await
         };
         if let Err(error) = recorded.await {
             let error = tracing::field::display(ErrorChain(&error));

@@ -293,7 +293,7 @@ impl Services {
         if key.last_used_at().is_none_or(|last| now.since(last) >= TOUCH_AFTER) {
             let mut tx = self.store().begin().await?;
             tx.record_api_key_use(key.id, now).await?;
-            tx.commit().await?;
+            tx.commit_without_sync().await?;
             key.used(now);
         }
         Ok(Caller {

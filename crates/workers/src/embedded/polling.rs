@@ -190,7 +190,7 @@ impl Embedded {
             return Ok(None);
         }
         let current = tx.find_worker(name).await?;
-        tx.commit().await?;
+        tx.commit_without_sync().await?;
         Ok(current)
     }
 

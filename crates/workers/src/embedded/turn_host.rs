@@ -1,5 +1,7 @@
 //! Implements the assistant's [`Host`] trait over the HTTP client, the clock and the database.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reef_assistant::{AlbumPart, Host, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply};
@@ -19,6 +21,32 @@ pub(crate) struct TurnHost<'a> {
     pub embedded: &'a Embedded,
     pub row: &'a BotUpdateRow,
     pub parts: &'a PartGate,
+    pub progress: Progress,
+}
+
+/// What a turn has stored about its update.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// How many parts the reply has. 0 until there is one.
+    part_count: AtomicUsize,
+    finished: OnceLock<Finished>,
+}
+
+/// The update was finished in the transaction that recorded the last part of its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    /// Whether the chat had other open updates then.
+    pub has_more: bool,
+}
+
+impl Progress {
+    pub fn finished(&self) -> Option<Finished> {
+        self.finished.get().copied()
+    }
+
+    fn set_parts(&self, reply: &Reply) {
+        self.part_count.store(reply.parts.len(), Ordering::Relaxed);
+    }
 }
 
 impl Host for TurnHost<'_> {
@@ -58,6 +86,7 @@ impl Host for TurnHost<'_> {
         let Some(answer) = &self.row.answer else { return Ok(None) };
         let reply: Reply = serde_json::from_str(answer).map_err(|_| malformed_row())?;
         let sent = usize::try_from(self.row.sent_parts).map_err(|_| malformed_row())?;
+        self.progress.set_parts(&reply);
         Ok(Some(Reply { sent, ..reply }))
     }
 
@@ -68,12 +97,14 @@ impl Host for TurnHost<'_> {
         change: &MemoryChange,
     ) -> Result<(), MemoryError> {
         let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
+        self.progress.set_parts(reply);
         let is_saved = self.save(&answer, change).await.map_err(|error| storage_error(&error))?;
         if is_saved { Ok(()) } else { Err(lease_lost()) }
     }
 
     async fn update_reply(&self, _update_id: i64, reply: &Reply) -> Result<(), MemoryError> {
         let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
+        self.progress.set_parts(reply);
         let replaced = async {
             let mut tx = self.embedded.inner.store.begin().await?;
             let is_replaced =
@@ -108,21 +139,39 @@ impl Host for TurnHost<'_> {
     }
 
     async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
+        let is_last = part_index + 1 == self.progress.part_count.load(Ordering::Relaxed);
         let sent = i64::try_from(part_index + 1).map_err(|_| malformed_row())?;
-        let recorded = async {
-            let mut tx = self.embedded.inner.store.begin().await?;
-            let is_recorded =
-                tx.update_sent_parts(self.row.id, self.embedded.inner.lease_holder, sent).await?;
-            tx.commit().await?;
-            Ok::<_, StoreError>(is_recorded)
-        };
-        let recorded = recorded.await;
+        let recorded = if is_last { self.finish(sent).await } else { self.record_sent_parts(sent).await };
         self.parts.leave();
         if recorded.map_err(|error| storage_error(&error))? { Ok(()) } else { Err(lease_lost()) }
     }
 }
 
 impl TurnHost<'_> {
+    /// Records that a part has been sent. Returns `false` if the lease is lost.
+    async fn record_sent_parts(&self, sent: i64) -> Result<bool, StoreError> {
+        let inner = &self.embedded.inner;
+        let mut tx = inner.store.begin().await?;
+        let is_recorded = tx.update_sent_parts(self.row.id, inner.lease_holder, sent).await?;
+        tx.commit().await?;
+        Ok(is_recorded)
+    }
+
+    /// Records the last part and finishes the update, because another transaction for that would be a third of the turn's
+    /// work for the database. Returns `false` if the lease is lost.
+    async fn finish(&self, sent: i64) -> Result<bool, StoreError> {
+        let (inner, row) = (&self.embedded.inner, self.row);
+        let mut tx = inner.store.begin().await?;
+        if !tx.finish_answered_update(row.id, inner.lease_holder, sent, inner.clock.now()).await? {
+            return Ok(false);
+        }
+        let has_more = tx.has_open_updates(row.assistant_id, row.chat_id).await?;
+        tx.commit().await?;
+        // A turn finishes its update once.
+        self.progress.finished.get_or_init(|| Finished { has_more });
+        Ok(true)
+    }
+
     /// Saves the reply and its change to the conversation in one transaction. Returns `false` if the lease is lost.
     async fn save(&self, answer: &str, change: &MemoryChange) -> Result<bool, StoreError> {
         let inner = &self.embedded.inner;

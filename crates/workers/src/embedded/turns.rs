@@ -16,7 +16,7 @@ use crate::embedded::flood_wait;
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
 use crate::embedded::sealed;
-use crate::embedded::turn_host::TurnHost;
+use crate::embedded::turn_host::{Finished, Progress, TurnHost};
 use crate::embedded::turn_slots::TurnSlot;
 
 /// The lease of an update. If the process dies, the chat waits until it expires.
@@ -45,6 +45,8 @@ const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 enum TurnEnd {
     /// The update needs no further processing.
     Done,
+    /// As [`TurnEnd::Done`], and this is stored already.
+    Finished(Finished),
     /// The worker was removed or replaced, the lease was lost, or the process stops. The turn continues elsewhere.
     Stopped,
     /// The turn failed and may succeed later.
@@ -61,6 +63,15 @@ enum TurnEnd {
     TokenRejected,
 }
 
+/// What a chat may have after one of its updates was processed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remaining {
+    /// No update that is due, unless one has arrived since.
+    Nothing,
+    /// Perhaps another update.
+    Unknown,
+}
+
 impl Embedded {
     /// Processes the waiting updates of a chat until there are none, other chats need the slot, or the slot is
     /// canceled.
@@ -68,10 +79,9 @@ impl Embedded {
         let (assistant, chat) = slot.key;
         loop {
             match self.process_next_update(&slot).await {
-                Ok(true) if self.must_release(&slot) => break,
-                Ok(true) => {}
-                Ok(false) if slot.release() => break,
-                Ok(false) => {}
+                Ok(Remaining::Unknown) if self.must_release(&slot) => break,
+                Ok(Remaining::Nothing) if slot.release() => break,
+                Ok(_) => {}
                 Err(error) => {
                     let error = tracing::field::display(ErrorChain(&error));
                     tracing::error!(assistant_id = %assistant, chat, error, "outcome of a turn could not be stored");
@@ -95,21 +105,29 @@ impl Embedded {
             || self.inner.slots.should_yield(slot.key.0)
     }
 
-    /// Runs the turn of the oldest waiting update of a chat. Returns `false` if no update is due.
-    async fn process_next_update(&self, slot: &TurnSlot) -> Result<bool, StoreError> {
+    /// Runs the turn of the oldest waiting update of a chat, if one is due.
+    async fn process_next_update(&self, slot: &TurnSlot) -> Result<Remaining, StoreError> {
         let inner = &self.inner;
         let (assistant, chat) = slot.key;
         let now = inner.clock.now();
         let mut tx = inner.store.begin().await?;
-        let Some(worker) = tx.find_worker_by_assistant(assistant).await? else { return Ok(false) };
+        let Some(worker) = tx.find_worker_by_assistant(assistant).await? else {
+            return Ok(Remaining::Nothing);
+        };
         let until = now.plus(LEASE);
         let Some(row) = tx.claim_bot_update(assistant, chat, inner.lease_holder, now, until).await? else {
-            return Ok(false);
+            return Ok(Remaining::Nothing);
         };
-        tx.commit().await?;
-        let end = self.run_update(&worker, &row, slot).await;
-        self.store_end(&row, end).await?;
-        Ok(true)
+        // Nothing leaves because of the lease alone: the reply is saved, and synced, before it is sent.
+        tx.commit_without_sync().await?;
+        match self.run_update(&worker, &row, slot).await {
+            TurnEnd::Finished(Finished { has_more: false }) => Ok(Remaining::Nothing),
+            TurnEnd::Finished(Finished { has_more: true }) => Ok(Remaining::Unknown),
+            end => {
+                self.store_end(&row, end).await?;
+                Ok(Remaining::Unknown)
+            }
+        }
     }
 
     #[tracing::instrument(name = "turn", skip_all, fields(assistant_id = %row.assistant_id))]
@@ -136,10 +154,10 @@ impl Embedded {
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
         let Some(update) = update else { return TurnEnd::Done };
         let parts = PartGate::default();
-        let host = TurnHost { embedded: self, row, parts: &parts };
+        let host = TurnHost { embedded: self, row, parts: &parts, progress: Progress::default() };
         let mut turn = pin!(run_turn(&host, &opened.settings, &update));
         let interrupted = tokio::select! {
-            ended = &mut turn => return self.finish_turn(row, &opened.settings, ended).await,
+            ended = &mut turn => return self.finish_turn(&host, &opened.settings, ended).await,
             () = slot.cancel.cancelled() => TurnEnd::Stopped,
             () = self.renew_lease(row, worker.generation) => TurnEnd::Stopped,
             () = tokio::time::sleep(TURN_MAX) => {
@@ -149,7 +167,7 @@ impl Embedded {
         };
         parts.close();
         tokio::select! {
-            ended = &mut turn => self.finish_turn(row, &opened.settings, ended).await,
+            ended = &mut turn => self.finish_turn(&host, &opened.settings, ended).await,
             () = parts.wait_until_idle() => interrupted,
             () = self.last_part_timeout() => interrupted,
         }
@@ -163,12 +181,13 @@ impl Embedded {
 
     async fn finish_turn(
         &self,
-        row: &BotUpdateRow,
+        host: &TurnHost<'_>,
         settings: &Settings,
         ended: Result<TurnOutcome, TurnError>,
     ) -> TurnEnd {
-        self.record_exhausted_credit(row.assistant_id, settings, &ended).await;
-        turn_end(row, ended)
+        self.record_exhausted_credit(host.row.assistant_id, settings, &ended).await;
+        let end = turn_end(host.row, ended);
+        host.progress.finished().map_or(end, TurnEnd::Finished)
     }
 
     /// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is
@@ -227,7 +246,7 @@ impl Embedded {
                 let mut tx = self.inner.store.begin().await?;
                 let is_renewed =
                     tx.renew_bot_update_lease(row.id, self.inner.lease_holder, generation, until).await?;
-                tx.commit().await?;
+                tx.commit_without_sync().await?;
                 Ok::<_, StoreError>(is_renewed)
             };
             match renewed.await {
@@ -249,6 +268,7 @@ impl Embedded {
         let is_delayed = matches!(end, TurnEnd::Failed | TurnEnd::FloodWait { .. });
         let mut tx = self.inner.store.begin().await?;
         match end {
+            TurnEnd::Finished(_) => return Ok(()),
             TurnEnd::Done => tx.finish_bot_update(row.id, token, now).await?,
             TurnEnd::Stopped => tx.release_bot_update(row.id, token).await?,
             TurnEnd::Failed if attempts >= ATTEMPTS_MAX => {
