@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::assets::Assets;
+use crate::components::qr::QrCodes;
 use crate::layers::page_policy::PagePolicy;
 use crate::layers::panic_page::panic_page;
 use crate::layers::visitor_pages::VisitorPages;
@@ -42,9 +43,11 @@ pub fn router(services: Services, parts: SiteParts) -> Router {
     let public_url = services.config().public_url.clone();
     let is_https = public_url.starts_with("https://");
     let visitor_pages = VisitorPages::new(services.clone(), &docs);
+    let qr_codes = QrCodes::default();
     let context = {
         let services = services.clone();
         move || {
+            provide_context(qr_codes.clone());
             provide_context(services.clone());
             provide_context(Arc::clone(&docs));
             provide_context(info);

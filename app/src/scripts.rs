@@ -29,6 +29,17 @@ localize(document);
 addEventListener("reef:rendered", (event) => localize(event.target));
 })();"#;
 
+/// Going back, a browser shows a visitor's page as it has stored it, without a request. If the reader has signed in meanwhile, the
+/// server would send another page, which is not to be stored, and this loads it. The pages of users are never stored, so that
+/// after signing out nothing is shown again.
+pub(crate) const FRESH_AFTER_BACK: &str = r#"addEventListener("pageshow", async (event) => {
+const [visit] = performance.getEntriesByType("navigation");
+const wasStored = event.persisted || (visit?.type === "back_forward" && visit.transferSize === 0);
+if (!wasStored || location.search || document.querySelector("form[action='/_fn/sign_out']")) return;
+const now = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => undefined);
+if (now?.headers.get("cache-control")?.includes("no-store")) location.reload();
+});"#;
+
 /// What Leptos writes behind every page: the data that islands would be hydrated with. Reef's pages load theirs without Leptos'
 /// resources, so it is always empty. Were it not, browsers would block it and the tests of all pages would fail.
 const NO_RESOURCES: [&str; 2] = [
@@ -67,7 +78,7 @@ document.documentElement.dataset.live = "";
 /// The sources of all inline scripts, for `script-src`.
 pub(crate) fn script_sources(assets: Option<&Assets>) -> String {
     let hydration = assets.map(hydration_script);
-    let fixed = [LOCAL_TIMES].into_iter().chain(NO_RESOURCES);
+    let fixed = [LOCAL_TIMES, FRESH_AFTER_BACK].into_iter().chain(NO_RESOURCES);
     let sources: Vec<String> = fixed.chain(hydration.as_deref()).map(source).collect();
     sources.join(" ")
 }
@@ -91,7 +102,7 @@ mod tests {
     fn hydration_script_is_allowed_if_site_was_built() {
         let assets = Assets { js: "a.js".to_owned(), wasm: "a.wasm".to_owned(), css: "a.css".to_owned() };
         let (plain, built) = (script_sources(None), script_sources(Some(&assets)));
-        assert_eq!((plain.matches("sha256-").count(), built.matches("sha256-").count()), (3, 4));
+        assert_eq!((plain.matches("sha256-").count(), built.matches("sha256-").count()), (4, 5));
         assert!(built.starts_with(&plain));
     }
 }

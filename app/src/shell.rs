@@ -5,7 +5,7 @@ use leptos_meta::MetaTags;
 
 use crate::app::App;
 use crate::assets::Assets;
-use crate::scripts::{LOCAL_TIMES, hydration_script};
+use crate::scripts::{FRESH_AFTER_BACK, LOCAL_TIMES, hydration_script};
 
 /// Renders the whole document for one request.
 ///
@@ -32,6 +32,7 @@ pub fn shell(assets: Option<Assets>) -> impl IntoView {
             <body>
                 <App/>
                 <script>{LOCAL_TIMES}</script>
+                <script>{FRESH_AFTER_BACK}</script>
             </body>
         </html>
     }

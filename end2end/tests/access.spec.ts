@@ -64,6 +64,27 @@ test("visitor gets no cookie", async ({ dashboard, page }) => {
   expect(await page.context().cookies()).toEqual([]);
 });
 
+test("Back shows the reader's own page after signing in and after signing out", async ({ dashboard, page, user, javaScriptEnabled }) => {
+  test.skip(!javaScriptEnabled, "without scripts, a browser may show the page of a visitor that it has stored");
+  const goesToDashboard = page.getByRole("link", { name: "Go to dashboard" });
+  await dashboard.open("/");
+  await expect(goesToDashboard).toBeHidden();
+  await dashboard.open("/docs");
+  await dashboard.signIn(user);
+  // The pages before: /signin, /docs, /.
+  for (let steps = 0; steps < 3; steps += 1) {
+    await page.goBack();
+    await expect(page.getByRole("button", { name: "Sign out", exact: true })).toBeVisible();
+  }
+  await expect(goesToDashboard).toBeVisible();
+  await dashboard.open("/assistants");
+  await dashboard.signOut();
+  await page.goBack();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Sign in");
+  await page.goBack();
+  await expect(page.getByRole("button", { name: "Sign out", exact: true })).toBeHidden();
+});
+
 test("content security policy blocks foreign scripts", async ({ dashboard, page }) => {
   const answer = await page.goto("/signin");
   const policy = answer?.headers()["content-security-policy"] ?? "";

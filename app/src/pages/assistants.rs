@@ -64,28 +64,29 @@ pub(crate) fn AssistantsPage() -> impl IntoView {
     let query = ListQuery::from_address();
     view! {
         <Head title="Assistants" description="Your Telegram assistants and their status."/>
-        {render_or_error(async move { Ok(list(&load(query).await?)) })}
+        {render_or_error(async move { Ok(list(load(query).await?)) })}
     }
 }
 
 async fn load(query: ListQuery) -> Result<ListData, AppError> {
     let (services, caller) = authenticate().await?;
-    let all = services.list_assistants(&caller).await?;
-    let stream = Snapshot::of_list(&all)?.stream("/live/assistants");
+    let all = services.assistant_list(&caller).await?;
+    let stream = Snapshot::of_list(all.records())?.stream("/live/assistants");
     let search = Search::new(&query.text, query.status);
     let after = query.after.as_deref().and_then(Cursor::parse);
-    let found = services.search_assistants(&caller, &search, after).await?;
-    Ok(ListData { query, found, catalog: services.catalog().await?, stream })
+    let catalog = all.catalog();
+    Ok(ListData { query, found: all.search(&search, after), catalog, stream })
 }
 
-fn list(ListData { query, found, catalog, stream }: &ListData) -> AnyView {
+fn list(ListData { query, found, catalog, stream }: ListData) -> AnyView {
+    let summary = summary(&query, &found).map(|text| view! { <p class="hint">{text}</p> });
     let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
     let content = if total == 0 {
         view! { <Empty/> }.into_any()
     } else if found.records.is_empty() {
         view! {
             <div class="empty">
-                <h2>{no_results(query)}</h2>
+                <h2>{no_results(&query)}</h2>
                 <p><a class="button quiet" href="/assistants">"Clear search"</a></p>
             </div>
         }
@@ -94,18 +95,17 @@ fn list(ListData { query, found, catalog, stream }: &ListData) -> AnyView {
         let older = found.next.map(
             |cursor| view! { <p><a class="button quiet" href=query.next_address(cursor)>"Older assistants"</a></p> },
         );
-        view! { <Table assistants=found.records.clone() catalog=catalog.clone()/> {older} }.into_any()
+        view! { <Table assistants=found.records catalog/> {older} }.into_any()
     };
-    let found = summary(query, found).map(|text| view! { <p class="hint">{text}</p> });
     view! {
         <div class="page-head">
             <h1>"Assistants"</h1>
             <a class="button" href="/assistants/new">"New assistant"</a>
         </div>
         <Notice transient=true/>
-        <Live path=stream.clone()/>
-        {filter(query)}
-        <Region name="found" announced=true>{found}</Region>
+        <Live path=stream/>
+        {filter(&query)}
+        <Region name="found" announced=true>{summary}</Region>
         <Region name="list">{content}</Region>
         <Refresh to=query.address()/>
         <p class="hint"><a href="/billing">"Billing"</a> " · " <a href="/receipts">"Deleted assistants"</a></p>
@@ -178,8 +178,8 @@ fn filter(query: &ListQuery) -> AnyView {
 }
 
 #[component]
-fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoView {
-    let row = |assistant: AssistantRecord| {
+fn Table(assistants: Vec<Arc<AssistantRecord>>, catalog: Arc<Catalog>) -> impl IntoView {
+    let row = |assistant: Arc<AssistantRecord>| {
         let name = |id: &String| model::name(&catalog, assistant.model_provider, id);
         let is_past_due = assistant.payment_status == PaymentStatus::PastDue;
         let update_card = is_past_due.then(|| {
@@ -190,7 +190,7 @@ fn Table(assistants: Vec<AssistantRecord>, catalog: Arc<Catalog>) -> impl IntoVi
         let model = assistant.model_id.as_ref().map_or_else(|| "–".to_owned(), name);
         view! {
             <tr>
-                <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name}</a></th>
+                <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name.clone()}</a></th>
                 <td data-label="Status"><StatusBadge status=assistant.status/></td>
                 <td data-label="Model">{model}</td>
                 <td data-label="Plan">{labels::plan_label(assistant.api_mode)}</td>

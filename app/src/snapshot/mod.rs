@@ -25,9 +25,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     fn of(records: &impl Serialize, shown: &impl Serialize) -> Result<Self, Error> {
         let json = serde_json::to_string(records).map_err(Error::internal)?;
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&serde_json::to_vec(shown).map_err(Error::internal)?);
-        Ok(Self { json, stamp: format!("{:016x}", hasher.finish()) })
+        let stamp = stamp(&serde_json::to_vec(shown).map_err(Error::internal)?);
+        Ok(Self { json, stamp })
     }
 
     /// The snapshot of the list of assistants.
@@ -35,7 +34,9 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Internal`] when the records cannot be serialized.
     pub(crate) fn of_list(records: &[Arc<AssistantRecord>]) -> Result<Self, Error> {
-        Self::of(&records, &records)
+        // The list shows the records and nothing else, so they are serialized once.
+        let json = serde_json::to_string(records).map_err(Error::internal)?;
+        Ok(Self { stamp: stamp(json.as_bytes()), json })
     }
 
     /// The snapshot of an assistant's page.
@@ -58,6 +59,13 @@ impl Snapshot {
     pub(crate) fn stream(&self, path: &str) -> String {
         format!("{path}?seen={}", self.stamp)
     }
+}
+
+/// A hash of what a page shows, in JSON.
+fn stamp(shown: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(shown);
+    format!("{:016x}", hasher.finish())
 }
 
 /// The current snapshot of the caller's list of assistants.

@@ -107,7 +107,11 @@ impl Store {
         let wal = wal(options.get_filename());
         crate::file_permissions::create_private_database(options.get_filename()).map_err(StoreError::File)?;
         let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A connection to a file cannot be lost, and is checked when it is returned.
+                .test_before_acquire(false)
         };
         let opened = Arc::new(AtomicU64::new(0));
         let count = opened.clone();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use reef_docs::Docs;
@@ -65,7 +65,7 @@ fn is_page_request(request: &Request) -> bool {
 
 /// Whether the page may depend on who reads it. Cookies are searched as bytes, so that none that the session layer finds is missed.
 fn has_reader_cookie(headers: &HeaderMap) -> bool {
-    let mut cookies = headers.get_all(header::COOKIE).iter().map(|value| value.as_bytes());
+    let mut cookies = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     cookies.any(|cookies| {
         READER_COOKIES.iter().any(|name| cookies.windows(name.len()).any(|part| part == *name))
     })

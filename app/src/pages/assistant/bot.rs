@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use reef_service::assistants::Details;
 use reef_service::{Caller, Services};
 
-use crate::components::qr::{Qr, QrPicture};
+use crate::components::qr::{Qr, QrCodes, QrPicture};
 use crate::error::AppError;
 use crate::server::{SiteInfo, get_context};
 
@@ -23,7 +23,7 @@ pub(super) async fn section(
         return Ok(view.into_any());
     };
     let address = format!("https://t.me/{}", bot.bot_username);
-    let qr = Qr::of(&address)?;
+    let qr = get_context::<QrCodes>()?.of_address(&address)?;
     let chat = get_context::<SiteInfo>()?
         .sandbox_bots
         .then(|| format!("/sandbox/telegram/bots/{}?inner=true", bot.bot_id));

@@ -24,7 +24,7 @@ pub use change::Change;
 pub(crate) use forget::ForgetConversations;
 pub use preflight::{BotCheck, CheckTarget, ModelCheck, Preflight};
 pub use receipt::{End, RECEIPT_RETENTION as RECEIPT_KEPT_FOR, RECEIPTS_PER_PAGE, Receipt, SubscriptionEnd};
-pub use search::{PAGE_SIZE, SearchPage};
+pub use search::{AssistantList, PAGE_SIZE, SearchPage};
 pub(crate) use secrets::{BOT_TOKEN, MODEL_KEY};
 pub(crate) use undo::is_paused;
 pub use view::{

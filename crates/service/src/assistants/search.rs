@@ -1,72 +1,104 @@
 //! The dashboard's list of assistants: searched, filtered and paged.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reef_domain::catalog::Catalog;
+use reef_domain::ids::AssistantId;
 use reef_domain::query::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 
-use crate::assistants::view::UNPAID_LISTED_FOR;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 
 /// Assistants on a page of the list.
 pub const PAGE_SIZE: usize = 100;
-/// Rows read at once while filtering.
-const BATCH: i64 = 500;
+
+/// All assistants of a caller, with the catalog that names their models.
+#[derive(Clone, Debug)]
+pub struct AssistantList {
+    records: Vec<Arc<AssistantRecord>>,
+    catalog: Arc<Catalog>,
+}
 
 /// A page of search results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchPage {
     /// The matching records, newest first, at most [`PAGE_SIZE`].
-    pub records: Vec<AssistantRecord>,
+    pub records: Vec<Arc<AssistantRecord>>,
     /// The cursor of the next page, if there is one.
     pub next: Option<Cursor>,
     /// The number of the caller's assistants in each status, regardless of the search.
     pub counts: Vec<(Status, i64)>,
 }
 
-impl Services {
-    /// The page of the caller's assistants that match `search`, after the cursor.
+impl AssistantList {
+    /// All assistants, newest first.
+    #[must_use]
+    pub fn records(&self) -> &[Arc<AssistantRecord>] {
+        &self.records
+    }
+
+    /// The catalog that names their models.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// The page of the assistants that match `search`, after the cursor.
     ///
-    /// Names are compared here because the databases disagree on upper and lower case.
+    /// Everything is compared here: the page needs the whole list anyway to find out when it changes, and the databases disagree
+    /// on upper and lower case.
+    #[must_use]
+    pub fn search(self, search: &Search, after: Option<Cursor>) -> SearchPage {
+        let counts = count_by_status(&self.records);
+        let catalog = self.catalog;
+        let is_found = |record: &AssistantRecord| {
+            if search.is_empty() {
+                return true;
+            }
+            let model = record.model_id.as_deref().map(|id| catalog.display_name(record.model_provider, id));
+            search.matches(record, model.as_deref().unwrap_or_default())
+        };
+        let mut found = self.records.into_iter().filter(|record| is_after(record, after) && is_found(record));
+        let records: Vec<_> = found.by_ref().take(PAGE_SIZE).collect();
+        let has_more = found.next().is_some();
+        let next = records.last().filter(|_| has_more).and_then(|last| cursor_of(last));
+        SearchPage { records, next, counts }
+    }
+}
+
+/// Counts the records in each status that occurs, in the order of the statuses' names.
+fn count_by_status(records: &[Arc<AssistantRecord>]) -> Vec<(Status, i64)> {
+    let mut counts = BTreeMap::new();
+    for record in records {
+        counts.entry(record.status.as_str()).or_insert((record.status, 0)).1 += 1;
+    }
+    counts.into_values().collect()
+}
+
+fn cursor_of(record: &AssistantRecord) -> Option<Cursor> {
+    Some(Cursor { created_at: record.created_at, id: AssistantId::parse(&record.id)? })
+}
+
+/// Whether a record comes after the cursor in the list, which has the newest first.
+fn is_after(record: &AssistantRecord, cursor: Option<Cursor>) -> bool {
+    cursor.is_none_or(|cursor| {
+        record.created_at < cursor.created_at
+            || record.created_at == cursor.created_at && AssistantId::parse(&record.id) < Some(cursor.id)
+    })
+}
+
+impl Services {
+    /// The list of all of the caller's assistants, for the dashboard.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope for all assistants.
-    pub async fn search_assistants(
-        &self,
-        caller: &Caller,
-        search: &Search,
-        after: Option<Cursor>,
-    ) -> Result<SearchPage, Error> {
+    pub async fn assistant_list(&self, caller: &Caller) -> Result<AssistantList, Error> {
         caller.require_scope_for_all(Scope::Read)?;
-        let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
         let catalog = self.catalog().await?;
-        let mut tx = self.store().read().await?;
-        let counts = tx.count_user_assistants_by_status(caller.user_id, unpaid_since).await?;
-        let mut records = Vec::new();
-        let mut scanned_to = after;
-        let mut last_match = None;
-        loop {
-            let position = scanned_to.map(|cursor| (cursor.created_at, cursor.id));
-            let rows = tx.list_assistants_page(caller.user_id, unpaid_since, position, BATCH).await?;
-            for a in &rows {
-                let cursor = Cursor { created_at: a.created_at, id: a.id };
-                scanned_to = Some(cursor);
-                let record = a.record();
-                let model =
-                    record.model_id.as_deref().map(|id| catalog.display_name(record.model_provider, id));
-                if !search.matches(&record, model.as_deref().unwrap_or_default()) {
-                    continue;
-                }
-                if records.len() == PAGE_SIZE {
-                    return Ok(SearchPage { records, next: last_match, counts });
-                }
-                last_match = Some(cursor);
-                records.push(record);
-            }
-            if i64::try_from(rows.len()).is_ok_and(|read| read < BATCH) {
-                return Ok(SearchPage { records, next: None, counts });
-            }
-        }
+        Ok(AssistantList { records: self.list_assistants(caller).await?, catalog })
     }
 }

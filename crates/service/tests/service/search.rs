@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use reef_domain::input::UpdateInput;
 use reef_domain::search::Search;
 use reef_domain::wire::Status::{self, Active, PendingPayment, Purchased};
@@ -9,7 +11,7 @@ use reef_store::on_both_databases;
 
 use crate::support::HOUR;
 
-fn ids(records: &[AssistantRecord]) -> Vec<&str> {
+fn ids(records: &[Arc<AssistantRecord>]) -> Vec<&str> {
     records.iter().map(|record| record.id.as_str()).collect()
 }
 
@@ -26,7 +28,7 @@ on_both_databases! {
         t.services.update(&me, &bought.to_string(), Ok(name)).await.unwrap();
         let find = |text: &str, status: Option<Status>| {
             let (services, search) = (t.services.clone(), Search::new(text, status));
-            async move { services.search_assistants(&me, &search, None).await.unwrap() }
+            async move { services.assistant_list(&me).await.unwrap().search(&search, None) }
         };
         let (running, bought, ordered) = (running.to_string(), bought.to_string(), ordered.to_string());
         let all = find("", None).await;
@@ -35,6 +37,9 @@ on_both_databases! {
         assert_eq!(ids(&find("étoile", None).await.records), [&bought]);
         assert_eq!(ids(&find(&running, None).await.records), [&running]);
         assert_eq!(ids(&find("", Some(PendingPayment)).await.records), [&ordered]);
+        let nobody = t.create_user().await;
+        let empty = t.services.assistant_list(&nobody).await.unwrap().search(&Search::default(), None);
+        assert_eq!((empty.records, empty.counts), (vec![], vec![]));
         let none = find("étoile", Some(Active)).await;
         assert_eq!((none.records.len(), none.counts), (0, all.counts));
     }
@@ -55,12 +60,12 @@ on_both_databases! {
         }
         tx.commit().await.unwrap();
         let search = Search::new("coral", None);
-        let first = t.services.search_assistants(&me, &search, None).await.unwrap();
+        let first = t.services.assistant_list(&me).await.unwrap().search(&search, None);
         assert_eq!((first.records.len(), first.records[0].name.as_str()), (PAGE_SIZE, "coral 619"));
-        let second = t.services.search_assistants(&me, &search, first.next).await.unwrap();
+        let second = t.services.assistant_list(&me).await.unwrap().search(&search, first.next);
         assert_eq!((second.records.len(), second.records[0].name.as_str()), (1, "coral 0"));
         assert!(first.next.is_some() && second.next.is_none());
-        let all = t.services.search_assistants(&me, &Search::default(), None).await.unwrap();
+        let all = t.services.assistant_list(&me).await.unwrap().search(&Search::default(), None);
         assert_eq!((all.records.len(), all.counts), (PAGE_SIZE, vec![(Purchased, 620)]));
     }
 }

@@ -111,31 +111,6 @@ impl Tx {
         ))
     }
 
-    /// Counts the same list by status. Statuses without assistants are left out.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Corrupt`].
-    pub async fn count_user_assistants_by_status(
-        &mut self,
-        user: UserId,
-        unpaid_since: Timestamp,
-    ) -> Result<Vec<(Status, i64)>, StoreError> {
-        let rows: Vec<(String, i64)> = fetch_all!(
-            self,
-            (String, i64),
-            "select status, count(*) from assistants
-             where user_id = $1 and (status <> 'pending_payment' or created_at >= $2)
-             group by status order by status",
-            user,
-            unpaid_since,
-        );
-        let read = |(text, count): (String, i64)| {
-            let status = Status::parse(&text).ok_or_else(|| StoreError::corrupt("assistants", user))?;
-            Ok((status, count))
-        };
-        rows.into_iter().map(read).collect()
-    }
-
     /// Finds when the `n`-th newest unpaid order of a user was made, counted from 1, among those made after `after`;
     /// `None` when there are fewer. Deleted orders count. Those that were deleted because Polar created no checkout
     /// count only with `include_failed_checkouts`.

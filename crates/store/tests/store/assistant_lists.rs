@@ -29,20 +29,6 @@ on_both_databases! {
         assert_eq!(tx.find_assistant(slot.id).await.unwrap(), Some(slot));
     }
 
-    async fn listed_assistants_are_counted_by_status(db: TestStore) {
-        let mut tx = db.store.begin().await.unwrap();
-        let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
-        for state in [State::Purchased, State::Purchased, State::Stopped { run: run(1), reason: None }] {
-            add_assistant(&mut tx, user, state, at(-9 * HOUR)).await;
-        }
-        add_assistant(&mut tx, user, State::PendingPayment, at(-1)).await;
-        add_unpaid_assistant(&mut tx, user).await;
-        add_unpaid_assistant(&mut tx, other).await;
-        let counts = [(Status::PendingPayment, 1), (Status::Purchased, 2), (Status::Stopped, 1)];
-        assert_eq!(tx.count_user_assistants_by_status(user, NOW).await.unwrap(), counts);
-        assert_eq!(tx.count_user_assistants_by_status(UserId::new(uuid()), NOW).await.unwrap(), []);
-    }
-
     async fn nth_newest_unpaid_order_is_found_per_user(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let (user, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
