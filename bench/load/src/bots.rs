@@ -13,6 +13,8 @@ use crate::client::{self, Customer};
 const BUYERS: u64 = 5;
 /// The id of the first bot.
 const FIRST_BOT: u64 = 500_000_000;
+/// The metric that counts turns whose answer was sent.
+const ANSWERS: &str = "reef_turns_total{outcome=\"answered\"}";
 /// How long all replies may take.
 const REPLY_LIMIT: Duration = Duration::from_secs(180);
 
@@ -131,9 +133,9 @@ async fn reply_to_all(options: &Options, first_chat: u64, messages: u64) -> Resu
     Ok(started.elapsed())
 }
 
-/// Reads how many turns the process has completed, whatever their outcome.
+/// Reads how many answers the process has sent.
 async fn count_turns(reef: SocketAddr) -> Result<u64> {
     let metrics = client::send(reef, "GET", "/metrics", "", None).await?;
-    let lines = metrics.body.lines().filter(|line| line.starts_with("reef_turns_total"));
+    let lines = metrics.body.lines().filter(|line| line.starts_with(ANSWERS));
     lines.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
 }

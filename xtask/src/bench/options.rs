@@ -68,7 +68,7 @@ impl Options {
 }
 
 /// The databases of Reef.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Database {
     Sqlite,
     Postgres,
@@ -83,8 +83,8 @@ impl Database {
     }
 }
 
-/// The servers that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The servers that are compared, in the order of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Server {
     Bare,
     Reef,

@@ -39,7 +39,8 @@ pub fn render(options: &Options, machine: &[(&'static str, String)], results: &R
     }
     render_targets(&mut text, results);
     for measure in Measure::REQUESTS {
-        let figures: Vec<_> = results.figures.iter().filter(|figure| figure.measure == measure).collect();
+        let mut figures: Vec<_> = results.figures.iter().filter(|figure| figure.measure == measure).collect();
+        figures.sort_by_key(|figure| (figure.database, figure.server, figure.rows));
         if !figures.is_empty() {
             render_requests(&mut text, measure, &figures, results);
         }
