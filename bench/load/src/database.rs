@@ -80,7 +80,7 @@ impl Database {
         Ok(ids.into_iter().map(|(id,)| id).collect())
     }
 
-    /// Lists the users whom `fill` has inserted with each of their assistants, ordered by user.
+    /// Lists the users that `fill` has inserted, with each of their assistants, ordered by user.
     pub async fn assistants_of_others(&mut self) -> Result<Vec<(Uuid, Uuid)>> {
         let sql = "select user_id, assistants.id from assistants join users on users.id = user_id
             where email like '%@bench.example' order by user_id, assistants.id";

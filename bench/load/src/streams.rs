@@ -90,7 +90,7 @@ pub async fn run(options: &Options) -> Result<Value> {
     }))
 }
 
-/// Reads the users whom `fill` has inserted, and gives each a key.
+/// Reads the users that `fill` has inserted, and gives each a key.
 async fn owners(options: &Options) -> Result<Vec<Owner>> {
     let mut database = Database::connect(&options.database).await?;
     let mut by_user: Vec<(Uuid, Vec<Uuid>)> = Vec::new();

@@ -144,9 +144,9 @@ fn render_startups(text: &mut String, results: &Results) {
             startup.database.name(),
             startup.server.name(),
             with_commas(startup.rows),
-            startup.size_mb,
-            startup.ready_ms,
-            startup.idle_mb
+            startup.started.size_mb,
+            startup.started.ready_ms,
+            startup.started.idle_mb
         );
     }
 }

@@ -6,7 +6,7 @@ use super::options::{Database, Measure, Options, Server};
 use super::peers::{self, Answers};
 use super::process::Process;
 use super::programs::Programs;
-use super::results::{Figure, Results};
+use super::results::{Figure, Results, Startup};
 use super::site::Site;
 use super::startup;
 use super::wrk::{Requests, Wrk};
@@ -28,7 +28,10 @@ impl Run<'_> {
     /// Measures a binary of Reef. Returns its answers, with which those of the other servers are compared.
     pub fn measure_reef(&mut self, server: Server, site: &Site) -> Result<Answers> {
         if self.options.wants(Measure::Process) {
-            startup::measure(self, server, site)?;
+            let started = startup::measure(self.options.runs(), server, site)?;
+            let startup = Startup { server, database: self.database, rows: self.rows, started };
+            print_progress(&startup.line());
+            self.results.startups.push(startup);
         }
         let (process, _) = site.start(server.name())?;
         let answers = Answers::get(process.address, site)?;

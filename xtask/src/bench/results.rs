@@ -1,6 +1,7 @@
 //! The figures of a run.
 
 use super::options::{Database, Measure, Server};
+use super::startup::Started;
 use super::wrk::Load;
 
 /// All figures, in the order in which they were measured.
@@ -25,9 +26,7 @@ pub struct Startup {
     pub server: Server,
     pub database: Database,
     pub rows: u64,
-    pub size_mb: f64,
-    pub ready_ms: f64,
-    pub idle_mb: f64,
+    pub started: Started,
 }
 
 /// What `bench/load` has measured, by name.
@@ -75,9 +74,9 @@ impl Startup {
             self.server.name(),
             self.database.name(),
             self.rows,
-            self.ready_ms,
-            self.idle_mb,
-            self.size_mb
+            self.started.ready_ms,
+            self.started.idle_mb,
+            self.started.size_mb
         )
     }
 }

@@ -39,15 +39,20 @@ pub fn evaluate(results: &Results) -> Vec<Target> {
         |startup| {
             let place = format!("{}, {} rows", startup.database.name(), startup.rows);
             [
-                Target::at_most(format!("Ready ({place})"), " ms", 200.0, Some(startup.ready_ms)),
-                Target::at_most(format!("Idle memory ({place})"), " MB", 40.0, Some(startup.idle_mb)),
+                Target::at_most(format!("Ready ({place})"), " ms", 200.0, Some(startup.started.ready_ms)),
+                Target::at_most(format!("Idle memory ({place})"), " MB", 40.0, Some(startup.started.idle_mb)),
             ]
         },
     ));
     targets
         .extend(results.scenarios.iter().filter(|one| one.server == Server::Reef).flat_map(scenario_targets));
     let size = results.startups.iter().find(|startup| startup.server == Server::Reef);
-    targets.push(Target::at_most("Binary".to_owned(), " MB", 45.0, size.map(|startup| startup.size_mb)));
+    targets.push(Target::at_most(
+        "Binary".to_owned(),
+        " MB",
+        45.0,
+        size.map(|startup| startup.started.size_mb),
+    ));
     targets.into_iter().flatten().collect()
 }
 
