@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::counts::Counts;
 use crate::postgres::{self, Postgres};
 use crate::run::{command, find, print_progress, run, run_counting};
-use crate::{chaos, dist, project, rules, site, system, tools};
+use crate::{bench, chaos, dist, project, rules, site, system, tools};
 
 /// All crates. Of the browser's, only the part that the server shares is built for this machine.
 const HOST_CRATES: [&str; 1] = ["--workspace"];
@@ -62,6 +62,7 @@ fn run_all(suite: &mut Suite) -> Result<()> {
         let crates = ["--package", "reef-protocols", "--package", "reef-assistant"];
         lint(&[&crates[..], &["--target", "wasm32-unknown-unknown"]].concat())
     })?;
+    suite.step("syntax of the programs in bench/", |_| bench::check_syntax())?;
     suite.step("licenses, sources and advisories", |_| licenses())?;
     suite.step("tests on SQLite and PostgreSQL", |counts| {
         run_counting(&mut rust_tests(&HOST_CRATES, &postgres::start()?), counts)

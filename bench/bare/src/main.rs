@@ -1,6 +1,8 @@
 //! The bare limit: two endpoints of Reef with axum and sqlx, one select for each request and nothing else. There is no
 //! authentication, no rate limit, no log and no `ETag`, and the pools have sqlx's defaults.
 //!
+//! It is a member of the workspace, so that it has the versions and the profile of Reef's binary, and the lints compile it.
+//!
 //! `reef-bench-bare ADDRESS DATABASE_URL` serves the tables of Reef until it is killed. The caller is named by the header
 //! `X-User-Id`, as behind a gateway that has authenticated the request.
 

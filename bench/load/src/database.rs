@@ -64,12 +64,13 @@ impl Database {
         Ok(count > 0)
     }
 
-    /// Does at once what autovacuum would do within minutes. SQLite has nothing like it.
-    pub async fn analyze(&mut self) -> Result<()> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            Self::Postgres(_) => self.execute("vacuum analyze").await,
-        }
+    /// Does at once what would be done within minutes, by autovacuum or by the next writers: the rows leave SQLite's log.
+    pub async fn settle(&mut self) -> Result<()> {
+        self.execute(match self {
+            Self::Sqlite(_) => "pragma wal_checkpoint(truncate)",
+            Self::Postgres(_) => "vacuum analyze",
+        })
+        .await
     }
 
     /// Lists the ids of a user's assistants, newest first.

@@ -43,13 +43,14 @@ pub async fn fill(options: &Options) -> Result<Value> {
     for statement in [rows.users(), rows.assistants(), rows.workers()].into_iter().chain(rows.events()) {
         database.execute(&statement).await?;
     }
-    database.analyze().await?;
+    database.settle().await?;
     let ids = database.assistants_of(options.user).await?;
     ensure!(ids.len() as u64 == MEASURED, "the measured user has {} assistants", ids.len());
     Ok(json!({"assistants": ids}))
 }
 
-/// The statements that insert the rows. Row `i` belongs to the measured user if `i` is below [`MEASURED`].
+/// The statements that insert the rows. Those of the measured user are spread evenly among the others, as if that user
+/// had ordered an assistant every day.
 struct Rows<'a> {
     options: &'a Options,
     dialect: Dialect,
@@ -58,7 +59,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// When row `i` was ordered. The measured user's rows are spread like the others.
+    /// When row `i` was ordered.
     fn ordered_at(&self) -> String {
         let (start, step) = (self.now - PERIOD_MS, (PERIOD_MS / self.options.rows).max(1));
         format!("({start} + i * {step})")
@@ -69,9 +70,10 @@ impl Rows<'_> {
     }
 
     fn owner_id(&self) -> String {
-        let other = self.dialect.id(&(self.now - PERIOD_MS).to_string(), 1, &format!("(i - {MEASURED}) / 2"));
+        let other = self.dialect.id(&(self.now - PERIOD_MS).to_string(), 1, "i / 2");
         let user = self.dialect.id_from(&self.options.user.to_string());
-        format!("case when i < {MEASURED} then {user} else {other} end")
+        let spacing = self.options.rows / MEASURED;
+        format!("case when i % {spacing} = 0 and i < {} then {user} else {other} end", spacing * MEASURED)
     }
 
     fn worker_name(&self) -> String {
@@ -89,11 +91,11 @@ impl Rows<'_> {
     /// The owners of the other assistants. Nobody signs in as one of them.
     fn users(&self) -> String {
         let (dialect, secret) = (self.dialect, self.columns.signing_secret);
-        let count = (self.options.rows - MEASURED).div_ceil(2);
+        let count = self.options.rows.div_ceil(2);
         let created = (self.now - PERIOD_MS).to_string();
         format!(
             "insert into users (id, email, password_hash, {secret}, created_at)
-             {numbers} select {id}, 'user' || i || '@bench.example', '', {byte}, {time} from n where i < {count}",
+             {numbers} select {id}, 'user' || i || '@bench.example', '', {byte}, {time} from n",
             numbers = dialect.numbers(count),
             id = dialect.id(&created, 1, "i"),
             byte = dialect.one_byte(),

@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         name: String,
     },
-    /// Insert active assistants: 100 of one user, and two of each other.
+    /// Insert active assistants: 100 of one user, and at most two of each other.
     Fill(fill::Options),
     /// Activate many assistants at once, then send messages to all of them.
     Bots(bots::Options),

@@ -28,6 +28,7 @@ use anyhow::{Context, Result};
 pub use options::Options;
 use options::{Database, Server};
 use programs::Programs;
+pub use programs::check_syntax;
 use results::Results;
 use site::Site;
 

@@ -1,5 +1,6 @@
 //! The programs that a run needs. What is missing is built or installed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -64,6 +65,25 @@ impl Programs {
         }
         serde_json::from_slice(&output.stdout).context("the output of bench/load is not JSON")
     }
+}
+
+/// Checks the syntax of the programs that no compiler reads. Their packages are not needed for it.
+pub fn check_syntax() -> Result<()> {
+    let files = |folder: &str, extension: &str| -> Result<Vec<PathBuf>> {
+        let folder = project::root().join(folder);
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("{} could not be read", folder.display()))?;
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        Ok(paths
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .collect())
+    };
+    for file in files("bench/hono", "mjs")? {
+        run(command(system::node()?, &["--check"]).arg(file))?;
+    }
+    let parse = "import ast, sys; [ast.parse(open(file).read(), file) for file in sys.argv[1:]]";
+    run(command(system::python()?, &["-c", parse]).args(files("bench/fastapi", "py")?))
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {

@@ -31,7 +31,7 @@ impl Measure {
                  only reads the row."
             }
             Self::List => {
-                "A request reads 100 rows and renders their 20 fields, which is about 60 KB of JSON; authentication and log \
+                "A request reads 100 rows and renders their 20 fields, which is about 70 KB of JSON; authentication and log \
                  are small next to that."
             }
             Self::StartPage => {
