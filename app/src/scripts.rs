@@ -29,9 +29,9 @@ localize(document);
 addEventListener("reef:rendered", (event) => localize(event.target));
 })();"#;
 
-/// Going back, a browser shows a visitor's page as it has stored it, without a request. If the reader has signed in meanwhile, the
-/// server would send another page, which is not to be stored, and this loads it. The pages of users are never stored, so that
-/// after signing out nothing is shown again.
+/// Going back, a browser may show a visitor's page as it has kept or stored it, without a request. If the reader has signed in
+/// meanwhile, the server would send another page, which is not to be stored, and this loads it. The pages of users are never
+/// stored, so that after signing out nothing is shown again.
 pub(crate) const FRESH_AFTER_BACK: &str = r#"addEventListener("pageshow", async (event) => {
 const [visit] = performance.getEntriesByType("navigation");
 const wasStored = event.persisted || (visit?.type === "back_forward" && visit.transferSize === 0);
@@ -40,8 +40,8 @@ const now = await fetch(location.href, { method: "HEAD", cache: "no-store" }).ca
 if (now?.headers.get("cache-control")?.includes("no-store")) location.reload();
 });"#;
 
-/// What Leptos writes behind every page: the data that islands would be hydrated with. Reef's pages load theirs without Leptos'
-/// resources, so it is always empty. Were it not, browsers would block it and the tests of all pages would fail.
+/// What Leptos writes behind every page: the data that islands would be hydrated with. Reef's pages load their data without Leptos'
+/// resources, so this is always empty. Were it not, browsers would block it and the tests of all pages would fail.
 const NO_RESOURCES: [&str; 2] = [
     "__RESOLVED_RESOURCES=[];__SERIALIZED_ERRORS=[];__PENDING_RESOURCES=[];__RESOURCE_RESOLVERS=[];",
     "__INCOMPLETE_CHUNKS=[];",

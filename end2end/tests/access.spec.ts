@@ -1,5 +1,8 @@
+import { chromium } from "@playwright/test";
+import { chromiumArguments, chromiumPath } from "../support/chromium.ts";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
+import { waitUntilLive } from "../support/test.ts";
 
 test.describe("an assistant of another user", () => {
   test.use({ expectedErrors: ["404 (Not Found)"] });
@@ -65,7 +68,7 @@ test("visitor gets no cookie", async ({ dashboard, page }) => {
 });
 
 test("Back shows the reader's own page after signing in and after signing out", async ({ dashboard, page, user, javaScriptEnabled }) => {
-  test.skip(!javaScriptEnabled, "without scripts, a browser may show the page of a visitor that it has stored");
+  test.skip(!javaScriptEnabled, "without scripts, a browser may show a visitor's page that it has stored");
   const goesToDashboard = page.getByRole("link", { name: "Go to dashboard" });
   await dashboard.open("/");
   await expect(goesToDashboard).toBeHidden();
@@ -83,6 +86,26 @@ test("Back shows the reader's own page after signing in and after signing out", 
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Sign in");
   await page.goBack();
   await expect(page.getByRole("button", { name: "Sign out", exact: true })).toBeHidden();
+});
+
+test("Back to a page that the browser has kept running shows the user's page", async ({ user, reef, javaScriptEnabled }) => {
+  test.skip(!javaScriptEnabled, "without scripts, the page that was kept is shown");
+  // Playwright turns the back/forward cache off.
+  const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumArguments, ignoreDefaultArgs });
+  const page = await browser.newPage({ baseURL: reef.url });
+  for (const path of ["/", "/signin"]) await page.goto(path);
+  await waitUntilLive(page, true);
+  await page.getByLabel("Email").fill(user.email);
+  await page.getByLabel("Password").fill(user.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page).toHaveURL("/assistants");
+  for (const path of ["/signin", "/"]) {
+    await page.evaluate(() => history.back());
+    await expect(page).toHaveURL(path);
+    await expect(page.getByRole("button", { name: "Sign out", exact: true })).toBeVisible();
+  }
+  await browser.close();
 });
 
 test("content security policy blocks foreign scripts", async ({ dashboard, page }) => {
