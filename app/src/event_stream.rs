@@ -96,7 +96,8 @@ struct EventStream<S> {
 
 impl<S: EventSource> EventStream<S> {
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        futures::stream::unfold(self, |mut stream| async move {
+        // The state is boxed, because the future would hold a second copy of it.
+        futures::stream::unfold(Box::new(self), |mut stream| async move {
             let event = stream.next().await?;
             Some((Ok(event), stream))
         })
@@ -125,7 +126,8 @@ impl<S: EventSource> EventStream<S> {
                 () = self.changes.changed() => {}
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
-            match self.read().await {
+            // A stream mostly waits, and a boxed read takes its memory only while it runs.
+            match Box::pin(self.read()).await {
                 Ok(batch) => {
                     self.pending.extend(batch.events);
                     self.next_read = batch.next_read;

@@ -26,8 +26,8 @@ use line::LineWriter;
 /// How long sending the last spans may take. Orchestrators allow 30 s for a stop, of which draining takes up to 25 s.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Lines that may wait to be written: some seconds of a busy server, in at most 50 MB.
-const LINES_MAX: usize = 100_000;
+/// Lines that may wait to be written: about a second of a busy server. Their places take 1 MB.
+const LINES_MAX: usize = 32_768;
 
 /// How many lines were lost because standard error was not read.
 static LOST_LINES: OnceLock<ErrorCounter> = OnceLock::new();
