@@ -18,12 +18,15 @@ use reef_outbound::{SystemClock, SystemEntropy};
 use reef_ports::{Entropy, Mailer, ManagedKeys, Ports};
 use reef_sandbox::VendorUrls;
 use reef_service::Services;
-use reef_store::{Store, file_permissions};
+use reef_store::file_permissions;
 use reef_vault::{KEY_LENGTH, Vault};
 use reef_workers::embedded::{Embedded, UpdateSource};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
+
+/// The database, as [`open_store`] opens it.
+pub use reef_store::Store;
 
 /// How long turns may continue when the process stops.
 const TURNS_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);

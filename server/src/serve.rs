@@ -13,7 +13,6 @@ use reef_domain::ErrorChain;
 use reef_jobs::supervise;
 use reef_sandbox::Sandbox;
 use reef_service::jobs::runner;
-use reef_store::Store;
 use secrecy::ExposeSecret as _;
 
 use crate::compose::{self, App, PublicUrls};
@@ -57,7 +56,7 @@ pub async fn serve_on(config: &Config, listener: TcpListener, stop: Cancellation
 /// Returns an error if the database does not answer or the sandbox cannot be opened.
 pub async fn serve_store(
     config: &Config,
-    store: Store,
+    store: compose::Store,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {

@@ -6,7 +6,8 @@ use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, db, execute, fetch_all, with_timeout};
+use crate::timeout::with_timeout;
+use crate::tx::{Tx, db, execute, fetch_all};
 
 /// A request that was made with a key.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]

@@ -228,11 +228,17 @@ impl Tx {
         sent: i64,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let is_current = self.update_sent_parts(id, token, sent).await?;
-        if is_current {
-            self.finish_bot_update(id, token, now).await?;
-        }
-        Ok(is_current)
+        let finished = execute!(
+            self,
+            "update bot_updates
+             set sent_parts = $3, done_at = $4, body = '', answer = null, lease_token = null, lease_until = null
+             where id = $1 and lease_token = $2",
+            id,
+            token,
+            sent,
+            now,
+        );
+        Ok(finished == 1)
     }
 
     /// Finishes an update. The row stays for a while, so that a repeated update is recognized; its text is deleted.

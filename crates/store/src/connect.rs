@@ -16,7 +16,8 @@ use crate::cache::ReadCache;
 use crate::durability::WalSync;
 use crate::error::StoreError;
 use crate::file_permissions::sync_directory;
-use crate::tx::{PostgresConnection, SqliteTx, Tx, TxConnection, with_timeout};
+use crate::timeout::with_timeout;
+use crate::tx::{PostgresConnection, SqliteTx, Tx, TxConnection};
 
 /// How long a request waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -38,6 +38,7 @@ mod sealed;
 mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timeout;
 mod timers;
 mod two_factor;
 mod tx;

@@ -13,7 +13,7 @@ use crate::cache::{Check, ReadCache};
 use crate::connect::{Database, Store};
 use crate::error::StoreError;
 use crate::notifications::{CHANNEL, Notification, parse_changes};
-use crate::tx::with_timeout;
+use crate::timeout::with_timeout;
 
 /// How often it is checked that changes arrive. A check is valid for a second, so several of them fit into that time.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);

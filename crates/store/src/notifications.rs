@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tx::with_timeout;
+use crate::timeout::with_timeout;
 
 pub(crate) const CHANNEL: &str = "reef_notifications";
 

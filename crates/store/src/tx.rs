@@ -1,7 +1,6 @@
 //! Transactions on either database, and the macros that run one SQL text on both.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, Transaction};
@@ -11,17 +10,7 @@ use crate::cache::{Invalidation, ReadCache};
 use crate::durability::{CommitNumber, WalSync};
 use crate::error::StoreError;
 use crate::notifications::{Notification, notify_all};
-
-/// How long the database may take to answer a statement. After that the connection counts as dead; TCP alone would wait
-/// for fifteen minutes.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Waits for an answer of the database, with a time limit.
-pub(crate) async fn with_timeout<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(STATEMENT_TIMEOUT, answer)
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
-}
+use crate::timeout::with_timeout;
 
 /// An open transaction. If it is dropped without [`Tx::commit`], it rolls back.
 #[derive(Debug)]
@@ -55,9 +44,9 @@ impl SqliteTx {
     }
 
     /// Commits, and releases the write connection, so that others can commit while this one waits for the disk. Returns
-    /// what is to wait for, if anything.
-    async fn commit(self) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
-        let Some(wal) = self.wal.filter(|_| self.has_changes) else {
+    /// what is to wait for, if anything. Unless `is_synced`, readers do not wait for it either.
+    async fn commit(self, is_synced: bool) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
+        let Some(wal) = self.wal.filter(|_| self.has_changes && is_synced) else {
             with_timeout(self.transaction.commit()).await?;
             return Ok(None);
         };
@@ -113,7 +102,7 @@ impl Tx {
     /// [`StoreError::Database`] when the database refuses, in which case nothing was changed, or when it does not answer.
     /// [`StoreError::NotDurable`] when the disk fails: the change may or may not survive a restart.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self.commit_to_log().await? {
+        match self.commit_to_log(true).await? {
             Some((wal, number)) => wal.wait(number).await,
             None => Ok(()),
         }
@@ -125,17 +114,17 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`] when the database refuses, in which case nothing was changed, or when it does not answer.
     pub async fn commit_without_sync(self) -> Result<(), StoreError> {
-        self.commit_to_log().await.map(drop)
+        self.commit_to_log(false).await.map(drop)
     }
 
     /// Commits, and forgets what is remembered of the changed rows. Returns what is to wait for until the commit is on the
     /// disk.
-    async fn commit_to_log(self) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
+    async fn commit_to_log(self, is_synced: bool) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
         let Self { connection, cache, changed, notifications } = self;
         match connection {
             TxConnection::Sqlite(tx) => {
                 let mut invalidation = Invalidation::new(cache, changed);
-                let committed = tx.commit().await?;
+                let committed = tx.commit(is_synced).await?;
                 invalidation.settle();
                 Ok(committed)
             }
@@ -179,7 +168,7 @@ macro_rules! execute {
     ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
         let sql = $sql;
         let changed = $crate::tx::db!($tx, conn => {
-            $crate::tx::with_timeout(sqlx::query(sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
+            $crate::timeout::with_timeout(sqlx::query(sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
         });
         if $crate::tx::has_changed(sql, changed == 0) {
             $tx.record_changes();
@@ -207,7 +196,7 @@ macro_rules! fetch {
     ($tx:expr, $row:ty, $fetch:ident, $is_empty:ident, $sql:expr $(, $arg:expr)*) => {{
         let sql = $sql;
         let rows = $crate::tx::db!($tx, conn => {
-            $crate::tx::with_timeout(sqlx::query_as::<_, $row>(sql)$(.bind($arg))*.$fetch(conn)).await?
+            $crate::timeout::with_timeout(sqlx::query_as::<_, $row>(sql)$(.bind($arg))*.$fetch(conn)).await?
         });
         if $crate::tx::has_changed(sql, rows.$is_empty()) {
             $tx.record_changes();

@@ -69,7 +69,9 @@ impl Embedded {
         secret: Option<&str>,
         body: &[u8],
     ) -> Result<WebhookOutcome, StoreError> {
-        let (worker, opened) = match self.verified_worker(worker_name, secret).await? {
+        // Verified in the same transaction, so that nothing is stored for a worker that was removed while the body arrived.
+        let mut tx = self.inner.store.begin().await?;
+        let (worker, opened) = match self.verified_worker(&mut tx, worker_name, secret).await? {
             Ok(admitted) => admitted,
             Err(rejection) => return Ok(rejection),
         };
@@ -77,7 +79,6 @@ impl Embedded {
             tracing::warn!(worker_name, bytes = body.len(), "webhook body is not an update");
             return Ok(WebhookOutcome::Malformed);
         };
-        let mut tx = self.inner.store.begin().await?;
         let Some(received) = self.store_update(&mut tx, &worker, opened.bot_id, &update, text).await? else {
             return Ok(WebhookOutcome::Accepted);
         };

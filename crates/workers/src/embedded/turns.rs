@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use reef_assistant::{CreditRenewal, Settings, TurnError, TurnOutcome, run_turn};
-use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::{ApiMode, Provider};
+use reef_domain::{Assistant, ErrorChain};
 use reef_jobs::Backoff;
 use reef_protocols::model::ModelError;
 use reef_protocols::telegram::{TelegramError, parse_update};
@@ -118,9 +118,14 @@ impl Embedded {
         let Some(row) = tx.claim_bot_update(assistant, chat, inner.lease_holder, now, until).await? else {
             return Ok(Remaining::Nothing);
         };
+        let found = match tx.find_assistant(assistant).await {
+            // A failed attempt, so that the update is given up in the end.
+            Err(error @ StoreError::Corrupt { .. }) => Err(error),
+            found => Ok(found?),
+        };
         // Nothing leaves because of the lease alone: the reply is saved, and synced, before it is sent.
         tx.commit_without_sync().await?;
-        match self.run_update(&worker, &row, slot).await {
+        match self.run_update(&worker, found, &row, slot).await {
             TurnEnd::Finished(Finished { has_more: false }) => Ok(Remaining::Nothing),
             TurnEnd::Finished(Finished { has_more: true }) => Ok(Remaining::Unknown),
             end => {
@@ -131,7 +136,13 @@ impl Embedded {
     }
 
     #[tracing::instrument(name = "turn", skip_all, fields(assistant_id = %row.assistant_id))]
-    async fn run_update(&self, worker: &WorkerRow, row: &BotUpdateRow, slot: &TurnSlot) -> TurnEnd {
+    async fn run_update(
+        &self,
+        worker: &WorkerRow,
+        found: Result<Option<Assistant>, StoreError>,
+        row: &BotUpdateRow,
+        slot: &TurnSlot,
+    ) -> TurnEnd {
         let inner = &self.inner;
         let (assistant, update_id) = (row.assistant_id, row.update_id);
         if inner.clock.now().since(row.received_at) > STALE_AFTER {
@@ -145,10 +156,14 @@ impl Embedded {
                 return TurnEnd::Failed;
             }
         };
-        if let Err(error) = self.refresh_settings(assistant, &mut opened.settings).await {
-            let error = tracing::field::display(ErrorChain(&error));
-            tracing::error!(assistant_id = %assistant, error, "assistant could not be read");
-            return TurnEnd::Failed;
+        match found {
+            Ok(Some(found)) => refresh_settings(found, &mut opened.settings),
+            Ok(None) => {}
+            Err(error) => {
+                let error = tracing::field::display(ErrorChain(&error));
+                tracing::error!(assistant_id = %assistant, error, "assistant could not be read");
+                return TurnEnd::Failed;
+            }
         }
         // The update may be for a previous bot, if it was received while the assistant was given another one.
         let update = parse_update(row.body.as_bytes()).ok().filter(|_| row.bot_id == opened.bot_id);
@@ -188,30 +203,6 @@ impl Embedded {
         self.record_exhausted_credit(host.row.assistant_id, settings, &ended).await;
         let end = turn_end(host.row, ended);
         host.progress.finished().map_or(end, TurnEnd::Finished)
-    }
-
-    /// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is
-    /// renewed.
-    async fn refresh_settings(
-        &self,
-        assistant: AssistantId,
-        settings: &mut Settings,
-    ) -> Result<(), StoreError> {
-        let Some(found) = self.inner.store.read().await?.find_assistant(assistant).await? else {
-            return Ok(());
-        };
-        if found.mode == ApiMode::Managed {
-            let renewal = match (found.payment.canceled_at, found.payment.current_period_end) {
-                (Some(_), _) => CreditRenewal::Never,
-                (None, Some(end)) => CreditRenewal::At(end.unix_ms()),
-                (None, None) => CreditRenewal::Unknown,
-            };
-            settings.credit = (settings.provider == Provider::Openrouter).then_some(renewal);
-        }
-        if let Some(name) = found.config.name {
-            settings.name = name;
-        }
-        Ok(())
     }
 
     /// Records that a managed assistant ran out of credit, so that its owner is notified.
@@ -300,6 +291,21 @@ impl Embedded {
             self.inner.sweep.notify_one();
         }
         Ok(())
+    }
+}
+
+/// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is renewed.
+fn refresh_settings(found: Assistant, settings: &mut Settings) {
+    if found.mode == ApiMode::Managed {
+        let renewal = match (found.payment.canceled_at, found.payment.current_period_end) {
+            (Some(_), _) => CreditRenewal::Never,
+            (None, Some(end)) => CreditRenewal::At(end.unix_ms()),
+            (None, None) => CreditRenewal::Unknown,
+        };
+        settings.credit = (settings.provider == Provider::Openrouter).then_some(renewal);
+    }
+    if let Some(name) = found.config.name {
+        settings.name = name;
     }
 }
 

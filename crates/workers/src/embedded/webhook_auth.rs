@@ -1,7 +1,7 @@
 //! Authenticates requests to a bot's webhook by their headers, before the body is read.
 
 use reef_domain::ErrorChain;
-use reef_store::{StoreError, WorkerRow};
+use reef_store::{StoreError, Tx, WorkerRow};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
@@ -20,7 +20,11 @@ impl Embedded {
         worker_name: &str,
         secret: Option<&str>,
     ) -> Result<(), WebhookOutcome> {
-        match self.verified_worker(worker_name, secret).await {
+        let verified = async {
+            let mut tx = self.inner.store.read().await?;
+            self.verified_worker(&mut tx, worker_name, secret).await
+        };
+        match verified.await {
             Ok(admitted) => admitted.map(drop),
             Err(error) => {
                 tracing::error!(worker_name, error = %ErrorChain(&error), "worker could not be read");
@@ -32,11 +36,12 @@ impl Embedded {
     /// Finds the worker and its settings, if `secret` is the one that Telegram was given for it.
     pub(crate) async fn verified_worker(
         &self,
+        tx: &mut Tx,
         worker_name: &str,
         secret: Option<&str>,
     ) -> Result<Result<(WorkerRow, OpenedSettings), WebhookOutcome>, StoreError> {
         let inner = &self.inner;
-        let Some(worker) = inner.store.read().await?.find_worker(worker_name).await? else {
+        let Some(worker) = tx.find_worker(worker_name).await? else {
             return Ok(Err(WebhookOutcome::UnknownWorker));
         };
         let opened = match sealed::open(&inner.vault, &inner.config, &worker) {
