@@ -35,6 +35,7 @@ pub struct Customer {
     pub base: String,
     /// The URL of the sandbox.
     pub sandbox: String,
+    pub email: String,
     pub key: String,
     pub callback_secret: String,
 }

@@ -1,7 +1,7 @@
 //! The chaos test: kills Reef at random moments while customers use it and vendors fail, and then checks that nothing was
-//! lost.
+//! lost. The storm test, in `storm`, checks what is read meanwhile.
 //!
-//! `cargo xtask chaos` builds and runs it. A printed seed decides every action, fault and kill. It repeats that plan, but not
+//! `cargo xtask chaos` and `cargo xtask storm` build and run them. A printed seed decides every action, fault and kill. It repeats that plan, but not
 //! the scheduling of the operating system, so two runs with the same seed may differ.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
@@ -16,6 +16,7 @@ mod faults;
 mod killer;
 mod ledger;
 mod replies;
+mod storm;
 mod world;
 
 use std::path::PathBuf;
@@ -50,9 +51,16 @@ enum Database {
     Both,
 }
 
-/// Kill Reef at random moments and check that nothing is lost.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask chaos")]
+#[command(name = "cargo xtask")]
+enum Test {
+    /// Kill Reef at random moments and check that nothing is lost.
+    Chaos(Args),
+    /// Write, disturb and read, and check that no read is out of date.
+    Storm(storm::Args),
+}
+
+#[derive(Debug, clap::Args)]
 struct Args {
     /// The seed of all random decisions, which is random by default.
     #[arg(long)]
@@ -73,7 +81,13 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    // This fails if the process has installed a provider already, and any provider will do.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let done = match Test::parse() {
+        Test::Chaos(args) => run(args).await,
+        Test::Storm(args) => storm::run(args).await,
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -84,8 +98,6 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<bool> {
-    // This fails if the process has installed a provider already, and any provider will do.
-    drop(rustls::crypto::ring::default_provider().install_default());
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("chaos: seed {seed} (repeat the schedule with --seed {seed})");
     let mut has_passed = true;

@@ -42,8 +42,18 @@ impl SandboxFaults {
     }
 }
 
+/// Runs commands of the binary on the database of a run.
+#[derive(Clone)]
+pub struct CommandLine {
+    reef: PathBuf,
+    folder: PathBuf,
+    vars: Vec<(String, String)>,
+}
+
 struct Replica {
     address: SocketAddr,
+    /// The URL of the database as this replica reaches it.
+    database: String,
     process: Option<Child>,
     log: PathBuf,
 }
@@ -51,8 +61,7 @@ struct Replica {
 /// All processes of a run.
 pub struct World {
     folder: TempDir,
-    reef: PathBuf,
-    vars: Vec<(String, String)>,
+    command_line: CommandLine,
     sandbox_process: Child,
     sandbox: SandboxFaults,
     replicas: Vec<Replica>,
@@ -65,30 +74,36 @@ impl World {
     pub async fn start_on_sqlite(reef: &Path) -> Result<Self> {
         let folder = folder()?;
         let url = format!("sqlite://{}", folder.path().join("reef.db").display());
-        Self::start_all(reef, folder, url, 1).await
+        Self::start_all(reef, folder, url.clone(), vec![url]).await
     }
 
     /// Starts two Reefs on a new PostgreSQL database, which is kept so that problems can be analyzed.
     pub async fn start_on_postgres(reef: &Path, server: &str, seed: u64) -> Result<Self> {
-        let name = format!("chaos_{seed:016x}_{}", std::process::id());
-        let mut connection =
-            PgConnection::connect(server).await.context("PostgreSQL could not be reached")?;
-        // The name consists of letters, digits and underscores, so that it needs no escaping.
-        let create = AssertSqlSafe(format!("create database {name}"));
-        connection.execute(create).await.context("the database could not be created")?;
-        let mut url = Url::parse(server).context("the URL of PostgreSQL could not be parsed")?;
-        url.set_path(&name);
-        Self::start_all(reef, folder()?, url.into(), 2).await
+        let url = create_database(server, "chaos", seed).await?;
+        let url = String::from(url);
+        Self::start_on(reef, url.clone(), vec![url.clone(), url]).await
     }
 
-    async fn start_all(reef: &Path, folder: TempDir, database: String, replicas: usize) -> Result<Self> {
+    /// Starts a Reef for each of `replicas`, which are URLs of the same database. Commands use `database`.
+    pub async fn start_on(reef: &Path, database: String, replicas: Vec<String>) -> Result<Self> {
+        Self::start_all(reef, folder()?, database, replicas).await
+    }
+
+    async fn start_all(
+        reef: &Path,
+        folder: TempDir,
+        database: String,
+        replicas: Vec<String>,
+    ) -> Result<Self> {
         let http = client::http_client()?;
         let sandbox_address = free_address()?;
         let base = format!("http://{sandbox_address}");
-        let replicas: Vec<_> = (0..replicas)
-            .map(|number| {
+        let replicas: Vec<_> = replicas
+            .into_iter()
+            .enumerate()
+            .map(|(number, database)| {
                 let log = folder.path().join(format!("reef-{number}.log"));
-                Ok(Replica { address: free_address()?, process: None, log })
+                Ok(Replica { address: free_address()?, database, process: None, log })
             })
             .collect::<Result<_>>()?;
         let balancer = balancer::start(replicas.iter().map(|replica| replica.address).collect()).await?;
@@ -113,13 +128,15 @@ impl World {
                 ("PUBLIC_URL", &public),
                 ("SECRET_KEY", SECRET_KEY),
                 ("RATE_LIMIT_PER_MINUTE", "1000000"),
+                // Clients may name an address of their own, so that not all count as one sender of invalid keys.
+                ("TRUSTED_PROXIES", "127.0.0.1"),
                 ("RUST_LOG", "info"),
             ]
             .map(owned_pair),
         );
         let sandbox = SandboxFaults { http: http.clone(), base };
-        let reef = reef.to_owned();
-        let mut this = Self { folder, reef, vars, sandbox_process, sandbox, replicas, public, http };
+        let command_line = CommandLine { reef: reef.to_owned(), folder: folder.path().to_owned(), vars };
+        let mut this = Self { folder, command_line, sandbox_process, sandbox, replicas, public, http };
         for replica in 0..this.replicas.len() {
             this.start(replica)?;
             this.wait_until_ready(replica).await?;
@@ -137,6 +154,15 @@ impl World {
         self.folder.path()
     }
 
+    /// Returns the addresses of the replicas.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.replicas.iter().map(|replica| replica.address).collect()
+    }
+
+    pub const fn command_line(&self) -> &CommandLine {
+        &self.command_line
+    }
+
     pub const fn sandbox(&self) -> &SandboxFaults {
         &self.sandbox
     }
@@ -152,13 +178,21 @@ impl World {
         Ok(())
     }
 
+    /// Sends a signal to a running replica, such as `STOP`.
+    pub async fn signal(&self, replica: usize, signal: &str) -> Result<()> {
+        let process = self.replicas[replica].process.as_ref().and_then(Child::id);
+        let id = process.context("the replica is not running")?.to_string();
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(id).status().await;
+        anyhow::ensure!(sent.context("kill could not be started")?.success(), "a signal could not be sent");
+        Ok(())
+    }
+
     /// Starts a replica without waiting until it is ready.
     pub fn start(&mut self, replica: usize) -> Result<()> {
-        let Replica { address, process: running, log } = &mut self.replicas[replica];
-        let mut command = reef_command(&self.reef, log, self.folder.path())?;
-        command.arg("serve").envs(self.vars.iter().map(|(name, value)| (name, value)));
-        *running =
-            Some(command.env("BIND_ADDR", address.to_string()).spawn().context("Reef could not be started")?);
+        let Replica { address, database, process: running, log } = &mut self.replicas[replica];
+        let mut command = self.command_line.command(log)?;
+        command.arg("serve").env("DATABASE_URL", database).env("BIND_ADDR", address.to_string());
+        *running = Some(command.spawn().context("Reef could not be started")?);
         Ok(())
     }
 
@@ -170,18 +204,42 @@ impl World {
     /// Creates an account with an API key.
     pub async fn create_customer(&self, number: u64) -> Result<Customer> {
         let email = format!("customer{number}@example.com");
-        self.run_command(&["user", "create", "--email", &email, "--password-stdin"]).await?;
-        let key = self.run_command(&["key", "create", "--email", &email, "--name", "chaos"]).await?;
-        let callback_secret = self.run_command(&["callback-secret", "--email", &email]).await?;
+        let command_line = &self.command_line;
+        command_line.run(&["user", "create", "--email", &email, "--password-stdin"]).await?;
+        let key = command_line.run(&["key", "create", "--email", &email, "--name", "chaos"]).await?;
+        let callback_secret = command_line.run(&["callback-secret", "--email", &email]).await?;
         let (base, sandbox) = (self.public.clone(), self.sandbox.base.clone());
-        Ok(Customer { http: self.http.clone(), base, sandbox, key, callback_secret })
+        Ok(Customer { http: self.http.clone(), base, sandbox, email, key, callback_secret })
+    }
+
+    /// Kills the replicas and the sandbox.
+    pub async fn kill_all(&mut self) {
+        let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
+        for process in all.chain([&mut self.sandbox_process]) {
+            if let Err(error) = process.kill().await {
+                eprintln!("chaos: a process could not be killed: {error}");
+            }
+        }
+    }
+
+    /// Keeps the folder and returns its path.
+    pub fn persist_folder(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+impl CommandLine {
+    /// Returns the binary as a command with the settings of the run. Its output is appended to `log`.
+    fn command(&self, log: &Path) -> Result<Command> {
+        let mut command = reef_command(&self.reef, log, &self.folder)?;
+        command.envs(self.vars.iter().map(|(name, value)| (name, value)));
+        Ok(command)
     }
 
     /// Runs a command of the binary and returns its output.
-    async fn run_command(&self, args: &[&str]) -> Result<String> {
-        let mut command =
-            reef_command(&self.reef, &self.folder.path().join("commands.log"), self.folder.path())?;
-        command.args(args).envs(self.vars.iter().map(|(name, value)| (name, value)));
+    pub async fn run(&self, args: &[&str]) -> Result<String> {
+        let mut command = self.command(&self.folder.join("commands.log"))?;
+        command.args(args);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -200,21 +258,18 @@ impl World {
             .trim()
             .to_owned())
     }
+}
 
-    /// Kills the replicas and the sandbox.
-    pub async fn kill_all(&mut self) {
-        let all = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
-        for process in all.chain([&mut self.sandbox_process]) {
-            if let Err(error) = process.kill().await {
-                eprintln!("chaos: a process could not be killed: {error}");
-            }
-        }
-    }
-
-    /// Keeps the folder and returns its path.
-    pub fn persist_folder(self) -> PathBuf {
-        self.folder.keep()
-    }
+/// Creates a database on a PostgreSQL server and returns its URL.
+pub async fn create_database(server: &str, prefix: &str, seed: u64) -> Result<Url> {
+    let name = format!("{prefix}_{seed:016x}_{}", std::process::id());
+    let mut connection = PgConnection::connect(server).await.context("PostgreSQL could not be reached")?;
+    // The name consists of letters, digits and underscores, so that it needs no escaping.
+    let create = AssertSqlSafe(format!("create database {name}"));
+    connection.execute(create).await.context("the database could not be created")?;
+    let mut url = Url::parse(server).context("the URL of PostgreSQL could not be parsed")?;
+    url.set_path(&name);
+    Ok(url)
 }
 
 fn folder() -> Result<TempDir> {

@@ -1,17 +1,42 @@
-//! The task `cargo xtask chaos`.
+//! The tasks `cargo xtask chaos`, `cargo xtask storm` and `cargo xtask soak`.
 
 use anyhow::Result;
 
 use crate::run::{command, print_progress, run};
 use crate::{postgres, project};
 
-/// Builds the server and the chaos test, starts a private PostgreSQL unless only SQLite is requested, and runs the test.
-/// The arguments are passed to it.
+/// The parts of the soak: what is tested for longer than `cargo xtask test` may take.
+const SOAK: [(&str, fn() -> Result<()>); 1] = [("storm, half an hour on each database", soak_storm)];
+
+/// Kills Reef repeatedly. The arguments are passed to the test.
 pub fn chaos(args: &[String]) -> Result<()> {
+    run_test("chaos", args)
+}
+
+/// Checks that no read is out of date. The arguments are passed to the test.
+pub fn storm(args: &[String]) -> Result<()> {
+    run_test("storm", args)
+}
+
+/// Runs the parts of the soak one after another.
+pub fn soak() -> Result<()> {
+    for (name, part) in SOAK {
+        print_progress(&format!("== {name}"));
+        part()?;
+    }
+    Ok(())
+}
+
+fn soak_storm() -> Result<()> {
+    storm(&["--seconds=1800".to_owned()])
+}
+
+/// Builds the server and the tests, starts a private PostgreSQL unless only SQLite is requested, and runs a test.
+fn run_test(test: &str, args: &[String]) -> Result<()> {
     print_progress("building the server and the chaos test");
     run(&mut command("cargo", &["build", "--package", "reef-server", "--package", "reef-chaos"]))?;
     let folder = project::cargo_target()?.join("debug");
-    let mut chaos = command(folder.join("reef-chaos"), &["--reef"]);
+    let mut chaos = command(folder.join("reef-chaos"), &[test, "--reef"]);
     chaos.arg(folder.join("reef")).args(args);
     let asks_for_sqlite = args.windows(2).any(|pair| pair == ["--database", "sqlite"]);
     let needs_postgres =

@@ -37,7 +37,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run all checks: format, lints, licenses, tests on both databases, size, API tools, chaos, browser tests, Lighthouse.
+    /// Run all checks: format, lints, licenses, tests on both databases, size, API tools, chaos, storm, browser tests, Lighthouse.
     Test,
     /// Run the fast tests: domain, store and service on both databases.
     Unit {
@@ -55,6 +55,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Write, disturb and read on both databases, and check that no read is out of date.
+    Storm {
+        /// `--seconds N` (60 on each database), `--seed N`, `--database sqlite|postgres|both`, `--allowance-ms N` (100).
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the tests that take an hour.
+    Soak,
     /// Measure Reef and the servers that it is compared with, and write docs/performance.md.
     Bench(Box<bench::Options>),
     /// Build the site into target/site.
@@ -91,6 +99,8 @@ fn main() -> ExitCode {
         Task::Rules => rules::check(),
         Task::Counts => tree_counts::print(),
         Task::Chaos { args } => chaos::chaos(&args),
+        Task::Storm { args } => chaos::storm(&args),
+        Task::Soak => chaos::soak(),
         Task::Bench(options) => bench::bench(&options),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::print_progress(&format!("built {}", path.display()))),

@@ -78,6 +78,10 @@ fn run_all(suite: &mut Suite) -> Result<()> {
     suite.step("distributed binary", |_| dist::dist().map(drop))?;
     suite.step("API tools and generated clients", |counts| run_counting(&mut api_tools()?, counts))?;
     suite.step("chaos, a few kills on each database", |_| chaos::chaos(&["--kills=3".to_owned()]))?;
+    suite.step("storm, half a minute on each database", |_| {
+        // What is never followed is found in any time. The soak has the exact limit.
+        chaos::storm(&["--seconds=30".to_owned(), "--allowance-ms=1000".to_owned()])
+    })?;
     suite.step("browser tests", |counts| run_counting(&mut playwright("playwright")?, counts))?;
     suite.step("Lighthouse", |counts| run_counting(&mut playwright("lighthouse")?, counts))
 }

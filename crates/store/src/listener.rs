@@ -57,6 +57,7 @@ impl Store {
             Database::Postgres(pool) => {
                 let mut listener = with_timeout(PgListener::connect_with(pool)).await?;
                 listener.ignore_pool_close_event(true);
+                listener.eager_reconnect(false);
                 with_timeout(listener.listen(CHANNEL)).await?;
                 Source::Postgres(Channel { listener, next_check, passed: None })
             }
@@ -99,15 +100,13 @@ impl Channel {
             } else if let Some(check) = self.passed.take() {
                 cache.feed.confirm(check);
             } else if self.next_check <= Instant::now() {
-                let check = cache.feed.begin_check();
-                self.next_check = Instant::now() + CHECK_INTERVAL;
-                with_timeout(sqlx::query("select 1").execute(&mut self.listener)).await?;
-                self.passed = Some(check);
+                self.check(cache).await?;
             } else if let Ok(received) = timeout_at(self.next_check, self.listener.try_recv()).await {
                 let Some(message) = received? else {
-                    // The connection was lost, and with it any number of notifications.
+                    // The connection was lost, and with it any number of notifications. The check opens another one and
+                    // listens. The time limit above must not end that half-way: what has arrived would be lost unnoticed.
                     cache.feed.suspend();
-                    self.next_check = Instant::now();
+                    self.check(cache).await?;
                     return Ok(None);
                 };
                 if let Some(notification) = apply(cache, &message) {
@@ -115,6 +114,15 @@ impl Channel {
                 }
             }
         }
+    }
+
+    /// Checks that the database answers on the connection, and opens it again if it is closed.
+    async fn check(&mut self, cache: &ReadCache) -> Result<(), StoreError> {
+        let check = cache.feed.begin_check();
+        self.next_check = Instant::now() + CHECK_INTERVAL;
+        with_timeout(sqlx::query("select 1").execute(&mut self.listener)).await?;
+        self.passed = Some(check);
+        Ok(())
     }
 }
 

@@ -109,6 +109,22 @@ impl TestStore {
         Self { store, folder: None, schema: Some(schema) }
     }
 
+    /// Opens the same database again, as another process does. On PostgreSQL the connections have the name of the schema.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn connect_again(&self) -> Store {
+        let Some(schema) = &self.schema else {
+            let file = self.file().expect("a SQLite database should have a file");
+            return Store::connect(&format!("sqlite://{}", file.display()))
+                .await
+                .expect("SQLite should open");
+        };
+        let options = schema.options.clone().options([("search_path", &schema.name)]);
+        let options = options.application_name(&schema.name);
+        Store::connect_postgres(options, 4).await.expect("PostgreSQL should answer")
+    }
+
     /// The name of the schema on PostgreSQL.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {

@@ -30,6 +30,8 @@ impl Services {
         for _ in 0..ATTEMPTS {
             let is_stopped = matches!(found.state, State::Stopped { .. });
             if is_stopped && stopped(&found)? == found {
+                // Another process may have stopped it just now.
+                self.store().forget(found.user_id, found.id);
                 return Ok(found.record());
             }
             // A stopped assistant has no worker, or a job is removing it.

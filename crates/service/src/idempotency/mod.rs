@@ -7,6 +7,7 @@ use std::convert::Infallible;
 
 use std::time::Duration;
 
+use reef_domain::ids::AssistantId;
 use reef_domain::{ErrorChain, Issue};
 
 use crate::caller::Caller;
@@ -156,7 +157,23 @@ impl Services {
             return Err(Error::IdempotencyKeyReused);
         }
         let Some(json) = earlier.outcome else { return Err(Error::RequestInProgress) };
-        Ok(ClaimResult::Replay(serde_json::from_str(&json).map_err(Error::internal)?))
+        let outcome = serde_json::from_str(&json).map_err(Error::internal)?;
+        self.forget_changed(caller, &outcome);
+        Ok(ClaimResult::Replay(outcome))
+    }
+
+    /// The request may have run in another process. From its replay on, this one must not return older records either.
+    fn forget_changed(&self, caller: &Caller, outcome: &Outcome) {
+        let changed = match outcome {
+            Outcome::Record(record) => AssistantId::parse(&record.id),
+            Outcome::Purchased(purchased) => Some(purchased.id),
+            Outcome::Rejected(_) => return,
+            Outcome::Deleted | Outcome::Delivery(_) | Outcome::Form => None,
+        };
+        match changed {
+            Some(id) => self.store().forget(caller.user_id, id),
+            None => self.store().forget_all(),
+        }
     }
 
     /// Settles a claim: saves the outcome unless the request has saved one with its changes. Without an outcome, or with a

@@ -11,6 +11,7 @@ mod catalog;
 mod change;
 mod checkout;
 mod concurrency;
+mod confirmed_elsewhere;
 mod crash;
 mod crash_points;
 mod deployment;

@@ -1,7 +1,7 @@
 //! Which cached rows are still current, and whether this process would know if they were not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -26,15 +26,16 @@ pub(crate) struct ChangeFeed {
     started_at: Instant,
     /// In milliseconds since `started_at`; 0 when the feed is not alive.
     alive_until: AtomicU64,
-    /// Held while the feed is confirmed or suspended, so that a late confirmation cannot undo a suspension.
-    transition: Mutex<()>,
+    /// How often the feed was suspended. Held while it is confirmed or suspended, so that a late confirmation cannot undo
+    /// a suspension.
+    suspensions: Mutex<u64>,
 }
 
 /// The state of the feed when a check of it began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     began_at: Instant,
-    epoch: u64,
+    suspensions: u64,
 }
 
 /// The version of a user's or an assistant's rows.
@@ -51,7 +52,7 @@ impl Default for ChangeFeed {
             versions: (0..VERSIONS).map(|_| AtomicU64::new(0)).collect(),
             started_at: Instant::now(),
             alive_until: AtomicU64::new(0),
-            transition: Mutex::default(),
+            suspensions: Mutex::default(),
         }
     }
 }
@@ -60,10 +61,12 @@ impl ChangeFeed {
     /// The stamp of the rows of a user or an assistant; `None` while the feed is not known to be alive, so that nothing
     /// may be read from memory.
     pub(crate) fn stamp(&self, of: Uuid) -> Option<Stamp> {
-        let alive_until = self.alive_until.load(Ordering::SeqCst);
+        let epoch = self.epoch.load(Ordering::SeqCst);
         let version = self.version(of).load(Ordering::SeqCst);
-        let stamp = Stamp { epoch: self.epoch.load(Ordering::SeqCst), version };
-        (self.millis(Instant::now()) < alive_until).then_some(stamp)
+        // Loaded last: a suspension ends this before it begins the next epoch, so that a stamp of an epoch is given only
+        // after a check has confirmed the feed in it. Until then, changes may be missed that would not alter the stamp.
+        let alive_until = self.alive_until.load(Ordering::SeqCst);
+        (self.millis(Instant::now()) < alive_until).then_some(Stamp { epoch, version })
     }
 
     /// The rows of a user or an assistant have changed.
@@ -78,23 +81,28 @@ impl ChangeFeed {
 
     /// Begins a check of whether all changes arrive.
     pub(crate) fn begin_check(&self) -> Check {
-        Check { epoch: self.epoch.load(Ordering::SeqCst), began_at: Instant::now() }
+        Check { suspensions: *self.suspensions(), began_at: Instant::now() }
     }
 
     /// All changes that were committed before the check began have been applied. Has no effect if the feed was suspended
     /// meanwhile.
     pub(crate) fn confirm(&self, check: Check) {
-        let _transition = self.transition.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.epoch.load(Ordering::SeqCst) == check.epoch {
+        let suspensions = self.suspensions();
+        if *suspensions == check.suspensions {
             self.alive_until.store(self.millis(check.began_at + ALIVE_FOR), Ordering::SeqCst);
         }
     }
 
     /// Changes may be missing from now on, until a check that begins later confirms the feed.
     pub(crate) fn suspend(&self) {
-        let _transition = self.transition.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut suspensions = self.suspensions();
+        *suspensions += 1;
         self.alive_until.store(0, Ordering::SeqCst);
         self.invalidate_all();
+    }
+
+    fn suspensions(&self) -> MutexGuard<'_, u64> {
+        self.suspensions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn version(&self, of: Uuid) -> &AtomicU64 {
@@ -156,5 +164,36 @@ mod tests {
         assert_eq!(feed.stamp(id(1)), None);
         feed.confirm(feed.begin_check());
         assert_ne!(feed.stamp(id(1)), before);
+    }
+
+    /// Not on the paused clock, which threads do not share.
+    #[test]
+    fn no_stamp_of_an_epoch_is_given_before_the_feed_is_confirmed_in_it() {
+        const ROUNDS: u64 = 200_000;
+        let feed = ChangeFeed::default();
+        let confirmed = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut stamps = 0_u64;
+                while confirmed.load(Ordering::SeqCst) < ROUNDS {
+                    if let Some(stamp) = feed.stamp(id(1)) {
+                        stamps += 1;
+                        assert!(stamp.epoch <= confirmed.load(Ordering::SeqCst));
+                    }
+                }
+                stamps
+            });
+            for epoch in 1..=ROUNDS {
+                feed.suspend();
+                std::thread::yield_now();
+                let check = feed.begin_check();
+                confirmed.store(epoch, Ordering::SeqCst);
+                feed.confirm(check);
+                if reader.is_finished() {
+                    break;
+                }
+            }
+            assert!(reader.join().expect("every stamp should be of a confirmed epoch") > 0);
+        });
     }
 }

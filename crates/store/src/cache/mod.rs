@@ -136,3 +136,39 @@ impl Drop for Invalidation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_evicted_beyond_the_limit() {
+        const MAX: u64 = 100_000;
+        const VALUE: usize = 1_000;
+        let feed = ChangeFeed::default();
+        let cache: Stamped<u64, Vec<u8>> = Stamped::new(MAX, Vec::len);
+        feed.confirm(feed.begin_check());
+        let stamp = feed.stamp(Uuid::from_u128(1));
+        assert!(stamp.is_some());
+        for key in 0..10_000 {
+            cache.insert(key, stamp, vec![0; VALUE]);
+        }
+        cache.0.run_pending_tasks();
+        let entry = u64::try_from(ENTRY_OVERHEAD + VALUE).unwrap();
+        assert!(cache.0.weighted_size() <= MAX);
+        assert!((1..=MAX / entry).contains(&cache.0.entry_count()));
+    }
+
+    #[test]
+    fn size_of_record_grows_with_its_texts() {
+        let ids = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let [id, user] = ids;
+        let mode = reef_domain::wire::ApiMode::Byok;
+        let now = reef_domain::Timestamp::from_unix_ms(0);
+        let mut assistant = reef_domain::Assistant::new(AssistantId::new(id), UserId::new(user), mode, now);
+        assistant.config.name = Some(String::new());
+        let short = record_size(&assistant.record());
+        assistant.config.name = Some("x".repeat(5_000));
+        assert_eq!(record_size(&assistant.record()), short + 5_000);
+    }
+}

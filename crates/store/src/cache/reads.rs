@@ -61,6 +61,18 @@ impl LiveKey {
 }
 
 impl Store {
+    /// Reads a user's and an assistant's rows from the database next time, because this process is about to confirm a
+    /// change of them that another one has made, and may not have been notified yet.
+    pub fn forget(&self, user: UserId, assistant: AssistantId) {
+        self.cache().feed.invalidate(user.uuid());
+        self.cache().feed.invalidate(assistant.uuid());
+    }
+
+    /// As [`Self::forget`], for a change of which it is not known what it has changed.
+    pub fn forget_all(&self) {
+        self.cache().feed.invalidate_all();
+    }
+
     /// Finds the key with this hash that is neither revoked nor expired. May read from memory.
     ///
     /// # Errors

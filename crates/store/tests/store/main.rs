@@ -7,6 +7,7 @@ mod assistant_lists;
 mod assistants;
 mod bot_update_leases;
 mod bot_updates;
+mod cache;
 mod chat_migrations;
 mod chat_queue;
 mod conversations;
