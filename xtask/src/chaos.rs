@@ -5,8 +5,14 @@ use anyhow::Result;
 use crate::run::{command, print_progress, run};
 use crate::{postgres, project};
 
-/// The parts of the soak: what is tested for longer than `cargo xtask test` may take.
-const SOAK: [(&str, fn() -> Result<()>); 1] = [("storm, half an hour on each database", soak_storm)];
+/// A test that takes longer than `cargo xtask test` may.
+struct SoakPart {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// The parts of the soak, in order.
+const SOAK: [SoakPart; 1] = [SoakPart { name: "storm, half an hour on each database", run: soak_storm }];
 
 /// Kills Reef repeatedly. The arguments are passed to the test.
 pub fn chaos(args: &[String]) -> Result<()> {
@@ -20,9 +26,9 @@ pub fn storm(args: &[String]) -> Result<()> {
 
 /// Runs the parts of the soak one after another.
 pub fn soak() -> Result<()> {
-    for (name, part) in SOAK {
-        print_progress(&format!("== {name}"));
-        part()?;
+    for part in SOAK {
+        print_progress(&format!("== {}", part.name));
+        (part.run)()?;
     }
     Ok(())
 }

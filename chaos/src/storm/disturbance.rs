@@ -38,7 +38,7 @@ impl Disturber<'_> {
                 1 => self.halt(process).await?,
                 2 => self.terminate_listeners().await?,
                 3 => self.proxy(process).drop_listener(),
-                4 | 5 => self.delay_notifications(process).await,
+                4..=6 => self.delay_notifications(process).await,
                 _ => self.reconnect_slowly(process).await,
             }
         }
@@ -76,7 +76,7 @@ impl Disturber<'_> {
     /// Notifications are late, and at last so late that the process must not rely on them.
     async fn delay_notifications(&mut self, process: usize) {
         self.proxy(process).set_paused(true);
-        self.sleep_ms(200, 2500).await;
+        self.sleep_ms(400, 4000).await;
         self.proxy(process).set_paused(false);
     }
 

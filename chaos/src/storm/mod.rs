@@ -119,12 +119,16 @@ async fn run_on(
     if let Err(error) = disturbed {
         book.record_problem(&format!("{error:#}"));
     }
-    stop.send(true).context("all tasks have ended early")?;
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended? {
-            book.record_problem(&format!("{error:#}"));
+    if book.problems().is_empty() {
+        stop.send(true).context("all tasks have ended early")?;
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended? {
+                book.record_problem(&format!("{error:#}"));
+            }
         }
     }
+    // After a problem, others may follow from it, such as payments that never arrive.
+    drop(tasks);
     world.kill_all().await;
     let counts = book.counts();
     println!("storm: {name}: {counts:?}, {:.0} s", started.elapsed().as_secs_f32());

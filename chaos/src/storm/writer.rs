@@ -136,7 +136,7 @@ impl Writer {
             ..self.slots.slots[slot].expected.clone()
         };
         let body = json!({"name": expected.name});
-        let is_once = self.rng.u32(..3) == 0;
+        let is_once = self.rng.bool();
         self.write(slot, expected, Method::PATCH, "", Some(body), is_once).await.map(drop)
     }
 
@@ -204,7 +204,7 @@ impl Writer {
         self.book.confirm_write(&id, first.read.process);
         self.check(first.read.process, &id).await;
         // What is repeated changes nothing, but is confirmed by another process.
-        if self.rng.u32(..3) == 0 && (once.is_some() || path.ends_with("/stop")) {
+        if self.rng.bool() && (once.is_some() || path.ends_with("/stop")) {
             let again = self.send_with(method, &path, body, once.as_deref()).await?;
             if again.status == 200 {
                 self.book.confirm_write(&id, again.read.process);
