@@ -50,13 +50,13 @@ pub fn router(parts: Parts) -> Router {
             info: SiteInfo { sandbox: sandbox.is_some(), sandbox_bots: app.sandbox_bots },
         },
     );
-    let for_machines = webhooks::router(services.clone())
-        .merge(workers::router(app.workers.clone()))
-        .merge(metrics::router(services.clone(), metrics_token));
+    let for_machines = webhooks::router(services.clone()).merge(workers::router(app.workers.clone()));
     let mut routes = Router::new()
         .merge(respond_when_durable(pages, &services, durability::error_page))
         .merge(respond_when_durable(api, &services, durability::api_error))
         .merge(respond_when_durable(for_machines, &services, durability::unavailable))
+        // What says whether this process is alive does not wait for the disk.
+        .merge(metrics::router(services.clone(), metrics_token))
         .merge(docs::router(&docs))
         .merge(site_files::router(&app.server_urls.public_url, services.config().signups_open, &docs))
         .merge(site.router());

@@ -76,7 +76,7 @@ impl UnitOfWork<'_> {
     }
 
     /// As [`Self::commit`], and ends the streams that the account's revoked sessions or keys have open, in every process. On
-    /// SQLite only this process is notified; streams of others check within a minute.
+    /// SQLite another process notices within a second that something has changed.
     pub async fn commit_access_revoked(mut self, user: UserId) -> Result<(), Error> {
         self.tx.notify(Notification::AccessRevoked { user_id: user });
         let services = self.services;

@@ -49,7 +49,7 @@ pub use api_key_requests::ApiKeyRequestRow;
 pub use api_keys::{ApiKeyRow, LiveApiKeyRow};
 pub use assistants::{BotRow, ReplacedConfiguration, Secrets};
 pub use bot_updates::{BotUpdateRow, NewBotUpdate};
-pub use cache::{KeyHash, LiveKey, RecordList};
+pub use cache::{FOLLOWED_WITHIN, KeyHash, LiveKey, RecordList};
 pub use chat_queue::AlbumPartRow;
 pub use connect::{Database, Store};
 pub use conversations::MessageRow;

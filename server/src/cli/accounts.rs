@@ -90,10 +90,12 @@ pub(super) async fn key(app: &App, command: KeyCommand) -> anyhow::Result<()> {
 async fn revoke(services: &Services, args: RevokeArgs) -> anyhow::Result<()> {
     let Some(email) = args.email else {
         let key = args.key.map_or_else(read_first_line, |key| Ok(SecretString::from(key)))?;
-        return match services.revoke_api_key_by_secret(&key).await {
+        match services.revoke_api_key_by_secret(&key).await {
             Err(Error::NotFound) => bail!("this is not a valid API key"),
-            other => other.map_err(|error| cli_error(&error)),
-        };
+            other => other.map_err(|error| cli_error(&error))?,
+        }
+        services.wait_until_followed().await;
+        return Ok(());
     };
     let caller = Caller::operator(find_user(services, &email).await?);
     let keys = services.list_api_keys(&caller).await.map_err(|error| cli_error(&error))?;
@@ -109,6 +111,7 @@ async fn revoke(services: &Services, args: RevokeArgs) -> anyhow::Result<()> {
     for key in selected {
         services.revoke_api_key(&caller, &key.id.to_string()).await.map_err(|error| cli_error(&error))?;
     }
+    services.wait_until_followed().await;
     Ok(())
 }
 

@@ -39,12 +39,14 @@ pub fn api_error(error: Error) -> Response {
 }
 
 /// The response to a browser.
+#[expect(clippy::needless_pass_by_value, reason = "all of them have one type")]
 pub fn error_page(error: Error) -> Response {
     log(&error);
     reef_app::internal_error_page()
 }
 
-/// The response to senders of webhooks, who repeat them, and to load balancers.
+/// The response to senders of webhooks, who repeat them.
+#[expect(clippy::needless_pass_by_value, reason = "all of them have one type")]
 pub fn unavailable(error: Error) -> Response {
     log(&error);
     StatusCode::SERVICE_UNAVAILABLE.into_response()

@@ -7,7 +7,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_server::compose::{self, PublicUrls};
 use reef_server::config::Config;
-use reef_server::serve::{serve_on, serve_store};
+use reef_server::serve::serve_store;
 use reef_service::api_keys::NewApiKey;
 use reef_service::{Caller, Services};
 use reef_store::testing::TestStore;
@@ -89,7 +89,7 @@ impl App {
         let url = database.as_ref().map_or(file, |database| database.url.clone());
         let config = config(url, &folder, vars);
         let store = compose::open_store(&config).await.expect("the database failed");
-        Self::run(config, store, None, folder, database).await
+        Self::run(config, store, folder, database).await
     }
 
     /// Starts a server that uses an open store.
@@ -97,31 +97,25 @@ impl App {
         let folder = tempfile::tempdir().expect("could not create a folder");
         let file = database.file().expect("the store is not on SQLite");
         let config = config(format!("sqlite://{}", file.display()), &folder, &[]);
-        let store = database.store.clone();
-        Self::run(config, store.clone(), Some(store), folder, None).await
+        Self::run(config, database.store.clone(), folder, None).await
     }
 
-    /// Runs a server on `served`, or on its own connections to the database.
+    /// Runs a server on `store`. The test uses it as well, so that what the test changes is a change of the same process.
     async fn run(
         config: Config,
         store: Store,
-        served: Option<Store>,
         folder: TempDir,
         database: Option<TestDatabase>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
         let address = listener.local_addr().expect("the listener has no address");
-        let own = compose::build_app(&config, store, PublicUrls::new(&config, address))
+        let own = compose::build_app(&config, store.clone(), PublicUrls::new(&config, address))
             .expect("the service layer could not be built");
         let stop = CancellationToken::new();
         tokio::spawn({
             let stop = stop.clone();
             async move {
-                let served = match served {
-                    Some(store) => serve_store(&config, store, listener, stop).await,
-                    None => serve_on(&config, listener, stop).await,
-                };
-                served.expect("the server failed");
+                serve_store(&config, store, listener, stop).await.expect("the server failed");
             }
         });
         let http = http_client();
@@ -251,6 +245,7 @@ impl App {
             }
         };
         assert_eq!(changed, 1);
+        self.services.store().forget_all();
     }
 }
 

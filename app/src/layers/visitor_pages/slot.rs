@@ -142,7 +142,7 @@ mod tests {
     async fn failed_rendering_is_not_held() {
         let (slot, budget, renderer) = (Slot::new(), Budget::new(10_000), Renderer::default());
         let failing = async || Rendered::from_response(StatusCode::NOT_FOUND.into_response()).await;
-        let failed = slot.get(1, &budget, failing).await.err().expect("a failure");
+        let failed = slot.get(1, &budget, failing).await.expect_err("a failure");
         assert_eq!(failed.status(), StatusCode::NOT_FOUND);
         assert!(slot.get(1, &budget, || renderer.render()).await.is_ok());
     }

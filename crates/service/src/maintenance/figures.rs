@@ -117,6 +117,12 @@ impl Services {
         Ok(self.store().wait_until_durable().await?)
     }
 
+    /// Waits until every process has noticed what was committed so far, so that none reads an older key or record from
+    /// memory. Takes a second.
+    pub async fn wait_until_followed(&self) {
+        tokio::time::sleep(reef_store::FOLLOWED_WITHIN).await;
+    }
+
     /// The connection pools of this process.
     #[must_use]
     pub fn connection_pools(&self) -> Vec<ConnectionPool> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long the feed counts as alive after it was confirmed. Changes of other processes are therefore followed within
-/// this time, even if the feed has died silently.
-pub(crate) const ALIVE_FOR: Duration = Duration::from_secs(1);
+/// How long the feed counts as alive after a check of it has begun. Changes of other processes are therefore followed
+/// within this time, even if the feed has died silently.
+pub const FOLLOWED_WITHIN: Duration = Duration::from_secs(1);
 /// Versions are shared by the users and assistants whose ids have the same remainder. Sharing costs a needless read
 /// now and then.
 const VERSIONS: usize = 4096;
@@ -89,7 +89,7 @@ impl ChangeFeed {
     pub(crate) fn confirm(&self, check: Check) {
         let suspensions = self.suspensions();
         if *suspensions == check.suspensions {
-            self.alive_until.store(self.millis(check.began_at + ALIVE_FOR), Ordering::SeqCst);
+            self.alive_until.store(self.millis(check.began_at + FOLLOWED_WITHIN), Ordering::SeqCst);
         }
     }
 
@@ -130,14 +130,14 @@ mod tests {
         assert_eq!(feed.stamp(id(1)), None);
         feed.confirm(feed.begin_check());
         assert!(feed.stamp(id(1)).is_some());
-        tokio::time::advance(ALIVE_FOR).await;
+        tokio::time::advance(FOLLOWED_WITHIN).await;
         assert_eq!(feed.stamp(id(1)), None);
         // The time counts from the beginning of the check.
         let check = feed.begin_check();
-        tokio::time::advance(ALIVE_FOR / 2).await;
+        tokio::time::advance(FOLLOWED_WITHIN / 2).await;
         feed.confirm(check);
         assert!(feed.stamp(id(1)).is_some());
-        tokio::time::advance(ALIVE_FOR / 2).await;
+        tokio::time::advance(FOLLOWED_WITHIN / 2).await;
         assert_eq!(feed.stamp(id(1)), None);
     }
 

@@ -15,6 +15,7 @@ use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::AssistantRecord;
 use uuid::Uuid;
 
+pub use feed::FOLLOWED_WITHIN;
 pub(crate) use feed::{ChangeFeed, Check, Stamp};
 pub use reads::LiveKey;
 
