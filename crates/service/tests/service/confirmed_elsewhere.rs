@@ -11,16 +11,16 @@ use crate::support::raw;
 
 /// Lets this process read from memory.
 async fn listen(t: &TestServices) -> JoinHandle<()> {
-    let mut listener = t.db.store.listen().await.unwrap();
+    let mut listener = t.db.store.listen().await.expect("the database should answer");
     tokio::spawn(async move { while listener.next().await.is_ok() {} })
 }
 
 async fn name(t: &TestServices, me: &Caller, id: AssistantId) -> String {
-    t.services.get_record(me, &id.to_string()).await.unwrap().name.clone()
+    t.services.get_record(me, &id.to_string()).await.expect("the assistant should exist").name.clone()
 }
 
 async fn listed_name(t: &TestServices, me: &Caller) -> String {
-    t.services.list_assistants(me).await.unwrap()[0].name.clone()
+    t.services.list_assistants(me).await.expect("the list should be read")[0].name.clone()
 }
 
 /// Renames an assistant as another process does whose notification has not arrived yet: this one returns the old name.

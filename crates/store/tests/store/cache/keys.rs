@@ -14,13 +14,13 @@ fn api_key(user_id: UserId, grant_id: Option<GrantId>) -> ApiKeyRow {
 }
 
 async fn add_key(store: &Store, key: &ApiKeyRow) {
-    let mut tx = store.begin().await.unwrap();
-    tx.insert_api_key(key).await.unwrap();
-    tx.commit().await.unwrap();
+    let mut tx = store.begin().await.expect("the database should answer");
+    tx.insert_api_key(key).await.expect("the database should answer");
+    tx.commit().await.expect("the database should answer");
 }
 
 async fn is_live(store: &Store, now: Timestamp) -> bool {
-    store.find_known_key(&HASH, now).await.unwrap().is_some()
+    store.find_known_key(&HASH, now).await.expect("the database should answer").is_some()
 }
 
 on_both_databases! {

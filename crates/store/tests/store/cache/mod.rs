@@ -22,11 +22,12 @@ struct Listening(JoinHandle<()>);
 
 impl Listening {
     async fn start(store: &Store) -> Self {
-        let (store, mut listener) = (store.clone(), store.listen().await.unwrap());
+        let (store, mut listener) =
+            (store.clone(), store.listen().await.expect("the database should answer"));
         Self(tokio::spawn(async move {
             loop {
                 while listener.next().await.is_ok() {}
-                listener = store.listen().await.unwrap();
+                listener = store.listen().await.expect("the database should answer");
             }
         }))
     }
@@ -51,37 +52,42 @@ async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 /// Stores a user with an assistant. Tests on one PostgreSQL notify each other about equal ids, so that a remembered row
 /// may be read again without need.
 async fn add_owner(store: &Store) -> (UserId, Assistant) {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin().await.expect("the database should answer");
     let user = add_user(&mut tx).await;
     let mut assistant = add_assistant(&mut tx, user, State::Purchased, NOW).await;
     assistant.config.name = Some("first".to_owned());
-    assert!(tx.update_assistant(&mut assistant).await.unwrap());
-    tx.commit().await.unwrap();
+    assert!(tx.update_assistant(&mut assistant).await.expect("the database should answer"));
+    tx.commit().await.expect("the database should answer");
     (user, assistant)
 }
 
 /// Gives the assistant another name.
 async fn rename(store: &Store, id: AssistantId, name: &str) {
-    let mut tx = store.begin().await.unwrap();
-    let mut assistant = tx.lock_assistant(id).await.unwrap().unwrap();
+    let mut tx = store.begin().await.expect("the database should answer");
+    let mut assistant =
+        tx.lock_assistant(id).await.expect("the database should answer").expect("the row should exist");
     assistant.config.name = Some(name.to_owned());
-    assert!(tx.update_assistant(&mut assistant).await.unwrap());
-    tx.commit().await.unwrap();
+    assert!(tx.update_assistant(&mut assistant).await.expect("the database should answer"));
+    tx.commit().await.expect("the database should answer");
 }
 
 async fn known_name(store: &Store, id: AssistantId) -> Option<String> {
-    store.find_known_record(id).await.unwrap().map(|record| record.name.clone())
+    store.find_known_record(id).await.expect("the database should answer").map(|record| record.name.clone())
 }
 
 async fn listed_names(store: &Store, user: UserId) -> Vec<String> {
-    let listed = store.list_known_records(user).await.unwrap().unwrap();
+    let listed = store
+        .list_known_records(user)
+        .await
+        .expect("the database should answer")
+        .expect("the row should exist");
     listed.iter().map(|record| record.name.clone()).collect()
 }
 
 /// Changes the name without a notification, and back with one. Returns whether the store did not notice the change,
 /// because it reads from memory.
 async fn is_remembered(db: &TestStore, store: &Store, id: AssistantId) -> bool {
-    let before = known_name(store, id).await.unwrap();
+    let before = known_name(store, id).await.expect("the assistant should exist");
     raw!(db, "update assistants set name = 'unnoticed' where id = $1", id);
     let seen = known_name(store, id).await;
     rename(store, id, &before).await;
