@@ -101,12 +101,7 @@ impl App {
     }
 
     /// Runs a server on `store`. The test uses it as well, so that what the test changes is a change of the same process.
-    async fn run(
-        config: Config,
-        store: Store,
-        folder: TempDir,
-        database: Option<TestDatabase>,
-    ) -> Self {
+    async fn run(config: Config, store: Store, folder: TempDir, database: Option<TestDatabase>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("no free port");
         let address = listener.local_addr().expect("the listener has no address");
         let own = compose::build_app(&config, store.clone(), PublicUrls::new(&config, address))

@@ -34,11 +34,11 @@ impl Disk {
     }
 
     fn hold(&self) {
-        *self.0.is_held.lock().unwrap() = true;
+        *self.0.is_held.lock().expect("no sync panics") = true;
     }
 
     fn release(&self) {
-        *self.0.is_held.lock().unwrap() = false;
+        *self.0.is_held.lock().expect("no sync panics") = false;
         self.0.released.notify_all();
     }
 
@@ -57,8 +57,8 @@ impl Disk {
 impl Shared {
     fn sync(&self) -> io::Result<()> {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        let held = self.is_held.lock().unwrap();
-        drop(self.released.wait_while(held, |held| *held).unwrap());
+        let held = self.is_held.lock().expect("no sync panics");
+        drop(self.released.wait_while(held, |held| *held).expect("no sync panics"));
         if self.fails.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }
@@ -76,14 +76,14 @@ async fn write(store: &Store, id: &str) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-fn spawn_write(db: &TestStore, id: impl ToString) -> JoinHandle<Result<(), StoreError>> {
+fn spawn_write(db: &TestStore, id: &impl ToString) -> JoinHandle<Result<(), StoreError>> {
     let (store, id) = (db.store.clone(), id.to_string());
     tokio::spawn(async move { write(&store, &id).await })
 }
 
 async fn count(db: &TestStore) -> usize {
-    let mut tx = db.store.read().await.unwrap();
-    tx.list_open_polar_webhooks(1000).await.unwrap().len()
+    let mut tx = db.store.read().await.expect("a connection");
+    tx.list_open_polar_webhooks(1000).await.expect("the webhooks").len()
 }
 
 /// Waits until readers see this many rows.
@@ -99,10 +99,10 @@ async fn commit_returns_after_its_sync_and_holds_no_lock() {
     let db = disk.open().await;
     let before = disk.begun();
     disk.hold();
-    let first = spawn_write(&db, "first");
+    let first = spawn_write(&db, &"first");
     disk.begin(before + 1).await;
     // The sync of the first is running: others can write and read, and neither is answered.
-    let second = spawn_write(&db, "second");
+    let second = spawn_write(&db, &"second");
     visible(&db, 2).await;
     tokio::time::sleep(PAUSE).await;
     assert!(!first.is_finished() && !second.is_finished());
@@ -118,9 +118,9 @@ async fn commits_during_a_sync_share_the_next_one() {
     let db = disk.open().await;
     let before = disk.begun();
     disk.hold();
-    let first = spawn_write(&db, "first");
+    let first = spawn_write(&db, &"first");
     disk.begin(before + 1).await;
-    let rest: Vec<_> = (0..40).map(|n| spawn_write(&db, n)).collect();
+    let rest: Vec<_> = (0..40).map(|n| spawn_write(&db, &n)).collect();
     visible(&db, 41).await;
     disk.release();
     first.await.unwrap().unwrap();
@@ -140,7 +140,7 @@ async fn reader_waits_for_what_it_may_have_seen() {
     db.store.wait_until_durable().await.unwrap();
     assert_eq!(disk.begun(), before, "everything was synced");
     disk.hold();
-    let writer = spawn_write(&db, "seen");
+    let writer = spawn_write(&db, &"seen");
     visible(&db, 1).await;
     let store = db.store.clone();
     let answer = tokio::spawn(async move { store.wait_until_durable().await });
@@ -156,7 +156,7 @@ async fn writer_that_left_is_synced_by_the_next_reader() {
     let disk = Disk::default();
     let db = disk.open().await;
     disk.hold();
-    let writer = spawn_write(&db, "left");
+    let writer = spawn_write(&db, &"left");
     visible(&db, 1).await;
     writer.abort();
     disk.release();
@@ -173,9 +173,9 @@ async fn failed_sync_fails_every_waiting_commit_and_all_later_ones() {
     let db = disk.open().await;
     let before = disk.begun();
     disk.hold();
-    let first = spawn_write(&db, "first");
+    let first = spawn_write(&db, &"first");
     disk.begin(before + 1).await;
-    let second = spawn_write(&db, "second");
+    let second = spawn_write(&db, &"second");
     visible(&db, 2).await;
     let store = db.store.clone();
     let lost = tokio::spawn(async move { store.durability_lost().await });
@@ -230,7 +230,7 @@ async fn commits_of_an_earlier_process_are_synced_before_the_first_answer() {
 
 on_both_databases! {
     async fn commits_are_durable_and_counted_once(db: TestStore) {
-        let writes: Vec<_> = (0..20).map(|n| spawn_write(&db, n)).collect();
+        let writes: Vec<_> = (0..20).map(|n| spawn_write(&db, &n)).collect();
         for write in writes {
             write.await.unwrap().unwrap();
         }
