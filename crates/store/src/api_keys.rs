@@ -146,7 +146,7 @@ impl Tx {
             user,
             now,
         );
-        self.record_change_of(user);
+        self.invalidate(user);
         Ok(revoked == 1)
     }
 
@@ -157,7 +157,7 @@ impl Tx {
     pub async fn revoke_all_api_keys(&mut self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
         let sql = "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null";
         execute!(self, sql, user, now);
-        self.record_change_of(user);
+        self.invalidate(user);
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Tx {
                 user,
             ),
         };
-        self.record_change_of(user);
+        self.invalidate(user);
         Ok(())
     }
 }

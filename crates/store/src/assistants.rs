@@ -195,8 +195,8 @@ impl Tx {
             assistant.created_at,
             assistant.updated_at,
         );
-        self.record_change_of(assistant.id);
-        self.record_change_of(assistant.user_id);
+        self.invalidate(assistant.id);
+        self.invalidate(assistant.user_id);
         Ok(())
     }
 
@@ -270,8 +270,8 @@ impl Tx {
             assistant.undo_reason.map(FailureCode::as_str),
         );
         assistant.version += i64::from(written == 1);
-        self.record_change_of(assistant.id);
-        self.record_change_of(assistant.user_id);
+        self.invalidate(assistant.id);
+        self.invalidate(assistant.user_id);
         Ok(written == 1)
     }
 }

@@ -40,7 +40,7 @@ impl Tx {
             user,
             assistant,
         );
-        self.record_change_of(user);
+        self.invalidate(user);
         Ok(())
     }
 

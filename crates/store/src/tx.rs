@@ -78,9 +78,9 @@ impl Tx {
         Self { connection, cache, changed: Vec::new(), notifications: Vec::new() }
     }
 
-    /// Rows of a user or an assistant that may be remembered change in this transaction. Every statement that changes
-    /// such rows says so.
-    pub(crate) fn record_change_of(&mut self, id: impl Into<Uuid>) {
+    /// Forgets at the commit what processes remember of a user's or an assistant's rows. Every statement that changes keys,
+    /// grants or records needs this.
+    pub(crate) fn invalidate(&mut self, id: impl Into<Uuid>) {
         self.changed.push(id.into());
     }
 

@@ -144,7 +144,7 @@ impl Tx {
         );
         execute!(self, "delete from idempotency_keys where user_id = $1", id);
         // The user's API keys go with the user.
-        self.record_change_of(id);
+        self.invalidate(id);
         Ok(execute!(self, "delete from users where id = $1", id) == 1)
     }
 

@@ -36,8 +36,8 @@ impl Tx {
             user,
             now,
         );
-        self.record_change_of(id);
-        self.record_change_of(user);
+        self.invalidate(id);
+        self.invalidate(user);
         Ok(execute!(self, "delete from assistants where id = $1", id) == 1)
     }
 
