@@ -150,6 +150,12 @@ pub(crate) fn hash(key: &str) -> KeyHash {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// The hash of a text that can be a key; `None` for any other.
+fn well_formed_hash(key: &SecretString) -> Option<KeyHash> {
+    let key = key.expose_secret();
+    is_well_formed(key).then(|| hash(key))
+}
+
 impl Services {
     /// Creates a key and returns it. The key itself cannot be read again.
     ///
@@ -265,8 +271,9 @@ impl Services {
     /// # Errors
     /// [`Error::NotFound`] when it is not a valid key.
     pub async fn revoke_api_key_by_secret(&self, key: &SecretString) -> Result<(), Error> {
-        let Some(row) = self.find_live_key(key).await? else { return Err(Error::NotFound) };
-        self.revoke_api_key(&Caller::operator(row.user_id), &row.id.to_string()).await
+        let hash = well_formed_hash(key).ok_or(Error::NotFound)?;
+        let key = self.store().find_stored_key(&hash, self.now()).await?.ok_or(Error::NotFound)?;
+        self.revoke_api_key(&Caller::operator(key.user_id), &key.id.to_string()).await
     }
 
     /// Gets the caller that a key belongs to, and records the key's use.
@@ -274,11 +281,8 @@ impl Services {
     /// # Errors
     /// [`Error::Unauthorized`] for anything that is not a valid key.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Caller, Error> {
-        let key = key.expose_secret();
-        if !is_well_formed(key) {
-            return Err(Error::Unauthorized);
-        }
-        self.authenticate_hash(&hash(key), Scope::Write).await
+        let hash = well_formed_hash(key).ok_or(Error::Unauthorized)?;
+        self.authenticate_hash(&hash, Scope::Write).await
     }
 
     /// As [`Self::authenticate`], by the hash of a well-formed key. For a request that only reads, what this process
@@ -329,15 +333,6 @@ impl Services {
         let row = row.ok_or(Error::Unauthorized)?;
         let granted = Granted::load(&mut tx, caller.user_id).await?;
         Ok(ApiKey::from_row(row, &granted))
-    }
-
-    async fn find_live_key(&self, key: &SecretString) -> Result<Option<ApiKeyRow>, Error> {
-        let key = key.expose_secret();
-        if !is_well_formed(key) {
-            return Ok(None);
-        }
-        let mut tx = self.store().read().await?;
-        Ok(tx.find_live_api_key(&hash(key), self.now()).await?)
     }
 }
 

@@ -122,7 +122,7 @@ impl EventBus {
         }
     }
 
-    /// Wakes the subscribers of a user to whom a change of the assistant matters, or all of them without one.
+    /// Wakes the subscribers of a user that a change of the assistant concerns, or all of them without one.
     fn wake(&self, user: UserId, changed: Option<AssistantId>) {
         if let Some(of_user) = self.subscribers.lock().get(&user) {
             for subscriber in of_user {

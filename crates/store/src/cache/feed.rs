@@ -16,7 +16,7 @@ const VERSIONS: usize = 4096;
 
 /// The changes of cached rows, from this process and from others.
 ///
-/// A cached row is stamped before it is read from the database. Whoever changes the row afterwards changes the stamp
+/// A cached row is stamped before it is read from the database. A later change of the row changes the stamp
 /// of its user or assistant, so that the entry is not used any more, also if it is stored only later.
 #[derive(Debug)]
 pub(crate) struct ChangeFeed {
