@@ -8,6 +8,7 @@ mod change;
 mod delete;
 mod edits;
 mod forget;
+mod paging;
 mod preflight;
 mod purchase;
 mod receipt;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reef_domain::catalog::Catalog;
-use reef_domain::ids::AssistantId;
 use reef_domain::query::Cursor;
 use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, Scope, Status};
 
+use crate::assistants::paging::page_of;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -62,10 +62,8 @@ impl AssistantList {
             let model = record.model_id.as_deref().map(|id| catalog.display_name(record.model_provider, id));
             search.matches(record, model.as_deref().unwrap_or_default())
         };
-        let mut found = self.records.into_iter().filter(|record| is_after(record, after) && is_found(record));
-        let records: Vec<_> = found.by_ref().take(PAGE_SIZE).collect();
-        let has_more = found.next().is_some();
-        let next = records.last().filter(|_| has_more).and_then(|last| cursor_of(last));
+        let found = self.records.into_iter().filter(|record| is_found(record));
+        let (records, next) = page_of(found, after, PAGE_SIZE);
         SearchPage { records, next, counts }
     }
 }
@@ -77,18 +75,6 @@ fn count_by_status(records: &[Arc<AssistantRecord>]) -> Vec<(Status, i64)> {
         counts.entry(record.status.as_str()).or_insert((record.status, 0)).1 += 1;
     }
     counts.into_values().collect()
-}
-
-fn cursor_of(record: &AssistantRecord) -> Option<Cursor> {
-    Some(Cursor { created_at: record.created_at, id: AssistantId::parse(&record.id)? })
-}
-
-/// Whether a record comes after the cursor in the list, which has the newest first.
-fn is_after(record: &AssistantRecord, cursor: Option<Cursor>) -> bool {
-    cursor.is_none_or(|cursor| {
-        record.created_at < cursor.created_at
-            || record.created_at == cursor.created_at && AssistantId::parse(&record.id) < Some(cursor.id)
-    })
 }
 
 impl Services {

@@ -11,6 +11,7 @@ use reef_domain::wire::{AssistantRecord, Scope, Status};
 use reef_domain::{Assistant, State, Timestamp};
 use reef_store::{EventRow, Tx};
 
+use crate::assistants::paging::page_of;
 use crate::billing::credit::{CREDIT_CODE, Credit, find_credit};
 use crate::callbacks::log::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deliveries};
 use crate::caller::Caller;
@@ -154,32 +155,21 @@ impl Services {
         };
         let size = usize::try_from(limit).map_err(Error::internal)?;
         let unpaid_since = self.now().minus(UNPAID_LISTED_FOR);
-        let after = after.map(|cursor| (cursor.created_at, cursor.id));
-        if let Some(mut listed) = self.list_known(caller, unpaid_since).await? {
-            let position =
-                |record: &AssistantRecord| Some((record.created_at, AssistantId::parse(&record.id)?));
-            listed.retain(|record| after.is_none_or(|after| position(record).is_some_and(|at| at < after)));
-            let has_more = listed.len() > size;
-            listed.truncate(size);
-            let last = listed.last().filter(|_| has_more).and_then(|last| position(last));
-            return Ok((listed, last.map(|(created_at, id)| Cursor { created_at, id })));
+        if let Some(listed) = self.list_known(caller, unpaid_since).await? {
+            return Ok(page_of(listed, after, size));
         }
         let mut tx = self.store().read().await?;
-        // One row more than the page shows whether there is a next one.
-        let mut found = match caller.grant() {
+        let found = match caller.grant() {
             // A key is limited to at most 20 assistants, so the page is cut from all of them.
-            Some(grant) => {
-                let mut all = tx.list_granted_assistants(caller.user_id, grant, unpaid_since).await?;
-                all.retain(|a| after.is_none_or(|after| (a.created_at, a.id) < after));
-                all
+            Some(grant) => tx.list_granted_assistants(caller.user_id, grant, unpaid_since).await?,
+            None => {
+                let position = after.map(|cursor| (cursor.created_at, cursor.id));
+                // One row more than the page shows whether there is a next one.
+                tx.list_assistants_page(caller.user_id, unpaid_since, position, limit + 1).await?
             }
-            None => tx.list_assistants_page(caller.user_id, unpaid_since, after, limit + 1).await?,
         };
-        let has_more = found.len() > size;
-        found.truncate(size);
-        let next =
-            found.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
-        Ok((found.iter().map(|assistant| Arc::new(assistant.record())).collect(), next))
+        let records = found.iter().map(|assistant| Arc::new(assistant.record()));
+        Ok(page_of(records, after, size))
     }
 
     /// The whole list of the caller's account, if this process may remember it; `None` for a key that is limited to
