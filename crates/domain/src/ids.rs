@@ -75,6 +75,8 @@ id! {
     MailId,
     /// Identifies a stored update of a bot. Telegram's own `update_id` is unique only within a bot.
     UpdateRowId,
+    /// Identifies a person at one assistant.
+    PersonId,
 }
 
 #[cfg(test)]

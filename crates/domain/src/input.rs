@@ -65,19 +65,19 @@ impl CallbackChange {
     }
 }
 
-/// Removes known fields from a body and collects their issues. The keys that remain at the end are unknown.
-struct Fields {
-    map: Map<String, Value>,
-    issues: Vec<Issue>,
+/// Removes known fields from an object and collects their issues. The keys that remain at the end are unknown.
+pub(crate) struct Fields {
+    pub(crate) map: Map<String, Value>,
+    pub(crate) issues: Vec<Issue>,
 }
 
 impl Fields {
-    const fn new(map: Map<String, Value>) -> Self {
+    pub(crate) const fn new(map: Map<String, Value>) -> Self {
         Self { map, issues: Vec::new() }
     }
 
     /// Removes the string at `key`. `None` if it is absent or, with an issue, if it has another type.
-    fn string(&mut self, key: &str) -> Option<String> {
+    pub(crate) fn string(&mut self, key: &str) -> Option<String> {
         match self.map.shift_remove(key)? {
             Value::String(text) => Some(text),
             _ => {
@@ -88,21 +88,57 @@ impl Fields {
     }
 
     /// Removes the string at `key` and validates it with `rule`.
-    fn optional<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
+    pub(crate) fn optional<T>(
+        &mut self,
+        key: &str,
+        rule: impl Fn(&str, &str) -> Result<T, Issue>,
+    ) -> Option<T> {
         let text = self.string(key)?;
         rule(key, &text).map_err(|issue| self.issues.push(issue)).ok()
     }
 
     /// Like [`Self::optional`], but a missing field is an issue.
-    fn required<T>(&mut self, key: &str, rule: impl Fn(&str, &str) -> Result<T, Issue>) -> Option<T> {
+    pub(crate) fn required<T>(
+        &mut self,
+        key: &str,
+        rule: impl Fn(&str, &str) -> Result<T, Issue>,
+    ) -> Option<T> {
         if !self.map.contains_key(key) {
             self.issues.push(Issue::new(key, "required", "This field is required."));
         }
         self.optional(key, rule)
     }
 
+    /// Removes the boolean at `key`. `None` if it is absent or, with an issue, if it has another type.
+    #[cfg(feature = "settings")]
+    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
+        match self.map.shift_remove(key)? {
+            Value::Bool(value) => Some(value),
+            _ => {
+                self.issues.push(Issue::new(key, "invalid_type", "This must be true or false."));
+                None
+            }
+        }
+    }
+
+    /// Removes the object at `key` and reads it with `read`. The issues of its fields have paths below `key`.
+    #[cfg(feature = "settings")]
+    pub(crate) fn object<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let Value::Object(map) = self.map.shift_remove(key)? else {
+            self.issues.push(Issue::new(key, "invalid_type", "This must be an object."));
+            return None;
+        };
+        let mut fields = Self::new(map);
+        let value = read(&mut fields);
+        if let Err(issues) = fields.finish(Some(())) {
+            let below = |issue: Issue| Issue { path: format!("{key}.{}", issue.path), ..issue };
+            self.issues.extend(issues.into_iter().map(below));
+        }
+        Some(value)
+    }
+
     /// Reports the remaining keys as unknown and returns `value` if there is no issue at all.
-    fn finish<T>(mut self, value: Option<T>) -> Parsed<T> {
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Parsed<T> {
         let unknown = self
             .map
             .keys()

@@ -19,9 +19,13 @@ pub mod ids;
 pub mod input;
 pub mod json;
 pub mod model_choice;
+pub mod people;
 pub mod query;
 pub mod search;
 pub mod sentence;
+pub mod settings;
+#[cfg(feature = "settings")]
+pub mod settings_input;
 pub mod state;
 pub mod steps;
 pub mod timestamp;

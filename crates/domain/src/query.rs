@@ -74,28 +74,56 @@ fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
 /// # Errors
 /// Every [`Issue`] with the two parameters.
 pub fn parse_page(params: &[(String, String)]) -> Parsed<Option<Page>> {
+    let (limit, after) = parse_limit_and_cursor(params, Cursor::parse)?;
+    if limit.is_none() && after.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Page { limit: limit.unwrap_or(LIMIT_DEFAULT), after }))
+}
+
+/// Parses `limit`, and `cursor` with `parse_cursor`.
+fn parse_limit_and_cursor<T>(
+    params: &[(String, String)],
+    parse_cursor: impl Fn(&str) -> Option<T>,
+) -> Parsed<(Option<i64>, Option<T>)> {
     let mut issues = Vec::new();
     let mut find = |name| find_param(params, name).map_err(|issue| issues.push(issue)).ok().flatten();
     let (limit, cursor) = (find("limit"), find("cursor"));
-    let limit_read = limit.map(|text| parse_digits(text).filter(|limit| (1..=LIMIT_MAX).contains(limit)));
-    if limit_read == Some(None) {
+    let limit = limit.map(|text| parse_digits(text).filter(|limit| (1..=LIMIT_MAX).contains(limit)));
+    if limit == Some(None) {
         issues.push(Issue::new("limit", "invalid_value", "This must be a whole number from 1 to 100."));
     }
-    let after = cursor.map(Cursor::parse);
-    if after == Some(None) {
+    let cursor = cursor.map(parse_cursor);
+    if matches!(cursor, Some(None)) {
         issues.push(Issue::new(
             "cursor",
             "invalid_value",
             "Use the cursor from the Link header of this list.",
         ));
     }
-    if !issues.is_empty() {
-        return Err(issues);
-    }
-    if limit.is_none() && cursor.is_none() {
+    if issues.is_empty() { Ok((limit.flatten(), cursor.flatten())) } else { Err(issues) }
+}
+
+/// A page of a list that is ordered by a number, the highest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberPage {
+    /// The maximum number of entries, from 1 to [`LIMIT_MAX`].
+    pub limit: i64,
+    /// The number that the entries of the page are below; `None` for the first page.
+    pub before: Option<i64>,
+}
+
+/// Parses `limit` and `cursor` of a list that is ordered by a number. `None` if neither is given, which means the whole
+/// list.
+///
+/// # Errors
+/// Every [`Issue`] with the two parameters.
+pub fn parse_number_page(params: &[(String, String)]) -> Parsed<Option<NumberPage>> {
+    let (limit, before) = parse_limit_and_cursor(params, parse_digits)?;
+    if limit.is_none() && before.is_none() {
         return Ok(None);
     }
-    Ok(Some(Page { limit: limit_read.flatten().unwrap_or(LIMIT_DEFAULT), after: after.flatten() }))
+    Ok(Some(NumberPage { limit: limit.unwrap_or(LIMIT_DEFAULT), before }))
 }
 
 /// Parses `wait`, a number of seconds from 0 to [`WAIT_MAX_SECONDS`]. Zero if it is not given.

@@ -35,7 +35,9 @@ pub mod idempotency;
 pub mod jobs;
 mod mail;
 pub mod maintenance;
+pub mod people;
 mod services;
+pub mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod throttling;

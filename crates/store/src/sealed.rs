@@ -31,6 +31,8 @@ pub enum SealedColumn {
     TotpSecret,
     /// The token of a link in a mail that is not sent yet.
     MailToken,
+    /// The secret headers of an assistant's MCP servers.
+    McpHeaders,
 }
 
 /// The primary key of a row with a sealed value.
@@ -116,7 +118,7 @@ macro_rules! statements {
 
 impl SealedColumn {
     /// Every column that has sealed values.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SigningSecret,
         Self::PreviousSigningSecret,
         Self::BotToken,
@@ -127,6 +129,7 @@ impl SealedColumn {
         Self::SessionFlash,
         Self::TotpSecret,
         Self::MailToken,
+        Self::McpHeaders,
     ];
 
     /// The table and the column, separated by a dot.
@@ -143,6 +146,7 @@ impl SealedColumn {
             Self::SessionFlash => "sessions.flash",
             Self::TotpSecret => "totp.secret",
             Self::MailToken => "mails.token",
+            Self::McpHeaders => "assistant_settings.mcp_headers",
         }
     }
 
@@ -158,6 +162,7 @@ impl SealedColumn {
             Self::SessionFlash => statements!("sessions", "flash", "id"),
             Self::TotpSecret => statements!("totp", "secret", "user_id"),
             Self::MailToken => statements!("mails", "token", "id"),
+            Self::McpHeaders => statements!("assistant_settings", "mcp_headers", "assistant_id"),
         }
     }
 }

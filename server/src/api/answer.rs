@@ -8,6 +8,7 @@ use reef_service::Error;
 use reef_service::idempotency::{Outcome, Purchased};
 
 use super::schema::{AssistantResponse, DeliveryResponse, PurchaseResponse, Success, SuccessResponse};
+use super::settings_schema::{OwnerLinkResponse, PersonResponse, SettingsResponse};
 use crate::api_error::{ApiError, render_rejection};
 
 /// The response to a request that has changed something. It carries the outcome as an extension.
@@ -29,6 +30,9 @@ impl IntoResponse for Answer {
             Outcome::Delivery(delivery) => {
                 Json(DeliveryResponse { data: (*delivery).into() }).into_response()
             }
+            Outcome::Settings(settings) => Json(SettingsResponse { data: *settings }).into_response(),
+            Outcome::Person(person) => Json(PersonResponse { data: *person }).into_response(),
+            Outcome::OwnerLink(link) => Json(OwnerLinkResponse { data: link.into() }).into_response(),
             Outcome::Rejected(rejection) => render_rejection(&rejection),
             // The keys of forms contain spaces, so no API client can have sent one.
             Outcome::Form => {

@@ -14,6 +14,7 @@ use crate::http::overload::RequestPermit;
 use super::answer::Answer;
 use super::auth::ApiKeyAuth;
 use super::body::{EmptyBody, JsonBody};
+use super::paging;
 use super::path::PathIds;
 use super::query::Params;
 use super::responses::{
@@ -145,15 +146,8 @@ pub async fn list(
     let page = query::parse_page(&params);
     let limit = page.as_ref().ok().copied().flatten().map_or(query::LIMIT_DEFAULT, |page| page.limit);
     let (data, next) = services.list_assistants_page(&caller, page).await?;
-    let mut response = Json(AssistantListResponse { data }).into_response();
-    if let Some(cursor) = next {
-        // The link is absolute, so that a client can request it unchanged.
-        let list = format!("{}/api/v1/assistants", services.config().public_url);
-        let link = format!("<{list}?limit={limit}&cursor={cursor}>; rel=\"next\"");
-        let link = HeaderValue::from_str(&link).map_err(reef_service::Error::internal)?;
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    let response = Json(AssistantListResponse { data }).into_response();
+    paging::with_next_link(response, &services, "/api/v1/assistants", limit, next)
 }
 
 /// Get assistant

@@ -11,11 +11,15 @@ mod event_stream;
 mod events;
 mod idempotency;
 mod openapi;
+mod paging;
 mod path;
+mod people;
 mod query;
 mod rate_limit;
 mod responses;
 mod schema;
+mod settings;
+mod settings_schema;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -43,6 +47,14 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(assistants::status))
         .routes(routes!(assistants::redeploy))
         .routes(routes!(assistants::stop))
+        .routes(routes!(settings::get, settings::update))
+        .routes(routes!(settings::list_revisions))
+        .routes(routes!(settings::restore))
+        .routes(routes!(people::list))
+        .routes(routes!(people::approve))
+        .routes(routes!(people::block))
+        .routes(routes!(people::delete))
+        .routes(routes!(people::create_owner_link))
         .routes(routes!(events::list))
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::redeliver))

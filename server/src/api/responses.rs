@@ -13,6 +13,8 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 const API_DISABLED: &str = "`API_DISABLED`: the API is turned off.";
 const UNKNOWN_ASSISTANT: &str = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
 const UNKNOWN_CALLBACK: &str = "`NOT_FOUND`: the deployment or its callback does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
+const UNKNOWN_REVISION: &str = "`NOT_FOUND`: the deployment or this revision of its settings does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
+const UNKNOWN_PERSON: &str = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access, or it has no such person. `API_DISABLED`: the API is turned off.";
 const RESENT_TOO_OFTEN: &str = "`RATE_LIMITED`: too many requests with this key, or more than 30 redeliveries and test callbacks of the account within a minute.";
 
 /// The path of every endpoint that is about one assistant.
@@ -41,6 +43,23 @@ pub(super) struct AssistantActionResponses;
 pub(super) struct ResendResponses;
 /// An endpoint that sends a callback which is in the delivery log.
 pub(super) struct RedeliverResponses;
+
+/// An endpoint that restores a revision of the settings.
+pub(super) struct RevisionActionResponses;
+/// An endpoint that changes a person of an assistant.
+pub(super) struct PersonActionResponses;
+
+impl IntoResponses for RevisionActionResponses {
+    fn responses() -> Responses {
+        with(AssistantActionResponses::responses(), [error(404, UNKNOWN_REVISION)])
+    }
+}
+
+impl IntoResponses for PersonActionResponses {
+    fn responses() -> Responses {
+        with(AssistantActionResponses::responses(), [error(404, UNKNOWN_PERSON)])
+    }
+}
 
 impl IntoResponses for ReadResponses {
     fn responses() -> Responses {

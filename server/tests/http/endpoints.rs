@@ -18,7 +18,7 @@ const fn endpoint(method: &'static str, path: &'static str, scope: &'static str)
 }
 
 /// All endpoints. A test in `openapi` compares the list with the document.
-pub const ENDPOINTS: [Endpoint; 15] = [
+pub const ENDPOINTS: [Endpoint; 24] = [
     endpoint("POST", "/api/v1/assistants/purchase", "write"),
     endpoint("GET", "/api/v1/assistants", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}", "read"),
@@ -28,6 +28,15 @@ pub const ENDPOINTS: [Endpoint; 15] = [
     endpoint("GET", "/api/v1/assistants/{deploymentId}/status", "read"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/redeploy", "write"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/stop", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/settings", "read"),
+    endpoint("PATCH", "/api/v1/assistants/{deploymentId}/settings", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/settings/revisions", "read"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/settings/revisions/{revision}/restore", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/people", "read"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/people/{personId}/approve", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/people/{personId}/block", "write"),
+    endpoint("DELETE", "/api/v1/assistants/{deploymentId}/people/{personId}", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/owner-link", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/events", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/callbacks", "read"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", "write"),
@@ -47,7 +56,8 @@ impl Endpoint {
 
     /// The path with the placeholders replaced by an id.
     pub fn at(self, id: &str) -> String {
-        self.path.replace("{deploymentId}", id).replace("{deliveryId}", id)
+        let path = self.path.replace("{deploymentId}", id).replace("{deliveryId}", id);
+        path.replace("{personId}", id).replace("{revision}", "1")
     }
 
     pub fn has_body(self) -> bool {
@@ -59,6 +69,7 @@ impl Endpoint {
         match self.path.rsplit('/').next() {
             Some("purchase") => json!({"apiMode": "byok"}),
             Some("activate") => activation(&bot_token("ok")),
+            Some("settings") if self.method == "PATCH" => json!({"instructions": "Be brief."}),
             Some("{deploymentId}") if self.method == "PATCH" => json!({"name": "x"}),
             _ => Value::Null,
         }

@@ -58,6 +58,7 @@ mod redeploy;
 mod remote_access;
 mod replicas;
 mod sessions;
+mod settings;
 mod site_files;
 mod slow_bodies;
 mod status_and_list;

@@ -167,7 +167,10 @@ impl Services {
         let changed = match outcome {
             Outcome::Record(record) => AssistantId::parse(&record.id),
             Outcome::Purchased(purchased) => Some(purchased.id),
-            Outcome::Rejected(_) => return,
+            // None of these is remembered.
+            Outcome::Rejected(_) | Outcome::Settings(_) | Outcome::Person(_) | Outcome::OwnerLink(_) => {
+                return;
+            }
             Outcome::Deleted | Outcome::Delivery(_) | Outcome::Form => None,
         };
         match changed {

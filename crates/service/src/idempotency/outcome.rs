@@ -2,11 +2,14 @@
 
 use reef_domain::ErrorCode;
 use reef_domain::ids::AssistantId;
+use reef_domain::people::Person;
+use reef_domain::settings::SettingsRecord;
 use reef_domain::wire::AssistantRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::callbacks::Delivery;
+use crate::people::OwnerLink;
 
 /// An order and where it can be paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,12 @@ pub enum Outcome {
     Deleted,
     /// A callback is sent.
     Delivery(Box<Delivery>),
+    /// An assistant has these settings now.
+    Settings(Box<SettingsRecord>),
+    /// A person has this role now.
+    Person(Box<Person>),
+    /// An owner link was created.
+    OwnerLink(OwnerLink),
     /// A form of the dashboard was carried out. The next page shows what has changed.
     Form,
     /// The request was rejected and has changed nothing.
@@ -56,6 +65,24 @@ impl From<AssistantRecord> for Outcome {
 impl From<Delivery> for Outcome {
     fn from(delivery: Delivery) -> Self {
         Self::Delivery(Box::new(delivery))
+    }
+}
+
+impl From<SettingsRecord> for Outcome {
+    fn from(settings: SettingsRecord) -> Self {
+        Self::Settings(Box::new(settings))
+    }
+}
+
+impl From<Person> for Outcome {
+    fn from(person: Person) -> Self {
+        Self::Person(Box::new(person))
+    }
+}
+
+impl From<OwnerLink> for Outcome {
+    fn from(link: OwnerLink) -> Self {
+        Self::OwnerLink(link)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::forms::flash::COLUMN as FLASH;
 use crate::mail::COLUMN as MAIL_TOKEN;
 use crate::services::Services;
+use crate::settings::MCP_HEADERS;
 use reef_vault::{PREFIX_LENGTH, SecretLocation, VaultError, WORKER_SETTINGS};
 
 /// Values per transaction. Writers of other processes wait for at most one of them.
@@ -50,6 +51,7 @@ const fn location_column(column: SealedColumn) -> &'static str {
         SealedColumn::SessionFlash => FLASH,
         SealedColumn::TotpSecret => TOTP_SECRET,
         SealedColumn::MailToken => MAIL_TOKEN,
+        SealedColumn::McpHeaders => MCP_HEADERS,
     }
 }
 

@@ -26,6 +26,11 @@ impl Tx {
         execute!(self, "delete from managed_keys where assistant_id = $1", id);
         execute!(self, "delete from deployment_steps where assistant_id = $1", id);
         execute!(self, "delete from replaced_configurations where assistant_id = $1", id);
+        execute!(self, "delete from assistant_settings where assistant_id = $1", id);
+        execute!(self, "delete from settings_revisions where assistant_id = $1", id);
+        execute!(self, "delete from people where assistant_id = $1", id);
+        execute!(self, "delete from owner_links where assistant_id = $1", id);
+        execute!(self, "delete from bot_groups where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)

@@ -1,0 +1,202 @@
+//! The people who have written to an assistant: listing, approving, blocking and forgetting them, and the link that makes one
+//! of them the owner.
+
+mod owner_link;
+
+use reef_domain::Assistant;
+use reef_domain::Timestamp;
+use reef_domain::ids::PersonId;
+use reef_domain::input::Parsed;
+use reef_domain::people::{Person, Role};
+use reef_domain::query::{Cursor, Page};
+use reef_domain::wire::{Scope, Status};
+use reef_store::{BotGroupRow, PersonRow};
+use uuid::Uuid;
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::idempotency::Outcome;
+use crate::services::Services;
+use crate::unit_of_work::UnitOfWork;
+
+pub use owner_link::OwnerLink;
+
+/// How many people are listed without a page.
+const PEOPLE_MAX: i64 = 10_000;
+
+const OWNER_NOT_BLOCKED: &str =
+    "The owner can't be blocked. Make someone else the owner first, with a new owner link.";
+
+fn record(row: PersonRow) -> Person {
+    Person {
+        id: row.id.to_string(),
+        telegram_user_id: row.telegram_user_id,
+        name: row.name,
+        username: row.username,
+        role: row.role,
+        first_seen_at: row.first_seen_at,
+        last_seen_at: row.last_seen_at,
+    }
+}
+
+impl Services {
+    /// The people who have written to an assistant, newest first, with the cursor of the next page; all of them without a page.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`], [`Error::InvalidRequest`].
+    pub async fn list_people(
+        &self,
+        caller: &Caller,
+        id: &str,
+        page: Parsed<Option<Page>>,
+    ) -> Result<(Vec<Person>, Option<Cursor>), Error> {
+        caller.require_scope(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        let page = page.map_err(Error::InvalidRequest)?;
+        let limit = page.map_or(PEOPLE_MAX, |page| page.limit);
+        let after = page.and_then(|page| page.after);
+        let from = after.map_or((Timestamp::from_unix_ms(MS_MAX), Uuid::max()), |cursor| {
+            (cursor.created_at, cursor.id.uuid())
+        });
+        // One more than the page, for the cursor, and the entry at the cursor.
+        let mut rows = tx.list_people(assistant.id, (from.0, PersonId::new(from.1)), limit + 2).await?;
+        if after.is_some_and(|_| rows.first().is_some_and(|row| row.id.uuid() == from.1)) {
+            rows.remove(0);
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more && page.is_some()).map(|row| Cursor {
+            created_at: row.first_seen_at,
+            id: reef_domain::ids::AssistantId::new(row.id.uuid()),
+        });
+        Ok((rows.into_iter().map(record).collect(), next))
+    }
+
+    /// Lets a person talk to the assistant. The owner stays the owner.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`].
+    pub async fn approve_person(
+        &self,
+        caller: &Caller,
+        id: &str,
+        person: &str,
+        body: Parsed<()>,
+    ) -> Result<Person, Error> {
+        let (work, assistant, row) = self.lock_person(caller, id, person, body).await?;
+        let role = if row.role == Role::Owner { Role::Owner } else { Role::Approved };
+        save_role(work, &assistant, row, role).await
+    }
+
+    /// Stops a person from talking to the assistant.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`], and [`Error::InvalidState`] for the owner.
+    pub async fn block_person(
+        &self,
+        caller: &Caller,
+        id: &str,
+        person: &str,
+        body: Parsed<()>,
+    ) -> Result<Person, Error> {
+        let (work, assistant, row) = self.lock_person(caller, id, person, body).await?;
+        if row.role == Role::Owner {
+            let current = assistant.state.status();
+            return Err(Error::InvalidState { message: OWNER_NOT_BLOCKED, current, allowed: &[] });
+        }
+        save_role(work, &assistant, row, Role::Blocked).await
+    }
+
+    /// Erases what is known of a person, including their private conversation with the assistant.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`].
+    pub async fn delete_person(
+        &self,
+        caller: &Caller,
+        id: &str,
+        person: &str,
+        body: Parsed<()>,
+    ) -> Result<(), Error> {
+        let (mut work, assistant, row) = self.lock_person(caller, id, person, body).await?;
+        work.tx.delete_conversation(assistant.id, row.telegram_user_id).await?;
+        work.tx.delete_person(assistant.id, row.id).await?;
+        work.record_change(&assistant);
+        work.commit(Some(&Outcome::Deleted)).await
+    }
+
+    /// The groups that an assistant is in, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
+    pub async fn list_groups(&self, caller: &Caller, id: &str) -> Result<Vec<BotGroupRow>, Error> {
+        caller.require_scope(Scope::Read)?;
+        let mut tx = self.store().read().await?;
+        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
+        Ok(tx.list_bot_groups(assistant.id).await?)
+    }
+
+    /// Sets whether the assistant may answer in a group that was added by someone unknown.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], [`Error::NotFound`].
+    pub async fn approve_group(
+        &self,
+        caller: &Caller,
+        id: &str,
+        chat: i64,
+        is_approved: bool,
+    ) -> Result<(), Error> {
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
+        let mut work = self.unit_of_work().await?;
+        let assistant = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        if !work.tx.update_bot_group_approval(assistant.id, chat, is_approved).await? {
+            return Err(Error::NotFound);
+        }
+        work.record_change(&assistant);
+        work.commit(None).await
+    }
+
+    /// Locks the assistant and reads one of its people.
+    async fn lock_person(
+        &self,
+        caller: &Caller,
+        id: &str,
+        person: &str,
+        body: Parsed<()>,
+    ) -> Result<(UnitOfWork<'_>, Assistant, PersonRow), Error> {
+        let found = self.authorize_assistant(caller, Scope::Write, id).await?;
+        let person = PersonId::parse(person).ok_or(Error::NotFound)?;
+        let mut work = self.unit_of_work().await?;
+        let assistant = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
+        let row = work.tx.find_person(assistant.id, person).await?.ok_or(Error::NotFound)?;
+        body.map_err(Error::InvalidRequest)?;
+        Ok((work, assistant, row))
+    }
+}
+
+/// The last moment that both databases can store.
+const MS_MAX: i64 = 253_402_300_799_999;
+
+async fn save_role(
+    mut work: UnitOfWork<'_>,
+    assistant: &Assistant,
+    mut row: PersonRow,
+    role: Role,
+) -> Result<Person, Error> {
+    if row.role != role {
+        row.role = role;
+        row.role_set_at = work.now;
+        row.is_first_writer = false;
+        work.tx.save_person(&row).await?;
+        work.record_change(assistant);
+    }
+    let person = record(row);
+    work.commit(Some(&Outcome::Person(Box::new(person.clone())))).await?;
+    Ok(person)
+}
+
+/// The statuses after activation.
+const ACTIVATED: &[Status] = &[Status::Deploying, Status::Active, Status::Failed, Status::Stopped];
