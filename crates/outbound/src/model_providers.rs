@@ -78,7 +78,7 @@ impl ModelProvidersClient {
     async fn request_greeting(&self, model: Model<'_>) -> Result<Answer, GreetError> {
         let mut budget = TokenBudget::default();
         loop {
-            let request = chat_request(model, GREETING_SYSTEM, &[Turn::user(GREETING_PROMPT)], budget);
+            let request = chat_request(model, GREETING_SYSTEM, &[Turn::user(GREETING_PROMPT)], &[], budget);
             let request = HttpRequest { timeout_ms: GREETING_TIMEOUT_MS, ..request };
             let sent = self.http.send(request).await;
             let answer = sent.map_err(|error| GreetError::NoAnswer(error.to_string()))?;

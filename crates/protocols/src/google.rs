@@ -5,10 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::http::encode_segment;
-use crate::model::answer::{Answer, Model};
-use crate::model::budget::TokenBudget;
-use crate::model::conversation::{Role, Turn};
+use crate::model::answer::Model;
+use crate::model::attachment::Attachment;
+use crate::model::chat::Prompt;
+use crate::model::conversation::Role;
+use crate::model::draft::Draft;
 use crate::model::error::ModelError;
+use crate::model::usage::{Usage, count};
 
 /// The base URL of the API, without the version.
 pub(crate) const DEFAULT_URL: &str = "https://generativelanguage.googleapis.com";
@@ -18,24 +21,20 @@ pub(crate) fn model_path(model_id: &str) -> String {
     format!("/v1beta/models/{}", encode_segment(model_id.strip_prefix("models/").unwrap_or(model_id)))
 }
 
-pub(crate) fn request(
-    model: Model<'_>,
-    system: &str,
-    turns: &[Turn],
-    budget: TokenBudget,
-) -> (String, Value) {
-    let contents: Vec<_> = turns
-        .iter()
-        .map(|turn| {
+pub(crate) fn request(model: Model<'_>, prompt: Prompt<'_>) -> (String, Value) {
+    let contents: Vec<_> = prompt
+        .turns_with_attachments()
+        .map(|(turn, attachments)| {
             let role = match turn.role {
                 Role::User => "user",
                 Role::Assistant => "model",
             };
-            json!({"role": role, "parts": [{"text": turn.text}]})
+            json!({"role": role, "parts": parts(&turn.text, attachments)})
         })
         .collect();
+    let budget = prompt.budget;
     let mut body = json!({
-        "systemInstruction": {"parts": [{"text": system}]},
+        "systemInstruction": {"parts": [{"text": prompt.system}]},
         "contents": contents,
         "generationConfig": {"maxOutputTokens": budget.tokens_max},
     });
@@ -45,20 +44,70 @@ pub(crate) fn request(
         let less = if is_older { json!({"thinkingBudget": 1024}) } else { json!({"thinkingLevel": "LOW"}) };
         body["generationConfig"]["thinkingConfig"] = less;
     }
-    (format!("{}:generateContent", model_path(model.id)), body)
+    // Without `alt=sse`, a stream is a JSON list.
+    let verb = if prompt.streams { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    (format!("{}:{verb}", model_path(model.id)), body)
 }
 
-pub(crate) fn read_answer(body: &Value) -> Result<Answer, ModelError> {
-    if body["promptFeedback"]["blockReason"].is_string() {
-        return Err(ModelError::Declined);
+/// Builds the parts of a content: what is attached, then the text, as Google recommends.
+fn parts(text: &str, attachments: &[Attachment]) -> Vec<Value> {
+    let mut parts: Vec<Value> = attachments
+        .iter()
+        .map(|attachment| {
+            let media_type = match attachment.plain_media_type().as_str() {
+                "audio/mpeg" => "audio/mp3".to_owned(),
+                "audio/x-wav" | "audio/wave" => "audio/wav".to_owned(),
+                other => other.to_owned(),
+            };
+            json!({"inlineData": {"mimeType": media_type, "data": attachment.base64()}})
+        })
+        .collect();
+    if parts.is_empty() || !text.trim().is_empty() {
+        parts.push(json!({"text": text}));
     }
+    parts
+}
+
+/// Reads a whole answer, or an event of a stream, which has the same format with a piece of the text.
+pub(crate) fn read_response(body: &Value, draft: &mut Draft) {
+    draft.is_declined |= body["promptFeedback"]["blockReason"].is_string();
     let candidate = &body["candidates"][0];
     let pieces = candidate["content"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let said = pieces.iter().filter(|piece| piece["thought"] != true);
-    let text: String = said.filter_map(|piece| piece["text"].as_str()).collect();
-    let finish = candidate["finishReason"].as_str();
-    if !text.trim().is_empty() {
-        return Ok(Answer { text, is_truncated: finish == Some("MAX_TOKENS") });
+    for text in
+        pieces.iter().filter(|piece| piece["thought"] != true).filter_map(|piece| piece["text"].as_str())
+    {
+        draft.push_text(text);
+    }
+    if let Some(finish) = candidate["finishReason"].as_str() {
+        draft.finish = Some(finish.to_owned());
+    }
+    // Each event has the counts so far.
+    if body["usageMetadata"].is_object() {
+        draft.usage = Some(read_usage(&body["usageMetadata"]));
+    }
+}
+
+fn read_usage(usage: &Value) -> Usage {
+    let sum = |names: [&str; 2]| {
+        let counts = names.map(|name| count(&usage[name]).unwrap_or_default());
+        counts[0].saturating_add(counts[1])
+    };
+    Usage {
+        input_tokens: sum(["promptTokenCount", "toolUsePromptTokenCount"]),
+        output_tokens: sum(["candidatesTokenCount", "thoughtsTokenCount"]),
+        cached_input_tokens: count(&usage["cachedContentTokenCount"]).unwrap_or_default(),
+        cost_micro_usd: None,
+    }
+}
+
+/// Returns whether an answer is truncated, or why it is none.
+pub(crate) fn check_end(draft: &Draft) -> Result<bool, ModelError> {
+    let finish = draft.finish.as_deref();
+    if draft.is_declined {
+        return Err(ModelError::Declined);
+    }
+    if !draft.text.trim().is_empty() {
+        return Ok(finish == Some("MAX_TOKENS"));
     }
     Err(match finish {
         Some(

@@ -28,7 +28,7 @@ pub struct HttpRequest {
     pub url: String,
     /// Header names in lower case, with their values.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, which is JSON or empty.
+    /// The body, which is JSON, a form with a file, or empty.
     pub body: Vec<u8>,
     /// How long the whole exchange may take, in milliseconds.
     pub timeout_ms: u64,
@@ -59,6 +59,21 @@ impl HttpRequest {
             method: Method::Post,
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.to_string().into_bytes(),
+            ..Self::get(vendor, url, timeout_ms)
+        }
+    }
+
+    pub(crate) fn post_form(
+        vendor: &'static str,
+        url: String,
+        boundary: &str,
+        body: Vec<u8>,
+        timeout_ms: u64,
+    ) -> Self {
+        Self {
+            method: Method::Post,
+            headers: vec![("content-type", format!("multipart/form-data; boundary={boundary}"))],
+            body,
             ..Self::get(vendor, url, timeout_ms)
         }
     }

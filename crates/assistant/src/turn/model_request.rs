@@ -35,7 +35,7 @@ pub(super) async fn request_answer<H: Host>(
     let mut waits_ms = RETRY_WAITS_MS.into_iter();
     let mut budget = TokenBudget::default();
     loop {
-        let answered = host.send(chat_request(settings.model(), system, turns, budget)).await;
+        let answered = host.send(chat_request(settings.model(), system, turns, &[], budget)).await;
         let (error, other_budget) = match answered {
             Ok(response) => match read_answer(settings.provider, &response, host.now_unix_ms()) {
                 Ok(answer) => return Ok(answer),

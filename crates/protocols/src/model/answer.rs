@@ -3,6 +3,8 @@
 use reef_domain::wire::Provider;
 use serde_json::Value;
 
+use super::usage::Usage;
+
 /// A model at its provider, with the key that pays for its answers.
 #[derive(Clone, Copy)]
 pub struct Model<'a> {
@@ -23,6 +25,8 @@ pub struct Answer {
     pub text: String,
     /// Whether the answer is incomplete, because of the length limit or a failure of the provider.
     pub is_truncated: bool,
+    /// What the answer has cost, if the provider says so.
+    pub usage: Option<Usage>,
 }
 
 /// Joins the texts in a message's content, which is a string, a part, or a list of either. Parts of other types, such

@@ -86,7 +86,11 @@ pub(super) fn read_error(response: &HttpResponse) -> ModelError {
 /// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the
 /// first. The HTML page of a gateway has none and yields `null`.
 pub(super) fn find_error(body: &[u8]) -> Value {
-    let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
+    find_error_of(serde_json::from_slice(body).unwrap_or_default())
+}
+
+/// Finds the error object of a body or of an event of a stream.
+pub(super) fn find_error_of(mut body: Value) -> Value {
     let in_choice = body.pointer_mut("/choices/0/error").map(Value::take).unwrap_or_default();
     let is_error = |error: &Value| error.is_object() || error.as_str().is_some_and(|words| !words.is_empty());
     let of_body = body.get_mut("error").map(Value::take).unwrap_or_default();

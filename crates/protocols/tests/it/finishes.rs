@@ -11,7 +11,7 @@ fn read(provider: Provider, body: &Value) -> Result<Answer, ModelError> {
 }
 
 fn ok_answer(text: &str) -> Result<Answer, ModelError> {
-    Ok(Answer { text: text.into(), is_truncated: false })
+    Ok(Answer { text: text.into(), is_truncated: false, usage: None })
 }
 
 fn choice(content: Value, finish: Value, native: Value) -> Value {
@@ -41,7 +41,7 @@ fn openai_finish_reasons_are_classified() {
         (choice(json!(""), json!("stop"), Value::Null), Err(ModelError::EmptyAnswer)),
         (
             choice(json!("all of it"), json!("stop"), json!("network_error")),
-            Ok(Answer { text: "all of it".into(), is_truncated: true }),
+            Ok(Answer { text: "all of it".into(), is_truncated: true, usage: None }),
         ),
         (json!("not an object"), Err(ModelError::UnexpectedResponse)),
         (json!(["not", "an", "object"]), Err(ModelError::UnexpectedResponse)),

@@ -7,6 +7,7 @@
 )]
 
 mod any_input;
+mod attachments;
 mod budget;
 mod checks;
 mod examples;
@@ -15,4 +16,5 @@ mod limits;
 mod model;
 mod polar_api;
 mod polar_webhooks;
+mod streams;
 mod telegram;

@@ -2,7 +2,7 @@
 
 use reef_domain::wire::Provider;
 use reef_protocols::model::{
-    Answer, Model, ModelError, TokenBudget, Turn, chat_request, default_url, read_answer,
+    Answer, Model, ModelError, TokenBudget, Turn, Usage, chat_request, default_url, read_answer,
 };
 use reef_protocols::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 fn build_request(provider: Provider, model_id: &str) -> (HttpRequest, Value) {
     let model = Model { provider, provider_url: default_url(provider), id: model_id, api_key: "k3y" };
     let turns = [Turn::user("q1"), Turn::assistant("a1"), Turn::user("q2")];
-    let request = chat_request(model, "be kind", &turns, TokenBudget::default());
+    let request = chat_request(model, "be kind", &turns, &[], TokenBudget::default());
     assert_eq!(request.method, Method::Post);
     let body = serde_json::from_slice(&request.body).unwrap();
     (request, body)
@@ -22,7 +22,7 @@ fn read(provider: Provider, status: u16, body: &Value) -> Result<Answer, ModelEr
 }
 
 fn ok_answer(text: &str, is_cut: bool) -> Result<Answer, ModelError> {
-    Ok(Answer { text: text.into(), is_truncated: is_cut })
+    Ok(Answer { text: text.into(), is_truncated: is_cut, usage: None })
 }
 
 #[test]
@@ -73,7 +73,9 @@ fn answers_are_parsed() {
     let anthropic = json!({"id": "msg_1", "type": "message", "role": "assistant", "usage": {"output_tokens": 3},
         "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": " hi "}],
         "stop_reason": "end_turn"});
-    assert_eq!(read(Provider::Anthropic, 200, &anthropic), ok_answer("hi", false));
+    let usage = Usage { output_tokens: 3, ..Usage::default() };
+    let expected = Answer { text: "hi".into(), is_truncated: false, usage: Some(usage) };
+    assert_eq!(read(Provider::Anthropic, 200, &anthropic), Ok(expected));
     let choice = |message: Value, finish: &str| json!({"choices": [{"index": 0, "message": message, "finish_reason": finish}]});
     for provider in [Provider::Openai, Provider::Openrouter] {
         let message = json!({"role": "assistant", "content": "hi", "refusal": null});
