@@ -100,7 +100,7 @@ mod tests {
     use reef_domain::steps::{Step, StepRecord};
     use reef_domain::wire::{ApiMode, DeliveryState, EventKind, PaymentStatus, Status};
     use reef_domain::{Timestamp, Usd};
-    use reef_service::assistants::{End, StoredSecret, SubscriptionEnd, TimelineItem};
+    use reef_service::assistants::{ActiveBot, End, StoredSecret, SubscriptionEnd, TimelineItem};
     use reef_service::billing::credit::Credit;
     use reef_service::callbacks::{Delivery, DeliveryAttempt, LoggedDelivery};
 
@@ -137,6 +137,7 @@ mod tests {
             }],
             credit: Some(Credit { credited: Usd::ZERO, used: Usd::ZERO, is_exhausted: false }),
             steps: vec![StepRecord { step: Step::Token, began_at: AT, ended_at: None, failed: false }],
+            bot: None,
             bot_token: Some(StoredSecret { fingerprint: None, updated_at: None }),
             model_key: None,
             is_changing: false,
@@ -241,6 +242,7 @@ mod tests {
                 |shown| shown.steps[0].began_at = LATER,
                 |shown| shown.steps[0].ended_at = Some(AT),
                 |shown| shown.steps[0].failed = true,
+                |shown| shown.bot = Some(ActiveBot { bot_id: 1, bot_username: String::new() }),
                 |shown| shown.bot_token = None,
                 |shown| {
                     shown.bot_token =

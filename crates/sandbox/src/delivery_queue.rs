@@ -3,13 +3,20 @@
 use std::{collections::HashSet, future::Future, time::Duration};
 
 use reqwest::header::HeaderMap;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinSet},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{World, clock::now_ms, faults};
 
 /// The longest wait between two checks of the queue, so that a lost signal delays a delivery by at most this much.
 const POLL_INTERVAL_MS_MAX: i64 = 5_000;
+/// The shortest time from one check of the queue to the next. A check reads everything that waits, and with a check after each
+/// delivery a queue would take a time that grows with the square of its length.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const IN_FLIGHT_MAX: usize = 256;
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 /// The wait before a lane continues when an outcome could not be recorded.
@@ -66,6 +73,7 @@ pub(crate) async fn run<Q: DeliveryQueue>(queue: Q, http: reqwest::Client, stop:
     let mut busy_lanes: HashSet<String> = HashSet::new();
     let mut in_flight: JoinSet<String> = JoinSet::new();
     loop {
+        let next_check = Instant::now() + CHECK_INTERVAL;
         let wait_ms = match start_due(&queue, &http, &mut busy_lanes, &mut in_flight).await {
             Ok(nap) => nap,
             Err(error) => {
@@ -77,10 +85,14 @@ pub(crate) async fn run<Q: DeliveryQueue>(queue: Q, http: reqwest::Client, stop:
             () = stop.cancelled() => break,
             () = queue.signal().notified() => {}
             () = tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))) => {}
-            Some(finished) = in_flight.join_next() => match finished {
-                Ok(lane) => { busy_lanes.remove(&lane); }
-                Err(error) => tracing::error!(%error, "sandbox delivery panicked"),
-            },
+            Some(finished) = in_flight.join_next() => release_lane(&mut busy_lanes, finished),
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(next_check) => {}
+        }
+        while let Some(finished) = in_flight.try_join_next() {
+            release_lane(&mut busy_lanes, finished);
         }
     }
     let last = async { while in_flight.join_next().await.is_some() {} };
@@ -88,6 +100,15 @@ pub(crate) async fn run<Q: DeliveryQueue>(queue: Q, http: reqwest::Client, stop:
         tracing::info!(
             "sandbox stopped with deliveries in flight, which are sent again after the next start"
         );
+    }
+}
+
+fn release_lane(busy_lanes: &mut HashSet<String>, finished: Result<String, JoinError>) {
+    match finished {
+        Ok(lane) => {
+            busy_lanes.remove(&lane);
+        }
+        Err(error) => tracing::error!(%error, "sandbox delivery panicked"),
     }
 }
 

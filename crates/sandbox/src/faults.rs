@@ -1,6 +1,6 @@
 //! Faults that tests configure with `PUT /sandbox/faults`: the next matching vendor call or webhook fails that way.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::atomic::Ordering, time::Duration};
 
 use axum::{
     Json, Router,
@@ -146,6 +146,7 @@ async fn replace(State(world): State<World>, raw: Bytes) -> HandlerResult {
     let faults: Result<Vec<Fault>, &str> = orders.into_iter().map(validate).collect();
     let faults = faults.map_err(|problem| error_response(400, problem))?;
     let mut tx = world.db.begin().await?;
+    world.may_have_faults.store(true, Ordering::SeqCst);
     sqlx::query("delete from faults").execute(&mut *tx).await?;
     for fault in &faults {
         sqlx::query(
@@ -228,10 +229,16 @@ pub(crate) async fn consume_duplicate(world: &World, url: &str) -> sqlx::Result<
 /// Finds the first fault that `accepts` matches and counts it down. No other caller can interfere, because the
 /// pool has one connection.
 async fn consume(world: &World, accepts: impl Fn(&Row) -> bool) -> sqlx::Result<Option<Fault>> {
-    let mut conn = world.db.acquire().await?;
-    let Some(row) = list_rows(&mut conn).await?.into_iter().find(accepts) else {
+    if !world.may_have_faults.load(Ordering::SeqCst) {
         return Ok(None);
-    };
+    }
+    let mut conn = world.db.acquire().await?;
+    let rows = list_rows(&mut conn).await?;
+    if rows.is_empty() {
+        // Set before the connection is released, so that it cannot hide faults that are configured after the read.
+        world.may_have_faults.store(false, Ordering::SeqCst);
+    }
+    let Some(row) = rows.into_iter().find(accepts) else { return Ok(None) };
     if row.times > 1 {
         sqlx::query("update faults set times = times - 1 where seq = $1")
             .bind(row.seq)

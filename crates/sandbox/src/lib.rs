@@ -19,7 +19,12 @@ mod telegram;
 mod vendor;
 mod web;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::{Router, extract::DefaultBodyLimit, response::Redirect, routing::get};
@@ -98,6 +103,8 @@ pub(crate) struct Inner {
     /// Signaled when a Telegram update is stored or a webhook is set.
     pub telegram_updates: Notify,
     pub telegram_polls: telegram::Polls,
+    /// Whether faults may be stored. Almost always there are none, and each call would read the table.
+    pub may_have_faults: AtomicBool,
     /// Cancelled when the sandbox stops.
     pub stop: CancellationToken,
 }
@@ -135,6 +142,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         polar_events: Notify::new(),
         telegram_updates: Notify::new(),
         telegram_polls: telegram::Polls::default(),
+        may_have_faults: AtomicBool::new(true),
         stop: CancellationToken::new(),
     }));
     let http = http_client()?;

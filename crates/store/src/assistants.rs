@@ -18,7 +18,7 @@ mod secrets;
 
 pub use checkout::BotRow;
 pub use replaced_configuration::ReplacedConfiguration;
-pub use secrets::Secrets;
+pub use secrets::{PageRow, Secrets};
 
 #[derive(FromRow)]
 struct Row {

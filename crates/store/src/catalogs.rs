@@ -4,6 +4,7 @@ use reef_domain::Timestamp;
 use reef_domain::catalog::ListedModel;
 use sqlx::types::Json;
 
+use crate::cache::CATALOGS;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
@@ -53,6 +54,7 @@ impl Tx {
             Json(models),
             now,
         );
+        self.invalidate(CATALOGS);
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ mod workers;
 
 pub use api_key_requests::ApiKeyRequestRow;
 pub use api_keys::{ApiKeyRow, LiveApiKeyRow};
-pub use assistants::{BotRow, ReplacedConfiguration, Secrets};
+pub use assistants::{BotRow, PageRow, ReplacedConfiguration, Secrets};
 pub use bot_groups::BotGroupRow;
 pub use bot_updates::{BotUpdateRow, NewBotUpdate};
 pub use cache::{FOLLOWED_WITHIN, KeyHash, LiveKey, RecordList};

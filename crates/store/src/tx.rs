@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Database, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::cache::{Invalidation, ReadCache};
@@ -26,49 +26,56 @@ pub struct Tx {
 #[derive(Debug)]
 pub(crate) enum TxConnection {
     Sqlite(SqliteTx),
-    Postgres(PostgresConnection),
+    Postgres(OpenConnection<Postgres>),
 }
 
-/// A transaction on SQLite, with what its commit has to wait for.
+/// A connection to SQLite, with what its commit has to wait for.
 #[derive(Debug)]
 pub(crate) struct SqliteTx {
-    pub(crate) transaction: Transaction<'static, Sqlite>,
-    /// `None` in a transaction that only reads.
+    pub(crate) connection: OpenConnection<Sqlite>,
+    /// `None` if it only reads.
     wal: Option<WalSync>,
     has_changes: bool,
 }
 
 impl SqliteTx {
-    pub(crate) const fn new(transaction: Transaction<'static, Sqlite>, wal: Option<WalSync>) -> Self {
-        Self { transaction, wal, has_changes: false }
+    pub(crate) const fn new(connection: OpenConnection<Sqlite>, wal: Option<WalSync>) -> Self {
+        Self { connection, wal, has_changes: false }
     }
 
     /// Commits, and releases the write connection, so that others can commit while this one waits for the disk. Returns
     /// what is to wait for, if anything. Unless `is_synced`, readers do not wait for it either.
     async fn commit(self, is_synced: bool) -> Result<Option<(WalSync, CommitNumber)>, StoreError> {
         let Some(wal) = self.wal.filter(|_| self.has_changes && is_synced) else {
-            with_timeout(self.transaction.commit()).await?;
+            self.connection.commit().await?;
             return Ok(None);
         };
         let number = wal.record_start();
-        with_timeout(self.transaction.commit()).await?;
+        self.connection.commit().await?;
         wal.record_written(number);
         Ok(Some((wal, number)))
     }
 }
 
-/// A connection to PostgreSQL, with a transaction if anything is to be written.
+/// A connection, with a transaction if its statements belong together.
 #[derive(Debug)]
-pub(crate) enum PostgresConnection {
-    Read(PoolConnection<Postgres>),
-    Transaction(Transaction<'static, Postgres>),
+pub(crate) enum OpenConnection<DB: Database> {
+    Read(PoolConnection<DB>),
+    Transaction(Transaction<'static, DB>),
 }
 
-impl PostgresConnection {
-    pub(crate) fn get(&mut self) -> &mut PgConnection {
+impl<DB: Database> OpenConnection<DB> {
+    pub(crate) fn get(&mut self) -> &mut DB::Connection {
         match self {
             Self::Read(connection) => connection,
             Self::Transaction(tx) => tx,
+        }
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Read(_) => Ok(()),
+            Self::Transaction(tx) => Ok(with_timeout(tx.commit()).await?),
         }
     }
 }
@@ -128,7 +135,7 @@ impl Tx {
                 invalidation.settle();
                 Ok(committed)
             }
-            TxConnection::Postgres(PostgresConnection::Transaction(mut tx)) => {
+            TxConnection::Postgres(OpenConnection::Transaction(mut tx)) => {
                 notify_all(&mut tx, &changed, &notifications).await?;
                 let mut invalidation = Invalidation::new(cache, changed);
                 // If the answer is lost and the transaction is committed, its notification arrives.
@@ -136,7 +143,7 @@ impl Tx {
                 with_timeout(tx.commit()).await?;
                 Ok(None)
             }
-            TxConnection::Postgres(PostgresConnection::Read(_)) => Ok(None),
+            TxConnection::Postgres(OpenConnection::Read(_)) => Ok(None),
         }
     }
 }
@@ -152,7 +159,7 @@ macro_rules! db {
     ($tx:expr, $conn:ident => $body:expr) => {
         match &mut $tx.connection {
             $crate::tx::TxConnection::Sqlite(tx) => {
-                let $conn = &mut *tx.transaction;
+                let $conn = tx.connection.get();
                 $body
             }
             $crate::tx::TxConnection::Postgres(connection) => {

@@ -51,7 +51,7 @@ pub(super) async fn section(services: &Services, details: &Details) -> Result<An
         _ => None,
     });
     let start = FormDefaults {
-        catalog: services.catalog().await?,
+        catalog: services.catalog_to_show().await?,
         has_bot_token: details.bot_token.is_some(),
         has_model_key: details.model_key.is_some(),
         checks: saved.unwrap_or_default(),

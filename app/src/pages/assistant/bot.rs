@@ -2,18 +2,13 @@
 
 use leptos::prelude::*;
 use reef_service::assistants::Details;
-use reef_service::{Caller, Services};
 
 use crate::components::qr::{Qr, QrCodes, QrPicture};
 use crate::error::AppError;
 use crate::server::{SiteInfo, get_context};
 
-pub(super) async fn section(
-    services: &Services,
-    caller: &Caller,
-    details: &Details,
-) -> Result<AnyView, AppError> {
-    let Some(bot) = services.find_active_bot(caller, &details.record.id).await? else {
+pub(super) fn section(details: &Details) -> Result<AnyView, AppError> {
+    let Some(bot) = details.bot.clone() else {
         let view = view! {
             <section aria-labelledby="hello">
                 <h2 id="hello">"Chat with your bot"</h2>

@@ -62,8 +62,9 @@ pub(crate) fn AssistantPage() -> impl IntoView {
 async fn render(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
     let details = services.get_details(caller, id).await?;
     let progress = payment::progress(services, caller, &details.record).await?;
-    let shown = PageData { details, catalog: services.catalog().await?, now: services.now(), progress };
-    let at_stage = stage(services, caller, &shown).await?;
+    let shown =
+        PageData { details, catalog: services.catalog_to_show().await?, now: services.now(), progress };
+    let at_stage = stage(services, &shown).await?;
     page(&shown, at_stage)
 }
 
@@ -75,7 +76,7 @@ async fn redirect_to_receipt(services: &Services, caller: &Caller, id: &str) -> 
 }
 
 /// The section that fits the status: payment, activation, steps of the deployment, or the bot.
-async fn stage(services: &Services, caller: &Caller, shown: &PageData) -> Result<AnyView, AppError> {
+async fn stage(services: &Services, shown: &PageData) -> Result<AnyView, AppError> {
     let details = &shown.details;
     if let Some(progress) = shown.progress {
         return Ok(payment::section(services, details, progress));
@@ -86,7 +87,7 @@ async fn stage(services: &Services, caller: &Caller, shown: &PageData) -> Result
             Ok(().into_any())
         }
         Status::Purchased => activate::section(services, details).await,
-        Status::Active => bot::section(services, caller, details).await,
+        Status::Active => bot::section(details),
         Status::Deploying | Status::Failed => Ok(steps::section(&details.steps)),
         Status::PendingPayment | Status::Stopped => Ok(().into_any()),
     }

@@ -217,7 +217,7 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn find_account(&self, id: UserId) -> Result<Option<Account>, Error> {
-        let mut tx = self.store().read().await?;
+        let mut tx = self.store().read_committed().await?;
         Ok(tx.find_user(id).await?.map(Account::from))
     }
 

@@ -50,7 +50,7 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`] when the database fails.
     pub async fn find_session(&self, id: &str) -> Result<Option<StoredSession>, Error> {
-        let row = self.store().read().await?.find_session(&session_row_id(id), self.now()).await?;
+        let row = self.store().read_committed().await?.find_session(&session_row_id(id), self.now()).await?;
         let Some(row) = row else { return Ok(None) };
         self.record_session_use(&row).await;
         Ok(Some(StoredSession {

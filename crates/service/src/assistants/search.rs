@@ -84,7 +84,7 @@ impl Services {
     /// [`Error::Forbidden`] without the read scope for all assistants.
     pub async fn assistant_list(&self, caller: &Caller) -> Result<AssistantList, Error> {
         caller.require_scope_for_all(Scope::Read)?;
-        let catalog = self.catalog().await?;
+        let catalog = self.catalog_to_show().await?;
         Ok(AssistantList { records: self.list_assistants(caller).await?, catalog })
     }
 }

@@ -39,6 +39,8 @@ pub struct Details {
     pub credit: Option<Credit>,
     /// The steps of the run that its status is about; empty while it is stopped.
     pub steps: Vec<StepRecord>,
+    /// The bot that it answers as, while it is active. `None` also when its run did not record the bot.
+    pub bot: Option<ActiveBot>,
     /// The stored bot token, without its value.
     pub bot_token: Option<StoredSecret>,
     /// The stored model key, without its value.
@@ -93,6 +95,12 @@ pub struct ActiveBot {
     pub bot_id: i64,
     /// The name of the bot, without the @.
     pub bot_username: String,
+}
+
+impl From<(i64, String)> for ActiveBot {
+    fn from((bot_id, bot_username): (i64, String)) -> Self {
+        Self { bot_id, bot_username }
+    }
 }
 
 /// The part of a stored secret that may be shown.
@@ -216,22 +224,6 @@ impl Services {
         Ok(self.authorize_assistant(caller, Scope::Read, id).await?.record())
     }
 
-    /// The bot that one of the caller's assistants answers as. `None` while it is not active, and when its run did not
-    /// record the bot.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn find_active_bot(&self, caller: &Caller, id: &str) -> Result<Option<ActiveBot>, Error> {
-        caller.require_scope(Scope::Read)?;
-        let mut tx = self.store().read().await?;
-        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        if assistant.state.status() != Status::Active {
-            return Ok(None);
-        }
-        let found = tx.find_bot(assistant.id).await?;
-        Ok(found.map(|bot| ActiveBot { bot_id: bot.bot_id, bot_username: bot.bot_username }))
-    }
-
     /// The record of one of the caller's assistants as soon as its status has changed, or after `wait`.
     ///
     /// A waiting call holds no thread and reads the database only when this assistant has changed.
@@ -298,19 +290,15 @@ impl Services {
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
     pub async fn get_details(&self, caller: &Caller, id: &str) -> Result<Details, Error> {
         caller.require_scope(Scope::Read)?;
-        let mut tx = self.store().read().await?;
+        let mut tx = self.store().read_committed().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        let is_unpaid = assistant.state.status() == Status::PendingPayment;
-        let checkout_url = if is_unpaid { tx.find_checkout_url(assistant.id).await? } else { None };
+        let status = assistant.state.status();
+        let is_unpaid = status == Status::PendingPayment;
+        // The assistant may have been deleted since the last statement.
+        let row = tx.find_page_row(assistant.id).await?.ok_or(Error::NotFound)?;
         let timeline = list_timeline(&mut tx, assistant.id, TIMELINE_PREVIEW).await?;
         let credit = find_credit(&mut tx, &assistant).await?;
         let steps = list_steps(&mut tx, &assistant).await?;
-        let stored = tx.get_secrets(assistant.id).await?;
-        let is_changing = assistant.state.status() == Status::Deploying
-            && tx
-                .find_replaced_configuration(assistant.id)
-                .await?
-                .is_some_and(|replaced| replaced.is_fallback);
         let callbacks = list_logged_deliveries(&mut tx, assistant.id, DELIVERIES_PREVIEW).await?;
         drop(tx);
         if is_unpaid {
@@ -319,21 +307,14 @@ impl Services {
         Ok(Details {
             record: assistant.record(),
             version: assistant.version,
-            checkout_url,
+            checkout_url: row.checkout_url.filter(|_| is_unpaid),
             timeline,
             credit,
             steps,
-            bot_token: StoredSecret::of(
-                stored.bot_token.is_some(),
-                stored.bot_token_fingerprint,
-                stored.bot_token_set_at,
-            ),
-            model_key: StoredSecret::of(
-                stored.model_key.is_some(),
-                stored.model_key_fingerprint,
-                stored.model_key_set_at,
-            ),
-            is_changing,
+            bot: row.bot_id.zip(row.bot_username).filter(|_| status == Status::Active).map(ActiveBot::from),
+            bot_token: StoredSecret::of(row.has_bot_token, row.bot_token_fingerprint, row.bot_token_set_at),
+            model_key: StoredSecret::of(row.has_model_key, row.model_key_fingerprint, row.model_key_set_at),
+            is_changing: row.has_fallback && status == Status::Deploying,
             callbacks,
         })
     }

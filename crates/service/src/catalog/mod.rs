@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reef_domain::Timestamp;
 use reef_domain::catalog::{Catalog, ListedModel};
 use thiserror::Error as ThisError;
 
@@ -60,13 +61,25 @@ impl Services {
     /// # Errors
     /// [`Error::Internal`].
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Error> {
-        let mut tx = self.store().read().await?;
-        let fetched_at = tx.find_catalog_fetched_at(SOURCE).await?;
+        let fetched_at = self.store().read_committed().await?.find_catalog_fetched_at(SOURCE).await?;
+        self.catalog_of(fetched_at).await
+    }
+
+    /// The same models, to show and not to decide by: that another process has refreshed them may be noticed up to a
+    /// second later.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub async fn catalog_to_show(&self) -> Result<Arc<Catalog>, Error> {
+        self.catalog_of(self.store().find_known_catalog_fetched_at(SOURCE).await?).await
+    }
+
+    /// The list that was read at `fetched_at`, or a newer one.
+    async fn catalog_of(&self, fetched_at: Option<Timestamp>) -> Result<Arc<Catalog>, Error> {
         if let Some(catalog) = self.catalog_cache().find(fetched_at) {
             return Ok(catalog);
         }
-        let stored = tx.find_catalog(SOURCE).await?;
-        drop(tx);
+        let stored = self.store().read_committed().await?.find_catalog(SOURCE).await?;
         let (listed, at) = stored.map_or((Vec::new(), None), |(listed, at)| (listed, Some(at)));
         let catalog = Arc::new(Catalog::with_listed(&listed));
         self.catalog_cache().set(at, Arc::clone(&catalog));

@@ -52,7 +52,7 @@ impl Services {
     /// [`Error::Internal`] when it cannot be read.
     pub async fn find_flash(&self, session: &str, page: &str) -> Result<Option<SecretString>, Error> {
         let row = session_row_id(session);
-        let flash = self.store().read().await?.find_flash(&row, self.now()).await?;
+        let flash = self.store().read_committed().await?.find_flash(&row, self.now()).await?;
         let Some(sealed) = flash else { return Ok(None) };
         let text = self
             .vault()

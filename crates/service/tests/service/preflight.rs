@@ -3,7 +3,7 @@
 use reef_domain::input::UpdateInput;
 use reef_domain::wire::{ApiMode, Status};
 use reef_ports::{BotIdentity, GreetError, ModelCheckError, TelegramError};
-use reef_service::assistants::{BotCheck, CheckTarget, ModelCheck};
+use reef_service::assistants::{ActiveBot, BotCheck, CheckTarget, ModelCheck};
 use reef_service::testing::{MODEL, TestServices, bot_token, model_key};
 use reef_service::{Caller, Error};
 use reef_store::on_both_databases;
@@ -37,6 +37,11 @@ async fn run_preflight(
 ) -> (BotCheck, ModelCheck) {
     let found = t.services.preflight(me, id, Ok(input), CheckTarget::All).await.expect("check results");
     (found.bot.expect("the bot was checked"), found.model.expect("the model was checked"))
+}
+
+/// The bot that the assistant's page shows.
+async fn shown_bot(t: &TestServices, me: &Caller, id: &str) -> Option<ActiveBot> {
+    t.services.get_details(me, id).await.expect("an assistant").bot
 }
 
 /// Whether a bot token and a model key are stored.
@@ -195,11 +200,11 @@ on_both_databases! {
 
         let body = json!({"name": "Coral", "modelProvider": "anthropic", "modelId": MODEL});
         t.services.activate_with_stored_secrets(&me, &id, map(body)).await.unwrap();
-        assert_eq!(t.services.find_active_bot(&me, &id).await.unwrap(), None, "the deployment has not run");
+        assert_eq!(shown_bot(&t, &me, &id).await, None, "the deployment has not run");
         t.run_jobs().await;
         assert_eq!(t.status(&me, slot).await, Status::Active);
         assert_eq!(t.models.checked().last().map(|(_, _, key)| key.clone()), Some(model_key(7)));
-        let bot = t.services.find_active_bot(&me, &id).await.unwrap().unwrap();
+        let bot = shown_bot(&t, &me, &id).await.unwrap();
         assert_eq!((bot.bot_id, bot.bot_username.as_str()), (7, "bot7_bot"));
         // Typed values take precedence over stored ones.
         let other = t.create_paid(&me).await;
@@ -208,7 +213,7 @@ on_both_databases! {
             "telegramBotToken": bot_token(900_009), "modelApiKey": model_key(900_009)});
         t.services.activate_with_stored_secrets(&me, &other.to_string(), map(body)).await.unwrap();
         t.run_jobs().await;
-        assert_eq!(t.services.find_active_bot(&me, &other.to_string()).await.unwrap().unwrap().bot_id, 900_009);
+        assert_eq!(shown_bot(&t, &me, &other.to_string()).await.unwrap().bot_id, 900_009);
         t.finish().await;
     }
 }

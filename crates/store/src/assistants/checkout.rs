@@ -1,13 +1,12 @@
 //! The checkout of an assistant and the bot that it answers as.
 
 use reef_domain::ids::AssistantId;
-use sqlx::FromRow;
 
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_optional};
 
 /// The bot that an assistant answers as.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BotRow {
     /// Telegram's id of the bot.
     pub bot_id: i64,
@@ -36,16 +35,6 @@ impl Tx {
         // The payment check remains after the assistant is deleted.
         execute!(self, "update payment_checks set checkout_id = $2 where assistant_id = $1", id, checkout);
         Ok(())
-    }
-
-    /// Finds the URL at which an assistant can be paid for.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn find_checkout_url(&mut self, id: AssistantId) -> Result<Option<String>, StoreError> {
-        let row: Option<(Option<String>,)> =
-            fetch_optional!(self, (Option<String>,), "select checkout_url from assistants where id = $1", id);
-        Ok(row.and_then(|(url,)| url))
     }
 
     /// Finds the checkout of an assistant: its id and its URL.
@@ -81,19 +70,5 @@ impl Tx {
             &bot.bot_username,
         );
         Ok(())
-    }
-
-    /// Finds the bot that an assistant last answered as; `None` before its first deployment.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn find_bot(&mut self, id: AssistantId) -> Result<Option<BotRow>, StoreError> {
-        Ok(fetch_optional!(
-            self,
-            BotRow,
-            "select bot_id, bot_username from assistants
-             where id = $1 and bot_id is not null and bot_username is not null",
-            id
-        ))
     }
 }

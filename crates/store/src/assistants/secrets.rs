@@ -27,7 +27,42 @@ pub struct Secrets {
     pub model_key_set_at: Option<Timestamp>,
 }
 
+/// What the page of an assistant shows in addition to its record. No secret leaves the database for it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[expect(missing_docs, reason = "the names of the other fields say it")]
+pub struct PageRow {
+    /// Where it can be paid for, once Polar has created a checkout.
+    pub checkout_url: Option<String>,
+    pub bot_id: Option<i64>,
+    pub bot_username: Option<String>,
+    pub has_bot_token: bool,
+    pub bot_token_fingerprint: Option<String>,
+    pub bot_token_set_at: Option<Timestamp>,
+    pub has_model_key: bool,
+    pub model_key_fingerprint: Option<String>,
+    pub model_key_set_at: Option<Timestamp>,
+    /// Whether a configuration is stored that is restored if the run fails.
+    pub has_fallback: bool,
+}
+
 impl Tx {
+    /// Finds what the page of an assistant shows in addition to its record.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn find_page_row(&mut self, id: AssistantId) -> Result<Option<PageRow>, StoreError> {
+        Ok(fetch_optional!(
+            self,
+            PageRow,
+            "select checkout_url, bot_id, bot_username, bot_token is not null as has_bot_token, bot_token_fingerprint,
+                    bot_token_set_at, model_key is not null as has_model_key, model_key_fingerprint, model_key_set_at,
+                    exists (select 1 from replaced_configurations
+                            where assistant_id = assistants.id and is_fallback) as has_fallback
+             from assistants where id = $1",
+            id,
+        ))
+    }
+
     /// Reads the secrets of an assistant; all are `None` when there is no such assistant.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::AssistantRecord;
 use uuid::Uuid;
@@ -24,8 +25,12 @@ const RECORDS_MAX: u64 = 32 * 1024 * 1024;
 const LISTS_MAX: u64 = 32 * 1024 * 1024;
 const KEYS_MAX: u64 = 8 * 1024 * 1024;
 const GRANTS_MAX: u64 = 4 * 1024 * 1024;
+const CATALOGS_MAX: u64 = 16 * 1024;
 /// What an entry takes in addition to its value: the key, the stamp, and the cache's own bookkeeping.
 const ENTRY_OVERHEAD: usize = 200;
+
+/// Stands for the model lists among the users and assistants whose rows change.
+pub(crate) const CATALOGS: Uuid = Uuid::nil();
 
 /// The SHA-256 hash of an API key.
 pub type KeyHash = [u8; 32];
@@ -40,6 +45,8 @@ pub(crate) struct ReadCache {
     records: Stamped<AssistantId, Arc<AssistantRecord>>,
     /// `None` for a user with too many records to remember.
     lists: Stamped<UserId, Option<RecordList>>,
+    /// When the model list of each source was last read.
+    catalogs: Stamped<&'static str, Option<Timestamp>>,
 }
 
 impl fmt::Debug for ReadCache {
@@ -58,6 +65,7 @@ impl Default for ReadCache {
             lists: Stamped::new(LISTS_MAX, |list: &Option<RecordList>| {
                 list.iter().flat_map(|list| list.iter()).map(|record| record_size(record)).sum()
             }),
+            catalogs: Stamped::new(CATALOGS_MAX, size_of_val),
         }
     }
 }
@@ -165,7 +173,7 @@ mod tests {
         let ids = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let [id, user] = ids;
         let mode = reef_domain::wire::ApiMode::Byok;
-        let now = reef_domain::Timestamp::from_unix_ms(0);
+        let now = Timestamp::from_unix_ms(0);
         let mut assistant = reef_domain::Assistant::new(AssistantId::new(id), UserId::new(user), mode, now);
         assistant.config.name = Some(String::new());
         let short = record_size(&assistant.record());

@@ -7,7 +7,7 @@ use reef_domain::Timestamp;
 use reef_domain::ids::{ApiKeyId, AssistantId, GrantId, UserId};
 use reef_domain::wire::AssistantRecord;
 
-use super::{KeyHash, RecordList};
+use super::{CATALOGS, KeyHash, RecordList};
 use crate::api_keys::ApiKeyRow;
 use crate::connect::Store;
 use crate::error::StoreError;
@@ -106,7 +106,7 @@ impl Store {
         hash: &KeyHash,
         now: Timestamp,
     ) -> Result<Option<Arc<LiveKey>>, StoreError> {
-        let row = self.read().await?.find_live_api_key(hash, now).await?;
+        let row = self.read_committed().await?.find_live_api_key(hash, now).await?;
         Ok(row.map(|row| Arc::new(LiveKey::new(&row))))
     }
 
@@ -123,7 +123,7 @@ impl Store {
         if let Some(record) = cache.records.get(&id, stamp) {
             return Ok(Some(record));
         }
-        let found = self.read().await?.find_assistant(id).await?;
+        let found = self.read_committed().await?.find_assistant(id).await?;
         let record = found.map(|assistant| Arc::new(assistant.record()));
         if let Some(record) = &record {
             cache.records.insert(id, stamp, record.clone());
@@ -131,24 +131,43 @@ impl Store {
         Ok(record)
     }
 
-    /// Lists the records of all of a user's assistants, newest first; `None` when there are so many that they have to be
-    /// read page by page. May read from memory.
+    /// Lists the records of all of a user's assistants, newest first. `None` when they have to be read from the database:
+    /// there are too many to remember, or nothing may be remembered now. May read from memory.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Corrupt`].
     pub async fn list_known_records(&self, user: UserId) -> Result<Option<RecordList>, StoreError> {
         let cache = self.cache();
-        let stamp = cache.feed.stamp(user.uuid());
+        // Without a stamp the list could not be remembered, and the caller may need only a page of it.
+        let Some(stamp) = cache.feed.stamp(user.uuid()).map(Some) else { return Ok(None) };
         if let Some(list) = cache.lists.get(&user, stamp) {
             return Ok(list);
         }
         let ever = Timestamp::from_unix_ms(0);
-        let found = self.read().await?.list_assistants_page(user, ever, None, LIST_MAX + 1).await?;
+        let found = self.read_committed().await?.list_assistants_page(user, ever, None, LIST_MAX + 1).await?;
         let is_complete = i64::try_from(found.len()).is_ok_and(|found| found <= LIST_MAX);
         let list: Option<RecordList> =
             is_complete.then(|| found.iter().map(|assistant| Arc::new(assistant.record())).collect());
         cache.lists.insert(user, stamp, list.clone());
         Ok(list)
+    }
+
+    /// Finds when the model list of a source was last read. May read from memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn find_known_catalog_fetched_at(
+        &self,
+        source: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let cache = self.cache();
+        let stamp = cache.feed.stamp(CATALOGS);
+        if let Some(fetched_at) = cache.catalogs.get(&source, stamp) {
+            return Ok(fetched_at);
+        }
+        let fetched_at = self.read_committed().await?.find_catalog_fetched_at(source).await?;
+        cache.catalogs.insert(source, stamp, fetched_at);
+        Ok(fetched_at)
     }
 
     /// Whether a grant of a user's key includes an assistant. May read from memory.
@@ -166,7 +185,7 @@ impl Store {
         if let Some(granted) = cache.grants.get(&grant, stamp) {
             return Ok(granted.contains(&assistant));
         }
-        let granted: Arc<[_]> = self.read().await?.list_granted_ids(grant).await?.into();
+        let granted: Arc<[_]> = self.read_committed().await?.list_granted_ids(grant).await?.into();
         let is_granted = granted.contains(&assistant);
         cache.grants.insert(grant, stamp, granted);
         Ok(is_granted)

@@ -1,7 +1,7 @@
 use reef_domain::ids::AssistantId;
 use reef_domain::wire::Provider;
 use reef_domain::{FailureCode, State};
-use reef_store::{BotRow, ReplacedConfiguration, Secrets, on_both_databases};
+use reef_store::{BotRow, PageRow, ReplacedConfiguration, Secrets, Tx, on_both_databases};
 
 use crate::support::{
     NOW, add_assistant, add_unpaid_assistant, add_user, assert_corrupt, at, raw, run, uuid,
@@ -30,17 +30,54 @@ fn fingerprint(bytes: &[u8]) -> Secrets {
     Secrets { bot_token_hash: Some(bytes.to_vec()), ..Secrets::default() }
 }
 
+async fn page_row(tx: &mut Tx, id: AssistantId) -> PageRow {
+    tx.find_page_row(id).await.expect("the database should answer").expect("the row should exist")
+}
+
+async fn shown_bot(tx: &mut Tx, id: AssistantId) -> Option<BotRow> {
+    let row = page_row(tx, id).await;
+    row.bot_id.zip(row.bot_username).map(|(bot_id, bot_username)| BotRow { bot_id, bot_username })
+}
+
+async fn checkout_url(tx: &mut Tx, id: AssistantId) -> Option<String> {
+    page_row(tx, id).await.checkout_url
+}
+
 on_both_databases! {
+    async fn page_row_says_what_is_stored_and_not_the_secrets(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let slot = add_unpaid_assistant(&mut tx, user).await;
+        let before = page_row(&mut tx, slot.id).await;
+        assert!(!before.has_bot_token && !before.has_model_key && !before.has_fallback);
+        let secrets = all_secrets();
+        tx.update_secrets(slot.id, &Secrets { model_key: None, ..secrets.clone() }).await.unwrap();
+        let row = page_row(&mut tx, slot.id).await;
+        assert!(row.has_bot_token && !row.has_model_key);
+        assert_eq!(row.bot_token_fingerprint, secrets.bot_token_fingerprint);
+        assert_eq!(row.bot_token_set_at, secrets.bot_token_set_at);
+        tx.update_secrets(slot.id, &secrets).await.unwrap();
+        let row = page_row(&mut tx, slot.id).await;
+        assert!(row.has_bot_token && row.has_model_key);
+        assert_eq!(row.model_key_fingerprint, secrets.model_key_fingerprint);
+        assert_eq!(row.model_key_set_at, secrets.model_key_set_at);
+        for is_fallback in [false, true] {
+            let replaced = ReplacedConfiguration { is_fallback, ..replaced() };
+            tx.upsert_replaced_configuration(slot.id, &replaced).await.unwrap();
+            assert_eq!(page_row(&mut tx, slot.id).await.has_fallback, is_fallback);
+        }
+    }
+
     async fn bot_is_stored_for_current_run_only(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let deploying = State::Deploying { run: run(3), deadline: at(1) };
         let assistant = add_assistant(&mut tx, user, deploying, NOW).await;
-        assert_eq!(tx.find_bot(assistant.id).await.unwrap(), None);
+        assert_eq!(shown_bot(&mut tx, assistant.id).await, None);
         let bot = |id: i64| BotRow { bot_id: id, bot_username: format!("b{id}_bot") };
         tx.update_bot(assistant.id, 3, &bot(5_000_000_001)).await.unwrap();
         tx.update_bot(assistant.id, 2, &bot(7)).await.unwrap();
-        assert_eq!(tx.find_bot(assistant.id).await.unwrap(), Some(bot(5_000_000_001)));
+        assert_eq!(shown_bot(&mut tx, assistant.id).await, Some(bot(5_000_000_001)));
     }
 
     async fn secrets_round_trip_per_assistant(db: TestStore) {
@@ -95,19 +132,19 @@ on_both_databases! {
         // A later write of the assistant changes neither.
         assert!(tx.update_assistant(&mut slot).await.unwrap());
         assert_eq!(tx.get_secrets(slot.id).await.unwrap(), all_secrets());
-        assert_eq!(tx.find_checkout_url(slot.id).await.unwrap().as_deref(), Some("https://polar.sh/c/1"));
+        assert_eq!(checkout_url(&mut tx, slot.id).await.as_deref(), Some("https://polar.sh/c/1"));
     }
 
     async fn checkout_is_found_once_stored(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
         let (slot, other) = (add_unpaid_assistant(&mut tx, user).await, add_unpaid_assistant(&mut tx, user).await);
-        assert_eq!(tx.find_checkout_url(slot.id).await.unwrap(), None);
+        assert_eq!(checkout_url(&mut tx, slot.id).await, None);
         tx.update_checkout(slot.id, "co_1", "https://polar.sh/c/1").await.unwrap();
         tx.update_checkout(slot.id, "co_2", "https://polar.sh/c/2").await.unwrap();
-        assert_eq!(tx.find_checkout_url(slot.id).await.unwrap().as_deref(), Some("https://polar.sh/c/2"));
-        assert_eq!(tx.find_checkout_url(other.id).await.unwrap(), None);
-        assert_eq!(tx.find_checkout_url(AssistantId::new(uuid())).await.unwrap(), None);
+        assert_eq!(checkout_url(&mut tx, slot.id).await.as_deref(), Some("https://polar.sh/c/2"));
+        assert_eq!(checkout_url(&mut tx, other.id).await, None);
+        assert_eq!(tx.find_page_row(AssistantId::new(uuid())).await.unwrap(), None);
     }
 
     async fn bot_is_taken_by_other_assistant_that_is_not_stopped(db: TestStore) {

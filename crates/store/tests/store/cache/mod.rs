@@ -12,7 +12,7 @@ use reef_store::Store;
 use reef_store::testing::TestStore;
 use tokio::task::JoinHandle;
 
-use crate::support::{NOW, add_assistant, add_user, raw};
+use crate::support::{NOW, add_assistant, add_user, at, raw};
 
 /// How long a condition may take to come true. It does at once, or after a check of the listener.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -76,12 +76,12 @@ async fn known_name(store: &Store, id: AssistantId) -> Option<String> {
 }
 
 async fn listed_names(store: &Store, user: UserId) -> Vec<String> {
-    let listed = store
-        .list_known_records(user)
-        .await
-        .expect("the database should answer")
-        .expect("the row should exist");
-    listed.iter().map(|record| record.name.clone()).collect()
+    if let Some(listed) = store.list_known_records(user).await.expect("the database should answer") {
+        return listed.iter().map(|record| record.name.clone()).collect();
+    }
+    let mut tx = store.read().await.expect("the database should answer");
+    let listed = tx.list_assistants(user, at(0)).await.expect("the database should answer");
+    listed.iter().map(|assistant| assistant.record().name).collect()
 }
 
 /// Changes the name without a notification, and back with one. Returns whether the store did not notice the change,

@@ -69,6 +69,30 @@ on_both_databases! {
             raw!(db, "update assistants set name = $2 where id = $1", assistant.id, &name);
             assert_eq!(known_name(&db.store, assistant.id).await.as_deref(), Some(name.as_str()));
             assert_eq!(listed_names(&db.store, user).await, [name]);
+            let listed = db.store.list_known_records(user).await.unwrap();
+            assert!(listed.is_none(), "what cannot be remembered should not be read");
+        }
+    }
+
+    async fn model_list_of_other_store_is_followed(db: TestStore) {
+        let (_, assistant) = add_owner(&db.store).await;
+        let other = db.connect_again().await;
+        let _listening = Listening::start(&other).await;
+        let fetched_at = async || other.find_known_catalog_fetched_at("openrouter").await.unwrap();
+        for ms in [1, 2] {
+            wait_until_remembered(&db, &other, assistant.id).await;
+            fetched_at().await;
+            let mut tx = db.store.begin().await.unwrap();
+            tx.upsert_catalog("openrouter", &[], at(ms)).await.unwrap();
+            tx.commit().await.unwrap();
+            wait_until("the new list", async || fetched_at().await == Some(at(ms))).await;
+        }
+        let _own = Listening::start(&db.store).await;
+        for ms in 3..20 {
+            let mut tx = db.store.begin().await.unwrap();
+            tx.upsert_catalog("openrouter", &[], at(ms)).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(db.store.find_known_catalog_fetched_at("openrouter").await.unwrap(), Some(at(ms)));
         }
     }
 
