@@ -98,6 +98,7 @@ pub(crate) struct Inner {
     /// Signaled when a Telegram update is stored or a webhook is set.
     pub telegram_updates: Notify,
     pub telegram_polls: telegram::Polls,
+    pub telegram_flood: telegram::FloodControl,
     /// Cancelled when the sandbox stops.
     pub stop: CancellationToken,
 }
@@ -135,6 +136,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         polar_events: Notify::new(),
         telegram_updates: Notify::new(),
         telegram_polls: telegram::Polls::default(),
+        telegram_flood: telegram::FloodControl::default(),
         stop: CancellationToken::new(),
     }));
     let http = http_client()?;

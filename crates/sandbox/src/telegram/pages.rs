@@ -2,33 +2,29 @@
 
 use axum::{
     Json,
-    body::Bytes,
     extract::{Path, Query, State},
-    http::HeaderMap,
-    response::{IntoResponse, Redirect},
+    response::IntoResponse,
 };
 use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
     bots::{self, Bot},
-    entities::utf16_len,
+    drafts,
+    messages::{self, StoredMessage},
     send::TEXT_UNITS_MAX,
-    updates::{self, IncomingMessage},
 };
 use crate::{
     World,
-    clock::{now_ms, rfc3339},
+    clock::now_ms,
     page::{embedded_page, page},
-    web::{HandlerResult, error_response, form_field, is_json},
+    web::{HandlerResult, error_response},
 };
 
 const SHOWN_MAX: i64 = 1_000;
 const BOTS_MAX: i64 = 500;
-/// Telegram limits captions to 1,024 UTF-16 units.
-const CAPTION_UNITS_MAX: usize = 1024;
 
 /// Reloads the messages every second. Without JavaScript the page has a link that does so.
 const REFRESH_SCRIPT: &str = "
@@ -58,20 +54,20 @@ setTimeout(refresh, 1000);
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChatQuery {
     chat_id: Option<i64>,
+    thread_id: Option<i64>,
+    user_id: Option<i64>,
+    /// Whether drafts are listed too.
+    #[serde(default)]
+    drafts: bool,
     /// Whether the page is shown in an iframe.
     #[serde(default)]
     inner: bool,
 }
 
-#[derive(FromRow)]
-struct Message {
-    message_id: i64,
-    sender: String,
-    text: String,
-    #[sqlx(json)]
-    entities: Value,
-    at: i64,
-    reply_to: Option<i64>,
+impl ChatQuery {
+    fn chat_id(&self) -> i64 {
+        self.chat_id.unwrap_or(1)
+    }
 }
 
 /// `GET /sandbox/telegram/`: the list of bots.
@@ -103,7 +99,7 @@ pub(super) async fn list(State(world): State<World>) -> HandlerResult {
     ))
 }
 
-async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot> {
+pub(super) async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot> {
     let unknown = || error_response(404, "Bot not found. A bot appears when its token is first used.");
     let id: i64 = bot_id.parse().map_err(|_| unknown())?;
     bots::find(conn, id).await?.ok_or_else(unknown)
@@ -112,18 +108,10 @@ async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot
 async fn list_messages(
     conn: &mut SqliteConnection,
     bot: &Bot,
-    chat_id: i64,
-) -> sqlx::Result<(Vec<Message>, bool)> {
-    let mut messages: Vec<Message> = sqlx::query_as(
-        "select message_id, sender, text, entities, at, reply_to from telegram_messages
-         where bot_id = $1 and chat_id = $2 order by seq desc limit $3",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .bind(SHOWN_MAX)
-    .fetch_all(&mut *conn)
-    .await?;
-    messages.reverse();
+    chat: &ChatQuery,
+) -> sqlx::Result<(Vec<StoredMessage>, bool)> {
+    let chat_id = chat.chat_id();
+    let found = messages::list(conn, bot.id, chat_id, chat.thread_id, SHOWN_MAX).await?;
     let typing: bool = sqlx::query_scalar(
         "select exists (select 1 from telegram_typing where bot_id = $1 and chat_id = $2 and until > $3)",
     )
@@ -132,7 +120,7 @@ async fn list_messages(
     .bind(now_ms())
     .fetch_one(conn)
     .await?;
-    Ok((messages, typing))
+    Ok((found, typing))
 }
 
 /// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest messages first.
@@ -143,80 +131,26 @@ pub(super) async fn messages(
 ) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
     let bot = get_bot(&mut conn, &bot_id).await?;
-    let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
-    let data: Vec<Value> = messages
-        .into_iter()
-        .map(|message| {
-            json!({"from": message.sender, "text": message.text, "entities": message.entities,
-                "messageId": message.message_id, "chatId": chat_id, "at": rfc3339(message.at),
-                "replyToMessageId": message.reply_to})
-        })
+    let chat_id = chat.chat_id();
+    let (messages, typing) = list_messages(&mut conn, &bot, &chat).await?;
+    let mut data: Vec<Value> = messages
+        .iter()
+        .filter(|message| !message.is_service())
+        .map(|message| message.listed(chat_id))
         .collect();
+    if chat.drafts {
+        data.extend(drafts::list(&mut conn, bot.id, chat_id, chat.thread_id).await?);
+    }
     Ok(Json(json!({"data": data, "typing": typing})).into_response())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewMessage {
+fn conversation_list(
+    bot: &Bot,
+    here: &str,
     chat_id: i64,
-    text: Option<String>,
-    caption: Option<String>,
-}
-
-/// `POST …/bots/{botId}/messages`: sends a message to the bot, from JSON `{"chatId": 1, "text": "hello"}` or the page's
-/// form. With `caption` instead of `text` the message is a photo.
-pub(super) async fn post_message(
-    State(world): State<World>,
-    Path(bot_id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> HandlerResult {
-    // `curl -d` sends JSON with the content type of a form.
-    let by_program = is_json(&headers) || body.trim_ascii_start().starts_with(b"{");
-    let message = if by_program {
-        serde_json::from_slice(&body)
-            .map_err(|error| error_response(400, &format!("Not a message: {error}")))?
-    } else {
-        let chat_id = form_field(&body, "chatId").and_then(|id| id.trim().parse().ok());
-        let (Some(chat_id), Some(text)) = (chat_id, form_field(&body, "text")) else {
-            return Err(error_response(400, "A message needs chatId, an integer, and text."));
-        };
-        NewMessage { chat_id, text: Some(text), caption: None }
-    };
-    let (text, units_max, is_caption) = match (&message.text, &message.caption) {
-        (Some(text), None) => (text.trim(), TEXT_UNITS_MAX, false),
-        (None, Some(caption)) => (caption.trim(), CAPTION_UNITS_MAX, true),
-        _ => return Err(error_response(400, "A message needs either text or, for a photo, caption.")),
-    };
-    if message.chat_id == 0 || message.chat_id.unsigned_abs() >= 1 << 52 {
-        return Err(error_response(400, "chatId must be positive for a person or negative for a group."));
-    }
-    if text.is_empty() || utf16_len(text) > units_max {
-        return Err(error_response(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
-    }
-    let mut tx = world.db.begin().await?;
-    let bot = get_bot(&mut tx, &bot_id).await?;
-    let message_id = updates::receive_message(
-        &mut tx,
-        &bot,
-        IncomingMessage { chat_id: message.chat_id, text, is_caption },
-    )
-    .await?;
-    tx.commit().await?;
-    world.telegram_updates.notify_one();
-    world.telegram_polls.wake(bot.id);
-    if by_program {
-        return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
-    }
-    // The anchor scrolls to the text field, which follows the newest message.
-    let inner =
-        if form_field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
-    let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, message.chat_id);
-    Ok(Redirect::to(&chat).into_response())
-}
-
-fn conversation_list(bot: &Bot, here: &str, chat_id: i64, messages: &[Message], typing: bool) -> Markup {
+    messages: &[StoredMessage],
+    typing: bool,
+) -> Markup {
     html! {
         ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
             @for message in messages { li class=(message.sender) { (message.text) } }
@@ -241,8 +175,8 @@ pub(super) async fn chat(
             },
         ));
     };
-    let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
+    let chat_id = chat.chat_id();
+    let (messages, typing) = list_messages(&mut conn, &bot, &chat).await?;
     let here = format!("/sandbox/telegram/bots/{}", bot.id);
     if chat.inner {
         return Ok(embedded_page(
