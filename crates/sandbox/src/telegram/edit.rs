@@ -34,9 +34,14 @@ async fn message_of_call(
         return Err(bad_request("MESSAGE_ID_INVALID"));
     }
     let chat = chats::of_call(conn, bot, params).await?;
-    let message_id = integer_param(params, "message_id")
-        .filter(|id| *id > 0)
-        .ok_or_else(|| bad_request("message identifier is not specified"))?;
+    let message_id = integer_param(params, "message_id").filter(|id| *id > 0).ok_or_else(|| {
+        let missing = if verb == "react" {
+            "message to react not found"
+        } else {
+            "message identifier is not specified"
+        };
+        bad_request(missing)
+    })?;
     let message = messages::find(conn, bot.id, chat.id, message_id)
         .await?
         .ok_or_else(|| bad_request(&format!("message to {verb} not found")))?;

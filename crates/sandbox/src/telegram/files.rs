@@ -78,10 +78,23 @@ pub(super) async fn get_file(world: &World, bot: &Bot, params: &Params) -> Handl
     if size > DOWNLOAD_BYTES_MAX {
         return Err(bad_request("file is too big"));
     }
-    let unique = media::key_of(&id).and_then(|key| key.get(..12)).unwrap_or_default();
+    let unique = media::unique_id(&id);
     Ok(MethodResult::from_result(
         json!({"file_id": id, "file_unique_id": unique, "file_size": size, "file_path": path}),
     ))
+}
+
+/// Returns the bytes of a file.
+pub(super) async fn find_body(
+    conn: &mut SqliteConnection,
+    bot_id: i64,
+    file_id: &str,
+) -> sqlx::Result<Option<Vec<u8>>> {
+    sqlx::query_scalar("select body from telegram_files where bot_id = $1 and key = $2")
+        .bind(bot_id)
+        .bind(media::key_of(file_id).unwrap_or_default())
+        .fetch_optional(conn)
+        .await
 }
 
 /// `GET /file/bot<token>/<file_path>`: downloads a file.

@@ -1,11 +1,13 @@
 //! The parameter `entities`, which bots can send instead of `parse_mode`.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::entities::{Parsed, utf16_len};
 
 /// The kinds of entities that Telegram's type `MessageEntity` lists.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 20] = [
     "mention",
     "hashtag",
     "cashtag",
@@ -25,7 +27,6 @@ const KINDS: [&str; 21] = [
     "text_link",
     "text_mention",
     "custom_emoji",
-    "media_timestamp",
     "date_time",
 ];
 
@@ -35,7 +36,7 @@ pub(super) fn parse(text: &str, list: &Value) -> Result<Parsed, String> {
     let Some(list) = list.as_array() else {
         return Err("can't parse entities JSON object".to_owned());
     };
-    let mut starts = std::collections::HashSet::from([utf16_len(text)]);
+    let mut starts = HashSet::from([utf16_len(text)]);
     let mut at = 0;
     for c in text.chars() {
         starts.insert(at);
@@ -51,7 +52,7 @@ pub(super) fn parse(text: &str, list: &Value) -> Result<Parsed, String> {
 }
 
 /// Checks one entity. Returns `false` if it is empty, which Telegram ignores.
-fn check(entity: &Value, starts: &std::collections::HashSet<usize>, end: usize) -> Result<bool, String> {
+fn check(entity: &Value, starts: &HashSet<usize>, end: usize) -> Result<bool, String> {
     let kind =
         entity["type"].as_str().ok_or("can't parse MessageEntity: Field \"type\" must be of type String")?;
     let number = |name: &str| {
@@ -67,6 +68,7 @@ fn check(entity: &Value, starts: &std::collections::HashSet<usize>, end: usize) 
         "text_link" => Some("url"),
         "text_mention" => Some("user"),
         "custom_emoji" => Some("custom_emoji_id"),
+        "date_time" => Some("unix_time"),
         _ => None,
     };
     if let Some(name) = needed.filter(|name| entity.get(*name).is_none()) {

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Redirect},
 };
+use maud::html;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     World,
     clock::parse_rfc3339,
+    page::page,
     web::{HandlerResult, error_response, is_json, parse_pairs},
 };
 
@@ -29,8 +31,16 @@ const CAPTION_UNITS_MAX: usize = 1024;
 /// A body has a file, and the fields around it.
 pub(super) const BODY_BYTES_MAX: usize = FILE_BYTES_MAX + 64 * 1024;
 /// The fields that are integers, which forms send as text.
-const INTEGERS: [&str; 7] =
-    ["chatId", "userId", "threadId", "replyToMessageId", "editOfMessageId", "messageId", "duration"];
+const INTEGERS: [&str; 8] = [
+    "chatId",
+    "userId",
+    "threadId",
+    "replyToMessageId",
+    "editOfMessageId",
+    "messageId",
+    "addedBy",
+    "duration",
+];
 
 /// The fields of a message, from JSON or a form.
 #[derive(Deserialize)]
@@ -62,9 +72,8 @@ struct File {
 struct Body {
     fields: Map<String, Value>,
     file: Option<File>,
-    /// Whether a page's form has sent it, which expects a page.
-    is_page: bool,
-    is_inner: bool,
+    /// Where a page's form leads back to. A program has none, and expects JSON.
+    back: Option<String>,
 }
 
 /// Reads the body of a request: JSON, or a form with or without a file.
@@ -77,7 +86,7 @@ async fn read_body(headers: &HeaderMap, bytes: Bytes) -> HandlerResult<Body> {
     if is_json(headers) || bytes.trim_ascii_start().starts_with(b"{") {
         let fields = serde_json::from_slice(&bytes)
             .map_err(|error| error_response(400, &format!("The body is not a JSON object: {error}")))?;
-        return Ok(Body { fields, file: None, is_page: false, is_inner: false });
+        return Ok(Body { fields, file: None, back: None });
     }
     from_pairs(parse_pairs(&bytes), None, true)
 }
@@ -110,27 +119,65 @@ async fn read_multipart(kind: &str, bytes: Bytes) -> HandlerResult<Body> {
 }
 
 fn from_pairs(pairs: Vec<(String, String)>, file: Option<File>, is_page: bool) -> HandlerResult<Body> {
-    let mut body = Body { fields: Map::new(), file, is_page, is_inner: false };
+    let mut fields = Map::new();
+    let (mut is_page, mut is_inner) = (is_page, false);
     for (name, text) in pairs {
         match name.as_str() {
-            "page" => body.is_page = true,
-            "inner" => body.is_inner = text == "true",
-            // A text that is left empty is an error, as are other empty fields of a message from a program.
+            "page" => is_page = true,
+            "inner" => is_inner = text == "true",
+            // Forms send the fields that are left empty. An empty text is an error.
             _ if text.is_empty() && name != "text" => {}
             _ if INTEGERS.contains(&name.as_str()) => {
                 let number: i64 = text
                     .trim()
                     .parse()
                     .map_err(|_| error_response(400, &format!("{name} must be an integer.")))?;
-                body.fields.insert(name, json!(number));
+                fields.insert(name, json!(number));
             }
             _ => {
-                body.fields.insert(name, Value::String(text));
+                fields.insert(name, Value::String(text));
             }
         }
     }
-    body.is_page |= body.is_inner;
-    Ok(body)
+    let back = (is_page || is_inner).then(|| back_query(&fields, is_inner));
+    Ok(Body { fields, file, back })
+}
+
+/// Renders the query of the chat that a form acts in.
+fn back_query(fields: &Map<String, Value>, is_inner: bool) -> String {
+    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
+    let mut query =
+        format!("?{}chatId={}", if is_inner { "inner=true&" } else { "" }, number("chatId").unwrap_or(1));
+    for (name, id) in [("userId", number("userId").or(number("addedBy"))), ("threadId", number("threadId"))] {
+        if let Some(id) = id {
+            query.push_str(&format!("&{name}={id}"));
+        }
+    }
+    query
+}
+
+/// Responds to a program with JSON, and to a page's form with a page.
+fn respond(bot_id: &str, back: Option<String>, outcome: HandlerResult<Value>) -> HandlerResult {
+    let Some(back) = back else {
+        return Ok(Json(json!({"data": outcome?})).into_response());
+    };
+    let chat = format!("/sandbox/telegram/bots/{bot_id}{back}");
+    match outcome {
+        // The anchor scrolls to the text field, which follows the newest message.
+        Ok(_) => Ok(Redirect::to(&format!("{chat}#text")).into_response()),
+        Err(refusal) => {
+            let message =
+                refusal.body["error"]["message"].as_str().unwrap_or("The sandbox has refused this.");
+            Ok(page(
+                refusal.status,
+                "Not sent",
+                &html! {
+                    p.error role="alert" { (message) }
+                    p { a href=(chat) { "Back to the chat" } }
+                },
+            ))
+        }
+    }
 }
 
 fn parse_fields<T: serde::de::DeserializeOwned>(fields: Map<String, Value>) -> HandlerResult<T> {
@@ -146,16 +193,23 @@ pub(super) async fn post_message(
     headers: HeaderMap,
     body: Bytes,
 ) -> HandlerResult {
-    let Body { fields, file, is_page, is_inner } = read_body(&headers, body).await?;
+    let Body { fields, file, back } = read_body(&headers, body).await?;
+    let outcome = write(&world, &bot_id, fields, file).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn write(
+    world: &World,
+    bot_id: &str,
+    fields: Map<String, Value>,
+    file: Option<File>,
+) -> HandlerResult<Value> {
     let fields: Fields = parse_fields(fields)?;
-    let place =
-        Place { chat_id: fields.chat_id, thread_id: fields.thread_id, user_id: fields.user_id, is_inner };
-    let has_photo_without_file =
-        fields.caption.is_some() && file.is_none() && fields.edit_of_message_id.is_none();
+    let is_bare_photo = fields.caption.is_some() && file.is_none() && fields.edit_of_message_id.is_none();
     let mut written = to_written(fields, file)?;
     let mut tx = world.db.begin().await?;
-    let bot = get_bot(&mut tx, &bot_id).await?;
-    if has_photo_without_file {
+    let bot = get_bot(&mut tx, bot_id).await?;
+    if is_bare_photo {
         // A caption without a file belongs to a photo, which is the bot's own picture.
         written.file = Some(Upload {
             kind: "photo",
@@ -167,37 +221,15 @@ pub(super) async fn post_message(
     }
     let listed = receive::write(&mut tx, &bot, written).await?;
     tx.commit().await?;
+    wake(world, bot.id);
+    Ok(json!({"messageId": listed["messageId"], "chatId": listed["chatId"], "threadId": listed["threadId"],
+        "userId": listed["userId"], "file": listed["file"]}))
+}
+
+/// Starts the delivery of new updates.
+fn wake(world: &World, bot_id: i64) {
     world.telegram_updates.notify_one();
-    world.telegram_polls.wake(bot.id);
-    if is_page {
-        return Ok(Redirect::to(&place.url(bot.id)).into_response());
-    }
-    let data = json!({"messageId": listed["messageId"], "chatId": listed["chatId"], "threadId": listed["threadId"],
-        "userId": listed["userId"], "file": listed["file"]});
-    Ok(Json(json!({"data": data})).into_response())
-}
-
-/// Where a form leads back to.
-struct Place {
-    chat_id: i64,
-    thread_id: Option<i64>,
-    user_id: Option<i64>,
-    is_inner: bool,
-}
-
-impl Place {
-    fn url(&self, bot_id: i64) -> String {
-        let inner = if self.is_inner { "inner=true&" } else { "" };
-        let mut url = format!("/sandbox/telegram/bots/{bot_id}?{inner}chatId={}", self.chat_id);
-        for (name, id) in [("userId", self.user_id), ("threadId", self.thread_id)] {
-            if let Some(id) = id {
-                url.push_str(&format!("&{name}={id}"));
-            }
-        }
-        // The anchor scrolls to the text field, which follows the newest message.
-        url.push_str("#text");
-        url
-    }
+    world.telegram_polls.wake(bot_id);
 }
 
 fn to_written(fields: Fields, file: Option<File>) -> HandlerResult<Written> {
@@ -284,7 +316,11 @@ struct PressFields {
     message_id: i64,
     data: String,
     user_id: Option<i64>,
-    thread_id: Option<i64>,
+    // What the page's form sends to find its way back.
+    #[serde(rename = "threadId")]
+    _thread_id: Option<i64>,
+    #[serde(rename = "chatType")]
+    _chat_type: Option<String>,
 }
 
 /// `POST …/bots/{botId}/callback-queries`: presses a button of a message.
@@ -294,20 +330,19 @@ pub(super) async fn post_callback_query(
     headers: HeaderMap,
     body: Bytes,
 ) -> HandlerResult {
-    let Body { fields, is_page, is_inner, .. } = read_body(&headers, body).await?;
-    let PressFields { chat_id, message_id, data, user_id, thread_id } = parse_fields(fields)?;
+    let Body { fields, back, .. } = read_body(&headers, body).await?;
+    let outcome = press(&world, &bot_id, fields).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn press(world: &World, bot_id: &str, fields: Map<String, Value>) -> HandlerResult<Value> {
+    let PressFields { chat_id, message_id, data, user_id, .. } = parse_fields(fields)?;
     let mut tx = world.db.begin().await?;
-    let bot = get_bot(&mut tx, &bot_id).await?;
-    let press = Press { chat_id, message_id, data, user_id };
-    let id = receive::press(&mut tx, &bot, &press).await?;
+    let bot = get_bot(&mut tx, bot_id).await?;
+    let id = receive::press(&mut tx, &bot, &Press { chat_id, message_id, data, user_id }).await?;
     tx.commit().await?;
-    world.telegram_updates.notify_one();
-    world.telegram_polls.wake(bot.id);
-    if is_page {
-        let place = Place { chat_id, thread_id, user_id, is_inner };
-        return Ok(Redirect::to(&place.url(bot.id)).into_response());
-    }
-    Ok(Json(json!({"data": {"callbackQueryId": id}})).into_response())
+    wake(world, bot.id);
+    Ok(json!({"callbackQueryId": id}))
 }
 
 #[derive(Deserialize)]
@@ -325,19 +360,18 @@ pub(super) async fn post_chat(
     headers: HeaderMap,
     body: Bytes,
 ) -> HandlerResult {
-    let Body { fields, is_page, is_inner, .. } = read_body(&headers, body).await?;
+    let Body { fields, back, .. } = read_body(&headers, body).await?;
+    let outcome = add(&world, &bot_id, fields).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn add(world: &World, bot_id: &str, fields: Map<String, Value>) -> HandlerResult<Value> {
     let ChatFields { chat_id, chat_type, added_by } = parse_fields(fields)?;
     let kind = chat_type.unwrap_or_else(|| "group".to_owned());
     let mut tx = world.db.begin().await?;
-    let bot = get_bot(&mut tx, &bot_id).await?;
+    let bot = get_bot(&mut tx, bot_id).await?;
     let message_id = receive::add_to_chat(&mut tx, &bot, chat_id, &kind, added_by).await?;
     tx.commit().await?;
-    world.telegram_updates.notify_one();
-    world.telegram_polls.wake(bot.id);
-    if is_page {
-        let place = Place { chat_id, thread_id: None, user_id: Some(added_by), is_inner };
-        return Ok(Redirect::to(&place.url(bot.id)).into_response());
-    }
-    let data = json!({"chatId": chat_id, "chatType": kind, "addedBy": added_by, "messageId": message_id});
-    Ok(Json(json!({"data": data})).into_response())
+    wake(world, bot.id);
+    Ok(json!({"chatId": chat_id, "chatType": kind, "addedBy": added_by, "messageId": message_id}))
 }

@@ -50,7 +50,8 @@ impl Upload {
     /// Renders the field of the `Message` object. `key` is the key that the file is stored with.
     pub fn object(&self, key: &str) -> Value {
         let size = self.bytes.len();
-        let mut object = json!({"file_id": file_id(key), "file_unique_id": &key[..12], "file_size": size});
+        let id = file_id(key);
+        let mut object = json!({"file_id": id, "file_unique_id": unique_id(&id), "file_size": size});
         let mut set = |name: &str, value: Value| object[name] = value;
         match self.kind {
             "photo" => return photo_sizes(&self.bytes, key),
@@ -105,6 +106,12 @@ pub(super) fn key_of(file_id: &str) -> Option<&str> {
     Some(key.split_once('-').map_or(key, |(key, _)| key))
 }
 
+/// Returns the `file_unique_id` of a file's id.
+pub(super) fn unique_id(file_id: &str) -> String {
+    let key: String = key_of(file_id).unwrap_or_default().chars().take(12).collect();
+    file_id.split_once('-').map_or_else(|| key.clone(), |(_, size)| format!("{key}-{size}"))
+}
+
 /// Renders three sizes of a photo, which share the bytes.
 fn photo_sizes(bytes: &[u8], key: &str) -> Value {
     let (width, height) = image_size(bytes).unwrap_or((1280, 960));
@@ -114,7 +121,8 @@ fn photo_sizes(bytes: &[u8], key: &str) -> Value {
             let scaled = u64::from(length) * u64::from(side_max.min(side)) / u64::from(side);
             scaled.max(1)
         };
-        json!({"file_id": format!("{}-{letter}", file_id(key)), "file_unique_id": format!("{}-{letter}", &key[..12]),
+        let id = format!("{}-{letter}", file_id(key));
+        json!({"file_id": id, "file_unique_id": unique_id(&id),
             "width": scaled(width), "height": scaled(height), "file_size": bytes.len()})
     };
     json!([size('s', 90), size('m', 320), size('y', u32::MAX)])

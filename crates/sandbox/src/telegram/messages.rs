@@ -163,6 +163,11 @@ impl StoredMessage {
         })
     }
 
+    /// Returns the id of the message that this one replies to.
+    pub fn reply_to(&self) -> Option<i64> {
+        self.reply_to
+    }
+
     /// Whether this is a message about the chat, such as a new member, which has no words.
     pub fn is_service(&self) -> bool {
         self.doc.as_ref().is_some_and(|doc| doc.get("new_chat_members").is_some())
@@ -176,6 +181,11 @@ impl StoredMessage {
     /// Returns the entities of the text, for pages.
     pub fn entities(&self) -> &Value {
         &self.entities
+    }
+
+    /// Returns the emoji that the bot has reacted with.
+    pub fn reaction(&self) -> Option<&str> {
+        self.reaction.as_ref()?["emoji"].as_str()
     }
 
     pub fn is_edited(&self) -> bool {
@@ -218,11 +228,4 @@ pub(super) async fn with_reply(
         doc["reply_to_message"] = replied.doc(chat);
     }
     Ok(doc)
-}
-
-impl StoredMessage {
-    /// Returns the id of the message that this one replies to.
-    pub fn reply_to(&self) -> Option<i64> {
-        self.reply_to
-    }
 }

@@ -4,6 +4,8 @@
 //! API server and its published types.
 
 mod bots;
+mod bubbles;
+mod chat_page;
 mod chats;
 mod commands;
 mod detected_entities;
@@ -24,6 +26,7 @@ mod params;
 mod pictures;
 mod polls;
 mod receive;
+mod rich_text;
 mod send;
 mod updates;
 mod webhook_queue;
@@ -55,7 +58,8 @@ pub(crate) fn api_routes() -> Router<World> {
 pub(crate) fn page_routes() -> Router<World> {
     Router::new()
         .route("/sandbox/telegram/", get(pages::list))
-        .route("/sandbox/telegram/bots/{bot_id}", get(pages::chat))
+        .route("/sandbox/telegram/bots/{bot_id}", get(chat_page::chat))
+        .route("/sandbox/telegram/bots/{bot_id}/files/{message_id}", get(chat_page::file))
         .route("/sandbox/telegram/bots/{bot_id}/messages", post(incoming::post_message).get(pages::messages))
         .route("/sandbox/telegram/bots/{bot_id}/callback-queries", post(incoming::post_callback_query))
         .route("/sandbox/telegram/bots/{bot_id}/chats", post(incoming::post_chat))

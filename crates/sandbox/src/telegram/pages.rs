@@ -1,72 +1,108 @@
-//! The list of bots and a chat page for each, with the messages as JSON for tests.
+//! The list of bots, and the messages of a chat as JSON for tests.
 
 use axum::{
     Json,
     extract::{Path, Query, State},
     response::IntoResponse,
 };
-use maud::{Markup, PreEscaped, html};
-use serde::Deserialize;
+use maud::{Markup, html};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
     bots::{self, Bot},
-    drafts,
-    messages::{self, StoredMessage},
-    send::TEXT_UNITS_MAX,
+    drafts, messages,
 };
 use crate::{
     World,
     clock::now_ms,
-    page::{embedded_page, page},
+    page::page,
     web::{HandlerResult, error_response},
 };
 
 const SHOWN_MAX: i64 = 1_000;
 const BOTS_MAX: i64 = 500;
 
-/// Reloads the messages every second. Without JavaScript the page has a link that does so.
-const REFRESH_SCRIPT: &str = "
-const list = document.querySelector('.chat'), typing = document.querySelector('#typing');
-let shown = list.children.length;
-async function refresh() {
-  try {
-    const response = await (await fetch(list.dataset.from)).json();
-    typing.hidden = !response.typing;
-    if (response.data.length !== shown) {
-      shown = response.data.length;
-      list.replaceChildren(...response.data.map((message) => {
-        const item = document.createElement('li');
-        item.className = message.from;
-        item.textContent = message.text;
-        return item;
-      }));
-      list.lastElementChild?.scrollIntoView({ block: 'nearest' });
-    }
-  } catch { /* The sandbox is restarting; the next refresh works again. */ }
-  setTimeout(refresh, 1000);
-}
-setTimeout(refresh, 1000);
-";
-
+/// Which chat is shown, and how.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChatQuery {
+    #[serde(default, deserialize_with = "optional_id")]
     chat_id: Option<i64>,
-    thread_id: Option<i64>,
-    user_id: Option<i64>,
+    #[serde(default, deserialize_with = "optional_id")]
+    pub thread_id: Option<i64>,
+    /// Who writes with the page's forms.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub user_id: Option<i64>,
+    pub chat_type: Option<String>,
+    /// The message that the page's form edits.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub edit: Option<i64>,
+    /// The message that the page's form replies to.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub reply: Option<i64>,
     /// Whether drafts are listed too.
     #[serde(default)]
     drafts: bool,
     /// Whether the page is shown in an iframe.
     #[serde(default)]
     inner: bool,
+    /// Whether only the messages of the page are requested.
+    #[serde(default)]
+    part: bool,
+}
+
+/// An empty field of a form is absent.
+fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }
 
 impl ChatQuery {
-    fn chat_id(&self) -> i64 {
+    pub fn chat_id(&self) -> i64 {
         self.chat_id.unwrap_or(1)
+    }
+
+    pub fn is_inner(&self) -> bool {
+        self.inner
+    }
+
+    pub fn is_part(&self) -> bool {
+        self.part
+    }
+
+    /// The kind of chat, which an empty field of a form does not change.
+    fn kind(&self) -> Option<&str> {
+        self.chat_type.as_deref().filter(|kind| ["private", "group", "supergroup"].contains(kind))
+    }
+
+    /// Renders the query string of this chat, without what is done with one of its messages.
+    pub fn as_query(&self) -> String {
+        let inner = if self.inner { "inner=true&" } else { "" };
+        let mut query = format!("?{inner}chatId={}", self.chat_id());
+        for (name, id) in [("userId", self.user_id), ("threadId", self.thread_id)] {
+            if let Some(id) = id {
+                query.push_str(&format!("&{name}={id}"));
+            }
+        }
+        if let Some(kind) = self.kind() {
+            query.push_str(&format!("&chatType={kind}"));
+        }
+        query
+    }
+
+    /// Renders the fields with which a form acts in this chat and leads back to it.
+    pub fn hidden_fields(&self) -> Markup {
+        html! {
+            input type="hidden" name="chatId" value=(self.chat_id());
+            @for (name, id) in [("userId", self.user_id), ("threadId", self.thread_id)] {
+                @if let Some(id) = id { input type="hidden" name=(name) value=(id); }
+            }
+            @if let Some(kind) = self.kind() { input type="hidden" name="chatType" value=(kind); }
+            @if self.inner { input type="hidden" name="inner" value="true"; }
+        }
     }
 }
 
@@ -105,22 +141,15 @@ pub(super) async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> Handle
     bots::find(conn, id).await?.ok_or_else(unknown)
 }
 
-async fn list_messages(
-    conn: &mut SqliteConnection,
-    bot: &Bot,
-    chat: &ChatQuery,
-) -> sqlx::Result<(Vec<StoredMessage>, bool)> {
-    let chat_id = chat.chat_id();
-    let found = messages::list(conn, bot.id, chat_id, chat.thread_id, SHOWN_MAX).await?;
-    let typing: bool = sqlx::query_scalar(
+pub(super) async fn is_typing(conn: &mut SqliteConnection, bot_id: i64, chat_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
         "select exists (select 1 from telegram_typing where bot_id = $1 and chat_id = $2 and until > $3)",
     )
-    .bind(bot.id)
+    .bind(bot_id)
     .bind(chat_id)
     .bind(now_ms())
     .fetch_one(conn)
-    .await?;
-    Ok((found, typing))
+    .await
 }
 
 /// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest messages first.
@@ -132,7 +161,8 @@ pub(super) async fn messages(
     let mut conn = world.db.acquire().await?;
     let bot = get_bot(&mut conn, &bot_id).await?;
     let chat_id = chat.chat_id();
-    let (messages, typing) = list_messages(&mut conn, &bot, &chat).await?;
+    let messages = messages::list(&mut conn, bot.id, chat_id, chat.thread_id, SHOWN_MAX).await?;
+    let typing = is_typing(&mut conn, bot.id, chat_id).await?;
     let mut data: Vec<Value> = messages
         .iter()
         .filter(|message| !message.is_service())
@@ -142,76 +172,4 @@ pub(super) async fn messages(
         data.extend(drafts::list(&mut conn, bot.id, chat_id, chat.thread_id).await?);
     }
     Ok(Json(json!({"data": data, "typing": typing})).into_response())
-}
-
-fn conversation_list(
-    bot: &Bot,
-    here: &str,
-    chat_id: i64,
-    messages: &[StoredMessage],
-    typing: bool,
-) -> Markup {
-    html! {
-        ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
-            @for message in messages { li class=(message.sender) { (message.text) } }
-        }
-        p #typing role="status" hidden[!typing] { (bot.first_name()) " is typing…" }
-    }
-}
-
-/// `GET …/bots/{botId}?chatId=1`: the chat page, or with `inner=true` its variant for an iframe.
-pub(super) async fn chat(
-    State(world): State<World>,
-    Path(bot_id): Path<String>,
-    Query(chat): Query<ChatQuery>,
-) -> HandlerResult {
-    let mut conn = world.db.acquire().await?;
-    let Ok(bot) = get_bot(&mut conn, &bot_id).await else {
-        return Ok(page(
-            404,
-            "Bot not found",
-            &html! {
-                p.error { "A bot appears here when its token is first used." }
-            },
-        ));
-    };
-    let chat_id = chat.chat_id();
-    let (messages, typing) = list_messages(&mut conn, &bot, &chat).await?;
-    let here = format!("/sandbox/telegram/bots/{}", bot.id);
-    if chat.inner {
-        return Ok(embedded_page(
-            &format!("Chat with @{}", bot.username()),
-            &html! {
-                (conversation_list(&bot, &here, chat_id, &messages, typing))
-                form method="post" action={ (here) "/messages" } {
-                    input type="hidden" name="chatId" value=(chat_id);
-                    input type="hidden" name="inner" value="true";
-                    label { "Message"
-                        input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required; }
-                    button.main type="submit" { "Send" }
-                }
-                noscript { p { a href={ (here) "?inner=true&chatId=" (chat_id) } { "Refresh" } } }
-                script { (PreEscaped(REFRESH_SCRIPT)) }
-            },
-        ));
-    }
-    Ok(page(
-        200,
-        &bot.first_name(),
-        &html! {
-            p { "@" (bot.username()) ". You are chatting as person " (chat_id) ". "
-                a href={ (here) "?chatId=" (chat_id) } { "Refresh" } " · "
-                a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Chat as another person" } }
-            @if let Some(error) = &bot.last_error { p.error { "The last delivery failed: " (error) } }
-            @if bot.webhook_url.is_none() { p { "No webhook is set, so messages wait until the bot polls for them." } }
-            (conversation_list(&bot, &here, chat_id, &messages, typing))
-            form method="post" action={ (here) "/messages" } style="display: block" {
-                input type="hidden" name="chatId" value=(chat_id);
-                label for="text" { "Message" }
-                input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required autofocus;
-                p { button.main type="submit" { "Send" } }
-            }
-            script { (PreEscaped(REFRESH_SCRIPT)) }
-        },
-    ))
 }
