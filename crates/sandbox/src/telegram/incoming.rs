@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequest as _, Multipart, Path, Request, State},
+    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State},
     http::{HeaderMap, header},
     response::{IntoResponse, Redirect},
 };
@@ -95,10 +95,12 @@ async fn read_multipart(kind: &str, bytes: Bytes) -> HandlerResult<Body> {
     let malformed = |error: &dyn std::fmt::Display| {
         error_response(400, &format!("The body is not multipart/form-data: {error}"))
     };
-    let request = Request::builder()
+    let mut request = Request::builder()
         .header(header::CONTENT_TYPE, kind)
         .body(axum::body::Body::from(bytes))
         .map_err(|error| malformed(&error))?;
+    // The body has been read within the route's own limit.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error))?;
     let (mut pairs, mut file) = (Vec::new(), None);
     while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error))? {
