@@ -41,6 +41,26 @@ create table if not exists telegram_messages (
   sender text not null, text text not null, entities text not null default '[]', at integer not null,
   reply_to integer) strict;
 create index if not exists telegram_messages_chat on telegram_messages (bot_id, chat_id, seq);
+create index if not exists telegram_messages_id on telegram_messages (bot_id, message_id);
+create table if not exists telegram_chats (
+  bot_id integer not null, chat_id integer not null, kind text not null, is_forum integer not null,
+  primary key (bot_id, chat_id)) strict;
+create table if not exists telegram_members (
+  bot_id integer not null, chat_id integer not null, user_id integer not null,
+  primary key (bot_id, chat_id, user_id)) strict;
+create table if not exists telegram_files (
+  seq integer primary key autoincrement, bot_id integer not null, key text not null unique, path text not null,
+  size integer not null, body blob not null) strict;
+create index if not exists telegram_files_path on telegram_files (bot_id, path);
+create table if not exists telegram_drafts (
+  bot_id integer not null, chat_id integer not null, thread_id integer not null, draft_id integer not null,
+  text text not null, entities text not null, at integer not null,
+  primary key (bot_id, chat_id, thread_id, draft_id)) strict;
+create table if not exists telegram_callback_queries (
+  id text primary key, bot_id integer not null, chat_id integer not null, answer text, at integer not null) strict;
+create table if not exists telegram_commands (
+  bot_id integer not null, scope text not null, language text not null, commands text not null,
+  primary key (bot_id, scope, language)) strict;
 create table if not exists telegram_typing (
   bot_id integer not null, chat_id integer not null, until integer not null, primary key (bot_id, chat_id)) strict;
 
@@ -107,8 +127,12 @@ pub(crate) async fn open(path: &Path) -> anyhow::Result<SqlitePool> {
 }
 
 /// Columns that a file written by an earlier version may lack.
-const COLUMNS_ADDED_LATER: [(&str, &str, &str); 3] = [
+const COLUMNS_ADDED_LATER: [(&str, &str, &str); 7] = [
     ("faults", "twice", "alter table faults add column twice integer not null default 0"),
     ("faults", "body", "alter table faults add column body text"),
     ("telegram_messages", "reply_to", "alter table telegram_messages add column reply_to integer"),
+    ("telegram_messages", "doc", "alter table telegram_messages add column doc text"),
+    ("telegram_messages", "thread_id", "alter table telegram_messages add column thread_id integer"),
+    ("telegram_messages", "markup", "alter table telegram_messages add column markup text"),
+    ("telegram_messages", "reaction", "alter table telegram_messages add column reaction text"),
 ];

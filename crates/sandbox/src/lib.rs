@@ -105,6 +105,7 @@ pub(crate) struct Inner {
     pub telegram_polls: telegram::Polls,
     /// Whether faults may be stored. Almost always there are none, and each call would read the table.
     pub may_have_faults: AtomicBool,
+    pub telegram_flood: telegram::FloodControl,
     /// Cancelled when the sandbox stops.
     pub stop: CancellationToken,
 }
@@ -143,6 +144,7 @@ pub async fn open(options: Options) -> anyhow::Result<Sandbox> {
         telegram_updates: Notify::new(),
         telegram_polls: telegram::Polls::default(),
         may_have_faults: AtomicBool::new(true),
+        telegram_flood: telegram::FloodControl::default(),
         stop: CancellationToken::new(),
     }));
     let http = http_client()?;

@@ -29,11 +29,26 @@ button.main { background: var(--accent); color: Canvas; border: 1px solid var(--
 .chat li { background: var(--soft); border-radius: .6rem; padding: .4rem .8rem; max-width: 85%; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 .chat li.user { align-self: flex-end; border: 1px solid var(--accent); }
+.chat li.service { align-self: center; background: none; font-size: .875rem; }
+.chat li.draft { opacity: .7; border: 1px dashed var(--line); }
+.chat small { display: block; font-size: .75rem; opacity: .8; }
+.chat blockquote { margin: 0 0 .3rem; padding-left: .5rem; border-left: 3px solid var(--accent); font-size: .875rem; }
+.chat img, .chat video, .chat audio { display: block; max-width: 100%; max-height: 20rem; border-radius: .3rem; }
+.chat code.block { display: block; background: var(--soft); padding: .4rem; overflow-x: auto; white-space: pre; }
+.chat a.file { display: block; font-size: .875rem; }
+.keys { display: flex; gap: .3rem; margin-top: .3rem; flex-wrap: wrap; white-space: normal; }
+.keys form { display: flex; flex: 1; margin: 0; }
+.keys button, .keys a, .keys span { flex: 1; text-align: center; min-height: 2.75rem; padding: .5rem; border-radius: .3rem;
+  border: 1px solid var(--line); }
+.empty { text-align: center; padding: 1rem; }
+form.place { display: block; max-width: 24rem; }
+select { font: inherit; padding: .35rem .5rem; width: 100%; }
+summary { cursor: pointer; padding: .5rem 0; }
 body.inner { padding-bottom: 0; }
 body.inner h1 { font-size: 1.1rem; }
-body.inner form { display: flex; gap: .5rem; align-items: end; position: sticky; bottom: 0; padding: .5rem 0;
+body.inner form.write { display: flex; gap: .5rem; align-items: end; position: sticky; bottom: 0; padding: .5rem 0;
   margin: 0; background: Canvas; }
-body.inner form label { flex: 1; margin: 0; font-size: .875rem; }
+body.inner form.write label { flex: 1; margin: 0; font-size: .875rem; }
 pre.mail { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
 code { overflow-wrap: anywhere; }
 pre code { overflow-wrap: normal; }

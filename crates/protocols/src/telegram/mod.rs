@@ -12,12 +12,15 @@ pub use response::{
     BadRequestReason, BotUser, CallResult, File, PhotoSize, Photos, SentMessage, TelegramError, WebhookInfo,
     read_response,
 };
-pub use update::{Chat, Entity, InvalidUpdate, Message, PolledUpdate, Update, User, parse_update};
+pub use update::{
+    CallbackQuery, Chat, Entity, ForwardOrigin, InvalidUpdate, Location, Media, Membership, Message,
+    PolledUpdate, Quote, Sticker, Update, User, parse_update,
+};
 
 use crate::http::{HttpRequest, Method};
 
 /// The kinds of updates that an assistant subscribes to.
-pub const ALLOWED_UPDATES: [&str; 1] = ["message"];
+pub const ALLOWED_UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "my_chat_member"];
 
 /// The timeout of a call in milliseconds. Long polling adds its waiting time.
 const TIMEOUT_MS: u64 = 15_000;

@@ -15,12 +15,79 @@ pub struct Update {
     pub update_id: i64,
     /// The message, if the update has one and it can be parsed.
     pub message: Option<Message>,
+    /// The new version of a message that was edited.
+    pub edited_message: Option<Message>,
+    /// A button that someone has pressed.
+    pub callback_query: Option<CallbackQuery>,
+    /// The bot's new membership in a chat.
+    pub my_chat_member: Option<Membership>,
 }
 
 impl Update {
-    /// The chat of the message. Updates of one chat must be processed one at a time; `None` needs no turn.
+    /// The chat that the update is about. Updates of one chat must be processed one at a time; `None` needs no turn.
     pub fn chat_id(&self) -> Option<i64> {
-        self.message.as_ref().map(|message| message.chat.id)
+        let message = self.message.as_ref().or(self.edited_message.as_ref());
+        let pressed = || self.callback_query.as_ref().and_then(|query| query.message.as_ref());
+        message
+            .map(|message| message.chat.id)
+            .or_else(|| pressed().map(|message| message.chat.id))
+            .or_else(|| self.my_chat_member.as_ref().map(|membership| membership.chat.id))
+    }
+}
+
+/// A button of an inline keyboard that someone has pressed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CallbackQuery {
+    /// The id with which the press is answered.
+    pub id: String,
+    /// Who has pressed the button.
+    pub from: User,
+    /// The message with the button; `None` if it is too old.
+    #[serde(default, deserialize_with = "or_default")]
+    pub message: Option<PressedMessage>,
+    /// The data of the button.
+    #[serde(default, deserialize_with = "or_default")]
+    pub data: Option<String>,
+}
+
+/// The message whose button was pressed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PressedMessage {
+    /// The id of the message within its chat.
+    pub message_id: i64,
+    /// The chat of the message.
+    pub chat: Chat,
+}
+
+/// The bot's membership in a chat, after it has changed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Membership {
+    /// The chat.
+    pub chat: Chat,
+    /// Who has changed the membership.
+    pub from: User,
+    /// The membership after the change.
+    pub new_chat_member: MemberStatus,
+}
+
+/// The status of a member of a chat.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MemberStatus {
+    /// `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
+    pub status: String,
+    /// Whether a restricted member is in the chat.
+    #[serde(default, deserialize_with = "or_default")]
+    pub is_member: bool,
+}
+
+impl Membership {
+    /// Whether the bot is in the chat now.
+    pub fn is_member(&self) -> bool {
+        match self.new_chat_member.status.as_str() {
+            "creator" | "administrator" | "member" => true,
+            "restricted" => self.new_chat_member.is_member,
+            _ => false,
+        }
     }
 }
 
@@ -45,12 +112,23 @@ impl From<Value> for PolledUpdate {
 struct RawUpdate {
     update_id: i64,
     message: Option<Value>,
+    edited_message: Option<Value>,
+    callback_query: Option<Value>,
+    my_chat_member: Option<Value>,
 }
 
 impl From<RawUpdate> for Update {
     fn from(raw: RawUpdate) -> Self {
-        let message = raw.message.and_then(|message| serde_json::from_value(message).ok());
-        Self { update_id: raw.update_id, message }
+        fn read<T: DeserializeOwned>(value: Option<Value>) -> Option<T> {
+            value.and_then(|value| serde_json::from_value(value).ok())
+        }
+        Self {
+            update_id: raw.update_id,
+            message: read(raw.message),
+            edited_message: read(raw.edited_message),
+            callback_query: read(raw.callback_query),
+            my_chat_member: read(raw.my_chat_member),
+        }
     }
 }
 
@@ -99,6 +177,33 @@ pub struct Message {
     /// The album that the attachment is part of.
     #[serde(default, deserialize_with = "or_default")]
     pub media_group_id: Option<String>,
+    /// The sizes of a photo, smallest first.
+    #[serde(default, deserialize_with = "skip_malformed")]
+    pub photo: Vec<Media>,
+    /// A file.
+    #[serde(default, deserialize_with = "or_default")]
+    pub document: Option<Media>,
+    /// A voice message.
+    #[serde(default, deserialize_with = "or_default")]
+    pub voice: Option<Media>,
+    /// A piece of music.
+    #[serde(default, deserialize_with = "or_default")]
+    pub audio: Option<Media>,
+    /// A round video message.
+    #[serde(default, deserialize_with = "or_default")]
+    pub video_note: Option<Media>,
+    /// A sticker.
+    #[serde(default, deserialize_with = "or_default")]
+    pub sticker: Option<Sticker>,
+    /// A location, also that of a venue.
+    #[serde(default, deserialize_with = "or_default")]
+    pub location: Option<Location>,
+    /// The part of the message replied to that was quoted.
+    #[serde(default, deserialize_with = "or_default")]
+    pub quote: Option<Quote>,
+    /// Where a forwarded message comes from.
+    #[serde(default, deserialize_with = "or_default")]
+    pub forward_origin: Option<ForwardOrigin>,
     /// The message that this one replies to.
     #[serde(default, deserialize_with = "or_default")]
     pub reply_to_message: Option<Box<Self>>,
@@ -183,7 +288,16 @@ impl Message {
 
     /// The label of the attachment for the model, such as `photo`.
     pub fn attachment_label(&self) -> Option<&'static str> {
-        let is_there = |field: &str| self.other.get(field).is_some_and(Option::is_some);
+        let is_there = |field: &str| match field {
+            "photo" => !self.photo.is_empty(),
+            "document" => self.document.is_some(),
+            "voice" => self.voice.is_some(),
+            "audio" => self.audio.is_some(),
+            "video_note" => self.video_note.is_some(),
+            "sticker" => self.sticker.is_some(),
+            "location" => self.location.is_some(),
+            other => self.other.get(other).is_some_and(Option::is_some),
+        };
         ATTACHMENTS.iter().find(|(field, _)| is_there(field)).map(|(_, label)| *label)
     }
 
@@ -250,6 +364,78 @@ pub struct User {
     /// The first name; empty if it is missing.
     #[serde(default, deserialize_with = "or_default")]
     pub first_name: String,
+    /// The last name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub last_name: Option<String>,
+    /// The username, without the @.
+    #[serde(default, deserialize_with = "or_default")]
+    pub username: Option<String>,
+}
+
+/// A file in a message.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Media {
+    /// The id with which the file can be downloaded.
+    pub file_id: String,
+    /// The size in bytes.
+    #[serde(default, deserialize_with = "or_default")]
+    pub file_size: Option<u64>,
+    /// The media type that the sender has given.
+    #[serde(default, deserialize_with = "or_default")]
+    pub mime_type: Option<String>,
+    /// The name that the sender has given.
+    #[serde(default, deserialize_with = "or_default")]
+    pub file_name: Option<String>,
+    /// The length of a recording in seconds.
+    #[serde(default, deserialize_with = "or_default")]
+    pub duration: Option<u64>,
+    /// The width of a picture in pixels.
+    #[serde(default, deserialize_with = "or_default")]
+    pub width: Option<u32>,
+    /// The height of a picture in pixels.
+    #[serde(default, deserialize_with = "or_default")]
+    pub height: Option<u32>,
+}
+
+/// A sticker.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Sticker {
+    /// The emoji that the sticker stands for.
+    #[serde(default, deserialize_with = "or_default")]
+    pub emoji: Option<String>,
+}
+
+/// A location on Earth.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Location {
+    /// The latitude in degrees.
+    pub latitude: f64,
+    /// The longitude in degrees.
+    pub longitude: f64,
+}
+
+/// The quoted part of a message.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Quote {
+    /// The text of the part.
+    pub text: String,
+}
+
+/// Where a forwarded message comes from.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ForwardOrigin {
+    /// The person who wrote it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub sender_user: Option<User>,
+    /// The name of a person who hides their account.
+    #[serde(default, deserialize_with = "or_default")]
+    pub sender_user_name: Option<String>,
+    /// The group that it was written for.
+    #[serde(default, deserialize_with = "or_default")]
+    pub sender_chat: Option<Chat>,
+    /// The channel that it was posted in.
+    #[serde(default, deserialize_with = "or_default")]
+    pub chat: Option<Chat>,
 }
 
 /// A private chat, a group, a supergroup or a channel.

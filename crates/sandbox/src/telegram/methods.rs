@@ -1,6 +1,6 @@
-//! The methods at `/bot<token>/<method>`: dispatch, webhooks and commands.
+//! The methods at `/bot<token>/<method>`: dispatch and webhooks.
 
-use std::{collections::HashSet, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     Json,
@@ -16,7 +16,7 @@ use url::{Host, Url};
 use super::{
     bad_request,
     bots::{self, Bot, TokenFailure, parse_token},
-    error,
+    chats, commands, drafts, edit, error, files,
     params::{MethodResult, Params, flag_param, integer_param, parse_params, parse_strings, text_param},
     pictures, send, updates,
 };
@@ -24,7 +24,6 @@ use crate::{World, web::HandlerResult};
 
 /// How long `setWebhook` of a `stuck` token blocks.
 const STUCK_DELAY: Duration = Duration::from_secs(600);
-const COMMANDS_MAX: usize = 100;
 
 /// Handles a method call by GET or POST. Method names are case-insensitive.
 pub(super) async fn call(
@@ -74,10 +73,19 @@ async fn dispatch(
         "getupdates" => updates::get_updates(world, &bot, params).await,
         "sendmessage" => send::send_message(world, &bot, params).await,
         "sendchataction" => send::send_chat_action(world, &bot, params).await,
-        "setmycommands" => set_my_commands(world, &bot, params).await,
-        "getmycommands" => Ok(MethodResult::from_result(bot.commands)),
+        "sendmessagedraft" => drafts::send_message_draft(world, &bot, params).await,
+        "editmessagetext" => edit::edit_text(world, &bot, params).await,
+        "editmessagereplymarkup" => edit::edit_markup(world, &bot, params).await,
+        "deletemessage" => edit::delete_message(world, &bot, params).await,
+        "setmessagereaction" => edit::set_reaction(world, &bot, params).await,
+        "answercallbackquery" => edit::answer_callback(world, &bot, params).await,
+        "getchat" => chats::get_chat(world, &bot, params).await,
+        "getchatmember" => chats::get_chat_member(world, &bot, params).await,
+        "setmycommands" => commands::set(world, &bot, params).await,
+        "getmycommands" => commands::get(world, &bot, params).await,
+        "deletemycommands" => commands::delete(world, &bot, params).await,
         "getuserprofilephotos" => pictures::get_user_profile_photos(&bot, params),
-        "getfile" => pictures::get_file(&bot, params),
+        "getfile" => files::get_file(world, &bot, params).await,
         _ => Err(error(404, "Not Found: method not found")),
     }
 }
@@ -203,35 +211,4 @@ async fn webhook_info(world: &World, bot: &Bot) -> HandlerResult<MethodResult> {
         info["allowed_updates"] = bot.allowed_updates.clone();
     }
     Ok(MethodResult::from_result(info))
-}
-
-async fn set_my_commands(world: &World, bot: &Bot, params: &Params) -> HandlerResult<MethodResult> {
-    let list = match params.get("commands") {
-        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or(Value::Null),
-        Some(list) => list.clone(),
-        None => Value::Null,
-    };
-    let Some(commands) = list.as_array() else { return Err(bad_request("can't parse commands JSON object")) };
-    let mut seen = HashSet::new();
-    for command in commands {
-        let name = command["command"].as_str().unwrap_or_default().trim_start_matches('/');
-        let name_fine = (1..=32).contains(&name.len())
-            && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
-        if !name_fine || !seen.insert(name) {
-            return Err(bad_request("BOT_COMMAND_INVALID"));
-        }
-        let description = command["description"].as_str().unwrap_or_default().chars().count();
-        if !(1..=256).contains(&description) {
-            return Err(bad_request("BOT_COMMAND_DESCRIPTION_INVALID"));
-        }
-    }
-    if commands.len() > COMMANDS_MAX {
-        return Err(bad_request("BOT_COMMANDS_TOO_MUCH"));
-    }
-    sqlx::query("update telegram_bots set commands = $2 where id = $1")
-        .bind(bot.id)
-        .bind(SqlJson(commands))
-        .execute(&world.db)
-        .await?;
-    Ok(MethodResult::from_result(true))
 }

@@ -1,77 +1,109 @@
-//! The list of bots and a chat page for each, with the messages as JSON for tests.
+//! The list of bots, and the messages of a chat as JSON for tests.
 
 use axum::{
     Json,
-    body::Bytes,
     extract::{Path, Query, State},
-    http::HeaderMap,
-    response::{IntoResponse, Redirect},
+    response::IntoResponse,
 };
-use maud::{Markup, PreEscaped, html};
-use serde::Deserialize;
+use maud::{Markup, html};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{
     bots::{self, Bot},
-    entities::utf16_len,
-    send::TEXT_UNITS_MAX,
-    updates::{self, IncomingMessage},
+    drafts, messages,
 };
 use crate::{
     World,
-    clock::{now_ms, rfc3339},
-    page::{embedded_page, page},
-    web::{HandlerResult, error_response, form_field, is_json},
+    clock::now_ms,
+    page::page,
+    web::{HandlerResult, error_response},
 };
 
 const SHOWN_MAX: i64 = 1_000;
 const BOTS_MAX: i64 = 500;
-/// Telegram limits captions to 1,024 UTF-16 units.
-const CAPTION_UNITS_MAX: usize = 1024;
 
-/// Reloads the messages every second. Without JavaScript the page has a link that does so.
-const REFRESH_SCRIPT: &str = "
-const list = document.querySelector('.chat'), typing = document.querySelector('#typing');
-let shown = list.children.length;
-async function refresh() {
-  try {
-    const response = await (await fetch(list.dataset.from)).json();
-    typing.hidden = !response.typing;
-    if (response.data.length !== shown) {
-      shown = response.data.length;
-      list.replaceChildren(...response.data.map((message) => {
-        const item = document.createElement('li');
-        item.className = message.from;
-        item.textContent = message.text;
-        return item;
-      }));
-      list.lastElementChild?.scrollIntoView({ block: 'nearest' });
-    }
-  } catch { /* The sandbox is restarting; the next refresh works again. */ }
-  setTimeout(refresh, 1000);
-}
-setTimeout(refresh, 1000);
-";
-
+/// Which chat is shown, and how.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChatQuery {
+    #[serde(default, deserialize_with = "optional_id")]
     chat_id: Option<i64>,
+    #[serde(default, deserialize_with = "optional_id")]
+    pub thread_id: Option<i64>,
+    /// Who writes with the page's forms.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub user_id: Option<i64>,
+    pub chat_type: Option<String>,
+    /// The message that the page's form edits.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub edit: Option<i64>,
+    /// The message that the page's form replies to.
+    #[serde(default, deserialize_with = "optional_id")]
+    pub reply: Option<i64>,
+    /// Whether drafts are listed too.
+    #[serde(default)]
+    drafts: bool,
     /// Whether the page is shown in an iframe.
     #[serde(default)]
     inner: bool,
+    /// Whether only the messages of the page are requested.
+    #[serde(default)]
+    part: bool,
 }
 
-#[derive(FromRow)]
-struct Message {
-    message_id: i64,
-    sender: String,
-    text: String,
-    #[sqlx(json)]
-    entities: Value,
-    at: i64,
-    reply_to: Option<i64>,
+/// An empty field of a form is absent.
+fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+}
+
+impl ChatQuery {
+    pub fn chat_id(&self) -> i64 {
+        self.chat_id.unwrap_or(1)
+    }
+
+    pub fn is_inner(&self) -> bool {
+        self.inner
+    }
+
+    pub fn is_part(&self) -> bool {
+        self.part
+    }
+
+    /// The kind of chat, which an empty field of a form does not change.
+    fn kind(&self) -> Option<&str> {
+        self.chat_type.as_deref().filter(|kind| ["private", "group", "supergroup"].contains(kind))
+    }
+
+    /// Renders the query string of this chat, without what is done with one of its messages.
+    pub fn as_query(&self) -> String {
+        let inner = if self.inner { "inner=true&" } else { "" };
+        let mut query = format!("?{inner}chatId={}", self.chat_id());
+        for (name, id) in [("userId", self.user_id), ("threadId", self.thread_id)] {
+            if let Some(id) = id {
+                query.push_str(&format!("&{name}={id}"));
+            }
+        }
+        if let Some(kind) = self.kind() {
+            query.push_str(&format!("&chatType={kind}"));
+        }
+        query
+    }
+
+    /// Renders the fields with which a form acts in this chat and leads back to it.
+    pub fn hidden_fields(&self) -> Markup {
+        html! {
+            input type="hidden" name="chatId" value=(self.chat_id());
+            @for (name, id) in [("userId", self.user_id), ("threadId", self.thread_id)] {
+                @if let Some(id) = id { input type="hidden" name=(name) value=(id); }
+            }
+            @if let Some(kind) = self.kind() { input type="hidden" name="chatType" value=(kind); }
+            @if self.inner { input type="hidden" name="inner" value="true"; }
+        }
+    }
 }
 
 /// `GET /sandbox/telegram/`: the list of bots.
@@ -103,36 +135,21 @@ pub(super) async fn list(State(world): State<World>) -> HandlerResult {
     ))
 }
 
-async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot> {
+pub(super) async fn get_bot(conn: &mut SqliteConnection, bot_id: &str) -> HandlerResult<Bot> {
     let unknown = || error_response(404, "Bot not found. A bot appears when its token is first used.");
     let id: i64 = bot_id.parse().map_err(|_| unknown())?;
     bots::find(conn, id).await?.ok_or_else(unknown)
 }
 
-async fn list_messages(
-    conn: &mut SqliteConnection,
-    bot: &Bot,
-    chat_id: i64,
-) -> sqlx::Result<(Vec<Message>, bool)> {
-    let mut messages: Vec<Message> = sqlx::query_as(
-        "select message_id, sender, text, entities, at, reply_to from telegram_messages
-         where bot_id = $1 and chat_id = $2 order by seq desc limit $3",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .bind(SHOWN_MAX)
-    .fetch_all(&mut *conn)
-    .await?;
-    messages.reverse();
-    let typing: bool = sqlx::query_scalar(
+pub(super) async fn is_typing(conn: &mut SqliteConnection, bot_id: i64, chat_id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
         "select exists (select 1 from telegram_typing where bot_id = $1 and chat_id = $2 and until > $3)",
     )
-    .bind(bot.id)
+    .bind(bot_id)
     .bind(chat_id)
     .bind(now_ms())
     .fetch_one(conn)
-    .await?;
-    Ok((messages, typing))
+    .await
 }
 
 /// `GET …/bots/{botId}/messages?chatId=1`: `{"data": […], "typing": …}`, oldest messages first.
@@ -143,141 +160,16 @@ pub(super) async fn messages(
 ) -> HandlerResult {
     let mut conn = world.db.acquire().await?;
     let bot = get_bot(&mut conn, &bot_id).await?;
-    let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
-    let data: Vec<Value> = messages
-        .into_iter()
-        .map(|message| {
-            json!({"from": message.sender, "text": message.text, "entities": message.entities,
-                "messageId": message.message_id, "chatId": chat_id, "at": rfc3339(message.at),
-                "replyToMessageId": message.reply_to})
-        })
+    let chat_id = chat.chat_id();
+    let messages = messages::list(&mut conn, bot.id, chat_id, chat.thread_id, SHOWN_MAX).await?;
+    let typing = is_typing(&mut conn, bot.id, chat_id).await?;
+    let mut data: Vec<Value> = messages
+        .iter()
+        .filter(|message| !message.is_service())
+        .map(|message| message.listed(chat_id))
         .collect();
+    if chat.drafts {
+        data.extend(drafts::list(&mut conn, bot.id, chat_id, chat.thread_id).await?);
+    }
     Ok(Json(json!({"data": data, "typing": typing})).into_response())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewMessage {
-    chat_id: i64,
-    text: Option<String>,
-    caption: Option<String>,
-}
-
-/// `POST …/bots/{botId}/messages`: sends a message to the bot, from JSON `{"chatId": 1, "text": "hello"}` or the page's
-/// form. With `caption` instead of `text` the message is a photo.
-pub(super) async fn post_message(
-    State(world): State<World>,
-    Path(bot_id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> HandlerResult {
-    // `curl -d` sends JSON with the content type of a form.
-    let by_program = is_json(&headers) || body.trim_ascii_start().starts_with(b"{");
-    let message = if by_program {
-        serde_json::from_slice(&body)
-            .map_err(|error| error_response(400, &format!("Not a message: {error}")))?
-    } else {
-        let chat_id = form_field(&body, "chatId").and_then(|id| id.trim().parse().ok());
-        let (Some(chat_id), Some(text)) = (chat_id, form_field(&body, "text")) else {
-            return Err(error_response(400, "A message needs chatId, an integer, and text."));
-        };
-        NewMessage { chat_id, text: Some(text), caption: None }
-    };
-    let (text, units_max, is_caption) = match (&message.text, &message.caption) {
-        (Some(text), None) => (text.trim(), TEXT_UNITS_MAX, false),
-        (None, Some(caption)) => (caption.trim(), CAPTION_UNITS_MAX, true),
-        _ => return Err(error_response(400, "A message needs either text or, for a photo, caption.")),
-    };
-    if message.chat_id == 0 || message.chat_id.unsigned_abs() >= 1 << 52 {
-        return Err(error_response(400, "chatId must be positive for a person or negative for a group."));
-    }
-    if text.is_empty() || utf16_len(text) > units_max {
-        return Err(error_response(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
-    }
-    let mut tx = world.db.begin().await?;
-    let bot = get_bot(&mut tx, &bot_id).await?;
-    let message_id = updates::receive_message(
-        &mut tx,
-        &bot,
-        IncomingMessage { chat_id: message.chat_id, text, is_caption },
-    )
-    .await?;
-    tx.commit().await?;
-    world.telegram_updates.notify_one();
-    world.telegram_polls.wake(bot.id);
-    if by_program {
-        return Ok(Json(json!({"data": {"messageId": message_id}})).into_response());
-    }
-    // The anchor scrolls to the text field, which follows the newest message.
-    let inner =
-        if form_field(&body, "inner").is_some_and(|inner| inner == "true") { "inner=true&" } else { "" };
-    let chat = format!("/sandbox/telegram/bots/{}?{inner}chatId={}#text", bot.id, message.chat_id);
-    Ok(Redirect::to(&chat).into_response())
-}
-
-fn conversation_list(bot: &Bot, here: &str, chat_id: i64, messages: &[Message], typing: bool) -> Markup {
-    html! {
-        ul.chat aria-live="polite" data-from={ (here) "/messages?chatId=" (chat_id) } {
-            @for message in messages { li class=(message.sender) { (message.text) } }
-        }
-        p #typing role="status" hidden[!typing] { (bot.first_name()) " is typing…" }
-    }
-}
-
-/// `GET …/bots/{botId}?chatId=1`: the chat page, or with `inner=true` its variant for an iframe.
-pub(super) async fn chat(
-    State(world): State<World>,
-    Path(bot_id): Path<String>,
-    Query(chat): Query<ChatQuery>,
-) -> HandlerResult {
-    let mut conn = world.db.acquire().await?;
-    let Ok(bot) = get_bot(&mut conn, &bot_id).await else {
-        return Ok(page(
-            404,
-            "Bot not found",
-            &html! {
-                p.error { "A bot appears here when its token is first used." }
-            },
-        ));
-    };
-    let chat_id = chat.chat_id.unwrap_or(1);
-    let (messages, typing) = list_messages(&mut conn, &bot, chat_id).await?;
-    let here = format!("/sandbox/telegram/bots/{}", bot.id);
-    if chat.inner {
-        return Ok(embedded_page(
-            &format!("Chat with @{}", bot.username()),
-            &html! {
-                (conversation_list(&bot, &here, chat_id, &messages, typing))
-                form method="post" action={ (here) "/messages" } {
-                    input type="hidden" name="chatId" value=(chat_id);
-                    input type="hidden" name="inner" value="true";
-                    label { "Message"
-                        input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required; }
-                    button.main type="submit" { "Send" }
-                }
-                noscript { p { a href={ (here) "?inner=true&chatId=" (chat_id) } { "Refresh" } } }
-                script { (PreEscaped(REFRESH_SCRIPT)) }
-            },
-        ));
-    }
-    Ok(page(
-        200,
-        &bot.first_name(),
-        &html! {
-            p { "@" (bot.username()) ". You are chatting as person " (chat_id) ". "
-                a href={ (here) "?chatId=" (chat_id) } { "Refresh" } " · "
-                a href={ (here) "?chatId=" (chat_id.saturating_add(1)) } { "Chat as another person" } }
-            @if let Some(error) = &bot.last_error { p.error { "The last delivery failed: " (error) } }
-            @if bot.webhook_url.is_none() { p { "No webhook is set, so messages wait until the bot polls for them." } }
-            (conversation_list(&bot, &here, chat_id, &messages, typing))
-            form method="post" action={ (here) "/messages" } style="display: block" {
-                input type="hidden" name="chatId" value=(chat_id);
-                label for="text" { "Message" }
-                input #text name="text" maxlength=(TEXT_UNITS_MAX) autocomplete="off" required autofocus;
-                p { button.main type="submit" { "Send" } }
-            }
-            script { (PreEscaped(REFRESH_SCRIPT)) }
-        },
-    ))
 }

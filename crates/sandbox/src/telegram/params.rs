@@ -68,6 +68,16 @@ pub(super) fn flag_param(params: &Params, name: &str) -> bool {
     }
 }
 
+/// Returns an object or a list, which may be JSON within a string. `Err` is a string that is not JSON.
+pub(super) fn json_param(params: &Params, name: &str) -> Result<Option<Value>, serde_json::Error> {
+    match params.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => serde_json::from_str(text).map(Some),
+        Some(value) => Ok(Some(value.clone())),
+    }
+}
+
 /// Returns a list of strings, which may be JSON within a string.
 pub(super) fn parse_strings(value: &Value) -> Option<Value> {
     let list = match value {

@@ -1,14 +1,18 @@
 //! The methods `sendMessage` and `sendChatAction`.
 
 use serde_json::{Value, json};
-use sqlx::{SqliteConnection, types::Json as SqlJson};
+use sqlx::SqliteConnection;
 
 use super::{
     bad_request,
     bots::Bot,
+    chats::{self, Chat},
+    drafts,
     entities::{self, Parsed},
-    markdown,
-    params::{MethodResult, Params, integer_param, text_param},
+    given_entities, markdown, markup,
+    messages::{self, NewMessage, StoredMessage},
+    params::{MethodResult, Params, json_param, text_param},
+    receive::set_thread,
 };
 use crate::{World, clock::now_ms, web::HandlerResult};
 
@@ -40,76 +44,80 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> H
     if parsed.text.encode_utf16().count() > TEXT_UNITS_MAX {
         return Err(bad_request("message is too long"));
     }
+    let markup = markup::parse(params)?;
+    let preview = json_param(params, "link_preview_options")
+        .ok()
+        .filter(|options| options.as_ref().is_none_or(Value::is_object))
+        .ok_or_else(|| bad_request("can't parse link preview options JSON object"))?;
     let mut tx = world.db.begin().await?;
-    let chat_id = get_chat_id(&mut tx, bot, params).await?;
-    let reply_to = find_replied_message(&mut tx, bot, chat_id, params).await?;
+    let chat = chats::of_call(&mut tx, bot, params).await?;
+    let replied = find_replied_message(&mut tx, bot, &chat, params).await?;
+    // A reply is in the topic of the message that it replies to.
+    let thread_id = chats::thread_of_call(&mut tx, bot, &chat, params)
+        .await?
+        .or_else(|| replied.as_ref().and_then(|replied| replied.thread_id));
+    world.telegram_flood.count(bot.id, &chat)?;
     let now = now_ms();
     let message_id = reserve_message_id(&mut tx, bot.id).await?;
-    sqlx::query(
-        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at, reply_to)
-         values ($1, $2, $3, 'bot', $4, $5, $6, $7)",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .bind(message_id)
-    .bind(&parsed.text)
-    .bind(SqlJson(&parsed.entities))
-    .bind(now)
-    .bind(reply_to)
-    .execute(&mut *tx)
-    .await?;
+    let mut doc = json!({
+        "message_id": message_id, "from": bot.user(), "chat": chat.object(), "date": now / 1000, "text": parsed.text,
+    });
+    set_thread(&mut doc, &chat, thread_id, replied.as_ref());
+    if !parsed.entities.is_empty() {
+        doc["entities"] = Value::Array(parsed.entities);
+    }
+    if let Some(preview) = preview {
+        doc["link_preview_options"] = preview;
+    }
+    // Of all markup only an inline keyboard is a part of the message.
+    if let Some(markup) = markup.as_ref().filter(|markup| markup.get("inline_keyboard").is_some()) {
+        doc["reply_markup"] = markup.clone();
+    }
+    let reply_to = replied.map(|replied| replied.message_id);
+    let message = NewMessage { message_id, is_from_bot: true, doc, reply_to, thread_id, markup, at: now };
+    messages::insert(&mut tx, bot.id, chat.id, &message).await?;
+    drafts::delete(&mut tx, bot.id, chat.id, thread_id).await?;
     sqlx::query("delete from telegram_typing where bot_id = $1 and chat_id = $2")
         .bind(bot.id)
-        .bind(chat_id)
+        .bind(chat.id)
         .execute(&mut *tx)
         .await?;
+    let result = messages::with_reply(&mut tx, bot.id, &chat, message.doc, reply_to).await?;
     tx.commit().await?;
-    let mut message = json!({
-        "message_id": message_id, "from": bot.user(), "chat": chat_object(chat_id), "date": now / 1000, "text": parsed.text,
-    });
-    if !parsed.entities.is_empty() {
-        message["entities"] = Value::Array(parsed.entities);
-    }
-    if let Some(reply_to) = reply_to {
-        message["reply_to_message"] = json!({"message_id": reply_to, "chat": chat_object(chat_id)});
-    }
-    Ok(MethodResult::from_result(message))
+    Ok(MethodResult::from_result(result))
 }
 
 /// Returns the message that is replied to. A missing one is an error unless `allow_sending_without_reply` is set.
 async fn find_replied_message(
     conn: &mut SqliteConnection,
     bot: &Bot,
-    chat_id: i64,
+    chat: &Chat,
     params: &Params,
-) -> HandlerResult<Option<i64>> {
-    let reply = match params.get("reply_parameters") {
-        Some(Value::String(json)) => serde_json::from_str(json).unwrap_or(Value::Null),
-        Some(value) => value.clone(),
-        None => return Ok(None),
+) -> HandlerResult<Option<StoredMessage>> {
+    let malformed = || bad_request("can't parse reply parameters JSON object");
+    let Some(reply) = json_param(params, "reply_parameters").map_err(|_| malformed())? else {
+        return Ok(None);
     };
-    let Some(message_id) = reply["message_id"].as_i64() else {
-        return Err(bad_request("can't parse reply parameters JSON object"));
-    };
-    let is_there: bool = sqlx::query_scalar(
-        "select exists (select 1 from telegram_messages where bot_id = $1 and chat_id = $2 and message_id = $3)",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .bind(message_id)
-    .fetch_one(conn)
-    .await?;
-    match (is_there, reply["allow_sending_without_reply"] == true) {
-        (true, _) => Ok(Some(message_id)),
-        (false, true) => Ok(None),
-        (false, false) => Err(bad_request("message to be replied not found")),
+    let message_id = reply["message_id"].as_i64().ok_or_else(malformed)?;
+    match messages::find(conn, bot.id, chat.id, message_id).await? {
+        Some(message) => Ok(Some(message)),
+        None if reply["allow_sending_without_reply"] == true => Ok(None),
+        None => Err(bad_request("message to be replied not found")),
     }
 }
 
-fn parse_text(raw: &str, params: &Params) -> HandlerResult<Parsed> {
+/// Parses a text with its `parse_mode`, or else its `entities`.
+pub(super) fn parse_text(raw: &str, params: &Params) -> HandlerResult<Parsed> {
     let mode = text_param(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
     let parsed = match mode.as_str() {
-        "" => Ok(Parsed::plain(raw)),
+        "" => {
+            let list = json_param(params, "entities")
+                .map_err(|_| bad_request("can't parse entities JSON object"))?;
+            return match list {
+                None => Ok(Parsed::plain(raw)),
+                Some(list) => given_entities::parse(raw, &list).map_err(|why| bad_request(&why)),
+            };
+        }
         "html" => entities::parse_html(raw),
         "markdownv2" => markdown::parse_v2(raw),
         "markdown" => markdown::parse_legacy(raw),
@@ -128,7 +136,7 @@ pub(super) async fn send_chat_action(
         return Err(bad_request("wrong parameter action in request"));
     }
     let mut tx = world.db.begin().await?;
-    let chat_id = get_chat_id(&mut tx, bot, params).await?;
+    let chat_id = chats::of_call(&mut tx, bot, params).await?.id;
     sqlx::query(
         "insert into telegram_typing (bot_id, chat_id, until) values ($1, $2, $3)
          on conflict (bot_id, chat_id) do update set until = excluded.until",
@@ -142,22 +150,6 @@ pub(super) async fn send_chat_action(
     Ok(MethodResult::from_result(true))
 }
 
-/// Returns the chat of a call. A bot can only write to chats that have written to it.
-async fn get_chat_id(conn: &mut SqliteConnection, bot: &Bot, params: &Params) -> HandlerResult<i64> {
-    if text_param(params, "chat_id").is_none_or(|id| id.trim().is_empty()) {
-        return Err(bad_request("chat_id is empty"));
-    }
-    let chat_id = integer_param(params, "chat_id").ok_or_else(|| bad_request("chat not found"))?;
-    let known: bool = sqlx::query_scalar(
-        "select exists (select 1 from telegram_messages where bot_id = $1 and chat_id = $2)",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .fetch_one(conn)
-    .await?;
-    if known { Ok(chat_id) } else { Err(bad_request("chat not found")) }
-}
-
 /// Reserves the next message id of a bot.
 pub(super) async fn reserve_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
     sqlx::query_scalar(
@@ -166,13 +158,4 @@ pub(super) async fn reserve_message_id(conn: &mut SqliteConnection, bot_id: i64)
     .bind(bot_id)
     .fetch_one(conn)
     .await
-}
-
-/// Renders the `Chat` object. A positive id is a person, a negative one a group.
-pub(super) fn chat_object(chat_id: i64) -> Value {
-    if chat_id > 0 {
-        json!({"id": chat_id, "first_name": format!("Person {chat_id}"), "type": "private"})
-    } else {
-        json!({"id": chat_id, "title": format!("Group {}", -chat_id), "type": "group"})
-    }
 }

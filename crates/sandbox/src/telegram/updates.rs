@@ -8,9 +8,8 @@ use tokio::time::Instant;
 
 use super::{
     bots::{self, Bot},
-    detected_entities, error,
+    drafts, error,
     params::{MethodResult, Params, integer_param, parse_strings},
-    send::{chat_object, reserve_message_id},
 };
 use crate::{World, clock::now_ms, web::HandlerResult};
 
@@ -20,38 +19,19 @@ const UPDATE_TTL_MS: i64 = 24 * 60 * 60 * 1000;
 const MESSAGES_MAX: i64 = 200_000;
 const POLL_S_MAX: i64 = 50;
 
-/// A message from a person to a bot.
-pub(super) struct IncomingMessage<'a> {
-    pub chat_id: i64,
-    /// The text, or the caption if the message is a photo.
-    pub text: &'a str,
-    pub is_caption: bool,
-}
+/// The kinds of updates that a bot gets only if it asks for them.
+const KINDS_BY_REQUEST: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
 
-/// Stores a message, and an update if the bot subscribes to messages. Returns the message's id.
-pub(super) async fn receive_message(
+/// Stores an update if the bot subscribes to its kind.
+pub(super) async fn enqueue(
     conn: &mut SqliteConnection,
     bot: &Bot,
-    message: IncomingMessage<'_>,
-) -> sqlx::Result<i64> {
-    let now = now_ms();
-    let IncomingMessage { chat_id, text: words, is_caption } = message;
-    let message_id = reserve_message_id(conn, bot.id).await?;
-    let entities = detected_entities::detect(words);
-    sqlx::query(
-        "insert into telegram_messages (bot_id, chat_id, message_id, sender, text, entities, at)
-         values ($1, $2, $3, 'user', $4, $5, $6)",
-    )
-    .bind(bot.id)
-    .bind(chat_id)
-    .bind(message_id)
-    .bind(words)
-    .bind(SqlJson(&entities))
-    .bind(now)
-    .execute(&mut *conn)
-    .await?;
-    if !accepts_messages(&bot.allowed_updates) {
-        return Ok(message_id);
+    chat_id: i64,
+    kind: &str,
+    body: Value,
+) -> sqlx::Result<()> {
+    if !accepts(&bot.allowed_updates, kind) {
+        return Ok(());
     }
     let update_id: i64 = sqlx::query_scalar(
         "update telegram_bots set next_update = next_update + 1 where id = $1 returning next_update - 1",
@@ -59,21 +39,8 @@ pub(super) async fn receive_message(
     .bind(bot.id)
     .fetch_one(&mut *conn)
     .await?;
-    let person = chat_id.abs();
-    let mut message = json!({
-        "message_id": message_id,
-        "from": {"id": person, "is_bot": false, "first_name": format!("Person {person}"), "language_code": "en"},
-        "chat": chat_object(chat_id), "date": now / 1000,
-    });
-    let (words_field, entities_field) =
-        if is_caption { ("caption", "caption_entities") } else { ("text", "entities") };
-    message[words_field] = json!(words);
-    if is_caption {
-        message["photo"] = photo_sizes(bot.id, message_id);
-    }
-    if !entities.is_empty() {
-        message[entities_field] = Value::Array(entities);
-    }
+    let mut update = json!({"update_id": update_id});
+    update[kind] = body;
     sqlx::query(
         "insert into telegram_updates (bot_id, update_id, chat_id, body, next_at, created_at)
          values ($1, $2, $3, $4, $5, $5)",
@@ -81,26 +48,19 @@ pub(super) async fn receive_message(
     .bind(bot.id)
     .bind(update_id)
     .bind(chat_id)
-    .bind(json!({"update_id": update_id, "message": message}).to_string())
-    .bind(now)
+    .bind(update.to_string())
+    .bind(now_ms())
     .execute(conn)
     .await?;
-    Ok(message_id)
+    Ok(())
 }
 
-/// Renders the sizes of a photo, whose files cannot be downloaded.
-fn photo_sizes(bot_id: i64, message_id: i64) -> Value {
-    let size = |letter: char, width: u32| {
-        json!({"file_id": format!("photo-{bot_id}-{message_id}-{letter}"),
-            "file_unique_id": format!("{bot_id}-{message_id}-{letter}"),
-            "width": width, "height": width, "file_size": width * width / 8})
-    };
-    json!([size('s', 90), size('m', 320), size('x', 800)])
-}
-
-/// An empty list of `allowed_updates` means the default kinds, which include messages.
-fn accepts_messages(allowed: &Value) -> bool {
-    allowed.as_array().is_none_or(|kinds| kinds.is_empty() || kinds.iter().any(|kind| kind == "message"))
+/// An empty list of `allowed_updates` means the default kinds.
+fn accepts(allowed: &Value, kind: &str) -> bool {
+    match allowed.as_array() {
+        Some(kinds) if !kinds.is_empty() => kinds.iter().any(|allowed| allowed == kind),
+        _ => !KINDS_BY_REQUEST.contains(&kind),
+    }
 }
 
 /// After a change of the webhook, sends pending updates at once or drops them.
@@ -130,17 +90,19 @@ pub(crate) async fn expedite_updates(world: &World, due_at: i64) -> sqlx::Result
     Ok(())
 }
 
-/// Prunes old messages and updates that were not delivered within a day.
+/// Prunes old messages and drafts, and what was not delivered or answered within a day.
 pub(crate) async fn prune(world: &World) -> sqlx::Result<()> {
     sqlx::query("delete from telegram_messages where seq <= (select max(seq) from telegram_messages) - $1")
         .bind(MESSAGES_MAX)
         .execute(&world.db)
         .await?;
-    sqlx::query("delete from telegram_updates where created_at < $1")
-        .bind(now_ms() - UPDATE_TTL_MS)
-        .execute(&world.db)
-        .await?;
-    Ok(())
+    for statement in [
+        "delete from telegram_updates where created_at < $1",
+        "delete from telegram_callback_queries where at < $1",
+    ] {
+        sqlx::query(statement).bind(now_ms() - UPDATE_TTL_MS).execute(&world.db).await?;
+    }
+    drafts::prune(world).await
 }
 
 /// `getUpdates`: confirms the updates before `offset` and waits up to `timeout` seconds for new ones.

@@ -182,3 +182,23 @@ pub async fn until<T, F: Future<Output = Option<T>>>(mut check: impl FnMut() -> 
     }
     panic!("timed out after 15 seconds");
 }
+
+/// A part of a form: its name, the name and type of a file, and its content.
+pub type Part<'a> = (&'a str, Option<(&'a str, &'a str)>, &'a [u8]);
+
+/// Adds a `multipart/form-data` body.
+pub fn multipart(request: RequestBuilder, parts: &[Part<'_>]) -> RequestBuilder {
+    const BOUNDARY: &str = "----form7MA4YWxk";
+    let mut body = Vec::new();
+    for (name, file, content) in parts {
+        body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes());
+        if let Some((file_name, kind)) = file {
+            body.extend(format!("; filename=\"{file_name}\"\r\nContent-Type: {kind}").bytes());
+        }
+        body.extend(b"\r\n\r\n");
+        body.extend(*content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}")).body(body)
+}

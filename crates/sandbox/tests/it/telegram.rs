@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Receiver, World, expect, send, until};
 
-const SECRET: &str = "AAbbCCddEEffGGhhIIjjKKllMMnn";
+pub const SECRET: &str = "AAbbCCddEEffGGhhIIjjKKllMMnn";
 
-fn call(bot: i64, kind: &str, method: &str) -> String {
+pub fn call(bot: i64, kind: &str, method: &str) -> String {
     format!("/sandbox/telegram/bot{bot}:{kind}{SECRET}/{method}")
 }
 
@@ -18,7 +18,7 @@ async fn set_webhook(world: &World, bot: i64, receiver: &Receiver) {
     assert_eq!(answer, json!({"ok": true, "result": true, "description": "Webhook was set"}));
 }
 
-async fn say(world: &World, bot: i64, chat: i64, text: &str) {
+pub async fn say(world: &World, bot: i64, chat: i64, text: &str) {
     let path = format!("/sandbox/telegram/bots/{bot}/messages");
     expect(200, world.post(&path).json(&json!({"chatId": chat, "text": text}))).await;
 }

@@ -1,0 +1,379 @@
+//! The endpoints with which people and tests act in a chat: `messages`, `callback-queries` and `chats` of a bot.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Redirect},
+};
+use maud::html;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    entities::utf16_len,
+    files::FILE_BYTES_MAX,
+    media::{KINDS, Upload},
+    pages::get_bot,
+    receive::{self, Press, Written},
+    send::TEXT_UNITS_MAX,
+};
+use crate::{
+    World,
+    clock::parse_rfc3339,
+    page::page,
+    web::{HandlerResult, error_response, is_json, parse_pairs},
+};
+
+/// Telegram limits captions to 1,024 UTF-16 units.
+const CAPTION_UNITS_MAX: usize = 1024;
+/// A body has a file, and the fields around it.
+pub(super) const BODY_BYTES_MAX: usize = FILE_BYTES_MAX + 64 * 1024;
+/// The fields that are integers, which forms send as text.
+const INTEGERS: [&str; 8] = [
+    "chatId",
+    "userId",
+    "threadId",
+    "replyToMessageId",
+    "editOfMessageId",
+    "messageId",
+    "addedBy",
+    "duration",
+];
+
+/// The fields of a message, from JSON or a form.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Fields {
+    chat_id: i64,
+    text: Option<String>,
+    caption: Option<String>,
+    user_id: Option<i64>,
+    chat_type: Option<String>,
+    thread_id: Option<i64>,
+    reply_to_message_id: Option<i64>,
+    quote: Option<String>,
+    edit_of_message_id: Option<i64>,
+    date: Option<Value>,
+    media_group_id: Option<Value>,
+    kind: Option<String>,
+    duration: Option<i64>,
+}
+
+/// A file as it was uploaded.
+struct File {
+    name: String,
+    mime: Option<String>,
+    bytes: Bytes,
+}
+
+/// A request to one of the endpoints.
+struct Body {
+    fields: Map<String, Value>,
+    file: Option<File>,
+    /// Where a page's form leads back to. A program has none, and expects JSON.
+    back: Option<String>,
+}
+
+/// Reads the body of a request: JSON, or a form with or without a file.
+async fn read_body(headers: &HeaderMap, bytes: Bytes) -> HandlerResult<Body> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        return read_multipart(kind, bytes).await;
+    }
+    // `curl -d` sends JSON with the content type of a form.
+    if is_json(headers) || bytes.trim_ascii_start().starts_with(b"{") {
+        let fields = serde_json::from_slice(&bytes)
+            .map_err(|error| error_response(400, &format!("The body is not a JSON object: {error}")))?;
+        return Ok(Body { fields, file: None, back: None });
+    }
+    from_pairs(parse_pairs(&bytes), None, true)
+}
+
+async fn read_multipart(kind: &str, bytes: Bytes) -> HandlerResult<Body> {
+    let malformed = |error: &dyn std::fmt::Display| {
+        error_response(400, &format!("The body is not multipart/form-data: {error}"))
+    };
+    let mut request = Request::builder()
+        .header(header::CONTENT_TYPE, kind)
+        .body(axum::body::Body::from(bytes))
+        .map_err(|error| malformed(&error))?;
+    // The body has been read within the route's own limit.
+    DefaultBodyLimit::disable().apply(&mut request);
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error))?;
+    let (mut pairs, mut file) = (Vec::new(), None);
+    while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error))? {
+        let name = part.name().unwrap_or_default().to_owned();
+        if name != "file" {
+            pairs.push((name, part.text().await.map_err(|error| malformed(&error))?));
+            continue;
+        }
+        let file_name = part.file_name().unwrap_or_default().to_owned();
+        let mime = part.content_type().map(str::to_owned);
+        let content = part.bytes().await.map_err(|error| malformed(&error))?;
+        // Browsers send an empty part without a name if no file is chosen.
+        if !(file_name.is_empty() && content.is_empty()) {
+            file = Some(File { name: file_name, mime, bytes: content });
+        }
+    }
+    from_pairs(pairs, file, false)
+}
+
+fn from_pairs(pairs: Vec<(String, String)>, file: Option<File>, is_page: bool) -> HandlerResult<Body> {
+    let mut fields = Map::new();
+    let (mut is_page, mut is_inner) = (is_page, false);
+    for (name, text) in pairs {
+        match name.as_str() {
+            "page" => is_page = true,
+            "inner" => is_inner = text == "true",
+            // Forms send the fields that are left empty. An empty text is an error.
+            _ if text.is_empty() && name != "text" => {}
+            _ if INTEGERS.contains(&name.as_str()) => {
+                let number: i64 = text
+                    .trim()
+                    .parse()
+                    .map_err(|_| error_response(400, &format!("{name} must be an integer.")))?;
+                fields.insert(name, json!(number));
+            }
+            _ => {
+                fields.insert(name, Value::String(text));
+            }
+        }
+    }
+    let back = (is_page || is_inner).then(|| back_query(&fields, is_inner));
+    Ok(Body { fields, file, back })
+}
+
+/// Renders the query of the chat that a form acts in.
+fn back_query(fields: &Map<String, Value>, is_inner: bool) -> String {
+    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
+    let mut query =
+        format!("?{}chatId={}", if is_inner { "inner=true&" } else { "" }, number("chatId").unwrap_or(1));
+    for (name, id) in [("userId", number("userId").or(number("addedBy"))), ("threadId", number("threadId"))] {
+        if let Some(id) = id {
+            query.push_str(&format!("&{name}={id}"));
+        }
+    }
+    query
+}
+
+/// Responds to a program with JSON, and to a page's form with a page.
+fn respond(bot_id: &str, back: Option<String>, outcome: HandlerResult<Value>) -> HandlerResult {
+    let Some(back) = back else {
+        return Ok(Json(json!({"data": outcome?})).into_response());
+    };
+    let chat = format!("/sandbox/telegram/bots/{bot_id}{back}");
+    match outcome {
+        // The anchor scrolls to the text field, which follows the newest message.
+        Ok(_) => Ok(Redirect::to(&format!("{chat}#text")).into_response()),
+        Err(refusal) => {
+            let message =
+                refusal.body["error"]["message"].as_str().unwrap_or("The sandbox has refused this.");
+            Ok(page(
+                refusal.status,
+                "Not sent",
+                &html! {
+                    p.error role="alert" { (message) }
+                    p { a href=(chat) { "Back to the chat" } }
+                },
+            ))
+        }
+    }
+}
+
+fn parse_fields<T: serde::de::DeserializeOwned>(fields: Map<String, Value>) -> HandlerResult<T> {
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|error| error_response(400, &format!("The body has an invalid field: {error}.")))
+}
+
+/// `POST …/bots/{botId}/messages`: writes to the bot, from JSON such as `{"chatId": 1, "text": "hello"}`, or a form with a
+/// file.
+pub(super) async fn post_message(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HandlerResult {
+    let Body { fields, file, back } = read_body(&headers, body).await?;
+    let outcome = write(&world, &bot_id, fields, file).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn write(
+    world: &World,
+    bot_id: &str,
+    fields: Map<String, Value>,
+    file: Option<File>,
+) -> HandlerResult<Value> {
+    let fields: Fields = parse_fields(fields)?;
+    let is_bare_photo = fields.caption.is_some() && file.is_none() && fields.edit_of_message_id.is_none();
+    let mut written = to_written(fields, file)?;
+    let mut tx = world.db.begin().await?;
+    let bot = get_bot(&mut tx, bot_id).await?;
+    if is_bare_photo {
+        // A caption without a file belongs to a photo, which is the bot's own picture.
+        written.file = Some(Upload {
+            kind: "photo",
+            name: String::new(),
+            mime: String::new(),
+            bytes: bot.picture().to_vec(),
+            duration: None,
+        });
+    }
+    let listed = receive::write(&mut tx, &bot, written).await?;
+    tx.commit().await?;
+    wake(world, bot.id);
+    Ok(json!({"messageId": listed["messageId"], "chatId": listed["chatId"], "threadId": listed["threadId"],
+        "userId": listed["userId"], "file": listed["file"]}))
+}
+
+/// Starts the delivery of new updates.
+fn wake(world: &World, bot_id: i64) {
+    world.telegram_updates.notify_one();
+    world.telegram_polls.wake(bot_id);
+}
+
+fn to_written(fields: Fields, file: Option<File>) -> HandlerResult<Written> {
+    let is_captioned = file.is_some() || fields.caption.is_some();
+    if fields.text.as_deref().is_some_and(|text| !text.is_empty()) && fields.caption.is_some() {
+        return Err(error_response(400, "A message needs either text or, with a file, caption."));
+    }
+    if fields.text.is_none() && !is_captioned {
+        return Err(error_response(400, "A message needs either text or, with a file, caption."));
+    }
+    let words = fields.caption.or(fields.text).unwrap_or_default().trim().to_owned();
+    let units_max = if is_captioned { CAPTION_UNITS_MAX } else { TEXT_UNITS_MAX };
+    if (words.is_empty() && file.is_none()) || utf16_len(&words) > units_max {
+        return Err(error_response(400, "text must have 1 to 4096 UTF-16 units, and caption 1 to 1024."));
+    }
+    let id = |name: &str, value: Option<i64>| match value {
+        Some(id) if id <= 0 => Err(error_response(400, &format!("{name} must be a positive integer."))),
+        id => Ok(id),
+    };
+    let media_group_id = match fields.media_group_id {
+        None => None,
+        Some(Value::String(text)) if (1..=64).contains(&text.len()) => Some(text),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(_) => return Err(error_response(400, "mediaGroupId must be a short text.")),
+    };
+    let file = file.map(|file| to_upload(file, fields.kind.as_deref(), fields.duration)).transpose()?;
+    Ok(Written {
+        chat_id: fields.chat_id,
+        user_id: id("userId", fields.user_id)?,
+        chat_type: fields.chat_type,
+        thread_id: id("threadId", fields.thread_id)?,
+        reply_to: id("replyToMessageId", fields.reply_to_message_id)?,
+        quote: fields.quote,
+        edit_of: id("editOfMessageId", fields.edit_of_message_id)?,
+        date: fields.date.as_ref().map(parse_date).transpose()?,
+        media_group_id,
+        words,
+        file,
+    })
+}
+
+/// Parses a date, which is in seconds since 1970 or RFC 3339.
+fn parse_date(date: &Value) -> HandlerResult<i64> {
+    let seconds = match date {
+        Value::String(text) => text.parse().ok().or_else(|| Some(parse_rfc3339(text)?.div_euclid(1000))),
+        date => date.as_i64(),
+    };
+    // Telegram's dates have 31 bits.
+    seconds
+        .filter(|seconds| (1..=i64::from(i32::MAX)).contains(seconds))
+        .ok_or_else(|| error_response(400, "date must be in seconds since 1970, or as 2026-01-31T12:00:00Z."))
+}
+
+fn to_upload(file: File, kind: Option<&str>, duration: Option<i64>) -> HandlerResult<Upload> {
+    let kind = match kind {
+        None => "document",
+        Some(kind) => KINDS
+            .into_iter()
+            .find(|known| *known == kind)
+            .ok_or_else(|| error_response(400, &format!("kind must be one of {}.", KINDS.join(", "))))?,
+    };
+    if file.bytes.len() > FILE_BYTES_MAX {
+        return Err(error_response(413, "A file can have up to 50 MB."));
+    }
+    let known = match kind {
+        "voice" => Some("audio/ogg"),
+        "audio" => Some("audio/mpeg"),
+        "video" | "video_note" => Some("video/mp4"),
+        _ => None,
+    };
+    let sent = file.mime.filter(|mime| !mime.is_empty() && mime != "application/octet-stream");
+    let mime = sent.unwrap_or_else(|| known.unwrap_or("application/octet-stream").to_owned());
+    // Browsers send only the last part of a path, but other clients may send all of it.
+    let name = file.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let name = if name.is_empty() { "file".to_owned() } else { name };
+    let duration = duration.filter(|seconds| *seconds >= 0);
+    Ok(Upload { kind, name, mime, bytes: file.bytes.to_vec(), duration })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PressFields {
+    chat_id: i64,
+    message_id: i64,
+    data: String,
+    user_id: Option<i64>,
+    // What the page's form sends to find its way back.
+    #[serde(rename = "threadId")]
+    _thread_id: Option<i64>,
+    #[serde(rename = "chatType")]
+    _chat_type: Option<String>,
+}
+
+/// `POST …/bots/{botId}/callback-queries`: presses a button of a message.
+pub(super) async fn post_callback_query(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HandlerResult {
+    let Body { fields, back, .. } = read_body(&headers, body).await?;
+    let outcome = press(&world, &bot_id, fields).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn press(world: &World, bot_id: &str, fields: Map<String, Value>) -> HandlerResult<Value> {
+    let PressFields { chat_id, message_id, data, user_id, .. } = parse_fields(fields)?;
+    let mut tx = world.db.begin().await?;
+    let bot = get_bot(&mut tx, bot_id).await?;
+    let id = receive::press(&mut tx, &bot, &Press { chat_id, message_id, data, user_id }).await?;
+    tx.commit().await?;
+    wake(world, bot.id);
+    Ok(json!({"callbackQueryId": id}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChatFields {
+    chat_id: i64,
+    chat_type: Option<String>,
+    added_by: i64,
+}
+
+/// `POST …/bots/{botId}/chats`: adds the bot to a group.
+pub(super) async fn post_chat(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HandlerResult {
+    let Body { fields, back, .. } = read_body(&headers, body).await?;
+    let outcome = add(&world, &bot_id, fields).await;
+    respond(&bot_id, back, outcome)
+}
+
+async fn add(world: &World, bot_id: &str, fields: Map<String, Value>) -> HandlerResult<Value> {
+    let ChatFields { chat_id, chat_type, added_by } = parse_fields(fields)?;
+    let kind = chat_type.unwrap_or_else(|| "group".to_owned());
+    let mut tx = world.db.begin().await?;
+    let bot = get_bot(&mut tx, bot_id).await?;
+    let message_id = receive::add_to_chat(&mut tx, &bot, chat_id, &kind, added_by).await?;
+    tx.commit().await?;
+    wake(world, bot.id);
+    Ok(json!({"chatId": chat_id, "chatType": kind, "addedBy": added_by, "messageId": message_id}))
+}
