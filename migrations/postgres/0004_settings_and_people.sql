@@ -60,3 +60,8 @@ create table bot_groups (
     first_seen_at timestamptz not null,
     primary key (assistant_id, chat_id)
 );
+
+-- Each topic of a chat is a conversation of its own. Outside topics, the topic is 0.
+alter table conversation_messages add column thread_id bigint not null default 0;
+alter table conversation_messages drop constraint conversation_messages_pkey;
+alter table conversation_messages add primary key (assistant_id, chat_id, thread_id, position);

@@ -60,3 +60,19 @@ create table bot_groups (
     first_seen_at integer not null,
     primary key (assistant_id, chat_id)
 ) strict, without rowid;
+
+-- Each topic of a chat is a conversation of its own. Outside topics, the topic is 0.
+create table topic_messages (
+    assistant_id blob not null,
+    chat_id      integer not null,
+    thread_id    integer not null,
+    position     integer not null,
+    role         text not null,
+    content      text not null,
+    created_at   integer not null,
+    primary key (assistant_id, chat_id, thread_id, position)
+) strict;
+insert into topic_messages (assistant_id, chat_id, thread_id, position, role, content, created_at)
+select assistant_id, chat_id, 0, position, role, content, created_at from conversation_messages;
+drop table conversation_messages;
+alter table topic_messages rename to conversation_messages;

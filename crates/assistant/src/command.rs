@@ -1,5 +1,6 @@
 //! Decides what a message asks for: a command, a question for the model, or nothing.
 
+use reef_domain::settings::GroupMode;
 use reef_protocols::telegram::Message;
 
 use crate::settings::Settings;
@@ -10,33 +11,27 @@ pub const COMMANDS: [(&str, &str); 3] =
 
 /// What a message asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Intent<'a> {
+pub(crate) enum Intent {
     Start,
     Help,
     Reset,
     UnknownCommand,
-    /// The message has an attachment and no caption.
-    Attachment,
-    /// The message is a text or a caption for the model.
-    Question(&'a str),
+    /// The message is for the model.
+    Question,
 }
 
-/// Returns what a message asks for, or `None` if it is not addressed to the assistant. The assistant answers people,
-/// not bots, and in groups only commands, mentions, and replies to its own messages.
-pub(crate) fn intent<'a>(settings: &Settings, message: &'a Message) -> Option<Intent<'a>> {
-    if !message.is_from_person() {
-        return None;
-    }
+/// Returns what a person's message asks for, or `None` if it is not addressed to the assistant. In groups, only commands,
+/// mentions, and replies to its own messages are, unless it answers everything there.
+pub(crate) fn intent(settings: &Settings, groups: GroupMode, message: &Message) -> Option<Intent> {
     if let Some(command) = command(message) {
         return command_intent(settings, message, &command);
     }
-    if !message.chat.is_private() && !is_addressed(settings, message) {
+    if !message.chat.is_private() && groups != GroupMode::All && !is_addressed(settings, message) {
         return None;
     }
-    match message.text_or_caption() {
-        "" => message.has_attachment().then_some(Intent::Attachment),
-        words => Some(Intent::Question(words)),
-    }
+    // Service messages have neither.
+    let is_question = !message.text_or_caption().is_empty() || message.has_attachment();
+    is_question.then_some(Intent::Question)
 }
 
 /// Finds the command at the beginning of a message, without its slash: `reset@my_bot`. Only what Telegram has marked as
@@ -47,7 +42,7 @@ fn command(message: &Message) -> Option<String> {
     words.strip_prefix('/').filter(|command| !command.is_empty()).map(str::to_owned)
 }
 
-fn command_intent(settings: &Settings, message: &Message, command: &str) -> Option<Intent<'static>> {
+fn command_intent(settings: &Settings, message: &Message, command: &str) -> Option<Intent> {
     let (name, bot) = match command.split_once('@') {
         Some((name, bot)) => (name, Some(bot)),
         None => (command, None),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use reef_protocols::model::Turn;
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
-use crate::memory::{AlbumPart, MemoryChange, Reply};
+use crate::access::{Admission, Decision, Visit, Visitor};
+use crate::memory::{AlbumPart, Conversation, MemoryChange, Reply};
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
 /// implements it, because there is one thread and JavaScript values are not `Send`.
@@ -47,19 +48,62 @@ pub trait Host: MaybeSync {
     fn send(&self, request: HttpRequest)
     -> impl Future<Output = Result<HttpResponse, HttpError>> + MaybeSend;
 
+    /// As [`Self::send`], and passes the body of a response with status 200 to `on_bytes` piece by piece as it arrives; the
+    /// response that is returned then has no body. Stops when `on_bytes` returns `false`.
+    ///
+    /// # Errors
+    /// [`HttpError`] if the response did not arrive completely.
+    fn send_streamed(
+        &self,
+        request: HttpRequest,
+        on_bytes: impl FnMut(&[u8]) -> bool + MaybeSend,
+    ) -> impl Future<Output = Result<HttpResponse, HttpError>> + MaybeSend;
+
     /// Waits for at least `wait`.
     fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + MaybeSend;
 
     /// Returns the current time in milliseconds since 1970-01-01 UTC.
     fn now_unix_ms(&self) -> i64;
 
-    /// Lists the newest turns of a chat's conversation, at most `limit`, oldest first.
+    /// Returns the difference of local time from UTC in a time zone at a moment, in seconds; 0 for an unknown zone.
+    fn utc_offset_s(&self, time_zone: &str, unix_ms: i64) -> i32;
+
+    /// Records who has written, and decides whether the assistant answers. Without an owner, the first person who writes in
+    /// a private chat becomes the owner.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if this could not be read or recorded.
+    fn admit(&self, visit: &Visit) -> impl Future<Output = Result<Admission, MemoryError>> + MaybeSend;
+
+    /// Approves or blocks a person, if `owner` is the owner of the assistant.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the decision could not be recorded.
+    fn decide_request(
+        &self,
+        owner: &Visitor,
+        person_id: &str,
+        is_approved: bool,
+    ) -> impl Future<Output = Result<Decision, MemoryError>> + MaybeSend;
+
+    /// Records that the bot was added to a group by someone, or is not in it anymore if `added_by` is `None`.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if this could not be recorded.
+    fn record_membership(
+        &self,
+        chat_id: i64,
+        title: &str,
+        added_by: Option<&Visitor>,
+    ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Lists the newest turns of a conversation, at most `limit`, oldest first.
     ///
     /// # Errors
     /// [`MemoryError`] if the conversation cannot be read.
     fn list_recent_turns(
         &self,
-        chat_id: i64,
+        conversation: Conversation,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Turn>, MemoryError>> + MaybeSend;
 
@@ -73,7 +117,7 @@ pub trait Host: MaybeSync {
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
 
     /// Saves the reply to an update and applies `change` to the chat's conversation, in one durable transaction. Does
-    /// nothing if the update already has a reply.
+    /// nothing if the update already has a reply. The other updates that the reply answers are finished, too.
     ///
     /// # Errors
     /// [`MemoryError`] if the transaction failed. The turn then sends nothing.

@@ -7,6 +7,7 @@
 //! [`run_turn`] processes one update. It can be killed at any moment and run again without asking the model twice for the
 //! same answer. The formats of Telegram and of the model providers are those of `reef-protocols`.
 
+mod access;
 mod command;
 mod error_reply;
 mod host;
@@ -17,13 +18,14 @@ mod split;
 mod texts;
 mod turn;
 
+pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError};
 pub use markdown::render_html;
 pub use memory::{
-    AlbumPart, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, TURN_CHARS_MAX,
-    recent_window,
+    AlbumPart, Conversation, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style,
+    TURN_CHARS_MAX, recent_window,
 };
 pub use settings::{CreditRenewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split_text};

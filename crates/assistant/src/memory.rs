@@ -1,6 +1,7 @@
 //! The conversation of a chat: its turns, how a reply changes it, and how much of it the model receives.
 
 use reef_protocols::model::{Role, Turn};
+use reef_protocols::telegram::Message;
 use serde::{Deserialize, Serialize};
 
 /// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in
@@ -23,16 +24,25 @@ pub enum MemoryChange {
     Keep,
     /// Appends turns to the conversation.
     Append {
-        /// The chat of the conversation.
-        chat_id: i64,
+        /// Which conversation.
+        conversation: Conversation,
         /// The question and its answer, in this order.
         turns: Vec<Turn>,
     },
     /// Deletes all turns of the conversation.
     Forget {
-        /// The chat of the conversation.
-        chat_id: i64,
+        /// Which conversation.
+        conversation: Conversation,
     },
+}
+
+/// A conversation: that of a chat, or of one topic of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The chat.
+    pub chat_id: i64,
+    /// The topic; 0 outside topics.
+    pub thread_id: i64,
 }
 
 /// A reply that is being sent: its destination, its parts, and how many of them have been sent.
@@ -46,19 +56,20 @@ pub struct Reply {
     pub reply_to: Option<i64>,
     /// The messages in the order in which they are sent.
     pub parts: Vec<Part>,
+    /// The other updates that this answers: the parts of an album.
+    #[serde(default)]
+    pub covers: Vec<i64>,
     /// How many parts have been sent: [`crate::Host::record_part_sent`] with index `i` sets this to `i + 1`.
     pub sent: usize,
 }
 
 /// What the answer to one part of an album has to know about the other parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AlbumPart {
     /// The update that the part arrived in.
     pub update_id: i64,
-    /// Whether the part has a caption, so that it gets the reply.
-    pub has_caption: bool,
-    /// Whether a reply to the part has been sent.
-    pub is_answered: bool,
+    /// The message; `None` once the part is answered.
+    pub message: Option<Message>,
 }
 
 /// One message of a reply.

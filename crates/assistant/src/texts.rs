@@ -1,15 +1,28 @@
 //! The system prompt, and the replies that the assistant gives without the model.
 
-use reef_protocols::model::{Answer, Turn};
-use reef_protocols::telegram::Message;
+use reef_domain::settings::Settings as Behavior;
+use reef_protocols::model::Answer;
+use reef_protocols::telegram::{ForwardOrigin, Message};
 use time::OffsetDateTime;
 
+use crate::access::Visitor;
 use crate::settings::Settings;
 
-/// Returns the system prompt. `in_group` adds that several people write in the chat.
-pub(crate) fn system_prompt(settings: &Settings, now_unix_ms: i64, in_group: bool) -> String {
+/// Returns the system prompt. `in_group` adds that several people write in the chat; `utc_offset_s` is the difference of the
+/// assistant's local time from UTC.
+pub(crate) fn system_prompt(
+    settings: &Settings,
+    behavior: &Behavior,
+    now_unix_ms: i64,
+    utc_offset_s: i32,
+    in_group: bool,
+) -> String {
     let name = &settings.name;
-    let today = today(now_unix_ms);
+    let today = today(now_unix_ms, utc_offset_s, &behavior.time_zone);
+    let language = behavior.language.as_ref().map_or_else(
+        || "Answer in the language of the person who writes.".to_owned(),
+        |tag| format!("Answer in the language with the BCP 47 tag {tag}."),
+    );
     let group = if in_group {
         " Several people talk in this chat: each of their messages begins with its author's name."
     } else {
@@ -17,45 +30,76 @@ pub(crate) fn system_prompt(settings: &Settings, now_unix_ms: i64, in_group: boo
     };
     format!(
         "You are {name}, an assistant that people talk to in Telegram.{today}{group}\n\
-         Answer in the language of the person who writes. Answer briefly unless asked for more: it is a chat. \
-         You may use simple Markdown: bold, italic, code, links and lists, but no tables, images or HTML. \
-         You read text only: where a message begins with a word in brackets, such as [photo], something was attached that \
-         you cannot see or hear, so go by the words. If you do not know something, say so."
+         {language} Answer briefly unless asked for more: it is a chat. \
+         You may use Markdown, but no HTML. \
+         Where a message begins with a word in brackets, such as [photo], something was attached. If it is not part of the \
+         conversation, you cannot see or hear it, so go by the words. If you do not know something, say so.{}",
+        instructions(behavior)
     )
 }
 
-/// Returns a person's message as a turn for the model: with a label for an attachment, and in groups with the author's
-/// name.
-pub(crate) fn question_turn(message: &Message, words: &str) -> Turn {
-    let attached = message.attachment_label().map(|label| format!("[{label}] ")).unwrap_or_default();
-    if message.chat.is_private() {
-        Turn::user(format!("{attached}{words}"))
-    } else {
-        Turn::user(format!("{}: {attached}{words}", message.author_name()))
-    }
+fn instructions(behavior: &Behavior) -> String {
+    behavior.instructions.as_ref().map_or_else(String::new, |text| {
+        format!("\n\nInstructions from the owner of this assistant:\n{text}")
+    })
 }
 
-/// Returns a sentence with the current date, or nothing if the clock is out of the calendar's range.
-fn today(now_unix_ms: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(now_unix_ms.div_euclid(1000)).map_or_else(
+/// Returns what is attached to a message, in words for the model: `[photo]`, `[sticker 👍]`.
+pub(crate) fn attachment_words(message: &Message) -> Option<String> {
+    let label = message.attachment_label()?;
+    if let Some(emoji) = message.sticker.as_ref().and_then(|sticker| sticker.emoji.as_deref()) {
+        return Some(format!("[{label} {emoji}]"));
+    }
+    if let Some(place) = &message.location {
+        return Some(format!("[{label} {:.5}, {:.5}]", place.latitude, place.longitude));
+    }
+    let name = message.document.as_ref().and_then(|file| file.file_name.as_deref());
+    Some(name.map_or_else(|| format!("[{label}]"), |name| format!("[{label} {name}]")))
+}
+
+/// Returns who wrote a forwarded message.
+pub(crate) fn origin_name(origin: &ForwardOrigin) -> String {
+    let user = origin.sender_user.as_ref().map(|user| user.first_name.clone());
+    let chat = || origin.sender_chat.as_ref().or(origin.chat.as_ref()).and_then(|chat| chat.title.clone());
+    user.or_else(|| origin.sender_user_name.clone()).or_else(chat).unwrap_or_else(|| "someone".to_owned())
+}
+
+/// Returns a sentence with the current local time, or nothing if the clock is out of the calendar's range.
+fn today(now_unix_ms: i64, utc_offset_s: i32, time_zone: &str) -> String {
+    let local_s = now_unix_ms.div_euclid(1000).saturating_add(i64::from(utc_offset_s));
+    OffsetDateTime::from_unix_timestamp(local_s).map_or_else(
         |_| String::new(),
-        |now| format!(" Today is {}, {} {} {} (UTC).", now.weekday(), now.day(), now.month(), now.year()),
+        |now| {
+            let (day, time) = (now.date(), now.time());
+            format!(
+                " It is {}, {} {} {}, {:02}:{:02} ({time_zone}).",
+                day.weekday(),
+                day.day(),
+                day.month(),
+                day.year(),
+                time.hour(),
+                time.minute()
+            )
+        },
     )
 }
 
 /// The reply to `/start`.
-pub(crate) fn greeting(settings: &Settings) -> String {
-    format!(
-        "Hi, I'm {}. Send me a message and I'll reply. I remember our latest messages. Send /help to see what else I can do.",
-        settings.name
-    )
+pub(crate) fn greeting(settings: &Settings, behavior: &Behavior) -> String {
+    behavior.greeting.clone().unwrap_or_else(|| {
+        format!(
+            "Hi, I'm {}. Send me a message and I'll reply. I remember our latest messages. Send /help to see what else I can do.",
+            settings.name
+        )
+    })
 }
 
 /// The reply to `/help`.
-pub(crate) const HELP: &str = "Send me a message and I'll reply. I remember our latest messages.\n\n\
+pub(crate) const HELP: &str = "Send me a message and I'll reply. I remember our latest messages. You can also send \
+    photos, documents and voice messages.\n\n\
     /reset – start a new conversation\n\
     /help – show this message\n\n\
-    In a group, mention me or reply to one of my messages. I can only read text.";
+    In a group, mention me or reply to one of my messages.";
 
 /// The reply to `/reset`.
 pub(crate) const RESET_DONE: &str = "I've started a new conversation. What would you like to talk about?";
@@ -63,8 +107,25 @@ pub(crate) const RESET_DONE: &str = "I've started a new conversation. What would
 /// The reply to a command that does not exist.
 pub(crate) const UNKNOWN_COMMAND: &str = "I don't know that command. Send /help to see what I can do.";
 
-/// The reply to a photo, a voice message and the like without a caption.
-pub(crate) const TEXT_ONLY: &str = "I can only read text. Could you describe what you sent?";
+/// The reply to the person who has become the owner by the owner link.
+pub(crate) fn owner_welcome(settings: &Settings) -> String {
+    format!("You're the owner of {} now. When someone asks to talk to me, I'll ask you here.", settings.name)
+}
+
+/// The reply to people whom the owner can approve.
+pub(crate) const WAITING: &str = "I only talk to people my owner has approved. I've passed on your request.";
+
+/// The reply to people when only the owner may talk to the assistant.
+pub(crate) const OWNER_ONLY: &str = "I only talk to my owner.";
+
+/// The notice to a person who was approved.
+pub(crate) const APPROVED: &str = "You can talk to me now. What can I do for you?";
+
+/// The notice to the owner about a request.
+pub(crate) fn access_request(visitor: &Visitor) -> String {
+    let username = visitor.username.as_ref().map(|name| format!(" (@{name})")).unwrap_or_default();
+    format!("{}{username} would like to talk to me.", visitor.name)
+}
 
 /// Returns the text of an answer as it is sent, with a note if the answer was truncated.
 pub(crate) fn answer_text(answer: &Answer) -> String {
@@ -81,7 +142,10 @@ mod tests {
 
     #[test]
     fn today_is_taken_from_clock() {
-        assert_eq!(today(1_795_392_000_000), " Today is Monday, 23 November 2026 (UTC).");
-        assert_eq!(today(i64::MAX), "");
+        let utc = today(1_795_392_000_000, 0, "UTC");
+        assert_eq!(utc, " It is Monday, 23 November 2026, 00:00 (UTC).");
+        let there = today(1_795_392_000_000, -5 * 3600, "America/Bogota");
+        assert_eq!(there, " It is Sunday, 22 November 2026, 19:00 (America/Bogota).");
+        assert_eq!(today(i64::MAX, 0, "UTC"), "");
     }
 }

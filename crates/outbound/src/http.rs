@@ -52,6 +52,19 @@ impl Http {
     /// # Errors
     /// [`HttpError`] if there is no complete response.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.send_streamed(request, None).await
+    }
+
+    /// As [`Self::send`]. With `on_bytes`, the body of a response with status 200 is passed to it piece by piece as it arrives,
+    /// until it returns `false`, and is not part of the returned response.
+    ///
+    /// # Errors
+    /// [`HttpError`] if there is no complete response.
+    pub async fn send_streamed(
+        &self,
+        request: HttpRequest,
+        on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
+    ) -> Result<HttpResponse, HttpError> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -63,7 +76,7 @@ impl Http {
             builder = builder.header(name, value);
         }
         let timeout = Duration::from_millis(request.timeout_ms);
-        send_observed(request.vendor, builder, timeout, request.response_bytes_max).await
+        send_observed(request.vendor, builder, timeout, request.response_bytes_max, on_bytes).await
     }
 }
 
@@ -100,11 +113,12 @@ async fn send_observed(
     request: RequestBuilder,
     timeout: Duration,
     bytes_max: usize,
+    on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
 ) -> Result<HttpResponse, HttpError> {
     let (client, request) = request.timeout(timeout).build_split();
     let request = request.map_err(|error| http_error(&error))?;
     let observed = ObservedCall::start(vendor, request.method(), request.url().path());
-    let answer = read_response(client, request, bytes_max).instrument(observed.span.clone()).await;
+    let answer = read_response(client, request, bytes_max, on_bytes).instrument(observed.span.clone()).await;
     observed.finish(match &answer {
         Ok(answer) => Ok(answer.status),
         Err(error) => Err(observed_call::error_label(*error)),
@@ -116,17 +130,27 @@ async fn read_response(
     client: Client,
     request: Request,
     bytes_max: usize,
+    mut on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
 ) -> Result<HttpResponse, HttpError> {
     let mut response = client.execute(request).await.map_err(|error| http_error(&error))?;
     let retry_after_s = retry_after_s(&response);
     let headers = known_headers(&response);
     let status = response.status().as_u16();
     let mut body = Vec::new();
+    let mut length = 0;
     while let Some(bytes) = response.chunk().await.map_err(|error| http_error(&error))? {
-        if body.len() + bytes.len() > bytes_max {
+        length += bytes.len();
+        if length > bytes_max {
             return Err(HttpError::TooLarge);
         }
-        body.extend_from_slice(&bytes);
+        match on_bytes.as_mut().filter(|_| status == 200) {
+            Some(on_bytes) => {
+                if !on_bytes(&bytes) {
+                    break;
+                }
+            }
+            None => body.extend_from_slice(&bytes),
+        }
     }
     Ok(HttpResponse { status, retry_after_s, headers, body })
 }

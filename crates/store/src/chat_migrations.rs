@@ -25,14 +25,15 @@ impl Tx {
             from,
             to,
         );
-        // Positions only order messages. Those of the old chat end directly before the first one of the new chat.
+        // Topics do not exist in the old chat. Positions only order messages: those of the old chat end directly before the first
+        // one of the new chat.
         execute!(
             self,
             "update conversation_messages set chat_id = $3,
                     position = position
                         - (select max(position) from conversation_messages where assistant_id = $1 and chat_id = $2)
                         + (select coalesce(min(position), 1) from conversation_messages
-                           where assistant_id = $1 and chat_id = $3) - 1
+                           where assistant_id = $1 and chat_id = $3 and thread_id = 0) - 1
              where assistant_id = $1 and chat_id = $2",
             assistant,
             from,

@@ -7,6 +7,15 @@ use sqlx::FromRow;
 use crate::error::StoreError;
 use crate::tx::{Tx, execute, fetch_all};
 
+/// A conversation of an assistant: that of a chat, or of one topic of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationKey {
+    /// The chat at Telegram.
+    pub chat: i64,
+    /// The topic; 0 outside topics.
+    pub thread: i64,
+}
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct MessageRow {
@@ -24,17 +33,18 @@ impl Tx {
     pub async fn append_message(
         &mut self,
         assistant: AssistantId,
-        chat: i64,
+        conversation: ConversationKey,
         message: &MessageRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into conversation_messages (assistant_id, chat_id, position, role, content, created_at)
-             values ($1, $2, (select coalesce(max(position), 0) + 1 from conversation_messages
-                              where assistant_id = $1 and chat_id = $2), $3, $4, $5)",
+            "insert into conversation_messages (assistant_id, chat_id, thread_id, position, role, content, created_at)
+             values ($1, $2, $3, (select coalesce(max(position), 0) + 1 from conversation_messages
+                                  where assistant_id = $1 and chat_id = $2 and thread_id = $3), $4, $5, $6)",
             assistant,
-            chat,
+            conversation.chat,
+            conversation.thread,
             &message.role,
             &message.content,
             now,
@@ -49,27 +59,43 @@ impl Tx {
     pub async fn list_recent_messages(
         &mut self,
         assistant: AssistantId,
-        chat: i64,
+        conversation: ConversationKey,
         limit: i64,
     ) -> Result<Vec<MessageRow>, StoreError> {
         let mut messages: Vec<MessageRow> = fetch_all!(
             self,
             MessageRow,
-            "select role, content from conversation_messages where assistant_id = $1 and chat_id = $2
-             order by position desc limit $3",
+            "select role, content from conversation_messages
+             where assistant_id = $1 and chat_id = $2 and thread_id = $3 order by position desc limit $4",
             assistant,
-            chat,
+            conversation.chat,
+            conversation.thread,
             limit,
         );
         messages.reverse();
         Ok(messages)
     }
 
-    /// Deletes the conversation of a chat.
+    /// Deletes a conversation.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn delete_conversation(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
+    pub async fn delete_conversation(
+        &mut self,
+        assistant: AssistantId,
+        conversation: ConversationKey,
+    ) -> Result<(), StoreError> {
+        let sql =
+            "delete from conversation_messages where assistant_id = $1 and chat_id = $2 and thread_id = $3";
+        execute!(self, sql, assistant, conversation.chat, conversation.thread);
+        Ok(())
+    }
+
+    /// Deletes all conversations of a chat.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn delete_chat(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
         let sql = "delete from conversation_messages where assistant_id = $1 and chat_id = $2";
         execute!(self, sql, assistant, chat);
         Ok(())
@@ -91,16 +117,17 @@ impl Tx {
     pub async fn trim_conversation(
         &mut self,
         assistant: AssistantId,
-        chat: i64,
+        conversation: ConversationKey,
         keep: i64,
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "delete from conversation_messages where assistant_id = $1 and chat_id = $2
+            "delete from conversation_messages where assistant_id = $1 and chat_id = $2 and thread_id = $3
                and position <= (select max(position) from conversation_messages
-                                where assistant_id = $1 and chat_id = $2) - $3",
+                                where assistant_id = $1 and chat_id = $2 and thread_id = $3) - $4",
             assistant,
-            chat,
+            conversation.chat,
+            conversation.thread,
             keep,
         );
         Ok(())

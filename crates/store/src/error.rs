@@ -43,7 +43,8 @@ impl StoreError {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
 
-    pub(crate) fn corrupt(table: &'static str, id: impl std::fmt::Display) -> Self {
+    /// A row of `table` that cannot be read.
+    pub fn corrupt(table: &'static str, id: impl std::fmt::Display) -> Self {
         Self::Corrupt { table, id: id.to_string() }
     }
 }

@@ -56,7 +56,7 @@ pub use bot_updates::{BotUpdateRow, NewBotUpdate};
 pub use cache::{FOLLOWED_WITHIN, KeyHash, LiveKey, RecordList};
 pub use chat_queue::AlbumPartRow;
 pub use connect::{Database, Store};
-pub use conversations::MessageRow;
+pub use conversations::{ConversationKey, MessageRow};
 pub use deliveries::{AttemptOutcome, AttemptRow, DeliveryRow};
 pub use error::StoreError;
 pub use events::EventRow;

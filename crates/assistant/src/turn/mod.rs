@@ -6,21 +6,28 @@
 //! API makes unavoidable: if the process dies after Telegram has accepted a part and before this is recorded, the
 //! part is sent a second time.
 
-mod album;
+mod buttons;
 mod deliver;
+mod media;
 mod model_request;
+mod question;
+mod streaming;
 
+use reef_domain::settings::{GroupMode, Settings as Behavior};
 use reef_protocols::HttpError;
 use reef_protocols::model::{ModelError, Turn};
-use reef_protocols::telegram::{Message, TelegramError, Update};
+use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
+use crate::access::{AccessRequest, Verdict, Visit, Visitor};
 use crate::command::{Intent, intent};
 use crate::error_reply::error_reply;
 use crate::host::{Host, MemoryError};
-use crate::memory::{MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, recent_window};
+use crate::memory::{Conversation, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, recent_window};
 use crate::settings::Settings;
 use crate::split::split_text;
 use crate::texts;
+use crate::turn::media::Problem;
+use crate::turn::question::Question;
 
 /// How a turn ended. In each case the update needs no further processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,19 +81,27 @@ pub async fn run_turn<H: Host>(
     settings: &Settings,
     update: &Update,
 ) -> Result<TurnOutcome, TurnError> {
+    if let Some(membership) = &update.my_chat_member {
+        return record_membership(host, membership).await;
+    }
+    if let Some(query) = &update.callback_query {
+        return buttons::press(host, settings, query).await;
+    }
     let Some(message) = &update.message else { return Ok(TurnOutcome::Ignored) };
-    let Some(intent) = intent(settings, message) else { return Ok(TurnOutcome::Ignored) };
+    if !message.is_from_person() {
+        return Ok(TurnOutcome::Ignored);
+    }
     let (reply, model_error) = match host.find_reply(update.update_id).await? {
         Some(reply) => (reply, None),
         None => {
-            if intent == Intent::Attachment
-                && album::is_answered_by_another_part(host, update, message).await?
-            {
+            let Some(draft) = compose(host, settings, update, message).await? else {
                 return Ok(TurnOutcome::Ignored);
-            }
-            let draft = compose(host, settings, message, intent).await?;
-            let reply = addressed_reply(message, draft.parts);
+            };
+            let reply = addressed_reply(message, draft.parts, draft.covers);
             host.save_reply(update.update_id, &reply, &draft.change).await?;
+            if let (Some(request), Some(visitor)) = (&draft.request, &message.from) {
+                buttons::notify_owner(host, settings, &Visitor::from(visitor), request).await;
+            }
             (reply, draft.model_error)
         }
     };
@@ -96,38 +111,78 @@ pub async fn run_turn<H: Host>(
     })
 }
 
+/// Records in which groups the bot is, and who added it. Private chats are no concern: there, it means that someone has blocked
+/// the bot or let it write again.
+async fn record_membership<H: Host>(host: &H, membership: &Membership) -> Result<TurnOutcome, TurnError> {
+    let chat = &membership.chat;
+    if !chat.is_private() && chat.kind != "channel" {
+        let added_by = membership.is_member().then(|| Visitor::from(&membership.from));
+        let title = chat.title.as_deref().unwrap_or_default();
+        host.record_membership(chat.id, title, added_by.as_ref()).await?;
+    }
+    Ok(TurnOutcome::Ignored)
+}
+
 /// A reply that has been composed but not saved.
 struct Draft {
     parts: Vec<Part>,
     change: MemoryChange,
+    /// The other updates that are answered with it.
+    covers: Vec<i64>,
     model_error: Option<ModelError>,
+    /// What the owner is asked about.
+    request: Option<AccessRequest>,
 }
 
 impl Draft {
     fn plain(text: impl Into<String>) -> Self {
         let part = Part { text: text.into(), style: Style::Plain };
-        Self { parts: vec![part], change: MemoryChange::Keep, model_error: None }
+        Self {
+            parts: vec![part],
+            change: MemoryChange::Keep,
+            covers: Vec::new(),
+            model_error: None,
+            request: None,
+        }
     }
 }
 
+/// Composes the reply to a message; `None` if it gets none.
 async fn compose<H: Host>(
     host: &H,
     settings: &Settings,
+    update: &Update,
     message: &Message,
-    intent: Intent<'_>,
-) -> Result<Draft, TurnError> {
-    let text = match intent {
-        Intent::Question(text) => return answer_question(host, settings, message, text).await,
-        Intent::Reset => {
-            let change = MemoryChange::Forget { chat_id: message.chat.id };
-            return Ok(Draft { change, ..Draft::plain(texts::RESET_DONE) });
+) -> Result<Option<Draft>, TurnError> {
+    let visit = Visit::of(update.update_id, message);
+    let admission = host.admit(&visit).await?;
+    let behavior = &admission.behavior;
+    match admission.verdict {
+        Verdict::Allowed => {}
+        Verdict::Silent => return Ok(None),
+        Verdict::NewOwner => return Ok(Some(Draft::plain(texts::owner_welcome(settings)))),
+        Verdict::Refused { request, can_be_approved } => {
+            let text = if can_be_approved { texts::WAITING } else { texts::OWNER_ONLY };
+            return Ok(Some(Draft { request, ..Draft::plain(text) }));
         }
-        Intent::Start => texts::greeting(settings),
-        Intent::Help => texts::HELP.to_owned(),
-        Intent::UnknownCommand => texts::UNKNOWN_COMMAND.to_owned(),
-        Intent::Attachment => texts::TEXT_ONLY.to_owned(),
+    }
+    if !message.chat.is_private() && behavior.access.groups == GroupMode::Off {
+        return Ok(None);
+    }
+    let text = match intent(settings, behavior.access.groups, message) {
+        None => return Ok(None),
+        Some(Intent::Question) => {
+            return answer_question(host, settings, behavior, update, message).await.map(Some);
+        }
+        Some(Intent::Reset) => {
+            let change = MemoryChange::Forget { conversation: conversation_of(message) };
+            return Ok(Some(Draft { change, ..Draft::plain(texts::RESET_DONE) }));
+        }
+        Some(Intent::Start) => texts::greeting(settings, behavior),
+        Some(Intent::Help) => texts::HELP.to_owned(),
+        Some(Intent::UnknownCommand) => texts::UNKNOWN_COMMAND.to_owned(),
     };
-    Ok(Draft::plain(text))
+    Ok(Some(Draft::plain(text)))
 }
 
 /// Answers a question with the model. If the model fails, the reply is an apology, which does not become part of the
@@ -135,37 +190,58 @@ async fn compose<H: Host>(
 async fn answer_question<H: Host>(
     host: &H,
     settings: &Settings,
+    behavior: &Behavior,
+    update: &Update,
     message: &Message,
-    text: &str,
 ) -> Result<Draft, TurnError> {
-    let chat = &message.chat;
-    let question = texts::question_turn(message, text);
-    let mut turns = recent_window(&host.list_recent_turns(chat.id, MEMORY_TURNS_MAX).await?);
-    turns.push(question.clone());
-    let system = texts::system_prompt(settings, host.now_unix_ms(), !chat.is_private());
-    let asked = model_request::request_answer(host, settings, &system, &turns);
-    Ok(match model_request::with_typing_indicator(host, settings, message, asked).await {
+    let question = Question::read(host, update, message).await?;
+    let covers = question.covered_updates();
+    let prepared = match question.prepare(host, settings).await {
+        Ok(prepared) => prepared,
+        Err(Problem::Sentence(text)) => return Ok(Draft { covers, ..Draft::plain(text) }),
+        Err(Problem::Turn(error)) => return Err(error),
+    };
+    let conversation = conversation_of(message);
+    let mut turns = recent_window(&host.list_recent_turns(conversation, MEMORY_TURNS_MAX).await?);
+    turns.push(prepared.turn.clone());
+    let now = host.now_unix_ms();
+    let offset = host.utc_offset_s(&behavior.time_zone, now);
+    let system = texts::system_prompt(settings, behavior, now, offset, !message.chat.is_private());
+    let request =
+        model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
+    let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;
+    Ok(match answered {
         Ok(answer) => {
-            let turns = vec![question, Turn::assistant(answer.text.clone())];
+            let turns = vec![prepared.turn, Turn::assistant(answer.text.clone())];
             Draft {
                 parts: split_text(&texts::answer_text(&answer)),
-                change: MemoryChange::Append { chat_id: chat.id, turns },
+                change: MemoryChange::Append { conversation, turns },
+                covers,
                 model_error: None,
+                request: None,
             }
         }
-        Err(error) => Draft { model_error: Some(error), ..Draft::plain(error_reply(error, settings.credit)) },
+        Err(error) => {
+            let apology = Draft::plain(error_reply(error, settings.credit));
+            Draft { covers, model_error: Some(error), ..apology }
+        }
     })
 }
 
 /// Addresses a reply to the chat and topic of a message, in groups as an answer to it.
-fn addressed_reply(message: &Message, parts: Vec<Part>) -> Reply {
+fn addressed_reply(message: &Message, parts: Vec<Part>, covers: Vec<i64>) -> Reply {
     Reply {
         chat_id: message.chat.id,
         thread_id: topic(message),
         reply_to: (!message.chat.is_private()).then_some(message.message_id),
         parts,
+        covers,
         sent: 0,
     }
+}
+
+fn conversation_of(message: &Message) -> Conversation {
+    Conversation { chat_id: message.chat.id, thread_id: topic(message).unwrap_or(0) }
 }
 
 /// Returns the topic of a message. Outside forums, a thread id only names a message that others reply to, and Telegram

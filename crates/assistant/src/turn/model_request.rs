@@ -4,8 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use reef_protocols::model::{Answer, ModelError, TokenBudget, Turn, chat_request, read_answer};
+use reef_protocols::model::{
+    Answer, AnswerStream, Attachment, ModelError, TokenBudget, Turn, chat_request, read_answer,
+    stream_request,
+};
 use reef_protocols::telegram::{Bot, Message};
+
+use reef_protocols::HttpResponse;
 
 use crate::host::Host;
 use crate::settings::Settings;
@@ -20,29 +25,49 @@ const RETRY_AFTER_S_MAX: u64 = 5;
 /// After this time, there are no further attempts.
 const RETRY_DEADLINE_MS: i64 = 150_000;
 
+/// How much of a streamed response is kept for the case that it is an error, in bytes.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
+
 /// Telegram shows the typing indicator for 5 s, so it is renewed before that.
 const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 
+/// What the model is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub system: &'a str,
+    pub turns: &'a [Turn],
+    /// The files of the last turn.
+    pub attachments: &'a [Attachment],
+}
+
+/// What becomes of an answer while it is written.
+pub(super) trait Preview: crate::MaybeSend {
+    /// Shows a piece of the answer.
+    fn show(&mut self, text: &str);
+    /// Forgets what was shown, because the model is asked again.
+    fn restart(&mut self);
+}
+
 /// Sends the conversation to the model until there is an answer: at most three times, and once more for each other
-/// token budget that may help.
-pub(super) async fn request_answer<H: Host>(
+/// token budget that may help. With a preview, the answer is streamed.
+pub(super) async fn request_answer<H: Host, P: Preview>(
     host: &H,
     settings: &Settings,
-    system: &str,
-    turns: &[Turn],
+    request: Request<'_>,
+    mut preview: Option<P>,
 ) -> Result<Answer, ModelError> {
     let started_ms = host.now_unix_ms();
     let mut waits_ms = RETRY_WAITS_MS.into_iter();
     let mut budget = TokenBudget::default();
     loop {
-        let answered = host.send(chat_request(settings.model(), system, turns, &[], budget)).await;
-        let (error, other_budget) = match answered {
-            Ok(response) => match read_answer(settings.provider, &response, host.now_unix_ms()) {
-                Ok(answer) => return Ok(answer),
-                Err(error) => (error, budget.retry_budget(error, &response)),
-            },
-            Err(error) => (error.into(), None),
+        let attempt = send_once(host, settings, request, budget, preview.as_mut()).await;
+        let (error, other_budget) = match attempt {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
         };
+        if let Some(preview) = &mut preview {
+            preview.restart();
+        }
         let may_retry = host.now_unix_ms() - started_ms <= RETRY_DEADLINE_MS;
         if let Some(other) = other_budget.filter(|_| may_retry) {
             budget = other;
@@ -52,6 +77,53 @@ pub(super) async fn request_answer<H: Host>(
             Some(wait_ms) if may_retry => host.sleep(Duration::from_millis(wait_ms)).await,
             _ => return Err(budget.final_error(error)),
         }
+    }
+}
+
+/// Asks the model once. An error comes with the token budget that may help.
+async fn send_once<H: Host, P: Preview>(
+    host: &H,
+    settings: &Settings,
+    request: Request<'_>,
+    budget: TokenBudget,
+    preview: Option<&mut P>,
+) -> Result<Answer, (ModelError, Option<TokenBudget>)> {
+    let Request { system, turns, attachments } = request;
+    let read = |response: &HttpResponse| {
+        read_answer(settings.provider, response, host.now_unix_ms())
+            .map_err(|error| (error, budget.retry_budget(error, response)))
+    };
+    let Some(preview) = preview else {
+        let sent = host.send(chat_request(settings.model(), system, turns, attachments, budget)).await;
+        return read(&sent.map_err(|error| (error.into(), None))?);
+    };
+    let mut stream = AnswerStream::new(settings.provider);
+    // A provider may answer with an error instead of a stream, and the error may say which budget would do.
+    let mut head = Vec::new();
+    let http_request = stream_request(settings.model(), system, turns, attachments, budget);
+    let sent = host
+        .send_streamed(http_request, |bytes| {
+            let left = ERROR_BYTES_MAX.saturating_sub(head.len());
+            head.extend_from_slice(&bytes[..bytes.len().min(left)]);
+            match stream.push(bytes) {
+                Ok(text) => {
+                    preview.show(&text);
+                    true
+                }
+                // The stream returns the error again when it is finished.
+                Err(_) => false,
+            }
+        })
+        .await;
+    let response = sent.map_err(|error| (error.into(), None))?;
+    if response.status == 200 {
+        let is_json = matches!(head.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'));
+        match stream.finish() {
+            Err(_) if is_json => read(&HttpResponse { body: head, ..response }),
+            finished => finished.map_err(|error| (error, budget.retry_budget(error, &response))),
+        }
+    } else {
+        read(&response)
     }
 }
 

@@ -34,20 +34,20 @@ async fn killed_turn_sends_all_parts() {
         assert!(host.calls("model").len() <= 2, "{point}");
     })
     .await;
-    // The calls are: find the reply, list turns, typing, model, save the reply, and for each part send and record.
-    assert_eq!(points, 5 + 2 * paragraphs.len());
+    // The calls are: find the reply, admit, list turns, typing, model, save the reply, and for each part send and record.
+    assert_eq!(points, 6 + 2 * paragraphs.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_turn_does_not_request_saved_answer() {
-    for point in 1..=7 {
+    for point in 1..=8 {
         let host = FakeHost::new();
         host.killed_turn(&text_update(1, "hi"), point).await;
         host.turn(&text_update(1, "hi")).await.unwrap();
-        // The fourth call asks the model, and the fifth saves its answer.
+        // The fifth call asks the model, and the sixth saves its answer.
         let asked = host.calls("model").len();
-        assert!(if point >= 5 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
-        let twice = usize::from(point == 6);
+        assert!(if point >= 6 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
+        let twice = usize::from(point == 7);
         assert_eq!(host.sent().len(), 1 + twice, "killed after call {point}");
     }
 }
@@ -61,5 +61,5 @@ async fn killed_command_runs_once() {
         assert!(host.calls("model").is_empty(), "{point}");
     })
     .await;
-    assert_eq!(points, 4);
+    assert_eq!(points, 5);
 }

@@ -6,8 +6,10 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use reef_assistant::{
-    AlbumPart, Host, MemoryChange, MemoryError, Reply, Settings, TurnError, TurnOutcome, run_turn,
+    Admission, AlbumPart, Conversation, Decision, Host, MemoryChange, MemoryError, Reply, Settings,
+    TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
 };
+use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
 use reef_protocols::model::Turn;
 use reef_protocols::telegram::{Update, parse_update};
@@ -89,6 +91,11 @@ impl ScriptedResponse {
         Self { after: Duration::from_secs(seconds), ..self }
     }
 
+    pub fn with_body(mut self, body: &[u8]) -> Self {
+        self.outcome.as_mut().expect("a response").body = body.to_vec();
+        self
+    }
+
     pub fn retry_after_s(mut self, seconds: u64) -> Self {
         self.outcome.as_mut().expect("a response").retry_after_s = Some(seconds);
         self
@@ -112,7 +119,13 @@ struct State {
     send: VecDeque<ScriptedResponse>,
     /// How long `sendChatAction` takes.
     typing_delay: Duration,
-    turns: HashMap<i64, Vec<Turn>>,
+    /// Who may talk to the assistant; everyone may if it is `None`.
+    admission: Option<Admission>,
+    visits: Vec<Visit>,
+    decisions: Vec<(i64, String, bool)>,
+    memberships: Vec<(i64, Option<i64>)>,
+    files: HashMap<String, Vec<u8>>,
+    turns: HashMap<Conversation, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
     albums: HashMap<String, Vec<AlbumPart>>,
     migrations: Vec<(i64, i64)>,
@@ -156,6 +169,33 @@ impl FakeHost {
     pub fn with_album(self, media_group_id: &str, parts: impl IntoIterator<Item = AlbumPart>) -> Self {
         self.state().albums.insert(media_group_id.to_owned(), parts.into_iter().collect());
         self
+    }
+
+    /// Decides every visit from now on.
+    pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
+        self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
+        self
+    }
+
+    /// Adds a file that can be downloaded.
+    pub fn with_file(self, file_id: &str, bytes: &[u8]) -> Self {
+        self.state().files.insert(file_id.to_owned(), bytes.to_vec());
+        self
+    }
+
+    /// The visits that were decided on, in order.
+    pub fn visits(&self) -> Vec<Visit> {
+        self.state().visits.clone()
+    }
+
+    /// What was decided by buttons: by whom, about whom, and whether they were approved.
+    pub fn decisions(&self) -> Vec<(i64, String, bool)> {
+        self.state().decisions.clone()
+    }
+
+    /// The groups that the bot was added to, and by whom.
+    pub fn memberships(&self) -> Vec<(i64, Option<i64>)> {
+        self.state().memberships.clone()
     }
 
     /// The recorded migrations, in order.
@@ -206,8 +246,17 @@ impl FakeHost {
         self.state().replies.get(&update_id).map_or(0, |reply| reply.sent)
     }
 
+    /// The other updates that the reply to an update answers.
+    pub fn covered_updates(&self, update_id: i64) -> Vec<i64> {
+        self.state().replies[&update_id].covers.clone()
+    }
+
     pub fn conversation(&self, chat_id: i64) -> Vec<Turn> {
-        self.state().turns.get(&chat_id).cloned().unwrap_or_default()
+        self.topic(chat_id, 0)
+    }
+
+    pub fn topic(&self, chat_id: i64, thread_id: i64) -> Vec<Turn> {
+        self.state().turns.get(&Conversation { chat_id, thread_id }).cloned().unwrap_or_default()
     }
 
     /// Blocks forever if the turn has been killed. Every call begins with it.
@@ -252,11 +301,21 @@ impl Host for FakeHost {
         let what = if is_model { "model" } else { path.rsplit('/').next().expect("a method") };
         let scripted = {
             let mut world = self.state();
-            let body = serde_json::from_slice(&request.body).expect("JSON");
+            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
             world.calls.push(Call { at: self.started.elapsed(), method: what.to_owned(), body });
             match what {
                 "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
                 "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
+                "getFile" => {
+                    let id = world.calls.last().expect("this call").body["file_id"].clone();
+                    respond(200, json!({"ok": true, "result": {"file_id": id, "file_path": id}}))
+                }
+                file if world.files.contains_key(file) => {
+                    let body = world.files[file].clone();
+                    let response =
+                        HttpResponse { status: 200, retry_after_s: None, headers: Vec::new(), body };
+                    ScriptedResponse { after: Duration::ZERO, outcome: Ok(response) }
+                }
                 "sendChatAction" => ScriptedResponse { after: world.typing_delay, ..succeed() },
                 _ => succeed(),
             }
@@ -266,17 +325,81 @@ impl Host for FakeHost {
         scripted.outcome
     }
 
+    async fn send_streamed(
+        &self,
+        request: HttpRequest,
+        mut on_bytes: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<HttpResponse, HttpError> {
+        let response = self.send(request).await?;
+        if response.status != 200 {
+            return Ok(response);
+        }
+        // Events arrive in small pieces, JSON at once.
+        let is_json = response.body.starts_with(b"{");
+        for piece in response.body.chunks(if is_json { response.body.len() } else { 16 }) {
+            if !on_bytes(piece) {
+                break;
+            }
+            if !is_json {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Ok(HttpResponse { body: Vec::new(), ..response })
+    }
+
     async fn sleep(&self, wait: Duration) {
         sleep(wait).await;
+    }
+
+    fn utc_offset_s(&self, time_zone: &str, _unix_ms: i64) -> i32 {
+        if time_zone == "Europe/Berlin" { 3_600 } else { 0 }
+    }
+
+    async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
+        self.memory(|world| {
+            world.visits.push(visit.clone());
+            let everyone = || Admission { behavior: Box::<Behavior>::default(), verdict: Verdict::Allowed };
+            world.admission.clone().unwrap_or_else(everyone)
+        })
+        .await
+    }
+
+    async fn decide_request(
+        &self,
+        owner: &Visitor,
+        person_id: &str,
+        is_approved: bool,
+    ) -> Result<Decision, MemoryError> {
+        self.memory(|world| {
+            world.decisions.push((owner.telegram_user_id, person_id.to_owned(), is_approved));
+            Decision::Made { chat_id: 99, name: "Eve".to_owned(), is_new: true }
+        })
+        .await
+    }
+
+    async fn record_membership(
+        &self,
+        chat_id: i64,
+        _title: &str,
+        added_by: Option<&Visitor>,
+    ) -> Result<(), MemoryError> {
+        self.memory(|world| {
+            world.memberships.push((chat_id, added_by.map(|visitor| visitor.telegram_user_id)));
+        })
+        .await
     }
 
     fn now_unix_ms(&self) -> i64 {
         STARTED_UNIX_MS + i64::try_from(self.started.elapsed().as_millis()).expect("a short test")
     }
 
-    async fn list_recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+    async fn list_recent_turns(
+        &self,
+        conversation: Conversation,
+        limit: usize,
+    ) -> Result<Vec<Turn>, MemoryError> {
         self.memory(|world| {
-            let turns = world.turns.entry(chat_id).or_default();
+            let turns = world.turns.entry(conversation).or_default();
             turns[turns.len().saturating_sub(limit)..].to_vec()
         })
         .await
@@ -299,11 +422,11 @@ impl Host for FakeHost {
             world.replies.insert(update_id, reply.clone());
             match change {
                 MemoryChange::Keep => {}
-                MemoryChange::Append { chat_id, turns } => {
-                    world.turns.entry(*chat_id).or_default().extend(turns.iter().cloned());
+                MemoryChange::Append { conversation, turns } => {
+                    world.turns.entry(*conversation).or_default().extend(turns.iter().cloned());
                 }
-                MemoryChange::Forget { chat_id } => {
-                    world.turns.remove(chat_id);
+                MemoryChange::Forget { conversation } => {
+                    world.turns.remove(conversation);
                 }
             }
         })
@@ -321,8 +444,9 @@ impl Host for FakeHost {
     async fn migrate_chat(&self, from_chat_id: i64, to_chat_id: i64) -> Result<(), MemoryError> {
         self.memory(|world| {
             world.migrations.push((from_chat_id, to_chat_id));
-            let moved = world.turns.remove(&from_chat_id).unwrap_or_default();
-            world.turns.entry(to_chat_id).or_default().splice(..0, moved);
+            let key = |chat_id| Conversation { chat_id, thread_id: 0 };
+            let moved = world.turns.remove(&key(from_chat_id)).unwrap_or_default();
+            world.turns.entry(key(to_chat_id)).or_default().splice(..0, moved);
         })
         .await
     }

@@ -6,6 +6,7 @@
     reason = "test helpers take `json!` arguments by value, and a test fails by panicking"
 )]
 
+mod access;
 mod budget;
 mod captions;
 mod crash;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use reef_assistant::{AlbumPart, TurnOutcome};
-use reef_protocols::telegram::{BadRequestReason, TelegramError};
+use reef_protocols::telegram::{BadRequestReason, TelegramError, Update};
 use serde_json::{Value, json};
 
 use crate::fake::{FakeHost, ScriptedResponse, answer, message_update, respond, text_update};
@@ -25,7 +25,7 @@ fn migrate(to: i64) -> ScriptedResponse {
     )
 }
 
-fn in_topic(text: &str) -> reef_protocols::telegram::Update {
+fn in_topic(text: &str) -> Update {
     message_update(1, json!({"text": text, "message_thread_id": 42, "is_topic_message": true}))
 }
 
@@ -154,20 +154,26 @@ async fn unwritable_chat_counts_as_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn album_without_caption_is_answered_once() {
-    let photo = message_update(2, json!({"photo": [], "media_group_id": "77"}));
-    let part = |update_id, has_caption, is_answered| AlbumPart { update_id, has_caption, is_answered };
-    for (parts, is_answered) in [
-        (vec![part(2, false, false)], true),
-        (vec![part(2, false, false), part(3, false, false)], true),
-        (vec![part(1, false, true), part(2, false, false)], false),
-        (vec![part(2, false, false), part(3, true, false)], false),
-    ] {
-        let host = FakeHost::new().with_album("77", parts.clone());
-        let outcome = host.turn(&photo).await.unwrap();
-        assert_eq!(outcome, if is_answered { ANSWERED } else { TurnOutcome::Ignored }, "{parts:?}");
-        assert_eq!(host.sent().len(), usize::from(is_answered));
-    }
+async fn album_is_one_question() {
+    let picture = |update_id, file_id: &str, caption: Option<&str>| {
+        let photo = json!([{"file_id": file_id, "file_unique_id": file_id, "file_size": 3}]);
+        message_update(update_id, json!({"photo": photo, "media_group_id": "77", "caption": caption}))
+    };
+    let first = picture(2, "one.jpg", None);
+    let second = picture(3, "two.jpg", Some("Which is better?"));
+    let part = |update: &Update| AlbumPart { update_id: update.update_id, message: update.message.clone() };
+    let answered_before = AlbumPart { update_id: 1, message: None };
+    let host = FakeHost::new()
+        .with_album("77", [answered_before, part(&first), part(&second)])
+        .with_file("one.jpg", b"1\xff\xd8")
+        .with_file("two.jpg", b"2\xff\xd8");
+    assert_eq!(host.turn(&first).await, Ok(ANSWERED));
+    assert_eq!(host.sent().len(), 1);
+    assert_eq!(host.covered_updates(2), [3]);
+    assert_eq!(host.conversation(7)[0].text, "[photo] [photo] Which is better?");
+    let asked = host.calls("model")[0].body["messages"][0]["content"].clone();
+    let kinds: Vec<_> = asked.as_array().unwrap().iter().map(|block| block["type"].clone()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "image").count(), 2, "{asked}");
 }
 
 fn any_rejection() -> impl Strategy<Value = Value> {
@@ -198,7 +204,7 @@ proptest! {
     fn turn_ends_and_loses_nothing_after_any_rejections(
         script in prop::collection::vec(prop::option::weighted(0.6, any_rejection()), 0..12),
         length in 1_usize..1_500,
-        kill_at in prop::option::of(6_usize..20),
+        kill_at in prop::option::of(7_usize..21),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {

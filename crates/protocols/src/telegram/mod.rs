@@ -1,6 +1,7 @@
 //! Builds requests to Telegram's Bot API and reads its responses and updates. The formats are those of
 //! <https://core.telegram.org/bots/api>, the error codes those of the Bot API server's source, `Client.cpp`.
 
+mod interaction;
 mod response;
 mod update;
 
@@ -8,6 +9,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+pub use interaction::DRAFT_UNITS_MAX;
 pub use response::{
     BadRequestReason, BotUser, CallResult, File, PhotoSize, Photos, SentMessage, TelegramError, WebhookInfo,
     read_response,

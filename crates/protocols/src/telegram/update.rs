@@ -375,7 +375,8 @@ pub struct User {
 /// A file in a message.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Media {
-    /// The id with which the file can be downloaded.
+    /// The id with which the file can be downloaded; empty if it is missing.
+    #[serde(default, deserialize_with = "or_default")]
     pub file_id: String,
     /// The size in bytes.
     #[serde(default, deserialize_with = "or_default")]

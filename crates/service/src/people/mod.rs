@@ -121,7 +121,7 @@ impl Services {
         body: Parsed<()>,
     ) -> Result<(), Error> {
         let (mut work, assistant, row) = self.lock_person(caller, id, person, body).await?;
-        work.tx.delete_conversation(assistant.id, row.telegram_user_id).await?;
+        work.tx.delete_chat(assistant.id, row.telegram_user_id).await?;
         work.tx.delete_person(assistant.id, row.id).await?;
         work.record_change(&assistant);
         work.commit(Some(&Outcome::Deleted)).await

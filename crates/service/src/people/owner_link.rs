@@ -46,7 +46,8 @@ impl Services {
         body.map_err(Error::InvalidRequest)?;
         let mut work = self.unit_of_work().await?;
         let assistant = self.lock_owned_assistant(&mut work.tx, caller, found.id).await?;
-        let Some(bot) = work.tx.find_bot(assistant.id).await? else {
+        let row = work.tx.find_page_row(assistant.id).await?;
+        let Some(bot_username) = row.and_then(|row| row.bot_username) else {
             let current = assistant.state.status();
             return Err(Error::InvalidState { message: NOT_ACTIVATED, current, allowed: ACTIVATED });
         };
@@ -54,7 +55,7 @@ impl Services {
         let expires_at = work.now.plus(LIFETIME);
         work.tx.save_owner_link(assistant.id, &fingerprint(PURPOSE, &code), expires_at).await?;
         work.record_change(&assistant);
-        let link = OwnerLink { url: format!("https://t.me/{}?start={code}", bot.bot_username), expires_at };
+        let link = OwnerLink { url: format!("https://t.me/{}?start={code}", bot_username), expires_at };
         work.commit(Some(&link.clone().into())).await?;
         Ok(link)
     }

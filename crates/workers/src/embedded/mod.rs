@@ -8,6 +8,7 @@
 //! When a worker is removed, its waiting updates stay, as they would at Telegram. A redeployment within a day answers
 //! them, unless it has another bot.
 
+mod admission;
 mod config;
 mod flood_wait;
 mod host;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reef_domain::ErrorChain;
-use reef_domain::ids::UpdateRowId;
+use reef_domain::ids::{AssistantId, UpdateRowId};
 use reef_protocols::telegram::{Message, Update, parse_update};
 use reef_store::{NewBotUpdate, StoreError, Tx, WorkerRow};
 
@@ -14,8 +14,8 @@ use crate::embedded::turn_slots::ChatKey;
 /// How many updates of one assistant may wait here. Further ones wait at Telegram.
 pub(crate) const WAITING_MAX: i64 = 1_000;
 
-/// How long a picture of an album without a caption waits for one with a caption.
-const ALBUM_WAIT: Duration = Duration::from_millis(1_500);
+/// How long a part of an album waits for further ones.
+const ALBUM_WAIT: Duration = Duration::from_millis(2_000);
 
 /// The result of a webhook request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,16 +109,22 @@ impl Embedded {
         update: &Update,
         body: &str,
     ) -> Result<Option<ReceivedUpdate>, StoreError> {
-        let Some(message) = &update.message else { return Ok(None) };
+        let Some(chat_id) = update.chat_id() else { return Ok(None) };
         let assistant_id = worker.assistant_id;
-        if let Some((from, to)) = message.migration() {
+        let chat_id = current_chat_id(tx, assistant_id, chat_id).await?;
+        if let Some(edited) = &update.edited_message {
+            replace_edited(tx, assistant_id, chat_id, edited, body).await?;
+            // An edited question that is answered already stays answered.
+            return Ok(Some(ReceivedUpdate { chat: (assistant_id, chat_id), is_delayed: false }));
+        }
+        if let Some((from, to)) = update.message.as_ref().and_then(Message::migration) {
             // The migration does not wait for a turn, because a message in the supergroup may arrive before that.
             tx.migrate_chat(assistant_id, from, to).await?;
             return Ok(Some(ReceivedUpdate { chat: (assistant_id, to), is_delayed: false }));
         }
         let now = self.inner.clock.now();
-        let chat_id = current_chat_id(tx, assistant_id, message.chat.id).await?;
-        let is_delayed = waits_for_album(message);
+        let message = update.message.as_ref();
+        let is_delayed = message.is_some_and(waits_for_album);
         let new = NewBotUpdate {
             id: UpdateRowId::new(self.new_uuid()),
             assistant_id,
@@ -126,7 +132,7 @@ impl Embedded {
             update_id: update.update_id,
             chat_id,
             body: body.to_owned(),
-            media_group_id: message.media_group_id.clone(),
+            media_group_id: message.and_then(|message| message.media_group_id.clone()),
             not_before: is_delayed.then(|| now.plus(ALBUM_WAIT)),
         };
         let is_new = tx.insert_bot_update(&new, now).await?;
@@ -142,11 +148,38 @@ pub(crate) struct ReceivedUpdate {
     is_delayed: bool,
 }
 
-/// Whether the answer depends on other parts of an album, which are updates of their own. This is the case for a
-/// picture without a caption that is addressed to the assistant; in a group it must be a reply, because it cannot
-/// contain a mention.
-fn waits_for_album(message: &Message) -> bool {
+/// Whether the answer waits for other parts of an album, which are updates of their own. Each part that arrives makes the chat
+/// wait again.
+const fn waits_for_album(message: &Message) -> bool {
     message.media_group_id.is_some()
-        && message.text_or_caption().is_empty()
-        && (message.chat.is_private() || message.reply_to_message.is_some())
+}
+
+/// Replaces a question that was edited before it was answered.
+async fn replace_edited(
+    tx: &mut Tx,
+    assistant: AssistantId,
+    chat: i64,
+    edited: &Message,
+    body: &str,
+) -> Result<(), StoreError> {
+    for (id, stored) in tx.list_unanswered_updates(assistant, chat).await? {
+        let stored = parse_update(stored.as_bytes()).ok();
+        let Some(original) = stored.filter(|update| {
+            update.message.as_ref().is_some_and(|message| message.message_id == edited.message_id)
+        }) else {
+            continue;
+        };
+        if let Some(new_body) = with_edit(original.update_id, body) {
+            tx.replace_update_body(id, &new_body).await?;
+        }
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// The update in `body`, an edit, as if the message had been sent so in the first place.
+fn with_edit(update_id: i64, body: &str) -> Option<String> {
+    let mut edit: serde_json::Value = serde_json::from_str(body).ok()?;
+    let message = edit.get_mut("edited_message")?.take();
+    Some(serde_json::json!({"update_id": update_id, "message": message}).to_string())
 }

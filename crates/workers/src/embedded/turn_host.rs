@@ -4,13 +4,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reef_assistant::{AlbumPart, Host, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply};
+use reef_assistant::{
+    Admission, AlbumPart, Conversation, Decision, Host, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply,
+    Visit, Visitor,
+};
 use reef_domain::ErrorChain;
 use reef_domain::ids::AssistantId;
 use reef_protocols::model::{Role, Turn};
 use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
-use reef_store::{AlbumPartRow, BotUpdateRow, MessageRow, StoreError, Tx};
+use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, MessageRow, StoreError, Tx};
 
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
@@ -63,6 +66,14 @@ impl Host for TurnHost<'_> {
         sent
     }
 
+    async fn send_streamed(
+        &self,
+        request: HttpRequest,
+        mut on_bytes: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<HttpResponse, HttpError> {
+        self.embedded.inner.transport.send_streamed(request, Some(&mut on_bytes)).await
+    }
+
     async fn sleep(&self, wait: Duration) {
         tokio::time::sleep(wait).await;
     }
@@ -71,12 +82,42 @@ impl Host for TurnHost<'_> {
         self.embedded.inner.clock.now().unix_ms()
     }
 
-    async fn list_recent_turns(&self, chat_id: i64, limit: usize) -> Result<Vec<Turn>, MemoryError> {
+    fn utc_offset_s(&self, time_zone: &str, unix_ms: i64) -> i32 {
+        utc_offset_s(time_zone, unix_ms)
+    }
+
+    async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
+        self.admit_visit(visit).await.map_err(|error| storage_error(&error))
+    }
+
+    async fn decide_request(
+        &self,
+        owner: &Visitor,
+        person_id: &str,
+        is_approved: bool,
+    ) -> Result<Decision, MemoryError> {
+        self.decide(owner, person_id, is_approved).await.map_err(|error| storage_error(&error))
+    }
+
+    async fn record_membership(
+        &self,
+        chat_id: i64,
+        title: &str,
+        added_by: Option<&Visitor>,
+    ) -> Result<(), MemoryError> {
+        self.save_membership(chat_id, title, added_by).await.map_err(|error| storage_error(&error))
+    }
+
+    async fn list_recent_turns(
+        &self,
+        conversation: Conversation,
+        limit: usize,
+    ) -> Result<Vec<Turn>, MemoryError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let read = async {
             let mut tx = self.embedded.inner.store.read().await?;
-            let chat_id = current_chat_id(&mut tx, self.row.assistant_id, chat_id).await?;
-            tx.list_recent_messages(self.row.assistant_id, chat_id, limit).await
+            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
+            tx.list_recent_messages(self.row.assistant_id, key, limit).await
         };
         read.await.map_err(|error| storage_error(&error))?.into_iter().map(row_to_turn).collect()
     }
@@ -98,7 +139,8 @@ impl Host for TurnHost<'_> {
     ) -> Result<(), MemoryError> {
         let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
         self.progress.set_parts(reply);
-        let is_saved = self.save(&answer, change).await.map_err(|error| storage_error(&error))?;
+        let is_saved =
+            self.save(&answer, &reply.covers, change).await.map_err(|error| storage_error(&error))?;
         if is_saved { Ok(()) } else { Err(lease_lost()) }
     }
 
@@ -173,11 +215,15 @@ impl TurnHost<'_> {
     }
 
     /// Saves the reply and its change to the conversation in one transaction. Returns `false` if the lease is lost.
-    async fn save(&self, answer: &str, change: &MemoryChange) -> Result<bool, StoreError> {
+    async fn save(&self, answer: &str, covers: &[i64], change: &MemoryChange) -> Result<bool, StoreError> {
         let inner = &self.embedded.inner;
         let mut tx = inner.store.begin().await?;
         if !tx.save_answer(self.row.id, inner.lease_holder, answer).await? {
             return Ok(false);
+        }
+        for update in covers {
+            let row = self.row;
+            tx.finish_covered_update(row.assistant_id, row.bot_id, *update, inner.clock.now()).await?;
         }
         self.apply(&mut tx, change).await?;
         tx.commit().await?;
@@ -188,18 +234,18 @@ impl TurnHost<'_> {
         let assistant = self.row.assistant_id;
         match change {
             MemoryChange::Keep => Ok(()),
-            MemoryChange::Forget { chat_id } => {
-                let chat_id = current_chat_id(tx, assistant, *chat_id).await?;
-                tx.delete_conversation(assistant, chat_id).await
+            MemoryChange::Forget { conversation } => {
+                let key = conversation_key(tx, assistant, *conversation).await?;
+                tx.delete_conversation(assistant, key).await
             }
-            MemoryChange::Append { chat_id, turns } => {
+            MemoryChange::Append { conversation, turns } => {
                 let now = self.embedded.inner.clock.now();
-                let chat_id = current_chat_id(tx, assistant, *chat_id).await?;
+                let key = conversation_key(tx, assistant, *conversation).await?;
                 for turn in turns {
-                    tx.append_message(assistant, chat_id, &turn_to_row(turn), now).await?;
+                    tx.append_message(assistant, key, &turn_to_row(turn), now).await?;
                 }
                 // Turns beyond the limit are never read again.
-                tx.trim_conversation(assistant, chat_id, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX))
+                tx.trim_conversation(assistant, key, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX))
                     .await
             }
         }
@@ -219,13 +265,26 @@ pub(crate) async fn current_chat_id(
     Ok(tx.find_supergroup(assistant, chat_id).await?.unwrap_or(chat_id))
 }
 
+/// Returns the key under which a conversation is stored.
+async fn conversation_key(
+    tx: &mut Tx,
+    assistant: AssistantId,
+    conversation: Conversation,
+) -> Result<ConversationKey, StoreError> {
+    let chat = current_chat_id(tx, assistant, conversation.chat_id).await?;
+    Ok(ConversationKey { chat, thread: conversation.thread_id })
+}
+
 fn album_part(row: &AlbumPartRow) -> AlbumPart {
     let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
-    AlbumPart {
-        update_id: row.update_id,
-        has_caption: message.is_some_and(|message| !message.text_or_caption().is_empty()),
-        is_answered: row.sent_parts > 0,
-    }
+    AlbumPart { update_id: row.update_id, message }
+}
+
+fn utc_offset_s(time_zone: &str, unix_ms: i64) -> i32 {
+    let zone = jiff::tz::TimeZone::get(time_zone);
+    let moment = jiff::Timestamp::from_millisecond(unix_ms);
+    // The settings have been checked, so only a moment outside of the calendar has no offset.
+    zone.ok().zip(moment.ok()).map_or(0, |(zone, moment)| zone.to_offset(moment).seconds())
 }
 
 const USER: &str = "user";
