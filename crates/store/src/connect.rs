@@ -29,6 +29,8 @@ const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a returned connection may take to prove that it is alive.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may be unused before it is tested when it is used again.
+const TESTED_AFTER: Duration = Duration::from_millis(250);
 /// When PostgreSQL gives up on a client that has disappeared. Without this, the row locks of its last transaction would
 /// block everyone else for hours. (Client connection defaults, and the TCP settings.)
 const DEAD_PEER_OPTIONS: [(&str, &str); 5] = [
@@ -136,6 +138,16 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection that has just answered is not tested again: that would be a round trip for each of many reads.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for >= TESTED_AFTER {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             // A connection to a server that has disappeared would otherwise stay in the pool until TCP gives up.
             .after_release(|connection, _| {
                 Box::pin(async {

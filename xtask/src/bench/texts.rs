@@ -42,10 +42,10 @@ impl Measure {
                 "The page is the same for every visitor and larger than the start page, so that copying its bytes counts, too."
             }
             Self::Dashboard => {
-                "A request reads a session, a user and 100 assistants, and renders a card for each of them."
+                "A request reads a session and 100 assistants, and renders a card for each of them."
             }
             Self::AssistantPage => {
-                "A request reads a session, a user, one assistant with its timeline and its settings, and renders the page."
+                "A request reads a session, one assistant with its timeline, its deliveries and its settings, and renders the page."
             }
             Self::Bots => {
                 "The sandbox, in another process, plays Polar, Telegram and the models, and shares the processors; a turn waits \

@@ -48,7 +48,7 @@ impl DeliveryQueue for Updates {
         let waiting: Vec<PendingUpdate> = sqlx::query_as(
             "select u.bot_id, u.chat_id, min(u.update_id) as update_id, u.body, u.next_at, b.webhook_url, b.secret_token
              from telegram_updates u join telegram_bots b on b.id = u.bot_id
-             where b.webhook_url is not null group by u.bot_id, u.chat_id order by u.next_at limit 1000",
+             where b.webhook_url is not null group by u.bot_id, u.chat_id order by u.next_at limit 512",
         )
         .fetch_all(&self.0.db)
         .await?;
