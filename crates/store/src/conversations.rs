@@ -16,6 +16,14 @@ pub struct ConversationKey {
     pub thread: i64,
 }
 
+impl ConversationKey {
+    /// The conversation of a chat outside topics.
+    #[must_use]
+    pub const fn of_chat(chat: i64) -> Self {
+        Self { chat, thread: 0 }
+    }
+}
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct MessageRow {

@@ -1,5 +1,5 @@
 use reef_domain::ids::AssistantId;
-use reef_store::on_both_databases;
+use reef_store::{ConversationKey, on_both_databases};
 
 use crate::bot_updates::{claim, update};
 use crate::conversations::{append_messages, recent_texts};
@@ -22,7 +22,7 @@ on_both_databases! {
         assert!(recent_texts(&mut tx, assistant, GROUP, 10).await.is_empty());
         assert_eq!(recent_texts(&mut tx, other, GROUP, 10).await, ["theirs"]);
         append_messages(&mut tx, assistant, SUPERGROUP, &["6"]).await;
-        tx.trim_conversation(assistant, SUPERGROUP, 4).await.unwrap();
+        tx.trim_conversation(assistant, ConversationKey::of_chat(SUPERGROUP), 4).await.unwrap();
         assert_eq!(recent_texts(&mut tx, assistant, SUPERGROUP, 10).await, ["3", "4", "5", "6"]);
     }
 

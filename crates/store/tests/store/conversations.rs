@@ -1,5 +1,5 @@
 use reef_domain::ids::AssistantId;
-use reef_store::{MessageRow, Tx, on_both_databases};
+use reef_store::{ConversationKey, MessageRow, Tx, on_both_databases};
 
 use crate::support::{NOW, uuid};
 
@@ -12,12 +12,17 @@ fn message(content: &str) -> MessageRow {
 pub async fn append_messages(tx: &mut Tx, bot: AssistantId, chat: i64, contents: &[&str]) {
     for content in contents {
         // All have the same time, so that only the order of insertion counts.
-        tx.append_message(bot, chat, &message(content), NOW).await.expect("append should succeed");
+        tx.append_message(bot, ConversationKey::of_chat(chat), &message(content), NOW)
+            .await
+            .expect("append should succeed");
     }
 }
 
 pub async fn recent_texts(tx: &mut Tx, bot: AssistantId, chat: i64, limit: i64) -> Vec<String> {
-    let turns = tx.list_recent_messages(bot, chat, limit).await.expect("list should succeed");
+    let turns = tx
+        .list_recent_messages(bot, ConversationKey::of_chat(chat), limit)
+        .await
+        .expect("list should succeed");
     turns.into_iter().map(|turn| turn.content).collect()
 }
 
@@ -31,10 +36,10 @@ on_both_databases! {
         ];
         let mut tx = db.store.begin().await.unwrap();
         for turn in &turns {
-            tx.append_message(bot, CHAT, turn, NOW).await.unwrap();
+            tx.append_message(bot, ConversationKey::of_chat(CHAT), turn, NOW).await.unwrap();
         }
         tx.commit().await.unwrap();
-        assert_eq!(db.store.read().await.unwrap().list_recent_messages(bot, CHAT, 10).await.unwrap(), turns);
+        assert_eq!(db.store.read().await.unwrap().list_recent_messages(bot, ConversationKey::of_chat(CHAT), 10).await.unwrap(), turns);
     }
 
     async fn recent_messages_are_oldest_first(db: TestStore) {
@@ -53,8 +58,8 @@ on_both_databases! {
         append_messages(&mut tx, bot, 2, &["b"]).await;
         append_messages(&mut tx, other, 1, &["c"]).await;
         assert_eq!(recent_texts(&mut tx, bot, 1, 10).await, ["a"]);
-        tx.delete_conversation(bot, 1).await.unwrap();
-        tx.trim_conversation(bot, 1, 0).await.unwrap();
+        tx.delete_conversation(bot, ConversationKey::of_chat(1)).await.unwrap();
+        tx.trim_conversation(bot, ConversationKey::of_chat(1), 0).await.unwrap();
         assert!(recent_texts(&mut tx, bot, 1, 10).await.is_empty());
         assert_eq!(recent_texts(&mut tx, bot, 2, 10).await, ["b"]);
         assert_eq!(recent_texts(&mut tx, other, 1, 10).await, ["c"]);
@@ -76,8 +81,8 @@ on_both_databases! {
         let bot = AssistantId::new(uuid());
         let mut tx = db.store.begin().await.unwrap();
         append_messages(&mut tx, bot, CHAT, &["1", "2"]).await;
-        tx.delete_conversation(bot, CHAT).await.unwrap();
-        tx.delete_conversation(bot, CHAT).await.unwrap();
+        tx.delete_conversation(bot, ConversationKey::of_chat(CHAT)).await.unwrap();
+        tx.delete_conversation(bot, ConversationKey::of_chat(CHAT)).await.unwrap();
         append_messages(&mut tx, bot, CHAT, &["3"]).await;
         assert_eq!(recent_texts(&mut tx, bot, CHAT, 10).await, ["3"]);
     }
@@ -88,14 +93,14 @@ on_both_databases! {
         append_messages(&mut tx, bot, CHAT, &["1", "2", "3", "4"]).await;
         append_messages(&mut tx, bot, 7, &["a", "b"]).await;
         append_messages(&mut tx, other, CHAT, &["c", "d"]).await;
-        tx.trim_conversation(bot, CHAT, 9).await.unwrap();
+        tx.trim_conversation(bot, ConversationKey::of_chat(CHAT), 9).await.unwrap();
         assert_eq!(recent_texts(&mut tx, bot, CHAT, 10).await.len(), 4);
-        tx.trim_conversation(bot, CHAT, 3).await.unwrap();
+        tx.trim_conversation(bot, ConversationKey::of_chat(CHAT), 3).await.unwrap();
         assert_eq!(recent_texts(&mut tx, bot, CHAT, 10).await, ["2", "3", "4"]);
         append_messages(&mut tx, bot, CHAT, &["5"]).await;
-        tx.trim_conversation(bot, CHAT, 1).await.unwrap();
+        tx.trim_conversation(bot, ConversationKey::of_chat(CHAT), 1).await.unwrap();
         assert_eq!(recent_texts(&mut tx, bot, CHAT, 10).await, ["5"]);
-        tx.trim_conversation(bot, CHAT, 0).await.unwrap();
+        tx.trim_conversation(bot, ConversationKey::of_chat(CHAT), 0).await.unwrap();
         assert!(recent_texts(&mut tx, bot, CHAT, 10).await.is_empty());
         assert_eq!(recent_texts(&mut tx, bot, 7, 10).await, ["a", "b"]);
         assert_eq!(recent_texts(&mut tx, other, CHAT, 10).await, ["c", "d"]);

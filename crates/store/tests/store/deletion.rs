@@ -1,6 +1,6 @@
 use reef_domain::State;
 use reef_domain::ids::{AssistantId, UpdateRowId, UserId};
-use reef_store::{MessageRow, NewBotUpdate, Secrets, Tx, WorkerRow, on_both_databases};
+use reef_store::{ConversationKey, MessageRow, NewBotUpdate, Secrets, Tx, WorkerRow, on_both_databases};
 
 use crate::events::new_event;
 use crate::support::{NOW, add_assistant, add_user, at, raw_rows, run, uuid};
@@ -23,7 +23,7 @@ async fn add_assistant_with_everything(tx: &mut Tx, user: UserId) -> AssistantId
     let secrets = Secrets { bot_token: Some(b"sealed token".to_vec()), ..Secrets::default() };
     tx.update_secrets(id, &secrets).await.expect("update should succeed");
     let turn = MessageRow { role: "user".to_owned(), content: "hello".to_owned() };
-    tx.append_message(id, 5, &turn, NOW).await.expect("append should succeed");
+    tx.append_message(id, ConversationKey::of_chat(5), &turn, NOW).await.expect("append should succeed");
     let update = NewBotUpdate {
         id: UpdateRowId::new(uuid()),
         assistant_id: id,
@@ -92,7 +92,7 @@ on_both_databases! {
         assert!(tx.find_assistant(id).await.unwrap().is_some());
         assert!(tx.find_worker_by_assistant(id).await.unwrap().is_some());
         assert_eq!(tx.count_open_bot_updates(id).await.unwrap(), 1);
-        assert_eq!(tx.list_recent_messages(id, 5, 10).await.unwrap().len(), 1);
+        assert_eq!(tx.list_recent_messages(id, ConversationKey::of_chat(5), 10).await.unwrap().len(), 1);
         assert!(!tx.is_assistant_deleted(id).await.unwrap());
     }
 

@@ -27,6 +27,7 @@ mod managed_credit;
 mod metrics;
 mod migrations;
 mod payment_checks;
+mod people;
 mod polar_inbox;
 mod random_walks;
 mod receipts;

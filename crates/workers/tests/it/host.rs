@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reef_ports::{StartedWorker, WorkerHost, WorkerRef};
-use reef_store::on_both_databases;
+use reef_store::{ConversationKey, on_both_databases};
 use reef_workers::embedded::UpdateSource;
 
 use crate::fake_server::{FakeServer, wait_until};
@@ -59,7 +59,7 @@ on_both_databases! {
         let mut tx = db.store.read().await.unwrap();
         assert_eq!(tx.find_worker(NAME).await.unwrap(), None);
         assert_eq!(tx.count_open_bot_updates(assistant()).await.unwrap(), 0);
-        assert_eq!(tx.list_recent_messages(assistant(), 5, 10).await.unwrap(), []);
+        assert_eq!(tx.list_recent_messages(assistant(), ConversationKey::of_chat(5), 10).await.unwrap(), []);
     }
 
     async fn settings_are_sealed(db: TestStore) {
