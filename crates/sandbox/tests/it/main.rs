@@ -3,6 +3,7 @@
 
 mod harness;
 mod mail;
+mod model_streams;
 mod models;
 mod polar;
 mod portal;
