@@ -7,6 +7,7 @@ mod model_streams;
 mod models;
 mod polar;
 mod portal;
+mod reef_reads_models;
 mod telegram;
 mod tools;
 mod webhooks;
