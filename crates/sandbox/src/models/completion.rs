@@ -62,7 +62,7 @@ pub(super) fn respond(body: &Map<String, Value>, completion: Completion) -> Resp
             "id": id, "object": "chat.completion", "created": created, "model": completion.model,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": content, "refusal": null},
                 "logprobs": null, "finish_reason": finish_reason}],
-            "usage": completion.usage,
+            "usage": completion.usage, "system_fingerprint": null, "service_tier": null,
         });
         if completion.comment.is_some() {
             let is_broken = completion.empty_reason == Some(EmptyReason::ProviderFailed);
@@ -71,9 +71,17 @@ pub(super) fn respond(body: &Map<String, Value>, completion: Completion) -> Resp
         }
         return Json(whole).into_response();
     }
+    let is_openrouter = completion.comment.is_some();
     let event = |choices: Value, usage: &Value| {
-        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": completion.model,
+        let mut chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": completion.model,
             "choices": choices, "usage": usage});
+        // OpenRouter leaves the field out where OpenAI has null.
+        if is_openrouter
+            && usage.is_null()
+            && let Some(fields) = chunk.as_object_mut()
+        {
+            fields.remove("usage");
+        }
         format!("data: {chunk}\n\n")
     };
     let delta =
@@ -97,7 +105,7 @@ pub(super) fn respond(body: &Map<String, Value>, completion: Completion) -> Resp
     }
     let mut end = event(last, &Value::Null);
     let wants_usage = body.get("stream_options").is_some_and(|options| options["include_usage"] == true);
-    if wants_usage || completion.comment.is_some() {
+    if wants_usage || is_openrouter {
         end += &event(json!([]), &completion.usage);
     }
     end += "data: [DONE]\n\n";

@@ -17,8 +17,10 @@ const DELAY: Duration = Duration::from_millis(10);
 const TOTAL_MAX: Duration = Duration::from_millis(1_500);
 /// How long a slow reply takes.
 const SLOW_TOTAL: Duration = Duration::from_secs(5);
-/// The approximate number of characters of a piece of a reply.
-const PIECE_CHARS: usize = 16;
+/// The approximate size of a piece of a reply in bytes.
+const PIECE_BYTES: usize = 16;
+/// Longer replies come in larger pieces, because a timer is not exact enough for shorter delays.
+const PIECES_MAX: usize = 150;
 
 /// How fast a reply is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +66,10 @@ pub(super) fn stream_response(head: Vec<String>, events: Vec<String>, pace: Pace
 
 /// Splits a reply into pieces of a few words, as models write it.
 pub(super) fn pieces(text: &str) -> Vec<String> {
+    let piece_bytes = PIECE_BYTES.max(text.len() / PIECES_MAX);
     let mut pieces = vec![String::new()];
     for word in text.split_inclusive(char::is_whitespace) {
-        let last = pieces.last_mut().filter(|last| last.len() + word.len() <= PIECE_CHARS);
+        let last = pieces.last_mut().filter(|last| last.len() + word.len() <= piece_bytes);
         match last {
             Some(last) => last.push_str(word),
             None => pieces.push(word.to_owned()),

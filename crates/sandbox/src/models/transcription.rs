@@ -1,4 +1,4 @@
-//! OpenAI's `/v1/audio/transcriptions`. The scripted model describes what it hears.
+//! OpenAI's `/v1/audio/transcriptions`. The scripted model describes what it is sent.
 
 use axum::{Json, body::Bytes, http::HeaderMap, response::IntoResponse};
 use serde_json::json;

@@ -122,7 +122,8 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
             failure = Some(
                 json!({"id": "gen-broken", "object": "chat.completion.chunk", "created": now_ms() / 1000,
                 "model": model, "provider": "Sandbox",
-                "error": {"code": "server_error", "message": "Provider disconnected unexpectedly"},
+                "error": {"code": 502, "message": "Provider disconnected unexpectedly",
+                    "metadata": {"error_type": "provider_unavailable"}},
                 "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]}),
             );
             text
@@ -147,6 +148,8 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
         + usage["completion_tokens"].as_f64().unwrap_or(0.0) * COMPLETION_USD;
     usage["cost"] = json!(cost);
     usage["is_byok"] = json!(false);
+    usage["cost_details"] = json!({"upstream_inference_cost": null, "upstream_inference_prompt_cost": 0,
+        "upstream_inference_completions_cost": 0});
     if let Caller::Created(key) = &caller {
         key_records::record_usage(&world, &key.hash, cost).await?;
     }
@@ -217,7 +220,7 @@ fn model_info(id: &str) -> Value {
             "modality": "text+image+file->text", "instruct_type": null},
         "pricing": {"prompt": PROMPT_USD.to_string(), "completion": COMPLETION_USD.to_string()},
         "top_provider": {"context_length": 200_000, "max_completion_tokens": 64_000, "is_moderated": false},
-        "supported_parameters": ["max_tokens", "temperature", "tools"], "default_parameters": null,
+        "supported_parameters": ["max_tokens", "temperature", "tools"], "supported_voices": null, "default_parameters": null,
         "per_request_limits": null, "links": {"details": format!("/api/v1/models/{id}/endpoints")},
     })
 }
@@ -233,7 +236,10 @@ async fn models(RawQuery(query): RawQuery) -> HandlerResult {
         return Err(error(400, "limit is 1 to 1000, offset at least 0"));
     };
     let data: Vec<Value> = MODELS.iter().skip(offset).take(limit).map(|(id, _)| model_info(id)).collect();
-    Ok(Json(json!({"data": data})).into_response())
+    let is_last = offset.saturating_add(limit) >= MODELS.len();
+    let next = format!("/api/v1/models?limit={limit}&offset={}", offset.saturating_add(limit));
+    let links = json!({"next": if is_last { Value::Null } else { json!(next) }});
+    Ok(Json(json!({"data": data, "total_count": MODELS.len(), "links": links})).into_response())
 }
 
 /// `GET /models/{author}/{slug}/endpoints`: needs no key, like the list.
