@@ -1,19 +1,15 @@
 //! The model providers: one scripted model behind the wire formats of four vendors.
 
 pub(crate) mod anthropic;
-mod anthropic_content;
-mod chat_messages;
 mod completion;
 mod conversation;
 pub(crate) mod google;
-mod google_contents;
 mod key_kind;
 pub(crate) mod openai;
 pub(crate) mod openrouter;
 mod script;
 mod shown;
 mod stream;
-mod transcription;
 
 use axum::{Router, extract::DefaultBodyLimit, routing::get, routing::post};
 

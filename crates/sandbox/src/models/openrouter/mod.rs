@@ -15,10 +15,10 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    chat_messages,
     completion::{self, Completion, EmptyReason},
     conversation::Conversation,
     key_kind::{KeyKind, is_unknown_model},
+    openai::messages,
     script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
     stream::Pace,
 };
@@ -97,7 +97,7 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
     let caller = get_caller(&world, &headers).await?;
     let body: Map<String, Value> =
         serde_json::from_slice(&raw).map_err(|_| error(400, "The request body is not valid JSON"))?;
-    let conversation = chat_messages::parse_turns(&body).map_err(|refusal| {
+    let conversation = messages::parse_turns(&body).map_err(|refusal| {
         error(refusal.status, refusal.body["error"]["message"].as_str().unwrap_or("Invalid request"))
     })?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,7 @@
 //! Google's `/v1beta/models`, `:generateContent` and `:streamGenerateContent`.
 
+mod contents;
+
 use axum::{
     Json,
     body::Bytes,
@@ -11,7 +13,6 @@ use serde_json::{Map, Value, json};
 
 use super::{
     conversation::{Conversation, tokens, truncate},
-    google_contents::validate,
     key_kind::{KeyKind, is_unknown_model},
     script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S},
     stream::{Pace, pieces, stream_response},
@@ -20,6 +21,7 @@ use crate::{
     clock::random_base62,
     web::{ErrorResponse, HandlerResult, header_text, parse_pairs},
 };
+use contents::validate;
 
 const MODELS: [&str; 3] = ["gemini-3.5-flash", "gemini-3.5-pro", "gemini-2.5-flash"];
 

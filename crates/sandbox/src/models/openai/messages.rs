@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    conversation::{Conversation, Role, Turn},
-    openai::{error_with_code, invalid_parameter},
-    shown::{Kind, Shown, ShownError},
+use super::{error_with_code, invalid_parameter};
+use crate::{
+    models::{
+        conversation::{Conversation, Role, Turn},
+        shown::{Kind, Shown, ShownError},
+    },
+    web::HandlerResult,
 };
-use crate::web::HandlerResult;
 
 /// The maximum size of a part in base64: the 50 MB of a whole request.
 const PART_CHARS_MAX: usize = 50_000_000;
@@ -15,7 +17,7 @@ const PART_CHARS_MAX: usize = 50_000_000;
 const AUDIO_FORMATS: [&str; 8] = ["wav", "mp3", "aiff", "aac", "ogg", "flac", "m4a", "pcm16"];
 
 /// Validates the messages of a chat and returns them.
-pub(super) fn parse_turns(body: &Map<String, Value>) -> HandlerResult<Conversation> {
+pub(crate) fn parse_turns(body: &Map<String, Value>) -> HandlerResult<Conversation> {
     if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(error_with_code(
             400,

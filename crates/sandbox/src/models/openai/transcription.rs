@@ -3,12 +3,14 @@
 use axum::{Json, body::Bytes, http::HeaderMap, response::IntoResponse};
 use serde_json::json;
 
-use super::{
-    key_kind::KeyKind,
-    openai::{authenticate, error, error_with_code, invalid_parameter, model_not_found},
-    shown::{Kind, Shown},
+use super::{authenticate, error, error_with_code, invalid_parameter, model_not_found};
+use crate::{
+    models::{
+        key_kind::KeyKind,
+        shown::{Kind, Shown},
+    },
+    web::{HandlerResult, header_text},
 };
-use crate::web::{HandlerResult, header_text};
 
 const MODELS: [&str; 4] =
     ["gpt-4o-mini-transcribe", "gpt-4o-transcribe", "gpt-4o-transcribe-diarize", "whisper-1"];

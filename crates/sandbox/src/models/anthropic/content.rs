@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::{
-    anthropic::{VERSION_WITHOUT_SAMPLING, error},
-    conversation::{Conversation, Role, Turn},
-    shown::{Kind, Shown, ShownError},
+use super::{VERSION_WITHOUT_SAMPLING, error};
+use crate::{
+    models::{
+        conversation::{Conversation, Role, Turn},
+        shown::{Kind, Shown, ShownError},
+    },
+    web::HandlerResult,
 };
-use crate::web::HandlerResult;
 
 /// The maximum size of an image in base64: 5 MiB.
 const IMAGE_CHARS_MAX: usize = 5 * 1024 * 1024;

@@ -1,5 +1,8 @@
 //! OpenAI's `/v1/chat/completions` and `/v1/models`. OpenRouter shares the validation of chats.
 
+pub(super) mod messages;
+mod transcription;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -11,18 +14,17 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    chat_messages::parse_turns,
     completion::{Completion, EmptyReason, respond, token_limit, usage},
     key_kind::{KeyKind, is_unknown_model},
     script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
     stream::Pace,
-    transcription,
 };
 use crate::{
     World,
     clock::now_ms,
     web::{ErrorResponse, HandlerResult, bearer_token},
 };
+use messages::parse_turns;
 
 const KNOWN_FIELDS: [&str; 31] = [
     "model",
@@ -88,7 +90,7 @@ pub(crate) fn error(status: u16, message: &str) -> ErrorResponse {
     error_with_code(status, kind, message, None, code)
 }
 
-pub(super) fn error_with_code(
+fn error_with_code(
     status: u16,
     kind: &str,
     message: &str,
@@ -101,11 +103,11 @@ pub(super) fn error_with_code(
     )
 }
 
-pub(super) fn invalid_parameter(param: &str, message: &str, code: &str) -> ErrorResponse {
+fn invalid_parameter(param: &str, message: &str, code: &str) -> ErrorResponse {
     error_with_code(400, "invalid_request_error", message, Some(param), Some(code))
 }
 
-pub(super) fn authenticate(headers: &HeaderMap) -> HandlerResult<KeyKind> {
+fn authenticate(headers: &HeaderMap) -> HandlerResult<KeyKind> {
     let Some(key) = bearer_token(headers) else {
         return Err(error_with_code(
             401,
@@ -124,7 +126,7 @@ pub(super) fn authenticate(headers: &HeaderMap) -> HandlerResult<KeyKind> {
     }
 }
 
-pub(super) fn model_not_found(id: &str) -> ErrorResponse {
+fn model_not_found(id: &str) -> ErrorResponse {
     error_with_code(
         404,
         "invalid_request_error",

@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    conversation::{Conversation, Role, Turn},
-    google::error,
-    shown::{Kind, Shown, ShownError},
+use super::error;
+use crate::{
+    models::{
+        conversation::{Conversation, Role, Turn},
+        shown::{Kind, Shown, ShownError},
+    },
+    web::{ErrorResponse, HandlerResult},
 };
-use crate::web::{ErrorResponse, HandlerResult};
 
 /// The maximum size of inline data in base64: the 20 MB of a whole request.
 const INLINE_CHARS_MAX: usize = 20_000_000;

@@ -1,5 +1,7 @@
 //! Anthropic's `/v1/messages` and `/v1/models`, in the versions 2023-06-01 and 2026-10-21.
 
+mod content;
+
 use axum::{
     Json,
     body::Bytes,
@@ -10,7 +12,6 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    anthropic_content::{parse_system, parse_turns},
     conversation::{Conversation, tokens, truncate},
     key_kind::{KeyKind, is_unknown_model},
     script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
@@ -20,10 +21,11 @@ use crate::{
     clock::{now_ms, random_base62},
     web::{ErrorResponse, HandlerResult, bearer_token, header_text, parse_pairs},
 };
+use content::{parse_system, parse_turns};
 
 const VERSIONS: [&str; 3] = ["2023-01-01", "2023-06-01", "2026-10-21"];
 /// This version rejects sampling parameters, and documents in messages of the assistant.
-pub(super) const VERSION_WITHOUT_SAMPLING: &str = "2026-10-21";
+const VERSION_WITHOUT_SAMPLING: &str = "2026-10-21";
 const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 const KNOWN_FIELDS: [&str; 20] = [
     "model",
