@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// A reply may have been sent this long before it arrived, by a process that was killed in between.
 const IN_FLIGHT_MS: i64 = 5_000;
 /// The beginning of a reply in which the sandbox's model repeats the message.
-const ECHO: &str = "You said: ";
+const ECHO: &str = "You asked about “";
 
 /// A message from a person to a bot.
 #[derive(Clone, Debug)]
@@ -112,7 +112,9 @@ mod tests {
     }
 
     fn echo(of: i64, at_ms: i64) -> Reply {
-        Reply { at_ms, text: format!("You said: Person 2: question {of:06}"), reply_to: Some(of) }
+        Reply {
+            at_ms, text: format!("You asked about “Person 2: question {of:06}”."), reply_to: Some(of)
+        }
     }
 
     fn apology(of: i64, at_ms: i64) -> Reply {
@@ -181,9 +183,9 @@ mod tests {
             let answer = Reply { at_ms: 10, text: text.to_owned(), reply_to: None };
             find_problems(&[question(7, 1), question(8, 2)], &BTreeMap::from([(7, vec![answer])]), &[], false)
         };
-        assert_eq!(alone("You said: question 000001"), [""; 0]);
+        assert_eq!(alone("You asked about “question 000001”."), [""; 0]);
         assert_eq!(alone("I can't answer right now."), [""; 0]);
-        assert_eq!(alone("You said: question 000002").len(), 1);
+        assert_eq!(alone("You asked about “question 000002”.").len(), 1);
     }
 
     #[test]

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::http::encode_segment;
 use crate::model::answer::Model;
 use crate::model::attachment::Attachment;
-use crate::model::chat::Prompt;
 use crate::model::conversation::Role;
 use crate::model::draft::Draft;
 use crate::model::error::ModelError;
+use crate::model::prompt::Prompt;
 use crate::model::usage::{Usage, count};
 
 /// The base URL of the API, without the version.

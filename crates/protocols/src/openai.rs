@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::model::answer::{Model, join_texts};
 use crate::model::attachment::{Attachment, AttachmentKind};
-use crate::model::chat::Prompt;
 use crate::model::conversation::Role;
 use crate::model::draft::Draft;
 use crate::model::error::ModelError;
+use crate::model::prompt::Prompt;
 use crate::model::usage::{Usage, count, micro_usd};
 
 /// The base URL of the API, which includes the version.

@@ -132,10 +132,11 @@ pub(crate) fn front_page() -> Response {
             p { "A model key that contains " code { "refused" } " is rejected, and a key that contains " code { "broke" } " has no credit." }
             p { "Email to an address that begins with " code { "refused" } " is rejected permanently, and to an address that begins with "
                 code { "later" } " temporarily." }
-            p { "The scripted model responds in a special way to messages that begin with " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
-                code { "fail" } ", " code { "overloaded" } ", " code { "limit" } ", " code { "daily" } " (daily limit), "
-                code { "network" } " (failure in a successful response) and " code { "overthink" } " (tokens spent on thinking). It "
-                "remembers your name after “my name is …”. A model ID that contains " code { "unknown" } " or "
+            p { "The scripted model knows Reef: say " code { "help" } " to it, or show it a picture. It remembers your name after “my name is …”, "
+                "and responds in a special way to messages that begin with " code { "long" } ", " code { "markdown" } ", " code { "slow" } ", "
+                code { "fail" } ", " code { "fail halfway" } " (a stream that breaks off), " code { "overloaded" } ", " code { "limit" } ", "
+                code { "daily" } " (daily limit), " code { "network" } " (failure in a successful response) and " code { "overthink" }
+                " (tokens spent on thinking). A model ID that contains " code { "unknown" } " or "
                 code { "nonexistent" } " does not exist." }
         },
     )

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sqlx::FromRow;
 
 use crate::{
-    BODY_BYTES_MAX, World,
+    World,
     clock::{now_ms, rfc3339},
     faults,
     vendor::Vendor,
@@ -26,6 +26,10 @@ const CALLS_MAX: i64 = 1_000;
 const PRUNE_INTERVAL: i64 = 50;
 /// A longer text body is truncated in the log.
 const BODY_CHARS_MAX: usize = 16 * 1024;
+/// A longer text within JSON is truncated in the log: it is a file in base64, of which a thousand would fill the disk.
+const STRING_BYTES_MAX: usize = 64 * 1024;
+/// What remains of such a text.
+const STRING_CHARS_SHOWN: usize = 64;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new().route("/sandbox/requests", get(list))
@@ -38,7 +42,7 @@ pub(crate) async fn record(State(world): State<World>, request: Request, next: N
     let Some(vendor) = Vendor::of_path(&path) else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+    let Ok(body) = to_bytes(body, vendor.body_bytes_max()).await else {
         return Err(vendor.error(413, "Request Entity Too Large"));
     };
     let seq = insert_call(&world, vendor, parts.method.as_str(), &path, &body).await?;
@@ -144,6 +148,10 @@ fn mask_value(value: &mut Value) {
     const SECRET_KEYS: [&str; 7] =
         ["secret_token", "secret", "key", "api_key", "apiKey", "authorization", "token"];
     match value {
+        Value::String(text) if text.len() > STRING_BYTES_MAX => {
+            let shown: String = text.chars().take(STRING_CHARS_SHOWN).collect();
+            *text = format!("{}… ({} bytes)", mask(&shown), text.len());
+        }
         Value::String(text) => *text = mask(text),
         Value::Array(items) => items.iter_mut().for_each(mask_value),
         Value::Object(fields) => {

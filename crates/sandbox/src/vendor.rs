@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    models::{anthropic, google, openai, openrouter},
+    models::{self, anthropic, google, openai, openrouter},
     telegram,
     web::ErrorResponse,
 };
@@ -20,6 +20,14 @@ pub(crate) enum Vendor {
 }
 
 impl Vendor {
+    /// The maximum size of a request. Models are sent pictures and documents.
+    pub fn body_bytes_max(self) -> usize {
+        match self {
+            Self::Anthropic | Self::OpenAi | Self::Google | Self::OpenRouter => models::BODY_BYTES_MAX,
+            Self::Polar | Self::Telegram => crate::BODY_BYTES_MAX,
+        }
+    }
+
     const ALL: [Self; 6] =
         [Self::Polar, Self::Telegram, Self::Anthropic, Self::OpenAi, Self::Google, Self::OpenRouter];
 

@@ -6,17 +6,14 @@ use serde_json::Value;
 use super::answer::{Answer, Model};
 use super::attachment::Attachment;
 use super::budget::TokenBudget;
-use super::conversation::{Role, Turn};
+use super::conversation::Turn;
 use super::draft::Draft;
 use super::error::{self, ModelError};
+use super::prompt::Prompt;
 use super::provider::{parse_body, with_key};
 use super::rate_limit;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::{anthropic, google, openai};
-
-/// The maximum length of an answer in characters, whatever the provider sends. It is more than [`ANSWER_TOKENS_MAX`](super::ANSWER_TOKENS_MAX)
-/// tokens have in any language, and at most fifteen Telegram messages.
-pub const ANSWER_CHARS_MAX: usize = 60_000;
 
 /// The timeout of a request to a model, in milliseconds.
 const CHAT_TIMEOUT_MS: u64 = 120_000;
@@ -49,28 +46,6 @@ pub fn stream_request(
 ) -> HttpRequest {
     let request = build(model, Prompt { system, turns, attachments, budget, streams: true });
     HttpRequest { response_bytes_max: STREAM_BYTES_MAX, ..request }
-}
-
-/// What is requested of a model.
-#[derive(Clone, Copy)]
-pub(crate) struct Prompt<'a> {
-    pub system: &'a str,
-    pub turns: &'a [Turn],
-    pub attachments: &'a [Attachment],
-    pub budget: TokenBudget,
-    pub streams: bool,
-}
-
-impl<'a> Prompt<'a> {
-    /// The turns with the attachments of each.
-    pub fn turns_with_attachments(&self) -> impl Iterator<Item = (&'a Turn, &'a [Attachment])> {
-        let (turns, attachments) = (self.turns, self.attachments);
-        let last = turns.iter().rposition(|turn| turn.role == Role::User);
-        turns
-            .iter()
-            .enumerate()
-            .map(move |(index, turn)| (turn, if Some(index) == last { attachments } else { &[] }))
-    }
 }
 
 fn build(model: Model<'_>, prompt: Prompt<'_>) -> HttpRequest {

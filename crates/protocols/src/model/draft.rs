@@ -1,7 +1,10 @@
 //! An answer while it is read, whole or piece by piece, in terms that all providers share.
 
-use super::chat::ANSWER_CHARS_MAX;
 use super::usage::Usage;
+
+/// The maximum length of an answer in characters, whatever the provider sends. It is more than [`ANSWER_TOKENS_MAX`](super::ANSWER_TOKENS_MAX)
+/// tokens have in any language, and at most fifteen Telegram messages.
+pub const ANSWER_CHARS_MAX: usize = 60_000;
 
 /// What is known of an answer so far. Each provider's module fills it and decides in the end what it means.
 #[derive(Debug, Default)]

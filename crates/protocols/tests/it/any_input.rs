@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use reef_domain::Timestamp;
 use reef_domain::wire::Provider;
-use reef_protocols::model::{TokenBudget, read_answer, read_key_check, read_model_check};
+use reef_protocols::model::{
+    AnswerStream, TokenBudget, read_answer, read_key_check, read_model_check, read_transcription,
+};
 use reef_protocols::polar::WebhookHeaders;
 use reef_protocols::telegram::{
     BotUser, File, Photos, PolledUpdate, SentMessage, WebhookInfo, parse_update, read_response,
@@ -148,9 +150,17 @@ proptest! {
             if let Err(error) = read_answer(*provider, &response, now_ms) {
                 let _ = TokenBudget::default().retry_budget(error, &response);
             }
+            let mut stream = AnswerStream::new(*provider);
+            let _ = stream.push(&response.body);
+            let _ = stream.finish();
+            let event = [b"data: ", &response.body[..], b"\n\n"].concat();
+            let mut stream = AnswerStream::new(*provider);
+            let _ = stream.push(&event);
+            let _ = stream.finish();
             let _ = read_key_check(*provider, &response);
             let _ = read_model_check(*provider, "openai/gpt-5.5:nitro", &response);
         }
+        let _ = read_transcription(&response, now_ms);
     }
 
     #[test]

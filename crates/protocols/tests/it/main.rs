@@ -16,5 +16,6 @@ mod limits;
 mod model;
 mod polar_api;
 mod polar_webhooks;
+mod stream_examples;
 mod streams;
 mod telegram;

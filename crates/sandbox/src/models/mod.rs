@@ -2,20 +2,26 @@
 
 pub(crate) mod anthropic;
 mod completion;
+mod conversation;
 pub(crate) mod google;
 mod key_kind;
 pub(crate) mod openai;
 pub(crate) mod openrouter;
 mod script;
-mod sse;
+mod shown;
+mod stream;
 
-use axum::{Router, routing::get, routing::post};
+use axum::{Router, extract::DefaultBodyLimit, routing::get, routing::post};
 
 use crate::World;
+
+/// The maximum size of a request, which may contain pictures and documents: OpenAI's limit, the highest of the vendors.
+pub(crate) const BODY_BYTES_MAX: usize = 50 * 1024 * 1024;
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .route("/sandbox/anthropic/v1/messages", post(anthropic::messages))
+        .route("/sandbox/anthropic/v1/messages/count_tokens", post(anthropic::count_tokens))
         .route("/sandbox/anthropic/v1/models", get(anthropic::models))
         .route("/sandbox/anthropic/v1/models/{*id}", get(anthropic::model))
         .route(
@@ -30,4 +36,5 @@ pub(crate) fn routes() -> Router<World> {
         .route("/sandbox/google/v1beta/models/{*rest}", get(google::model).post(google::generate))
         .route("/sandbox/google/{*rest}", axum::routing::any(|| async { google::error(404, "Not Found") }))
         .merge(openrouter::routes())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

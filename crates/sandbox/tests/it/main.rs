@@ -3,9 +3,11 @@
 
 mod harness;
 mod mail;
+mod model_streams;
 mod models;
 mod polar;
 mod portal;
+mod reef_reads_models;
 mod telegram;
 mod telegram_chats;
 mod telegram_files;

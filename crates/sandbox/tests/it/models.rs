@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{World, expect, send};
 
+const GREETING: &str = "Hello! How can I help you?";
+
 fn anthropic(world: &World, key: &str, body: &Value) -> RequestBuilder {
     world
         .post("/sandbox/anthropic/v1/messages")
@@ -46,12 +48,12 @@ async fn completions_have_the_format_of_each_vendor() {
     let answer = expect(200, anthropic(&world, "sk-ant-1", &user_message("hello"))).await;
     assert_eq!(
         (&answer["content"][0]["text"], &answer["stop_reason"]),
-        (&json!("You said: hello"), &json!("end_turn"))
+        (&json!(GREETING), &json!("end_turn"))
     );
     let answer = expect(200, openai(&world, "sk-1", &chat("hello"))).await;
-    assert_eq!(answer["choices"][0]["message"]["content"], "You said: hello");
+    assert_eq!(answer["choices"][0]["message"]["content"], GREETING);
     let answer = expect(200, google(&world, "AIza1", "gemini-3.5-flash", &contents("hello"))).await;
-    assert_eq!(answer["candidates"][0]["content"]["parts"][0]["text"], "You said: hello");
+    assert_eq!(answer["candidates"][0]["content"]["parts"][0]["text"], GREETING);
     let answer = expect(200, openrouter(&world, "sk-or-v1-1", &chat("hello"))).await;
     assert!(answer["usage"]["cost"].as_f64().unwrap() > 0.0, "{answer}");
 }
@@ -144,10 +146,6 @@ async fn malformed_bodies_are_rejected_as_vendors_do() {
             "messages: first message must use the \"user\" role",
         ),
         (
-            with("messages", json!([turn("user", "x"), turn("user", "y")])),
-            "messages: roles must alternate between \"user\" and \"assistant\", but found multiple in a row",
-        ),
-        (
             with("messages", json!([turn("user", " ")])),
             "messages.0: text content must be non-empty and contain non-whitespace text",
         ),
@@ -155,6 +153,11 @@ async fn malformed_bodies_are_rejected_as_vendors_do() {
         let answer = expect(400, anthropic(&world, "k", &body)).await;
         assert_eq!(answer["error"]["message"], message, "{body}");
     }
+    // Two messages of a person in a row are one.
+    let twice =
+        with("messages", json!([turn("user", "my name is Ada"), turn("user", "and what is my name?")]));
+    let merged = expect(200, anthropic(&world, "k", &twice)).await;
+    assert_eq!(merged["content"][0]["text"], "Your name is Ada.");
     let path = "/sandbox/anthropic/v1/messages";
     expect(400, world.post(path).header("x-api-key", "k").json(&user_message("x"))).await;
     expect(401, world.post(path).header("anthropic-version", "2023-06-01").json(&user_message("x"))).await;
@@ -187,7 +190,7 @@ async fn malformed_bodies_are_rejected_as_vendors_do() {
 async fn streams_contain_the_same_reply() {
     let world = World::start().await;
     let text = "a sentence that is longer than a single piece of a stream";
-    let whole = format!("You said: {text}");
+    let whole = format!("You asked about “{text}”. I know Reef best: say “help” to see what I can do.");
     let mut body = user_message(text);
     body["stream"] = json!(true);
     let stream = send(anthropic(&world, "k", &body)).await.text().await.unwrap();
@@ -221,7 +224,7 @@ async fn openrouter_keys_count_their_usage() {
     let (keys, manager) = ("/sandbox/openrouter/api/v1/keys", "sk-or-v1-management");
     expect(400, world.post(keys).bearer_auth(manager).json(&json!({"limit": 1}))).await;
     let made =
-        expect(201, world.post(keys).bearer_auth(manager).json(&json!({"name": "slot", "limit": 0.0001})))
+        expect(201, world.post(keys).bearer_auth(manager).json(&json!({"name": "slot", "limit": 0.0002})))
             .await;
     let (secret, one) =
         (made["key"].as_str().unwrap(), format!("{keys}/{}", made["data"]["hash"].as_str().unwrap()));
@@ -314,5 +317,5 @@ async fn daily_limits_and_failed_successes_have_the_format_of_each_vendor() {
     let mut body = user_message("overthink");
     body["max_tokens"] = json!(16_384);
     let said = expect(200, anthropic(&world, "k", &body)).await;
-    assert!(said["content"][0]["text"].as_str().unwrap().contains("You said: overthink"), "{said}");
+    assert!(said["content"][0]["text"].as_str().unwrap().contains("“overthink”"), "{said}");
 }

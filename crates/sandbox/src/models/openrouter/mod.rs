@@ -16,9 +16,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     completion::{self, Completion, EmptyReason},
+    conversation::Conversation,
     key_kind::{KeyKind, is_unknown_model},
-    openai,
-    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Turn, seconds_to_midnight},
+    openai::messages,
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
+    stream::Pace,
 };
 use crate::{
     World,
@@ -95,7 +97,7 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
     let caller = get_caller(&world, &headers).await?;
     let body: Map<String, Value> =
         serde_json::from_slice(&raw).map_err(|_| error(400, "The request body is not valid JSON"))?;
-    let conversation = openai::parse_turns(&body).map_err(|refusal| {
+    let conversation = messages::parse_turns(&body).map_err(|refusal| {
         error(refusal.status, refusal.body["error"]["message"].as_str().unwrap_or("Invalid request"))
     })?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();
@@ -108,40 +110,71 @@ async fn chat(State(world): State<World>, headers: HeaderMap, raw: Bytes) -> Han
         Caller::Created(key) => check_credit(key, &conversation, completion::token_limit(&body))?,
         Caller::External(_) => {}
     }
-    let (text, empty_reason) =
-        match script::next_outcome(&conversation).await.within_limit(completion::token_limit(&body)) {
-            Outcome::Reply(text) => (text, None),
-            Outcome::Thinks(_) => (String::new(), Some(EmptyReason::ThinkingOnly)),
-            Outcome::ProviderFailed => (String::new(), Some(EmptyReason::ProviderFailed)),
-            Outcome::DailyLimit => return Err(daily_limit_error()),
-            Outcome::InternalError => return Err(error(500, "Internal Server Error")),
-            Outcome::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
-            Outcome::RateLimited => {
-                return Err(error(429, "Rate limit exceeded").retry_after(RATE_LIMIT_RETRY_AFTER_S));
-            }
-        };
+    let streams = body.get("stream") == Some(&json!(true));
+    let outcome = script::next_outcome(&conversation).settle(completion::token_limit(&body), streams).await;
+    let (mut pace, mut failure, mut empty_reason) = (Pace::Normal, None, None);
+    let text = match outcome {
+        Outcome::Reply(text, asked) => {
+            pace = asked;
+            text
+        }
+        Outcome::BreaksOff(text) => {
+            failure = Some(
+                json!({"id": "gen-broken", "object": "chat.completion.chunk", "created": now_ms() / 1000,
+                "model": model, "provider": "Sandbox",
+                "error": {"code": 502, "message": "Provider disconnected unexpectedly",
+                    "metadata": {"error_type": "provider_unavailable"}},
+                "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]}),
+            );
+            text
+        }
+        Outcome::Thinks(_) => {
+            empty_reason = Some(EmptyReason::ThinkingOnly);
+            String::new()
+        }
+        Outcome::ProviderFailed => {
+            empty_reason = Some(EmptyReason::ProviderFailed);
+            String::new()
+        }
+        Outcome::DailyLimit => return Err(daily_limit_error()),
+        Outcome::InternalError => return Err(error(500, "Internal Server Error")),
+        Outcome::Overloaded => return Err(error(503, "Provider is overloaded, please try again later")),
+        Outcome::RateLimited => {
+            return Err(error(429, "Rate limit exceeded").retry_after(RATE_LIMIT_RETRY_AFTER_S));
+        }
+    };
     let mut usage = completion::usage(&conversation, &text);
     let cost = usage["prompt_tokens"].as_f64().unwrap_or(0.0) * PROMPT_USD
         + usage["completion_tokens"].as_f64().unwrap_or(0.0) * COMPLETION_USD;
     usage["cost"] = json!(cost);
     usage["is_byok"] = json!(false);
+    usage["cost_details"] = json!({"upstream_inference_cost": null, "upstream_inference_prompt_cost": 0,
+        "upstream_inference_completions_cost": 0});
     if let Caller::Created(key) = &caller {
         key_records::record_usage(&world, &key.hash, cost).await?;
     }
     Ok(completion::respond(
         &body,
-        Completion { model, text, empty_reason, usage, comment: Some("OPENROUTER PROCESSING") },
+        Completion {
+            model,
+            text,
+            empty_reason,
+            usage,
+            pace,
+            failure,
+            comment: Some("OPENROUTER PROCESSING"),
+        },
     ))
 }
 
 /// Checks that a key's limit covers the request with the longest completion that it allows. If the request has no token
 /// limit, OpenRouter assumes the model's maximum; here any remaining credit is enough.
-fn check_credit(key: &Key, conversation: &[Turn], tokens_max: Option<i64>) -> HandlerResult<()> {
+fn check_credit(key: &Key, conversation: &Conversation, tokens_max: Option<i64>) -> HandlerResult<()> {
     let Some(left) = key.limit_remaining() else { return Ok(()) };
     if left <= 0.0 {
         return Err(credit_error("openrouter_key_limit"));
     }
-    let prompt_usd = script::prompt_tokens(conversation) as f64 * PROMPT_USD;
+    let prompt_usd = conversation.prompt_tokens() as f64 * PROMPT_USD;
     let affordable = ((left - prompt_usd).max(0.0) / COMPLETION_USD).floor() as i64;
     match tokens_max {
         Some(asked) if asked > affordable => {
@@ -183,10 +216,12 @@ fn model_info(id: &str) -> Value {
     json!({
         "id": id, "canonical_slug": id, "name": name, "created": 1_767_225_600, "description": "The scripted model",
         "context_length": 200_000,
-        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"], "tokenizer": "Other", "modality": "text->text"},
+        "architecture": {"input_modalities": ["text", "image", "file"], "output_modalities": ["text"], "tokenizer": "Other",
+            "modality": "text+image+file->text", "instruct_type": null},
         "pricing": {"prompt": PROMPT_USD.to_string(), "completion": COMPLETION_USD.to_string()},
         "top_provider": {"context_length": 200_000, "max_completion_tokens": 64_000, "is_moderated": false},
-        "supported_parameters": ["max_tokens", "temperature", "tools"],
+        "supported_parameters": ["max_tokens", "temperature", "tools"], "supported_voices": null, "default_parameters": null,
+        "per_request_limits": null, "links": {"details": format!("/api/v1/models/{id}/endpoints")},
     })
 }
 
@@ -201,7 +236,10 @@ async fn models(RawQuery(query): RawQuery) -> HandlerResult {
         return Err(error(400, "limit is 1 to 1000, offset at least 0"));
     };
     let data: Vec<Value> = MODELS.iter().skip(offset).take(limit).map(|(id, _)| model_info(id)).collect();
-    Ok(Json(json!({"data": data})).into_response())
+    let is_last = offset.saturating_add(limit) >= MODELS.len();
+    let next = format!("/api/v1/models?limit={limit}&offset={}", offset.saturating_add(limit));
+    let links = json!({"next": if is_last { Value::Null } else { json!(next) }});
+    Ok(Json(json!({"data": data, "total_count": MODELS.len(), "links": links})).into_response())
 }
 
 /// `GET /models/{author}/{slug}/endpoints`: needs no key, like the list.

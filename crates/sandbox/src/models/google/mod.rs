@@ -1,5 +1,7 @@
 //! Google's `/v1beta/models`, `:generateContent` and `:streamGenerateContent`.
 
+mod contents;
+
 use axum::{
     Json,
     body::Bytes,
@@ -10,29 +12,17 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    conversation::{Conversation, tokens, truncate},
     key_kind::{KeyKind, is_unknown_model},
-    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn},
-    sse,
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S},
+    stream::{Pace, pieces, stream_response},
 };
 use crate::{
     clock::random_base62,
     web::{ErrorResponse, HandlerResult, header_text, parse_pairs},
 };
+use contents::validate;
 
-const KNOWN_FIELDS: [&str; 12] = [
-    "contents",
-    "systemInstruction",
-    "system_instruction",
-    "generationConfig",
-    "generation_config",
-    "safetySettings",
-    "safety_settings",
-    "tools",
-    "toolConfig",
-    "tool_config",
-    "cachedContent",
-    "labels",
-];
 const MODELS: [&str; 3] = ["gemini-3.5-flash", "gemini-3.5-pro", "gemini-2.5-flash"];
 
 /// Google's error: `{"error": {"code", "message", "status"}}`.
@@ -97,13 +87,15 @@ pub(super) async fn generate(
     let query = parse_pairs(query.unwrap_or_default().as_bytes());
     let key = authenticate(&headers, &query)?;
     let (model, verb) = rest.rsplit_once(':').ok_or_else(|| error(404, "Not Found"))?;
-    let streams = match verb {
-        "generateContent" => false,
-        "streamGenerateContent" => true,
+    let body: Map<String, Value> = match verb {
+        "generateContent" | "streamGenerateContent" | "countTokens" => serde_json::from_slice(&raw)
+            .map_err(|_| error(400, "Invalid JSON payload received. Expected an object."))?,
         _ => return Err(error(404, "Not Found")),
     };
-    let body: Map<String, Value> = serde_json::from_slice(&raw)
-        .map_err(|_| error(400, "Invalid JSON payload received. Expected an object."))?;
+    if verb == "countTokens" {
+        return count_tokens(&body, model);
+    }
+    let streams = verb == "streamGenerateContent";
     let conversation = validate(&body)?;
     if is_unknown_model(model) {
         return Err(model_not_found(model));
@@ -118,10 +110,16 @@ pub(super) async fn generate(
     let limit = config.and_then(|config| {
         config.get("maxOutputTokens").or_else(|| config.get("max_output_tokens"))?.as_i64()
     });
-    let (text, empty_reason) = match script::next_outcome(&conversation).await.within_limit(limit) {
-        Outcome::Reply(text) => (text, None),
-        Outcome::Thinks(_) => (String::new(), Some("MAX_TOKENS")),
-        Outcome::ProviderFailed => (String::new(), Some("OTHER")),
+    let outcome = script::next_outcome(&conversation).settle(limit, streams).await;
+    let mut reply = Reply::new(model, conversation.prompt_tokens());
+    match outcome {
+        Outcome::Reply(text, pace) => {
+            let (text, was_cut) = truncate(text, limit);
+            reply = Reply { text, pace, finish: if was_cut { "MAX_TOKENS" } else { "STOP" }, ..reply };
+        }
+        Outcome::BreaksOff(text) => reply = Reply { text, breaks_off: true, ..reply },
+        Outcome::Thinks(_) => reply.finish = "MAX_TOKENS",
+        Outcome::ProviderFailed => reply.finish = "OTHER",
         Outcome::DailyLimit => return Err(daily_limit_error()),
         Outcome::InternalError => return Err(error(500, "An internal error has occurred. Please retry.")),
         Outcome::Overloaded => return Err(error(503, "The model is overloaded. Please try again later.")),
@@ -129,71 +127,87 @@ pub(super) async fn generate(
             return Err(error(429, "Resource has been exhausted (e.g. check quota).")
                 .retry_after(RATE_LIMIT_RETRY_AFTER_S));
         }
-    };
-    let (text, was_cut) = script::truncate(text, limit);
-    let (prompt, said) = (script::prompt_tokens(&conversation), script::tokens(&text));
-    let finish = empty_reason.unwrap_or(if was_cut { "MAX_TOKENS" } else { "STOP" });
-    let response_id = random_base62(22);
-    let render_response = |text: &str, finish: Option<&str>| {
-        let mut candidate = json!({"content": {"role": "model"}, "index": 0});
-        if !text.is_empty() {
-            candidate["content"]["parts"] = json!([{"text": text}]);
-        }
-        if let Some(finish) = finish {
-            candidate["finishReason"] = json!(finish);
-        }
-        json!({"candidates": [candidate], "modelVersion": model, "responseId": response_id,
-            "usageMetadata": {"promptTokenCount": prompt, "candidatesTokenCount": said, "totalTokenCount": prompt + said}})
-    };
+    }
     if !streams {
-        return Ok(Json(render_response(&text, Some(finish))).into_response());
+        return Ok(Json(reply.render(&reply.text, true)).into_response());
     }
-    let mut pieces = script::chunks(&text);
-    if pieces.is_empty() {
-        pieces.push(String::new());
-    }
-    let last = pieces.len().saturating_sub(1);
-    let parts: Vec<Value> = pieces
-        .iter()
-        .enumerate()
-        .map(|(index, piece)| render_response(piece, (index == last).then_some(finish)))
-        .collect();
+    let parts = reply.render_stream();
     if query.iter().any(|(name, value)| name == "alt" && value == "sse") {
-        return Ok(sse::stream_response(parts.iter().map(|part| format!("data: {part}\r\n\r\n")).collect()));
+        let events = parts.iter().map(|part| format!("data: {part}\r\n\r\n")).collect();
+        return Ok(stream_response(Vec::new(), events, reply.pace));
     }
     Ok(Json(parts).into_response())
 }
 
-fn validate(body: &Map<String, Value>) -> HandlerResult<Vec<Turn>> {
-    let invalid = |message: String| error(400, &message);
-    if let Some(name) = body.keys().find(|name| !KNOWN_FIELDS.contains(&name.as_str())) {
-        return Err(invalid(format!(
-            "Invalid JSON payload received. Unknown name \"{name}\": Cannot find field."
-        )));
+/// `POST /v1beta/models/{model}:countTokens`, whose request may be wrapped.
+fn count_tokens(body: &Map<String, Value>, model: &str) -> HandlerResult {
+    let wrapped = body.get("generateContentRequest").and_then(Value::as_object).map(|request| {
+        let fields = request.iter().filter(|(name, _)| *name != "model");
+        fields.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()
+    });
+    let conversation: Conversation = validate(wrapped.as_ref().unwrap_or(body))?;
+    if is_unknown_model(model) {
+        return Err(model_not_found(model));
     }
-    let contents = body.get("contents").and_then(Value::as_array).filter(|contents| !contents.is_empty());
-    let Some(contents) = contents else {
-        return Err(invalid("* GenerateContentRequest.contents: contents is not specified".to_owned()));
-    };
-    let mut turns = Vec::with_capacity(contents.len());
-    for (index, content) in contents.iter().enumerate() {
-        let role = match content.get("role").map(Value::as_str) {
-            None | Some(Some("user")) => Role::User,
-            Some(Some("model")) => Role::Assistant,
-            Some(_) => return Err(invalid("Please use a valid role: user, model.".to_owned())),
-        };
-        let texts: Option<Vec<&str>> = content["parts"]
-            .as_array()
-            .and_then(|parts| parts.iter().map(|part| part["text"].as_str()).collect());
-        let text = texts.map(|texts| texts.join("\n")).filter(|text| !text.is_empty());
-        let text = text.ok_or_else(|| {
-            invalid(format!(
-                "* GenerateContentRequest.contents[{index}].parts: contents.parts must not be empty."
-            ))
-        })?;
-        turns.push(Turn { role, text });
+    Ok(Json(json!({"totalTokens": conversation.prompt_tokens()})).into_response())
+}
+
+/// The reply of the model, before it is rendered.
+struct Reply<'a> {
+    model: &'a str,
+    prompt_tokens: i64,
+    response_id: String,
+    text: String,
+    finish: &'static str,
+    pace: Pace,
+    /// Whether an error follows in place of the end.
+    breaks_off: bool,
+}
+
+impl<'a> Reply<'a> {
+    fn new(model: &'a str, prompt_tokens: i64) -> Self {
+        Self {
+            model,
+            prompt_tokens,
+            response_id: random_base62(22),
+            text: String::new(),
+            finish: "STOP",
+            pace: Pace::Normal,
+            breaks_off: false,
+        }
     }
-    Ok(turns)
+
+    /// Renders a response with this text, which is the whole reply or a piece of it.
+    fn render(&self, text: &str, is_last: bool) -> Value {
+        let mut candidate = json!({"content": {"role": "model"}, "index": 0});
+        if !text.is_empty() {
+            candidate["content"]["parts"] = json!([{"text": text}]);
+        }
+        if is_last {
+            candidate["finishReason"] = json!(self.finish);
+        }
+        let (prompt, said) = (self.prompt_tokens, tokens(&self.text));
+        json!({"candidates": [candidate], "modelVersion": self.model, "responseId": self.response_id,
+            "usageMetadata": {"promptTokenCount": prompt, "candidatesTokenCount": said, "totalTokenCount": prompt + said}})
+    }
+
+    /// Renders the pieces of the reply, the last of which says why it ends.
+    fn render_stream(&self) -> Vec<Value> {
+        let mut pieces = pieces(&self.text);
+        if pieces.is_empty() {
+            pieces.push(String::new());
+        }
+        let last = pieces.len() - 1;
+        let mut parts: Vec<Value> = pieces
+            .iter()
+            .enumerate()
+            .map(|(index, piece)| self.render(piece, index == last && !self.breaks_off))
+            .collect();
+        if self.breaks_off {
+            parts.push(error(503, "The model is overloaded. Please try again later.").body);
+        }
+        parts
+    }
 }
 
 fn model_info(id: &str) -> Value {

@@ -1,5 +1,8 @@
 //! OpenAI's `/v1/chat/completions` and `/v1/models`. OpenRouter shares the validation of chats.
 
+pub(super) mod messages;
+mod transcription;
+
 use axum::{
     Json, Router,
     body::Bytes,
@@ -13,13 +16,15 @@ use serde_json::{Map, Value, json};
 use super::{
     completion::{Completion, EmptyReason, respond, token_limit, usage},
     key_kind::{KeyKind, is_unknown_model},
-    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn, seconds_to_midnight},
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
+    stream::Pace,
 };
 use crate::{
     World,
     clock::now_ms,
     web::{ErrorResponse, HandlerResult, bearer_token},
 };
+use messages::parse_turns;
 
 const KNOWN_FIELDS: [&str; 31] = [
     "model",
@@ -56,10 +61,20 @@ const KNOWN_FIELDS: [&str; 31] = [
 ];
 const MODELS: [&str; 6] = ["gpt-5.5", "gpt-6-astra", "gpt-5", "gpt-5-mini", "gpt-4o", "gpt-4o-mini"];
 
+/// Families of models that exist without being listed.
+const FAMILIES: [&str; 11] =
+    ["gpt-3.5-", "gpt-4", "gpt-5", "gpt-6", "gpt-7", "gpt-audio", "chatgpt-", "ft:", "o1", "o3", "o4"];
+
+/// Whether OpenAI has this model.
+fn has_model(id: &str) -> bool {
+    !is_unknown_model(id) && FAMILIES.iter().any(|family| id.starts_with(family))
+}
+
 /// Returns the routes under a base path.
 pub(super) fn routes(base: &str) -> Router<World> {
     Router::new()
         .route(&format!("{base}/chat/completions"), post(chat))
+        .route(&format!("{base}/audio/transcriptions"), post(transcription::transcribe))
         .route(&format!("{base}/models"), get(models))
         .route(&format!("{base}/models/{{*id}}"), get(model))
 }
@@ -131,7 +146,7 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> HandlerResult {
     }
     let conversation = parse_turns(&body)?;
     let model = body["model"].as_str().unwrap_or_default().to_owned();
-    if is_unknown_model(&model) {
+    if !has_model(&model) {
         return Err(model_not_found(&model));
     }
     validate_reasoning(&model, &body)?;
@@ -144,12 +159,23 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> HandlerResult {
             Some("insufficient_quota"),
         ));
     }
-    let (text, empty_reason) = match script::next_outcome(&conversation)
-        .await
-        .within_limit(token_limit(&body))
-    {
-        Outcome::Reply(text) => (text, None),
-        Outcome::Thinks(_) => (String::new(), Some(EmptyReason::ThinkingOnly)),
+    let streams = body.get("stream") == Some(&json!(true));
+    let outcome = script::next_outcome(&conversation).settle(token_limit(&body), streams).await;
+    let (mut pace, mut failure, mut empty_reason) = (Pace::Normal, None, None);
+    let text = match outcome {
+        Outcome::Reply(text, asked) => {
+            pace = asked;
+            text
+        }
+        Outcome::BreaksOff(text) => {
+            let message = "The server had an error while processing your request. Sorry about that!";
+            failure = Some(error(500, message).body);
+            text
+        }
+        Outcome::Thinks(_) => {
+            empty_reason = Some(EmptyReason::ThinkingOnly);
+            String::new()
+        }
         Outcome::DailyLimit => {
             let hours = seconds_to_midnight(now_ms()) / 3600;
             return Err(error(
@@ -174,7 +200,7 @@ async fn chat(headers: HeaderMap, raw: Bytes) -> HandlerResult {
         }
     };
     let usage = usage(&conversation, &text);
-    Ok(respond(&body, Completion { model, text, empty_reason, usage, comment: None }))
+    Ok(respond(&body, Completion { model, text, empty_reason, usage, pace, failure, comment: None }))
 }
 
 /// Reasoning models reject `max_tokens` and sampling parameters.
@@ -200,102 +226,6 @@ fn validate_reasoning(model: &str, body: &Map<String, Value>) -> HandlerResult<(
     Ok(())
 }
 
-/// Validates the messages of a chat and returns them.
-pub(super) fn parse_turns(body: &Map<String, Value>) -> HandlerResult<Vec<Turn>> {
-    if body.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
-        return Err(error_with_code(
-            400,
-            "invalid_request_error",
-            "you must provide a model parameter",
-            None,
-            None,
-        ));
-    }
-    if body.get("stream").is_some_and(|stream| !stream.is_boolean() && !stream.is_null()) {
-        return Err(invalid_parameter(
-            "stream",
-            "Invalid type for 'stream': expected a boolean.",
-            "invalid_type",
-        ));
-    }
-    for name in ["max_completion_tokens", "max_tokens"] {
-        if body
-            .get(name)
-            .is_some_and(|count| !count.is_null() && count.as_i64().is_none_or(|count| count < 1))
-        {
-            return Err(invalid_parameter(
-                name,
-                &format!("Invalid '{name}': integer below minimum value."),
-                "integer_below_min_value",
-            ));
-        }
-    }
-    let messages = match body.get("messages").map(Value::as_array) {
-        None => {
-            return Err(invalid_parameter(
-                "messages",
-                "Missing required parameter: 'messages'.",
-                "missing_required_parameter",
-            ));
-        }
-        Some(None) => {
-            return Err(invalid_parameter(
-                "messages",
-                "Invalid type for 'messages': expected an array of objects.",
-                "invalid_type",
-            ));
-        }
-        Some(Some(messages)) if messages.is_empty() => {
-            return Err(invalid_parameter(
-                "messages",
-                "Invalid 'messages': empty array. Expected an array with minimum length 1.",
-                "empty_array",
-            ));
-        }
-        Some(Some(messages)) => messages,
-    };
-    let mut turns = Vec::with_capacity(messages.len());
-    for (index, message) in messages.iter().enumerate() {
-        let param = format!("messages[{index}].content");
-        let text = parse_content(&message["content"]).ok_or_else(|| {
-            invalid_parameter(
-                &param,
-                &format!("Invalid value for '{param}': expected a non-empty string."),
-                "invalid_value",
-            )
-        })?;
-        match message["role"].as_str() {
-            Some("user") => turns.push(Turn { role: Role::User, text }),
-            Some("assistant") => turns.push(Turn { role: Role::Assistant, text }),
-            Some("system" | "developer") => {}
-            _ => {
-                let param = format!("messages[{index}].role");
-                return Err(invalid_parameter(
-                    &param,
-                    &format!(
-                        "Invalid value for '{param}'. Supported values are: 'system', 'assistant', 'user' and 'developer'."
-                    ),
-                    "invalid_value",
-                ));
-            }
-        }
-    }
-    Ok(turns)
-}
-
-fn parse_content(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            let texts: Option<Vec<&str>> =
-                parts.iter().map(|part| part["text"].as_str().filter(|_| part["type"] == "text")).collect();
-            texts?.join("\n")
-        }
-        _ => return None,
-    };
-    (!text.is_empty()).then_some(text)
-}
-
 fn model_info(id: &str) -> Value {
     json!({"id": id, "object": "model", "created": 1_767_225_600, "owned_by": "openai"})
 }
@@ -310,7 +240,7 @@ async fn models(headers: HeaderMap) -> HandlerResult {
 /// `GET /v1/models/{id}`.
 async fn model(headers: HeaderMap, Path(id): Path<String>) -> HandlerResult {
     authenticate(&headers)?;
-    if is_unknown_model(&id) {
+    if !has_model(&id) {
         return Err(model_not_found(&id));
     }
     Ok(Json(model_info(&id)).into_response())

@@ -1,26 +1,30 @@
 //! Anthropic's `/v1/messages` and `/v1/models`, in the versions 2023-06-01 and 2026-10-21.
 
+mod content;
+
 use axum::{
     Json,
     body::Bytes,
     extract::{Path, RawQuery},
     http::HeaderMap,
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    conversation::{Conversation, tokens, truncate},
     key_kind::{KeyKind, is_unknown_model},
-    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, Role, Turn, seconds_to_midnight},
-    sse,
+    script::{self, Outcome, RATE_LIMIT_RETRY_AFTER_S, seconds_to_midnight},
+    stream::{Pace, pieces, stream_response},
 };
 use crate::{
     clock::{now_ms, random_base62},
     web::{ErrorResponse, HandlerResult, bearer_token, header_text, parse_pairs},
 };
+use content::{parse_system, parse_turns};
 
 const VERSIONS: [&str; 3] = ["2023-01-01", "2023-06-01", "2026-10-21"];
-/// This version rejects sampling parameters.
+/// This version rejects sampling parameters, and documents in messages of the assistant.
 const VERSION_WITHOUT_SAMPLING: &str = "2026-10-21";
 const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 const KNOWN_FIELDS: [&str; 20] = [
@@ -114,9 +118,18 @@ pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> HandlerResult {
         ));
     }
     let tokens_max = body["max_tokens"].as_i64();
-    let (text, is_thought) = match script::next_outcome(&conversation).await.within_limit(tokens_max) {
-        Outcome::Reply(text) => (text, false),
-        Outcome::Thinks(_) => (String::new(), true),
+    let streams = body.get("stream") == Some(&json!(true));
+    let outcome = script::next_outcome(&conversation).settle(tokens_max, streams).await;
+    let mut reply =
+        Reply { text: String::new(), stop_reason: "end_turn", pace: Pace::Normal, breaks_off: false };
+    match outcome {
+        Outcome::Reply(text, pace) => {
+            let (text, was_cut) = truncate(text, tokens_max);
+            reply =
+                Reply { text, pace, stop_reason: if was_cut { "max_tokens" } else { "end_turn" }, ..reply };
+        }
+        Outcome::BreaksOff(text) => reply = Reply { text, breaks_off: true, ..reply },
+        Outcome::Thinks(_) => reply.stop_reason = "max_tokens",
         Outcome::DailyLimit => {
             return Err(error(429, "This request would exceed your account's daily rate limit.")
                 .retry_after(seconds_to_midnight(now_ms())));
@@ -130,49 +143,83 @@ pub(super) async fn messages(headers: HeaderMap, raw: Bytes) -> HandlerResult {
             )
             .retry_after(RATE_LIMIT_RETRY_AFTER_S));
         }
-    };
-    let (text, was_cut) = script::truncate(text, tokens_max);
-    let stop_reason = if was_cut || is_thought { "max_tokens" } else { "end_turn" };
-    let content = if is_thought { json!([]) } else { json!([{"type": "text", "text": text}]) };
-    let usage = json!({"input_tokens": script::prompt_tokens(&conversation), "output_tokens": script::tokens(&text),
-        "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0});
+    }
+    let content =
+        if reply.text.is_empty() { json!([]) } else { json!([{"type": "text", "text": reply.text}]) };
+    let usage = json!({"input_tokens": conversation.prompt_tokens(), "output_tokens": tokens(&reply.text),
+        "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "service_tier": "standard"});
     let message = json!({
         "id": format!("msg_{}", random_base62(24)), "type": "message", "role": "assistant", "model": model,
-        "content": content, "stop_reason": stop_reason, "stop_sequence": null, "usage": usage,
+        "content": content, "stop_reason": reply.stop_reason, "stop_sequence": null, "usage": usage,
     });
-    if body.get("stream") == Some(&json!(true)) {
-        return Ok(sse::stream_response(stream_events(&message, &text)));
+    if streams {
+        return Ok(stream_reply(&message, &reply));
     }
     Ok(Json(message).into_response())
 }
 
-fn stream_events(message: &Value, text: &str) -> Vec<String> {
+struct Reply {
+    text: String,
+    stop_reason: &'static str,
+    pace: Pace,
+    /// Whether an error follows in place of the end.
+    breaks_off: bool,
+}
+
+fn stream_reply(message: &Value, reply: &Reply) -> Response {
     let event =
         |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default());
     let mut start = message.clone();
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
     start["usage"]["output_tokens"] = json!(1);
-    let mut events = vec![
+    let head = vec![
         event(json!({"type": "message_start", "message": start})),
         event(
             json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
         ),
         event(json!({"type": "ping"})),
     ];
-    events.extend(script::chunks(text).into_iter().map(|piece| {
-        event(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}))
-    }));
-    events.push(event(json!({"type": "content_block_stop", "index": 0})));
-    events.push(event(json!({"type": "message_delta",
-        "delta": {"stop_reason": message["stop_reason"], "stop_sequence": null},
-        "usage": {"output_tokens": message["usage"]["output_tokens"]}})));
-    events.push(event(json!({"type": "message_stop"})));
-    events
+    let mut events: Vec<String> = pieces(&reply.text)
+        .into_iter()
+        .map(|piece| {
+            event(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}))
+        })
+        .collect();
+    if reply.breaks_off {
+        events.push(event(error(529, "Overloaded").body));
+    } else {
+        // The last events come together with the last text, so they are one chunk.
+        let end = [
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": reply.stop_reason, "stop_sequence": null},
+                "usage": {"output_tokens": message["usage"]["output_tokens"]}}),
+            json!({"type": "message_stop"}),
+        ];
+        events.push(end.map(event).concat());
+    }
+    stream_response(head, events, reply.pace)
+}
+
+/// `POST /v1/messages/count_tokens`.
+pub(super) async fn count_tokens(headers: HeaderMap, raw: Bytes) -> HandlerResult {
+    let (_, version) = authenticate(&headers)?;
+    let mut body: Map<String, Value> = serde_json::from_slice(&raw)
+        .map_err(|_| error(400, "The request body is not valid JSON: expected an object"))?;
+    if body.insert("max_tokens".to_owned(), json!(1)).is_some() {
+        return Err(error(400, "max_tokens: Extra inputs are not permitted"));
+    }
+    let conversation = validate(&body, version)?;
+    let model = body["model"].as_str().unwrap_or_default();
+    if is_unknown_model(model) {
+        return Err(error(404, &format!("model: {model}")));
+    }
+    let system = if conversation.system.is_empty() { 0 } else { tokens(&conversation.system) };
+    Ok(Json(json!({"input_tokens": conversation.prompt_tokens() + system})).into_response())
 }
 
 /// Validates the body as strictly as Anthropic does, which reports the first problem only.
-fn validate(body: &Map<String, Value>, version: &str) -> HandlerResult<Vec<Turn>> {
+fn validate(body: &Map<String, Value>, version: &str) -> HandlerResult<Conversation> {
     let invalid = |message: String| Err(error(400, &message));
     for name in ["model", "max_tokens", "messages"] {
         if !body.contains_key(name) {
@@ -202,68 +249,8 @@ fn validate(body: &Map<String, Value>, version: &str) -> HandlerResult<Vec<Turn>
     if body.get("stream").is_some_and(|stream| !stream.is_boolean()) {
         return invalid("stream: Input should be a valid boolean".to_owned());
     }
-    if let Some(system) = body.get("system") {
-        parse_content(system).map_err(|problem| error(400, &format!("system: {problem}")))?;
-    }
-    parse_turns(&body["messages"])
-}
-
-fn parse_turns(messages: &Value) -> HandlerResult<Vec<Turn>> {
-    let invalid = |message: String| Err(error(400, &message));
-    let Some(messages) = messages.as_array() else {
-        return invalid("messages: Input should be a valid array".to_owned());
-    };
-    if messages.is_empty() {
-        return invalid("messages: at least one message is required".to_owned());
-    }
-    let mut turns: Vec<Turn> = Vec::with_capacity(messages.len());
-    for (index, message) in messages.iter().enumerate() {
-        let role = match message["role"].as_str() {
-            Some("user") => Role::User,
-            Some("assistant") => Role::Assistant,
-            _ => return invalid(format!("messages.{index}.role: Input should be 'user' or 'assistant'")),
-        };
-        if let Some(name) = message
-            .as_object()
-            .and_then(|fields| fields.keys().find(|name| *name != "role" && *name != "content"))
-        {
-            return invalid(format!("messages.{index}.{name}: Extra inputs are not permitted"));
-        }
-        if index == 0 && role != Role::User {
-            return invalid("messages: first message must use the \"user\" role".to_owned());
-        }
-        if turns.last().is_some_and(|before| before.role == role) {
-            return invalid("messages: roles must alternate between \"user\" and \"assistant\", but found multiple in a row".to_owned());
-        }
-        let text = parse_content(&message["content"])
-            .map_err(|problem| error(400, &format!("messages.{index}: {problem}")))?;
-        turns.push(Turn { role, text });
-    }
-    Ok(turns)
-}
-
-/// Reads a text or a list of text blocks, which must not be empty.
-fn parse_content(value: &Value) -> Result<String, &'static str> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Array(blocks) => {
-            let mut texts = Vec::with_capacity(blocks.len());
-            for block in blocks {
-                match (block["type"].as_str(), block["text"].as_str()) {
-                    (Some("text"), Some(text)) if !text.is_empty() => texts.push(text),
-                    (Some("text"), _) => return Err("text content blocks must be non-empty"),
-                    _ => return Err("content: Input should be a block of type 'text'"),
-                }
-            }
-            texts.join("\n")
-        }
-        _ => return Err("content: Input should be a valid string or list"),
-    };
-    if text.trim().is_empty() {
-        Err("text content must be non-empty and contain non-whitespace text")
-    } else {
-        Ok(text)
-    }
+    let system = body.get("system").map(parse_system).transpose()?.unwrap_or_default();
+    Ok(Conversation { system, ..parse_turns(&body["messages"], version)? })
 }
 
 fn model_info(id: &str, name: &str) -> Value {
