@@ -14,7 +14,9 @@ mod edit;
 mod entities;
 mod files;
 mod flood;
+mod form_body;
 mod given_entities;
+mod groups;
 mod incoming;
 mod markdown;
 mod markup;
@@ -63,6 +65,7 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/telegram/bots/{bot_id}/messages", post(incoming::post_message).get(pages::messages))
         .route("/sandbox/telegram/bots/{bot_id}/callback-queries", post(incoming::post_callback_query))
         .route("/sandbox/telegram/bots/{bot_id}/chats", post(incoming::post_chat))
+        .route("/sandbox/telegram/bots/{bot_id}/migrations", post(incoming::post_migration))
         .layer(DefaultBodyLimit::max(incoming::BODY_BYTES_MAX))
 }
 
