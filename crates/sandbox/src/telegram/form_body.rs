@@ -1,12 +1,9 @@
 //! The bodies of the requests with which people and tests act in a chat: JSON, and forms with or without a file.
 
-use axum::{
-    body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request},
-    http::{HeaderMap, header},
-};
+use axum::{body::Bytes, http::HeaderMap};
 use serde_json::{Map, Value, json};
 
+use super::multipart::{self, File};
 use crate::web::{HandlerResult, error_response, is_json, parse_pairs};
 
 /// The fields that are integers, which forms send as text.
@@ -21,13 +18,6 @@ const INTEGERS: [&str; 8] = [
     "duration",
 ];
 
-/// A file as it was uploaded.
-pub(super) struct File {
-    pub name: String,
-    pub mime: Option<String>,
-    pub bytes: Bytes,
-}
-
 /// A request to one of the endpoints.
 pub(super) struct Body {
     pub fields: Map<String, Value>,
@@ -38,9 +28,12 @@ pub(super) struct Body {
 
 /// Reads the body of a request: JSON, or a form with or without a file.
 pub(super) async fn read_body(headers: &HeaderMap, bytes: Bytes) -> HandlerResult<Body> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("multipart/form-data") {
-        return read_multipart(kind, bytes).await;
+    if let Some(kind) = multipart::content_type(headers) {
+        let form = multipart::read(kind, bytes)
+            .await
+            .map_err(|error| error_response(400, &format!("The body is not multipart/form-data: {error}")))?;
+        let file = form.files.into_iter().find(|file| file.field == "file");
+        return from_pairs(form.fields, file, false);
     }
     // `curl -d` sends JSON with the content type of a form.
     if is_json(headers) || bytes.trim_ascii_start().starts_with(b"{") {
@@ -49,35 +42,6 @@ pub(super) async fn read_body(headers: &HeaderMap, bytes: Bytes) -> HandlerResul
         return Ok(Body { fields, file: None, back: None });
     }
     from_pairs(parse_pairs(&bytes), None, true)
-}
-
-async fn read_multipart(kind: &str, bytes: Bytes) -> HandlerResult<Body> {
-    let malformed = |error: &dyn std::fmt::Display| {
-        error_response(400, &format!("The body is not multipart/form-data: {error}"))
-    };
-    let mut request = Request::builder()
-        .header(header::CONTENT_TYPE, kind)
-        .body(axum::body::Body::from(bytes))
-        .map_err(|error| malformed(&error))?;
-    // The body has been read within the route's own limit.
-    DefaultBodyLimit::disable().apply(&mut request);
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error))?;
-    let (mut pairs, mut file) = (Vec::new(), None);
-    while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error))? {
-        let name = part.name().unwrap_or_default().to_owned();
-        if name != "file" {
-            pairs.push((name, part.text().await.map_err(|error| malformed(&error))?));
-            continue;
-        }
-        let file_name = part.file_name().unwrap_or_default().to_owned();
-        let mime = part.content_type().map(str::to_owned);
-        let content = part.bytes().await.map_err(|error| malformed(&error))?;
-        // Browsers send an empty part without a name if no file is chosen.
-        if !(file_name.is_empty() && content.is_empty()) {
-            file = Some(File { name: file_name, mime, bytes: content });
-        }
-    }
-    from_pairs(pairs, file, false)
 }
 
 fn from_pairs(pairs: Vec<(String, String)>, file: Option<File>, is_page: bool) -> HandlerResult<Body> {

@@ -14,12 +14,13 @@ use serde_json::{Map, Value, json};
 use super::{
     entities::utf16_len,
     files::FILE_BYTES_MAX,
-    form_body::{Body, File, read_body},
+    form_body::{Body, read_body},
     groups,
     media::{KINDS, Upload},
+    multipart::File,
     pages::get_bot,
     receive::{self, Press, Written},
-    send::TEXT_UNITS_MAX,
+    send::{CAPTION_UNITS_MAX, TEXT_UNITS_MAX},
 };
 use crate::{
     World,
@@ -28,8 +29,6 @@ use crate::{
     web::{HandlerResult, error_response},
 };
 
-/// Telegram limits captions to 1,024 UTF-16 units.
-const CAPTION_UNITS_MAX: usize = 1024;
 /// A body has a file, and the fields around it.
 pub(super) const BODY_BYTES_MAX: usize = FILE_BYTES_MAX + 64 * 1024;
 /// The fields of a message, from JSON or a form.
@@ -189,19 +188,7 @@ fn to_upload(file: File, kind: Option<&str>, duration: Option<i64>) -> HandlerRe
     if file.bytes.len() > FILE_BYTES_MAX {
         return Err(error_response(413, "A file can have up to 50 MB."));
     }
-    let known = match kind {
-        "voice" => Some("audio/ogg"),
-        "audio" => Some("audio/mpeg"),
-        "video" | "video_note" => Some("video/mp4"),
-        _ => None,
-    };
-    let sent = file.mime.filter(|mime| !mime.is_empty() && mime != "application/octet-stream");
-    let mime = sent.unwrap_or_else(|| known.unwrap_or("application/octet-stream").to_owned());
-    // Browsers send only the last part of a path, but other clients may send all of it.
-    let name = file.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-    let name = if name.is_empty() { "file".to_owned() } else { name };
-    let duration = duration.filter(|seconds| *seconds >= 0);
-    Ok(Upload { kind, name, mime, bytes: file.bytes.to_vec(), duration })
+    Ok(Upload::new(kind, file, duration.filter(|seconds| *seconds >= 0)))
 }
 
 #[derive(Deserialize)]

@@ -23,6 +23,7 @@ mod markup;
 mod media;
 mod messages;
 mod methods;
+mod multipart;
 mod pages;
 mod params;
 mod pictures;
@@ -30,6 +31,7 @@ mod polls;
 mod receive;
 mod rich_text;
 mod send;
+mod send_media;
 mod updates;
 mod webhook_queue;
 
