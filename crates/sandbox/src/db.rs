@@ -43,7 +43,7 @@ create table if not exists telegram_messages (
 create index if not exists telegram_messages_chat on telegram_messages (bot_id, chat_id, seq);
 create index if not exists telegram_messages_id on telegram_messages (bot_id, message_id);
 create table if not exists telegram_chats (
-  bot_id integer not null, chat_id integer not null, kind text not null, is_forum integer not null,
+  bot_id integer not null, chat_id integer not null, kind text not null, is_forum integer not null, migrated_to integer,
   primary key (bot_id, chat_id)) strict;
 create table if not exists telegram_members (
   bot_id integer not null, chat_id integer not null, user_id integer not null,

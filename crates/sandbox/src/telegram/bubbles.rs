@@ -38,8 +38,7 @@ impl Conversation<'_> {
 
     fn bubble(&self, message: &StoredMessage) -> Markup {
         if message.is_service() {
-            let who = message.user_id(self.query.chat_id());
-            return html! { li.service { "Person " (who) " added " (self.bot.first_name()) " to the group." } };
+            return html! { li.service { (message.service_words(&self.bot.first_name())) } };
         }
         html! {
             li class=(message.sender) {

@@ -21,13 +21,15 @@ pub(super) struct Chat {
     /// `private`, `group` or `supergroup`.
     pub kind: String,
     pub is_forum: bool,
+    /// The supergroup that the group has become.
+    pub migrated_to: Option<i64>,
 }
 
 impl Chat {
     /// A chat of which only the id is known: a positive id is a person, a negative one a group.
     fn of_id(id: i64) -> Self {
         let kind = if id > 0 { "private" } else { "group" };
-        Self { id, kind: kind.to_owned(), is_forum: false }
+        Self { id, kind: kind.to_owned(), is_forum: false, migrated_to: None }
     }
 
     pub fn is_private(&self) -> bool {
@@ -60,7 +62,7 @@ pub(super) async fn find(
     chat_id: i64,
 ) -> sqlx::Result<Option<Chat>> {
     let stored: Option<Chat> = sqlx::query_as(
-        "select chat_id, kind, is_forum from telegram_chats where bot_id = $1 and chat_id = $2",
+        "select chat_id, kind, is_forum, migrated_to from telegram_chats where bot_id = $1 and chat_id = $2",
     )
     .bind(bot_id)
     .bind(chat_id)
@@ -92,6 +94,9 @@ pub(super) async fn get_or_create(
         return Err(error_response(400, "chatId must be positive for a person or negative for a group."));
     }
     let mut chat = find(conn, bot_id, chat_id).await?.unwrap_or_else(|| Chat::of_id(chat_id));
+    if let Some(to) = chat.migrated_to {
+        return Err(error_response(400, &format!("The group has become the supergroup {to}.")));
+    }
     match kind {
         None => {}
         Some("private") if chat_id < 0 => {
@@ -145,7 +150,28 @@ pub(super) async fn of_call(conn: &mut SqliteConnection, bot: &Bot, params: &Par
     }
     let unknown = || bad_request("chat not found");
     let chat_id = integer_param(params, "chat_id").ok_or_else(unknown)?;
-    find(conn, bot.id, chat_id).await?.ok_or_else(unknown)
+    let chat = find(conn, bot.id, chat_id).await?.ok_or_else(unknown)?;
+    let Some(to) = chat.migrated_to else { return Ok(chat) };
+    let mut refusal = bad_request("group chat was upgraded to a supergroup chat");
+    refusal.body["parameters"] = json!({"migrate_to_chat_id": to});
+    Err(refusal)
+}
+
+/// Records that a group has become a supergroup, whose members are the same.
+pub(super) async fn migrate(
+    conn: &mut SqliteConnection,
+    bot_id: i64,
+    from: i64,
+    to: i64,
+) -> sqlx::Result<()> {
+    for statement in [
+        "update telegram_chats set migrated_to = $3 where bot_id = $1 and chat_id = $2",
+        "insert into telegram_members (bot_id, chat_id, user_id)
+           select bot_id, $3, user_id from telegram_members where bot_id = $1 and chat_id = $2 on conflict do nothing",
+    ] {
+        sqlx::query(statement).bind(bot_id).bind(from).bind(to).execute(&mut *conn).await?;
+    }
+    Ok(())
 }
 
 /// Returns the topic that a message is sent to. Telegram ignores the parameter in groups without topics, and refuses unknown

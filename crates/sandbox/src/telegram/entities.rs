@@ -111,6 +111,8 @@ fn open_tag(source: &str, at: usize, open: &mut Vec<OpenTag>, from: usize) -> Re
     let extra = match kind {
         "text_link" => attribute(attributes, "href").map(|url| ("url", url)),
         "custom_emoji" => attribute(attributes, "emoji-id").map(|id| ("custom_emoji_id", id)),
+        "code" => attribute(attributes, "class")
+            .and_then(|class| Some(("language", class.strip_prefix("language-")?.to_owned()))),
         _ => None,
     };
     open.push(OpenTag { tag, kind, extra, from });
@@ -128,6 +130,15 @@ fn close_tag(source: &str, at: usize, open: &mut Vec<OpenTag>, parsed: &mut Pars
             "Unmatched end tag at byte offset {at}, expected \"</{}>\", found \"</{name}>\"",
             tag.tag
         ));
+    }
+    if tag.kind == "code" {
+        // A language belongs to a block, which is `<pre><code class="language-…">`.
+        let is_block = open.last().is_some_and(|outer| outer.kind == "pre" && outer.from == tag.from);
+        match open.last_mut().filter(|_| is_block && tag.extra.is_some()) {
+            Some(outer) => outer.extra = tag.extra,
+            None => parsed.entities.extend(entity(tag.kind, &parsed.text, tag.from, None)),
+        }
+        return Ok(at + length + 1);
     }
     // Telegram renders a link without a URL as plain text.
     if tag.kind != "text_link" || tag.extra.is_some() {
@@ -191,6 +202,17 @@ mod tests {
                 json!({"type": "italic", "offset": 5, "length": 1}),
                 json!({"type": "bold", "offset": 4, "length": 2}),
                 json!({"type": "text_link", "offset": 7, "length": 1, "url": "https://x.y/?a=1&b"}),
+            ]
+        );
+        let block = parse_html(
+            "<pre><code class=\"language-rust\">x</code></pre> <code class=\"language-c\">y</code>",
+        )
+        .unwrap();
+        assert_eq!(
+            block.entities,
+            [
+                json!({"type": "pre", "offset": 0, "length": 1, "language": "rust"}),
+                json!({"type": "code", "offset": 2, "length": 1}),
             ]
         );
         for broken in ["<b", "<b>", "</b>", "<b><i></b></i>", "1 < 2", "<div>x</div>", "<span>x</span>"] {

@@ -3,8 +3,8 @@
 use axum::{
     Json,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State},
-    http::{HeaderMap, header},
+    extract::{Path, State},
+    http::HeaderMap,
     response::{IntoResponse, Redirect},
 };
 use maud::html;
@@ -14,34 +14,23 @@ use serde_json::{Map, Value, json};
 use super::{
     entities::utf16_len,
     files::FILE_BYTES_MAX,
+    form_body::{Body, read_body},
+    groups,
     media::{KINDS, Upload},
+    multipart::File,
     pages::get_bot,
     receive::{self, Press, Written},
-    send::TEXT_UNITS_MAX,
+    send::{CAPTION_UNITS_MAX, TEXT_UNITS_MAX},
 };
 use crate::{
     World,
     clock::parse_rfc3339,
     page::page,
-    web::{HandlerResult, error_response, is_json, parse_pairs},
+    web::{HandlerResult, error_response},
 };
 
-/// Telegram limits captions to 1,024 UTF-16 units.
-const CAPTION_UNITS_MAX: usize = 1024;
 /// A body has a file, and the fields around it.
 pub(super) const BODY_BYTES_MAX: usize = FILE_BYTES_MAX + 64 * 1024;
-/// The fields that are integers, which forms send as text.
-const INTEGERS: [&str; 8] = [
-    "chatId",
-    "userId",
-    "threadId",
-    "replyToMessageId",
-    "editOfMessageId",
-    "messageId",
-    "addedBy",
-    "duration",
-];
-
 /// The fields of a message, from JSON or a form.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -59,103 +48,6 @@ struct Fields {
     media_group_id: Option<Value>,
     kind: Option<String>,
     duration: Option<i64>,
-}
-
-/// A file as it was uploaded.
-struct File {
-    name: String,
-    mime: Option<String>,
-    bytes: Bytes,
-}
-
-/// A request to one of the endpoints.
-struct Body {
-    fields: Map<String, Value>,
-    file: Option<File>,
-    /// Where a page's form leads back to. A program has none, and expects JSON.
-    back: Option<String>,
-}
-
-/// Reads the body of a request: JSON, or a form with or without a file.
-async fn read_body(headers: &HeaderMap, bytes: Bytes) -> HandlerResult<Body> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("multipart/form-data") {
-        return read_multipart(kind, bytes).await;
-    }
-    // `curl -d` sends JSON with the content type of a form.
-    if is_json(headers) || bytes.trim_ascii_start().starts_with(b"{") {
-        let fields = serde_json::from_slice(&bytes)
-            .map_err(|error| error_response(400, &format!("The body is not a JSON object: {error}")))?;
-        return Ok(Body { fields, file: None, back: None });
-    }
-    from_pairs(parse_pairs(&bytes), None, true)
-}
-
-async fn read_multipart(kind: &str, bytes: Bytes) -> HandlerResult<Body> {
-    let malformed = |error: &dyn std::fmt::Display| {
-        error_response(400, &format!("The body is not multipart/form-data: {error}"))
-    };
-    let mut request = Request::builder()
-        .header(header::CONTENT_TYPE, kind)
-        .body(axum::body::Body::from(bytes))
-        .map_err(|error| malformed(&error))?;
-    // The body has been read within the route's own limit.
-    DefaultBodyLimit::disable().apply(&mut request);
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error))?;
-    let (mut pairs, mut file) = (Vec::new(), None);
-    while let Some(part) = parts.next_field().await.map_err(|error| malformed(&error))? {
-        let name = part.name().unwrap_or_default().to_owned();
-        if name != "file" {
-            pairs.push((name, part.text().await.map_err(|error| malformed(&error))?));
-            continue;
-        }
-        let file_name = part.file_name().unwrap_or_default().to_owned();
-        let mime = part.content_type().map(str::to_owned);
-        let content = part.bytes().await.map_err(|error| malformed(&error))?;
-        // Browsers send an empty part without a name if no file is chosen.
-        if !(file_name.is_empty() && content.is_empty()) {
-            file = Some(File { name: file_name, mime, bytes: content });
-        }
-    }
-    from_pairs(pairs, file, false)
-}
-
-fn from_pairs(pairs: Vec<(String, String)>, file: Option<File>, is_page: bool) -> HandlerResult<Body> {
-    let mut fields = Map::new();
-    let (mut is_page, mut is_inner) = (is_page, false);
-    for (name, text) in pairs {
-        match name.as_str() {
-            "page" => is_page = true,
-            "inner" => is_inner = text == "true",
-            // Forms send the fields that are left empty. An empty text is an error.
-            _ if text.is_empty() && name != "text" => {}
-            _ if INTEGERS.contains(&name.as_str()) => {
-                let number: i64 = text
-                    .trim()
-                    .parse()
-                    .map_err(|_| error_response(400, &format!("{name} must be an integer.")))?;
-                fields.insert(name, json!(number));
-            }
-            _ => {
-                fields.insert(name, Value::String(text));
-            }
-        }
-    }
-    let back = (is_page || is_inner).then(|| back_query(&fields, is_inner));
-    Ok(Body { fields, file, back })
-}
-
-/// Renders the query of the chat that a form acts in.
-fn back_query(fields: &Map<String, Value>, is_inner: bool) -> String {
-    let number = |name: &str| fields.get(name).and_then(Value::as_i64);
-    let mut query =
-        format!("?{}chatId={}", if is_inner { "inner=true&" } else { "" }, number("chatId").unwrap_or(1));
-    for (name, id) in [("userId", number("userId").or(number("addedBy"))), ("threadId", number("threadId"))] {
-        if let Some(id) = id {
-            query.push_str(&format!("&{name}={id}"));
-        }
-    }
-    query
 }
 
 /// Responds to a program with JSON, and to a page's form with a page.
@@ -296,19 +188,7 @@ fn to_upload(file: File, kind: Option<&str>, duration: Option<i64>) -> HandlerRe
     if file.bytes.len() > FILE_BYTES_MAX {
         return Err(error_response(413, "A file can have up to 50 MB."));
     }
-    let known = match kind {
-        "voice" => Some("audio/ogg"),
-        "audio" => Some("audio/mpeg"),
-        "video" | "video_note" => Some("video/mp4"),
-        _ => None,
-    };
-    let sent = file.mime.filter(|mime| !mime.is_empty() && mime != "application/octet-stream");
-    let mime = sent.unwrap_or_else(|| known.unwrap_or("application/octet-stream").to_owned());
-    // Browsers send only the last part of a path, but other clients may send all of it.
-    let name = file.name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-    let name = if name.is_empty() { "file".to_owned() } else { name };
-    let duration = duration.filter(|seconds| *seconds >= 0);
-    Ok(Upload { kind, name, mime, bytes: file.bytes.to_vec(), duration })
+    Ok(Upload::new(kind, file, duration.filter(|seconds| *seconds >= 0)))
 }
 
 #[derive(Deserialize)]
@@ -372,8 +252,32 @@ async fn add(world: &World, bot_id: &str, fields: Map<String, Value>) -> Handler
     let kind = chat_type.unwrap_or_else(|| "group".to_owned());
     let mut tx = world.db.begin().await?;
     let bot = get_bot(&mut tx, bot_id).await?;
-    let message_id = receive::add_to_chat(&mut tx, &bot, chat_id, &kind, added_by).await?;
+    let message_id = groups::add_bot(&mut tx, &bot, chat_id, &kind, added_by).await?;
     tx.commit().await?;
     wake(world, bot.id);
     Ok(json!({"chatId": chat_id, "chatType": kind, "addedBy": added_by, "messageId": message_id}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MigrationFields {
+    chat_id: i64,
+    to_chat_id: i64,
+}
+
+/// `POST …/bots/{botId}/migrations`: turns a group into a supergroup.
+pub(super) async fn post_migration(
+    State(world): State<World>,
+    Path(bot_id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HandlerResult {
+    let Body { fields, .. } = read_body(&headers, body).await?;
+    let MigrationFields { chat_id, to_chat_id } = parse_fields(fields)?;
+    let mut tx = world.db.begin().await?;
+    let bot = get_bot(&mut tx, &bot_id).await?;
+    groups::migrate(&mut tx, &bot, chat_id, to_chat_id).await?;
+    tx.commit().await?;
+    wake(&world, bot.id);
+    Ok(Json(json!({"data": {"chatId": chat_id, "toChatId": to_chat_id}})).into_response())
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::multipart::File;
+
 /// The kinds of files, by the name of their field in a `Message` object.
 pub(super) const KINDS: [&str; 7] = ["photo", "document", "voice", "audio", "video_note", "video", "sticker"];
 
@@ -31,6 +33,20 @@ pub(super) struct Upload {
 }
 
 impl Upload {
+    pub fn new(kind: &'static str, file: File, duration: Option<i64>) -> Self {
+        let known = match kind {
+            "voice" => Some("audio/ogg"),
+            "audio" => Some("audio/mpeg"),
+            "video" | "video_note" => Some("video/mp4"),
+            _ => None,
+        };
+        let sent = file.mime.filter(|mime| !mime.is_empty() && mime != "application/octet-stream");
+        let mime = sent.unwrap_or_else(|| known.unwrap_or("application/octet-stream").to_owned());
+        // Browsers send only the last part of a path, but other clients may send all of it.
+        let name = file.name.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("file");
+        Self { kind, name: name.to_owned(), mime, bytes: file.bytes.to_vec(), duration }
+    }
+
     /// Returns the folder and the ending of the file's path.
     pub fn place(&self) -> (&'static str, &str) {
         let ending = self.name.rsplit_once('.').map(|(_, ending)| ending).filter(|ending| {

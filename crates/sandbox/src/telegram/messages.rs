@@ -170,7 +170,8 @@ impl StoredMessage {
 
     /// Whether this is a message about the chat, such as a new member, which has no words.
     pub fn is_service(&self) -> bool {
-        self.doc.as_ref().is_some_and(|doc| doc.get("new_chat_members").is_some())
+        let names = ["new_chat_members", "migrate_to_chat_id", "migrate_from_chat_id"];
+        self.doc.as_ref().is_some_and(|doc| names.iter().any(|name| doc.get(*name).is_some()))
     }
 
     /// Returns the file of the message.
@@ -181,6 +182,16 @@ impl StoredMessage {
     /// Returns the entities of the text, for pages.
     pub fn entities(&self) -> &Value {
         &self.entities
+    }
+
+    /// Returns what a message about the chat says, in words.
+    pub fn service_words(&self, bot: &str) -> String {
+        let doc = self.doc.as_ref().unwrap_or(&Value::Null);
+        match (doc["migrate_to_chat_id"].as_i64(), doc["migrate_from_chat_id"].as_i64()) {
+            (Some(to), _) => format!("This group has become the supergroup {to}."),
+            (None, Some(from)) => format!("This supergroup was the group {from}."),
+            (None, None) => format!("Person {} added {bot} to the group.", doc["from"]["id"]),
+        }
     }
 
     /// Returns the emoji that the bot has reacted with.

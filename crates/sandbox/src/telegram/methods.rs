@@ -17,8 +17,9 @@ use super::{
     bad_request,
     bots::{self, Bot, TokenFailure, parse_token},
     chats, commands, drafts, edit, error, files,
+    multipart::File,
     params::{MethodResult, Params, flag_param, integer_param, parse_params, parse_strings, text_param},
-    pictures, send, updates,
+    pictures, send, send_media, updates,
 };
 use crate::{World, web::HandlerResult};
 
@@ -38,8 +39,8 @@ pub(super) async fn call(
     if magic == TokenFailure::Revoked {
         return Err(error(401, "Unauthorized"));
     }
-    let params = parse_params(query.as_deref(), &headers, &body)?;
-    let outcome = dispatch(&world, id, magic, &method, &params).await?;
+    let (params, files) = parse_params(query.as_deref(), &headers, body).await?;
+    let outcome = dispatch(&world, id, magic, &method, &params, files).await?;
     let mut answer = json!({"ok": true, "result": outcome.result});
     if let Some(description) = outcome.description {
         answer["description"] = json!(description);
@@ -53,6 +54,7 @@ async fn dispatch(
     magic: TokenFailure,
     method: &str,
     params: &Params,
+    files: Vec<File>,
 ) -> HandlerResult<MethodResult> {
     let mut conn = world.db.acquire().await?;
     let bot = bots::get_or_create(&mut conn, id).await?;
@@ -72,6 +74,13 @@ async fn dispatch(
         "getwebhookinfo" => webhook_info(world, &bot).await,
         "getupdates" => updates::get_updates(world, &bot, params).await,
         "sendmessage" => send::send_message(world, &bot, params).await,
+        "sendphoto" => send_media::send(world, &bot, params, files, "photo").await,
+        "senddocument" => send_media::send(world, &bot, params, files, "document").await,
+        "sendvoice" => send_media::send(world, &bot, params, files, "voice").await,
+        "sendaudio" => send_media::send(world, &bot, params, files, "audio").await,
+        "sendvideo" => send_media::send(world, &bot, params, files, "video").await,
+        "sendvideonote" => send_media::send(world, &bot, params, files, "video_note").await,
+        "sendsticker" => send_media::send(world, &bot, params, files, "sticker").await,
         "sendchataction" => send::send_chat_action(world, &bot, params).await,
         "sendmessagedraft" => drafts::send_message_draft(world, &bot, params).await,
         "editmessagetext" => edit::edit_text(world, &bot, params).await,
@@ -97,7 +106,9 @@ pub(super) async fn run_webhook_reply(world: &World, id: i64, mut params: Params
     if lower.starts_with("get") || lower.ends_with("webhook") {
         return;
     }
-    if let Err(refusal) = Box::pin(dispatch(world, id, TokenFailure::None, &method, &params)).await {
+    if let Err(refusal) =
+        Box::pin(dispatch(world, id, TokenFailure::None, &method, &params, Vec::new())).await
+    {
         tracing::info!(bot = id, method, status = refusal.status, "method call in a webhook response failed");
     }
 }

@@ -14,13 +14,16 @@ mod edit;
 mod entities;
 mod files;
 mod flood;
+mod form_body;
 mod given_entities;
+mod groups;
 mod incoming;
 mod markdown;
 mod markup;
 mod media;
 mod messages;
 mod methods;
+mod multipart;
 mod pages;
 mod params;
 mod pictures;
@@ -28,6 +31,7 @@ mod polls;
 mod receive;
 mod rich_text;
 mod send;
+mod send_media;
 mod updates;
 mod webhook_queue;
 
@@ -63,6 +67,7 @@ pub(crate) fn page_routes() -> Router<World> {
         .route("/sandbox/telegram/bots/{bot_id}/messages", post(incoming::post_message).get(pages::messages))
         .route("/sandbox/telegram/bots/{bot_id}/callback-queries", post(incoming::post_callback_query))
         .route("/sandbox/telegram/bots/{bot_id}/chats", post(incoming::post_chat))
+        .route("/sandbox/telegram/bots/{bot_id}/migrations", post(incoming::post_migration))
         .layer(DefaultBodyLimit::max(incoming::BODY_BYTES_MAX))
 }
 

@@ -1,9 +1,12 @@
 //! The parameters and the result of a method call.
 
-use axum::http::HeaderMap;
+use axum::{body::Bytes, http::HeaderMap};
 use serde_json::{Map, Value};
 
-use super::bad_request;
+use super::{
+    bad_request,
+    multipart::{self, File},
+};
 use crate::web::{HandlerResult, is_json, parse_pairs};
 
 /// The parameters of a call, from its query and its body.
@@ -21,23 +24,32 @@ impl MethodResult {
     }
 }
 
-/// Parses the parameters of a call.
-pub(super) fn parse_params(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> HandlerResult<Params> {
+/// Parses the parameters of a call, and the files that are sent with it.
+pub(super) async fn parse_params(
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> HandlerResult<(Params, Vec<File>)> {
     let text =
         |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| (name, Value::String(value)));
     let mut params: Params = text(parse_pairs(query.unwrap_or_default().as_bytes())).collect();
     if body.is_empty() {
-        return Ok(params);
+        return Ok((params, Vec::new()));
+    }
+    if let Some(kind) = multipart::content_type(headers) {
+        let form = multipart::read(kind, body).await.map_err(|why| bad_request(&why))?;
+        params.extend(text(form.fields));
+        return Ok((params, form.files));
     }
     if is_json(headers) {
-        match serde_json::from_slice(body) {
+        match serde_json::from_slice(&body) {
             Ok(Value::Object(fields)) => params.extend(fields),
             _ => return Err(bad_request("object expected as a JSON body")),
         }
     } else {
-        params.extend(text(parse_pairs(body)));
+        params.extend(text(parse_pairs(&body)));
     }
-    Ok(params)
+    Ok((params, Vec::new()))
 }
 
 /// Returns a parameter as text. JSON may contain a number where a form has text.

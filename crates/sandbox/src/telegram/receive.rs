@@ -1,4 +1,4 @@
-//! What people do in chats: write, edit, press buttons, and add the bot. Each is stored together with its update.
+//! What people do in chats: write, edit and press buttons. Each is stored together with its update.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -223,40 +223,4 @@ pub(super) async fn press(conn: &mut SqliteConnection, bot: &Bot, press: &Press)
         "chat_instance": format!("-{}", bot.id.wrapping_mul(7_919).wrapping_add(chat.id.abs())), "data": press.data});
     updates::enqueue(conn, bot, chat.id, "callback_query", query).await?;
     Ok(id)
-}
-
-/// Adds the bot to a group: the change of its own membership, then the message that everybody in the group sees.
-pub(super) async fn add_to_chat(
-    conn: &mut SqliteConnection,
-    bot: &Bot,
-    chat_id: i64,
-    kind: &str,
-    added_by: i64,
-) -> HandlerResult<i64> {
-    if kind == "private" {
-        return Err(error_response(400, "chatType must be group or supergroup."));
-    }
-    let chat = chats::get_or_create(conn, bot.id, chat_id, Some(kind), false).await?;
-    chats::insert_member(conn, bot.id, chat.id, added_by).await?;
-    let now = now_ms();
-    let (from, member) = (person(added_by), bot.user());
-    let change = json!({"chat": chat.object(), "from": from, "date": now / 1000,
-        "old_chat_member": {"user": member, "status": "left"},
-        "new_chat_member": {"user": member, "status": "member"}});
-    updates::enqueue(conn, bot, chat.id, "my_chat_member", change).await?;
-    let message_id = reserve_message_id(conn, bot.id).await?;
-    let doc = json!({"message_id": message_id, "from": from, "chat": chat.object(), "date": now / 1000,
-        "new_chat_participant": member, "new_chat_member": member, "new_chat_members": [member]});
-    let message = NewMessage {
-        message_id,
-        is_from_bot: false,
-        doc,
-        reply_to: None,
-        thread_id: None,
-        markup: None,
-        at: now,
-    };
-    messages::insert(conn, bot.id, chat.id, &message).await?;
-    updates::enqueue(conn, bot, chat.id, "message", message.doc).await?;
-    Ok(message_id)
 }

@@ -1,6 +1,6 @@
 //! The methods `sendMessage` and `sendChatAction`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -18,6 +18,8 @@ use crate::{World, clock::now_ms, web::HandlerResult};
 
 /// Telegram's limit in UTF-16 units, which applies to the text without markup.
 pub(super) const TEXT_UNITS_MAX: usize = 4096;
+/// Telegram limits captions to 1,024 UTF-16 units.
+pub(super) const CAPTION_UNITS_MAX: usize = 1024;
 /// Telegram shows an action for five seconds.
 const ACTION_MS: i64 = 5_000;
 const ACTIONS: [&str; 11] = [
@@ -44,11 +46,27 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> H
     if parsed.text.encode_utf16().count() > TEXT_UNITS_MAX {
         return Err(bad_request("message is too long"));
     }
-    let markup = markup::parse(params)?;
     let preview = json_param(params, "link_preview_options")
         .ok()
         .filter(|options| options.as_ref().is_none_or(Value::is_object))
         .ok_or_else(|| bad_request("can't parse link preview options JSON object"))?;
+    let mut content = Map::new();
+    content.insert("text".to_owned(), json!(parsed.text));
+    if !parsed.entities.is_empty() {
+        content.insert("entities".to_owned(), Value::Array(parsed.entities));
+    }
+    content.extend(preview.map(|preview| ("link_preview_options".to_owned(), preview)));
+    deliver(world, bot, params, content).await
+}
+
+/// Sends a message with this content to the chat of a call.
+pub(super) async fn deliver(
+    world: &World,
+    bot: &Bot,
+    params: &Params,
+    content: Map<String, Value>,
+) -> HandlerResult<MethodResult> {
+    let markup = markup::parse(params)?;
     let mut tx = world.db.begin().await?;
     let chat = chats::of_call(&mut tx, bot, params).await?;
     let replied = find_replied_message(&mut tx, bot, &chat, params).await?;
@@ -60,14 +78,11 @@ pub(super) async fn send_message(world: &World, bot: &Bot, params: &Params) -> H
     let now = now_ms();
     let message_id = reserve_message_id(&mut tx, bot.id).await?;
     let mut doc = json!({
-        "message_id": message_id, "from": bot.user(), "chat": chat.object(), "date": now / 1000, "text": parsed.text,
+        "message_id": message_id, "from": bot.user(), "chat": chat.object(), "date": now / 1000,
     });
     set_thread(&mut doc, &chat, thread_id, replied.as_ref());
-    if !parsed.entities.is_empty() {
-        doc["entities"] = Value::Array(parsed.entities);
-    }
-    if let Some(preview) = preview {
-        doc["link_preview_options"] = preview;
+    if let Some(doc) = doc.as_object_mut() {
+        doc.extend(content);
     }
     // Of all markup only an inline keyboard is a part of the message.
     if let Some(markup) = markup.as_ref().filter(|markup| markup.get("inline_keyboard").is_some()) {
@@ -108,10 +123,15 @@ async fn find_replied_message(
 
 /// Parses a text with its `parse_mode`, or else its `entities`.
 pub(super) fn parse_text(raw: &str, params: &Params) -> HandlerResult<Parsed> {
+    parse_words(raw, params, "entities")
+}
+
+/// Parses a text or a caption, whose entities are in the parameter `entities_name`.
+pub(super) fn parse_words(raw: &str, params: &Params, entities_name: &str) -> HandlerResult<Parsed> {
     let mode = text_param(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
     let parsed = match mode.as_str() {
         "" => {
-            let list = json_param(params, "entities")
+            let list = json_param(params, entities_name)
                 .map_err(|_| bad_request("can't parse entities JSON object"))?;
             return match list {
                 None => Ok(Parsed::plain(raw)),

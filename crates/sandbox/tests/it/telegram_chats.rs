@@ -263,3 +263,28 @@ async fn draft_is_listed_on_request_until_its_message_is_sent() {
         assert_eq!(refused["description"], description);
     }
 }
+
+#[tokio::test]
+async fn group_becomes_a_supergroup() {
+    let world = start().await;
+    write(&world, json!({"chatId": -8, "text": "hi", "userId": 2})).await;
+    let migration =
+        |from: i64, to: i64| world.post(&path("migrations")).json(&json!({"chatId": from, "toChatId": to}));
+    expect(400, migration(-9, -108)).await;
+    expect(400, migration(-8, 108)).await;
+    expect(400, migration(-8, -8)).await;
+    expect(200, migration(-8, -108)).await;
+    let found = updates(&world).await;
+    let (old, new) = (&found[1]["message"], &found[2]["message"]);
+    assert_eq!((&old["migrate_to_chat_id"], &old["chat"]["type"]), (&json!(-108), &json!("group")));
+    assert_eq!((&new["migrate_from_chat_id"], &new["chat"]["type"]), (&json!(-8), &json!("supergroup")));
+    let send =
+        |chat: i64| world.post(&call(BOT, "ok", "sendMessage")).json(&json!({"chat_id": chat, "text": "x"}));
+    let refused = expect(400, send(-8)).await;
+    assert_eq!(refused["parameters"], json!({"migrate_to_chat_id": -108}));
+    expect(200, send(-108)).await;
+    expect(400, world.post(&path("messages")).json(&json!({"chatId": -8, "text": "late"}))).await;
+    expect(400, migration(-8, -109)).await;
+    let member = json!({"chat_id": -108, "user_id": 2});
+    assert_eq!(api(&world, "getChatMember", member).await["status"], "member");
+}

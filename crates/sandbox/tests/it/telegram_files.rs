@@ -190,3 +190,46 @@ async fn files_of_another_bot_are_not_found() {
     let elsewhere = format!("/sandbox/telegram/file/bot777123:ok{SECRET}/{}", path.as_str().unwrap());
     expect(404, world.get(&elsewhere)).await;
 }
+
+#[tokio::test]
+async fn bot_sends_files_by_upload_and_by_id() {
+    let world = start().await;
+    upload(&world, &[("chatId", None, b"3"), ("file", Some(("a.txt", "text/plain")), b"from a person")])
+        .await;
+    let received = last_message(&world).await["document"]["file_id"].clone();
+    let method = |name: &str| world.post(&call(BOT, "ok", name));
+    let parts: [Part<'_>; 4] = [
+        ("chat_id", None, b"3"),
+        ("caption", None, b"<b>Here</b>"),
+        ("parse_mode", None, b"HTML"),
+        ("photo", Some(("p.png", "image/png")), &png(64, 32)),
+    ];
+    let sent = expect(200, multipart(method("sendPhoto"), &parts)).await["result"].clone();
+    assert_eq!((&sent["photo"][2]["width"], &sent["caption"]), (&json!(64), &json!("Here")));
+    assert_eq!(sent["caption_entities"][0]["type"], "bold");
+    let attached: [Part<'_>; 3] = [
+        ("chat_id", None, b"3"),
+        ("document", None, b"attach://x1"),
+        ("x1", Some(("r.csv", "text/csv")), b"a,b"),
+    ];
+    let sent = expect(200, multipart(method("sendDocument"), &attached)).await["result"].clone();
+    assert_eq!(sent["document"]["file_name"], "r.csv");
+    let by_id = json!({"chat_id": 3, "document": received});
+    let sent = expect(200, method("sendDocument").json(&by_id)).await["result"].clone();
+    let file = get_file(&world, 200, &sent["document"]["file_id"]).await["result"].clone();
+    let got = send(world.get(&download_url(&file["file_path"]))).await;
+    assert_eq!(got.bytes().await.unwrap(), &b"from a person"[..]);
+    let list = expect(200, world.get(&format!("{PATH}?chatId=3"))).await;
+    let kinds: Vec<&Value> =
+        list["data"].as_array().unwrap().iter().map(|message| &message["file"]["kind"]).collect();
+    assert_eq!(kinds, ["document", "photo", "document", "document"]);
+    for (body, description) in [
+        (json!({"chat_id": 3}), "there is no photo in the request"),
+        (json!({"chat_id": 3, "photo": "nonsense"}), "wrong file identifier/HTTP URL specified"),
+        (json!({"chat_id": 3, "photo": "https://a.test/p.png"}), "failed to get HTTP URL content"),
+        (json!({"chat_id": 3, "photo": "x", "caption": "x".repeat(1025)}), "message caption is too long"),
+    ] {
+        let refused = expect(400, method("sendPhoto").json(&body)).await;
+        assert_eq!(refused["description"], format!("Bad Request: {description}"));
+    }
+}
