@@ -42,6 +42,7 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<Value> {
     let customer = Customer { reef: options.reef, key: options.key.clone() };
     let ids = buy_all(&customer, options).await?;
+    open_to_everyone(&customer, &ids).await?;
     let mut times = activate_all(&customer, ids).await?;
     times.sort();
     let last = times.last().context("there are no assistants")?;
@@ -84,6 +85,21 @@ async fn buy(customer: &Customer, sandbox: SocketAddr) -> Result<String> {
     ensure!(paid.status == 303, "the checkout returned {}: {}", paid.status, paid.body);
     customer.wait_for(id, "purchased").await?;
     Ok(id.to_owned())
+}
+
+/// Lets everyone talk to the assistants. Binaries from before there were settings have no such endpoint, and answer everyone.
+async fn open_to_everyone(customer: &Customer, ids: &[String]) -> Result<()> {
+    let open = json!({"access": {"mode": "anyone"}});
+    for id in ids {
+        let response = customer.send("PATCH", &format!("/{id}/settings"), Some(&open)).await?;
+        ensure!(
+            matches!(response.status, 200 | 404),
+            "settings returned {}: {}",
+            response.status,
+            response.body
+        );
+    }
+    Ok(())
 }
 
 /// Returns how long it took until each of them was active.

@@ -23,15 +23,20 @@ pub struct Customer {
 impl Customer {
     /// Sends a request to a path below `/api/v1/assistants` and returns the data of its response.
     pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let path = format!("/api/v1/assistants{path}");
-        let headers = format!("X-API-Key: {}\r\n", self.key);
-        let response = send(self.reef, method, &path, &headers, body).await?;
+        let response = self.send(method, path, body).await?;
         if !(200..300).contains(&response.status) {
             bail!("{method} {path} returned {}: {}", response.status, response.body);
         }
         let mut json: Value =
             serde_json::from_str(&response.body).with_context(|| format!("{path} did not return JSON"))?;
         Ok(json["data"].take())
+    }
+
+    /// As [`Self::call`], with any response.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response> {
+        let path = format!("/api/v1/assistants{path}");
+        let headers = format!("X-API-Key: {}\r\n", self.key);
+        send(self.reef, method, &path, &headers, body).await
     }
 
     /// Waits until an assistant has a status.

@@ -47,6 +47,7 @@ mod operations;
 mod pages;
 mod payment;
 mod payment_pages;
+mod people;
 mod postgres;
 mod process;
 mod purchase;

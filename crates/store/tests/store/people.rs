@@ -29,7 +29,7 @@ on_both_databases! {
     async fn assistant_has_one_owner_and_knows_each_person_once(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let (assistant, other) = (add_unpaid_assistant(&mut tx, user).await, add_unpaid_assistant(&mut tx, user).await);
+        let (assistant, other) = (add_unpaid_assistant(&mut tx, user).await.id, add_unpaid_assistant(&mut tx, user).await.id);
         let owner = person(assistant, 1, Role::Owner, 5);
         assert!(tx.insert_person(&owner).await.unwrap());
         assert!(!tx.insert_person(&person(assistant, 2, Role::Owner, 6)).await.unwrap(), "a second owner");
@@ -59,7 +59,7 @@ on_both_databases! {
     async fn owner_link_works_once_and_until_it_expires(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let assistant = add_unpaid_assistant(&mut tx, user).await;
+        let assistant = add_unpaid_assistant(&mut tx, user).await.id;
         tx.save_owner_link(assistant, b"old", at(9)).await.unwrap();
         tx.save_owner_link(assistant, b"new", at(9)).await.unwrap();
         assert!(!tx.use_owner_link(assistant, b"old", at(1)).await.unwrap(), "replaced");
@@ -71,7 +71,7 @@ on_both_databases! {
     async fn group_keeps_its_adder_and_its_approval(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let assistant = add_unpaid_assistant(&mut tx, user).await;
+        let assistant = add_unpaid_assistant(&mut tx, user).await.id;
         let group = BotGroupRow {
             chat_id: -5, title: "Team".to_owned(), added_by: Some(7), is_approved: false, first_seen_at: at(1),
         };
@@ -90,7 +90,7 @@ on_both_databases! {
     async fn settings_and_their_revisions_round_trip(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
-        let assistant = add_unpaid_assistant(&mut tx, user).await;
+        let assistant = add_unpaid_assistant(&mut tx, user).await.id;
         assert_eq!(tx.find_settings(assistant).await.unwrap(), None);
         let row = SettingsRow {
             revision: 2, document: "{}".to_owned(), mcp_headers: Some(vec![1, 2]), updated_at: at(3),

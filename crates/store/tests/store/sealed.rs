@@ -1,6 +1,6 @@
 use reef_store::{
     MailKind, ReplacedConfiguration, RowKey, SealedColumn, SealedCount, SealedRow, Secrets, SessionRow,
-    WorkerRow, on_both_databases,
+    SettingsRow, WorkerRow, on_both_databases,
 };
 
 use crate::mails::mail;
@@ -66,6 +66,10 @@ on_both_databases! {
         assert!(tx.insert_totp(user, &value(OLD, 7), NOW).await.unwrap());
         let sent = mail(Some(user), MailKind::ConfirmAddress);
         tx.insert_mail(&reef_store::MailRow { token: Some(value(OLD, 6)), ..sent }).await.unwrap();
+        let settings = SettingsRow {
+            revision: 1, document: "{}".to_owned(), mcp_headers: Some(value(OLD, 8)), updated_at: NOW,
+        };
+        tx.save_settings(slot.id, &settings).await.unwrap();
         for column in SealedColumn::ALL {
             let row = tx.list_sealed_values_without_prefix(column, NEW, 0, 9).await.unwrap().pop().unwrap();
             let before = SealedRow { sealed: value(OLD, 200), ..row.clone() };

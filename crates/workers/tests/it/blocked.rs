@@ -10,7 +10,7 @@ use crate::setup::{TOKEN, assistant, run, send_text, spec};
 on_both_databases! {
     async fn blocked_chat_costs_no_model_call(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         world.hold_answer("one");

@@ -52,7 +52,7 @@ async fn insert_two_part_reply(db: &TestStore) {
 on_both_databases! {
     async fn redeployment_during_part_sends_it_once(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.delay_responses(true);
         send_text(&running.host, 1, 5, "one").await;
@@ -69,7 +69,7 @@ on_both_databases! {
 
     async fn stop_and_start_during_part_send_it_once(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.delay_responses(true);
         send_text(&running.host, 1, 5, "one").await;
@@ -87,7 +87,7 @@ on_both_databases! {
 
     async fn shutdown_during_part_sends_it_once(db: TestStore) {
         let world = FakeServer::start().await;
-        let first = run(&db.store, &world, UpdateSource::Webhook);
+        let first = run(&db.store, &world, UpdateSource::Webhook).await;
         first.host.start(&spec(1, TOKEN)).await.unwrap();
         world.delay_responses(true);
         send_text(&first.host, 1, 5, "one").await;
@@ -97,7 +97,7 @@ on_both_databases! {
             tokio::time::sleep(4 * SETTLED).await;
             world.delay_responses(false);
         });
-        let second = run(&db.store, &world, UpdateSource::Webhook);
+        let second = run(&db.store, &world, UpdateSource::Webhook).await;
         send_text(&second.host, 2, 5, "two").await;
         wait_until("the next answer", || world.texts(5).len() > 1).await;
         tokio::time::sleep(SETTLED).await;
@@ -106,10 +106,10 @@ on_both_databases! {
 
     async fn cancellation_between_parts_sends_rest_later(db: TestStore) {
         let world = FakeServer::start().await;
-        host(&db.store, &world, UpdateSource::Webhook).start(&spec(1, TOKEN)).await.unwrap();
+        host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
         insert_two_part_reply(&db).await;
         world.delay_responses(true);
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("Telegram has the first part", || world.texts(5).len() == 1).await;
         running.host.remove(&worker(1)).await.unwrap();
         world.delay_responses(false);

@@ -19,7 +19,7 @@ async fn send_text_to_other(host: &Embedded, update_id: i64, text: &str) -> Webh
 on_both_databases! {
     async fn chats_waiting_for_model_do_not_delay_others(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         running.host.start(&other_spec()).await.unwrap();
         world.hold_answer("slow");
@@ -38,7 +38,7 @@ on_both_databases! {
 
     async fn chats_waiting_for_telegram_do_not_delay_others(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         running.host.start(&other_spec()).await.unwrap();
         for chat in 1..=CHATS {

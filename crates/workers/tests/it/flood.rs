@@ -18,7 +18,7 @@ fn has_waited(refused: Instant, retried: Instant) -> bool {
 on_both_databases! {
     async fn flood_wait_is_respected_per_chat(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.reject_messages(5, [flood(3)]);
         send_text(&running.host, 1, 5, "one").await;
@@ -36,14 +36,14 @@ on_both_databases! {
 
     async fn flood_wait_survives_restart(db: TestStore) {
         let world = FakeServer::start().await;
-        let first = run(&db.store, &world, UpdateSource::Webhook);
+        let first = run(&db.store, &world, UpdateSource::Webhook).await;
         first.host.start(&spec(1, TOKEN)).await.unwrap();
         world.reject_messages(5, [flood(3)]);
         send_text(&first.host, 1, 5, "one").await;
         wait_until("the refusal", || world.attempts(5).len() == 1).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         first.stop().await;
-        let second = run(&db.store, &world, UpdateSource::Webhook);
+        let second = run(&db.store, &world, UpdateSource::Webhook).await;
         send_text(&second.host, 2, 5, "two").await;
         wait_until("both answers", || world.texts(5).len() == 2).await;
         let attempts = world.attempts(5);
@@ -53,7 +53,7 @@ on_both_databases! {
 
     async fn flood_wait_survives_redeployment(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.reject_messages(5, [flood(3)]);
         send_text(&running.host, 1, 5, "one").await;
@@ -67,7 +67,7 @@ on_both_databases! {
 
     async fn repeated_flood_waits_lose_nothing(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         // There are more waits than a failed turn has attempts, and some of them are 0.
         world.reject_messages(5, (0..12).map(|n| flood(n % 2)));

@@ -10,7 +10,7 @@ use crate::setup::{NAME, SECRET, TOKEN, assistant, host, run, send_text, spec, w
 on_both_databases! {
     async fn started_worker_reports_its_urls(db: TestStore) {
         let world = FakeServer::start().await;
-        let host = host(&db.store, &world, UpdateSource::Webhook);
+        let host = host(&db.store, &world, UpdateSource::Webhook).await;
         let started = host.start(&spec(1, TOKEN)).await.unwrap();
         let worker_url = format!("https://reef.test/workers/{NAME}");
         let webhook_url = Some(format!("{worker_url}/telegram"));
@@ -21,7 +21,7 @@ on_both_databases! {
 
     async fn older_generation_does_not_touch_newer_worker(db: TestStore) {
         let world = FakeServer::start().await;
-        let host = host(&db.store, &world, UpdateSource::Webhook);
+        let host = host(&db.store, &world, UpdateSource::Webhook).await;
         host.start(&spec(2, TOKEN)).await.unwrap();
         host.start(&spec(1, TOKEN)).await.unwrap_err();
         host.remove(&worker(1)).await.unwrap();
@@ -34,7 +34,7 @@ on_both_databases! {
 
     async fn missing_workers_are_listed_by_generation(db: TestStore) {
         let world = FakeServer::start().await;
-        let host = host(&db.store, &world, UpdateSource::Webhook);
+        let host = host(&db.store, &world, UpdateSource::Webhook).await;
         host.start(&spec(2, TOKEN)).await.unwrap();
         let other = WorkerRef { worker_name: "openclaw-0000000\"2".to_owned(), ..worker(1) };
         let workers = [worker(2), worker(1), worker(3), other.clone()];
@@ -44,7 +44,7 @@ on_both_databases! {
 
     async fn forgotten_assistant_leaves_no_rows(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         send_text(host, 1, 5, "one").await;
@@ -64,7 +64,7 @@ on_both_databases! {
 
     async fn settings_are_sealed(db: TestStore) {
         let world = FakeServer::start().await;
-        let host = host(&db.store, &world, UpdateSource::Webhook);
+        let host = host(&db.store, &world, UpdateSource::Webhook).await;
         host.start(&spec(1, TOKEN)).await.unwrap();
         let row = db.store.read().await.unwrap().find_worker(NAME).await.unwrap().unwrap();
         let shown = format!("{}{host:?}", String::from_utf8_lossy(&row.settings));

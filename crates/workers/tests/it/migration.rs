@@ -43,7 +43,7 @@ on_both_databases! {
     async fn conversation_moves_once_in_any_order(db: TestStore) {
         for order in ORDERS {
             let world = FakeServer::start().await;
-            let running = run(&db.store, &world, UpdateSource::Webhook);
+            let running = run(&db.store, &world, UpdateSource::Webhook).await;
             running.host.start(&spec(1, TOKEN)).await.unwrap();
             send_update(&running.host, &mention(1, &group(), "old")).await;
             wait_until("the answer in the group", || world.texts(GROUP).len() == 1).await;
@@ -70,7 +70,7 @@ on_both_databases! {
 
     async fn rejected_send_moves_conversation(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         send_update(&running.host, &mention(1, &group(), "old")).await;
         wait_until("the answer in the group", || world.texts(GROUP).len() == 1).await;

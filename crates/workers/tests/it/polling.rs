@@ -11,7 +11,7 @@ use crate::setup::{NAME, TOKEN, run, spec, text_update, worker};
 on_both_databases! {
     async fn poll_fetches_and_confirms_updates(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         world.add_update(TOKEN, text_update(7, 5, "one"));
         let started = running.host.start(&spec(1, TOKEN)).await.unwrap();
         assert_eq!(started.webhook_url, None);
@@ -25,7 +25,7 @@ on_both_databases! {
 
     async fn removed_worker_is_not_polled(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         wait_until("the first poll", || world.polls().len() == 1).await;
         running.host.remove(&worker(1)).await.unwrap();
@@ -37,7 +37,7 @@ on_both_databases! {
 
     async fn new_generation_polls_with_its_token(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         wait_until("the first poll", || world.polls().len() == 1).await;
         running.host.start(&spec(2, "2002:AAsecond")).await.unwrap();
@@ -48,7 +48,7 @@ on_both_databases! {
 
     async fn rejected_token_is_not_polled_until_redeployment(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         world.revoke(TOKEN);
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -63,7 +63,7 @@ on_both_databases! {
 
     async fn restarted_process_continues_polling(db: TestStore) {
         let world = FakeServer::start().await;
-        let first = run(&db.store, &world, UpdateSource::Polling);
+        let first = run(&db.store, &world, UpdateSource::Polling).await;
         first.host.start(&spec(1, TOKEN)).await.unwrap();
         world.add_update(TOKEN, text_update(7, 5, "one"));
         wait_until("the confirmation", || world.polls().last() == Some(&(TOKEN.to_owned(), Some(8)))).await;
@@ -71,14 +71,14 @@ on_both_databases! {
         first.stop().await;
         let polls = world.polls().len();
         // The configuration applies to workers that start from now on, and this one still has no webhook.
-        let _second = run(&db.store, &world, UpdateSource::Webhook);
+        let _second = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("the next process polls", || world.polls().len() > polls).await;
         assert_eq!(world.polls()[polls], (TOKEN.to_owned(), Some(8)));
     }
 
     async fn lower_update_ids_are_answered_and_confirmed(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.add_update(TOKEN, text_update(900_000_000, 5, "before"));
         wait_until("the confirmation", || world.polls().last() == Some(&(TOKEN.to_owned(), Some(900_000_001)))).await;
@@ -94,7 +94,7 @@ on_both_databases! {
 
     async fn unconfirmed_response_is_not_fetched_in_loop(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.ignore_confirmations();
         world.add_update(TOKEN, text_update(17, 5, "one"));
@@ -106,7 +106,7 @@ on_both_databases! {
 
     async fn malformed_response_is_not_fetched_in_loop(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Polling);
+        let running = run(&db.store, &world, UpdateSource::Polling).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.add_update(TOKEN, serde_json::json!({"update_id": "a new kind"}));
         tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -116,13 +116,13 @@ on_both_databases! {
     async fn poll_flood_wait_survives_restart(db: TestStore) {
         let world = FakeServer::start().await;
         world.reject_polls([flood(3)]);
-        let first = run(&db.store, &world, UpdateSource::Polling);
+        let first = run(&db.store, &world, UpdateSource::Polling).await;
         first.host.start(&spec(1, TOKEN)).await.unwrap();
         wait_until("the refusal", || world.polls().len() == 1).await;
         let refused = std::time::Instant::now();
         tokio::time::sleep(Duration::from_millis(300)).await;
         first.stop().await;
-        let _second = run(&db.store, &world, UpdateSource::Polling);
+        let _second = run(&db.store, &world, UpdateSource::Polling).await;
         wait_until("the next poll", || world.polls().len() == 2).await;
         assert!(refused.elapsed() >= Duration::from_millis(2_900), "{:?}", refused.elapsed());
     }

@@ -53,7 +53,7 @@ fn killed_lease_expiry(store: &Store) -> Timestamp {
 on_both_databases! {
     async fn stopped_turn_is_released_and_continued(db: TestStore) {
         let world = FakeServer::start().await;
-        let first = run(&db.store, &world, UpdateSource::Webhook);
+        let first = run(&db.store, &world, UpdateSource::Webhook).await;
         first.host.start(&spec(1, TOKEN)).await.unwrap();
         world.block_sending(true);
         send_text(&first.host, 1, 5, "one").await;
@@ -61,7 +61,7 @@ on_both_databases! {
         tokio::time::sleep(Duration::from_millis(300)).await;
         first.stop().await;
         world.block_sending(false);
-        let second = run(&db.store, &world, UpdateSource::Webhook);
+        let second = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("the answer", || world.texts(5) == ["one after 0"]).await;
         assert_eq!(world.questions(), ["one"]);
         send_text(&second.host, 2, 5, "two").await;
@@ -70,11 +70,11 @@ on_both_databases! {
 
     async fn killed_turn_sends_only_unsent_parts(db: TestStore) {
         let world = FakeServer::start().await;
-        host(&db.store, &world, UpdateSource::Webhook).start(&spec(1, TOKEN)).await.unwrap();
+        host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
         let parts = r#"[{"text":"sent","style":"plain"},{"text":"unsent","style":"plain"}]"#;
         let answer = format!(r#"{{"chat_id":5,"thread_id":null,"reply_to":null,"parts":{parts},"sent":0}}"#);
         insert_interrupted_turn(&db.store, Some(&answer), killed_lease_expiry(&db.store)).await;
-        let _running = run(&db.store, &world, UpdateSource::Webhook);
+        let _running = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("both answers", || world.texts(5).len() == 2).await;
         assert_eq!(world.texts(5), ["unsent", "question 2 after 0"]);
         assert_eq!(world.questions(), ["question 2"]);
@@ -82,31 +82,31 @@ on_both_databases! {
 
     async fn killed_turn_without_reply_runs_again(db: TestStore) {
         let world = FakeServer::start().await;
-        host(&db.store, &world, UpdateSource::Webhook).start(&spec(1, TOKEN)).await.unwrap();
+        host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
         insert_interrupted_turn(&db.store, None, killed_lease_expiry(&db.store)).await;
-        let _running = run(&db.store, &world, UpdateSource::Webhook);
+        let _running = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("both answers", || world.texts(5).len() == 2).await;
         assert_eq!(world.texts(5), ["question 1 after 0", "question 2 after 1"]);
     }
 
     async fn stale_update_is_not_answered(db: TestStore) {
         let world = FakeServer::start().await;
-        host(&db.store, &world, UpdateSource::Webhook).start(&spec(1, TOKEN)).await.unwrap();
+        host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
         let mut tx = db.store.begin().await.unwrap();
         let old = now().minus(Duration::from_secs(25 * 3600));
         assert!(tx.insert_bot_update(&update(1), old).await.unwrap());
         assert!(tx.insert_bot_update(&update(2), now()).await.unwrap());
         tx.commit().await.unwrap();
-        let _running = run(&db.store, &world, UpdateSource::Webhook);
+        let _running = run(&db.store, &world, UpdateSource::Webhook).await;
         wait_until("the fresh one's answer", || world.texts(5) == ["question 2 after 0"]).await;
         assert_eq!(world.questions(), ["question 2"]);
     }
 
     async fn two_processes_answer_once(db: TestStore) {
         let world = FakeServer::start().await;
-        let one = run(&db.store, &world, UpdateSource::Webhook);
+        let one = run(&db.store, &world, UpdateSource::Webhook).await;
         // SQLite allows only one process, so the test there has one host with several tasks.
-        let two = (!db.store.is_single_process()).then(|| run(&db.store, &world, UpdateSource::Webhook));
+        let two = if db.store.is_single_process() { None } else { Some(run(&db.store, &world, UpdateSource::Webhook).await) };
         one.host.start(&spec(1, TOKEN)).await.unwrap();
         let hosts = [&one.host, two.as_ref().map_or(&one.host, |two| &two.host)];
         for update_id in 1..=10 {

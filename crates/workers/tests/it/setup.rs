@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use reef_domain::ids::AssistantId;
-use reef_domain::wire::Provider;
+use reef_domain::Assistant;
+use reef_domain::ids::{AssistantId, UserId};
+use reef_domain::wire::{ApiMode, Provider};
 use reef_outbound::{Http, ProviderUrls};
 use reef_outbound::{SystemClock, SystemEntropy};
-use reef_ports::{WorkerRef, WorkerSpec};
-use reef_store::Store;
+use reef_ports::{Clock as _, WorkerRef, WorkerSpec};
+use reef_store::{SettingsRow, Store, UserRow};
 use reef_vault::Vault;
 use reef_workers::embedded::{Config, Embedded, UpdateSource, WebhookOutcome};
 use serde_json::{Value, json};
@@ -53,8 +54,38 @@ pub fn other_spec() -> WorkerSpec {
     WorkerSpec { worker, ..spec(1, "3003:AAother") }
 }
 
+/// Stores the assistants that the tests start workers for. Everyone may talk to them.
+async fn insert_assistants(store: &Store) {
+    let owner = UserRow {
+        id: UserId::new(assistant().uuid()),
+        email: "ann@example.com".to_owned(),
+        password_hash: String::new(),
+        signing_secret: vec![1],
+        previous_signing_secret: None,
+        signing_secret_rotated_at: None,
+        created_at: SystemClock.now(),
+        email_confirmed_at: None,
+    };
+    let mut tx = store.begin().await.unwrap();
+    if !tx.insert_user(&owner).await.unwrap() {
+        return;
+    }
+    for id in [assistant(), other_spec().worker.assistant_id] {
+        tx.insert_assistant(&Assistant::new(id, owner.id, ApiMode::Byok, SystemClock.now())).await.unwrap();
+        let open = SettingsRow {
+            revision: 1,
+            document: r#"{"access":{"mode":"anyone"}}"#.to_owned(),
+            mcp_headers: None,
+            updated_at: SystemClock.now(),
+        };
+        tx.save_settings(id, &open).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
 /// Creates a host that is not running yet.
-pub fn host(store: &Store, world: &FakeServer, delivery: UpdateSource) -> Embedded {
+pub async fn host(store: &Store, world: &FakeServer, delivery: UpdateSource) -> Embedded {
+    insert_assistants(store).await;
     let key = BASE64.encode(&[7; 32]);
     let config = Config {
         public_url: "https://reef.test".to_owned(),
@@ -80,8 +111,8 @@ pub struct Running {
     task: JoinHandle<()>,
 }
 
-pub fn run(store: &Store, world: &FakeServer, delivery: UpdateSource) -> Running {
-    let (host, stop) = (host(store, world, delivery), CancellationToken::new());
+pub async fn run(store: &Store, world: &FakeServer, delivery: UpdateSource) -> Running {
+    let (host, stop) = (host(store, world, delivery).await, CancellationToken::new());
     let (runner, token) = (host.clone(), stop.clone());
     let task = tokio::spawn(async move { runner.run(token).await });
     Running { host, stop, task }

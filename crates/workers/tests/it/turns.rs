@@ -1,40 +1,25 @@
 use std::time::Duration;
 
-use reef_domain::Assistant;
-use reef_domain::ids::UserId;
-use reef_domain::wire::ApiMode;
-use reef_outbound::SystemClock;
-use reef_ports::{Clock as _, WorkerHost};
-use reef_store::{Store, UserRow, on_both_databases};
+use reef_ports::WorkerHost;
+use reef_store::{Store, on_both_databases};
 use reef_workers::embedded::{UpdateSource, WebhookOutcome};
 
 use crate::fake_server::{FakeServer, wait_until};
 use crate::setup::{NAME, TOKEN, assistant, run, send_text, spec, text_update, worker};
 
-/// Stores the assistant under test with a name.
-async fn insert_assistant(store: &Store, name: &str) {
-    let owner = UserRow {
-        id: UserId::new(assistant().uuid()),
-        email: "ann@example.com".to_owned(),
-        password_hash: String::new(),
-        signing_secret: vec![1],
-        previous_signing_secret: None,
-        signing_secret_rotated_at: None,
-        created_at: SystemClock.now(),
-        email_confirmed_at: None,
-    };
-    let mut row = Assistant::new(assistant(), owner.id, ApiMode::Byok, owner.created_at);
-    row.config.name = Some(name.to_owned());
+/// Renames the assistant under test.
+async fn rename_assistant(store: &Store, name: &str) {
     let mut tx = store.begin().await.unwrap();
-    assert!(tx.insert_user(&owner).await.unwrap());
-    tx.insert_assistant(&row).await.unwrap();
+    let mut row = tx.lock_assistant(assistant()).await.unwrap().unwrap();
+    row.config.name = Some(name.to_owned());
+    assert!(tx.update_assistant(&mut row).await.unwrap());
     tx.commit().await.unwrap();
 }
 
 on_both_databases! {
     async fn chats_are_answered_in_order_and_independently(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         world.hold_answer("slow");
         send_text(&running.host, 1, 5, "slow").await;
@@ -54,7 +39,7 @@ on_both_databases! {
 
     async fn failed_send_is_retried_with_saved_reply(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         // The turn fails, and the next run has the saved answer.
         world.fail_sending(3);
@@ -65,12 +50,12 @@ on_both_databases! {
 
     async fn changed_name_applies_to_next_turn(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         send_text(&running.host, 1, 5, "/start").await;
         wait_until("a greeting", || world.texts(5).len() == 1).await;
         assert!(world.texts(5)[0].contains("I'm Coral."), "{:?}", world.texts(5));
-        insert_assistant(&db.store, "Pearl").await;
+        rename_assistant(&db.store, "Pearl").await;
         send_text(&running.host, 2, 5, "/start").await;
         wait_until("a greeting", || world.texts(5).len() == 2).await;
         assert!(world.texts(5)[1].contains("I'm Pearl."), "{:?}", world.texts(5));
@@ -78,7 +63,7 @@ on_both_databases! {
 
     async fn reset_deletes_only_its_conversation(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         for (update, chat, text) in [(1, 5, "a"), (2, 6, "a"), (3, 5, "/reset"), (4, 5, "b"), (5, 6, "b")] {
             send_text(&running.host, update, chat, text).await;
@@ -90,7 +75,7 @@ on_both_databases! {
 
     async fn revoked_token_drops_updates_and_keeps_worker(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         world.hold_answer("one");
@@ -114,7 +99,7 @@ on_both_databases! {
 
     async fn removed_worker_stops_and_redeployment_continues(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         world.hold_answer("slow");
@@ -131,7 +116,7 @@ on_both_databases! {
 
     async fn redeployment_with_another_token_uses_other_bot(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         send_text(host, 1, 5, "one").await;

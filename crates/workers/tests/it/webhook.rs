@@ -11,7 +11,7 @@ use crate::setup::{NAME, SECRET, TOKEN, assistant, run, send_text, spec, text_up
 on_both_databases! {
     async fn message_is_answered_and_remembered(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         assert_eq!(send_text(&running.host, 1, 5, "one").await, WebhookOutcome::Accepted);
         wait_until("the first answer", || world.texts(5) == ["one after 0"]).await;
@@ -23,7 +23,7 @@ on_both_databases! {
 
     async fn repeated_update_is_answered_once(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         running.host.start(&spec(1, TOKEN)).await.unwrap();
         for _ in 0..3 {
             assert_eq!(send_text(&running.host, 1, 5, "one").await, WebhookOutcome::Accepted);
@@ -37,7 +37,7 @@ on_both_databases! {
 
     async fn wrong_secret_is_rejected(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         let body = text_update(1, 5, "hello").to_string();
@@ -62,7 +62,7 @@ on_both_databases! {
 
     async fn blank_secret_is_rejected(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let mut open = spec(1, TOKEN);
         open.webhook_secret = "".into();
         running.host.start(&open).await.unwrap();
@@ -72,7 +72,7 @@ on_both_databases! {
 
     async fn waiting_updates_are_limited(db: TestStore) {
         let world = FakeServer::start().await;
-        let running = run(&db.store, &world, UpdateSource::Webhook);
+        let running = run(&db.store, &world, UpdateSource::Webhook).await;
         let host = &running.host;
         host.start(&spec(1, TOKEN)).await.unwrap();
         let mut tx = db.store.begin().await.unwrap();

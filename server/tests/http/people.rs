@@ -1,0 +1,176 @@
+//! Who may talk to an assistant: the owner, requests and their approval, blocked people, and groups.
+
+use serde_json::{Value, json};
+
+use crate::customer::Customer;
+use crate::support::{App, Database, activation, bot_token, eventually};
+
+/// A bot in the sandbox, as people in Telegram see it.
+struct Bot<'a> {
+    app: &'a App,
+    url: String,
+}
+
+impl<'a> Bot<'a> {
+    fn new(app: &'a App, token: &str) -> Self {
+        let bot_id = token.split(':').next().unwrap();
+        Self { app, url: app.url(&format!("/sandbox/telegram/bots/{bot_id}")) }
+    }
+
+    async fn post(&self, path: &str, body: Value) {
+        let answer = self.app.http.post(format!("{}/{path}", self.url)).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
+    }
+
+    /// Someone writes in the private chat with the bot.
+    async fn say(&self, user: i64, text: &str) {
+        self.post("messages", json!({"chatId": user, "text": text})).await;
+    }
+
+    async fn messages(&self, chat: i64) -> Vec<Value> {
+        let url = format!("{}/messages?chatId={chat}", self.url);
+        let list: Value = self.app.http.get(url).send().await.unwrap().json().await.unwrap();
+        list["data"].as_array().unwrap().iter().filter(|message| message["from"] == "bot").cloned().collect()
+    }
+
+    /// Waits until the bot has written `count` messages in a chat, and returns the last one.
+    async fn wait_for_message(&self, chat: i64, count: usize) -> Value {
+        eventually("a message of the bot", async || {
+            let mut all = self.messages(chat).await;
+            (all.len() >= count).then(|| all.swap_remove(count - 1))
+        })
+        .await
+    }
+}
+
+async fn active_bot<'a>(me: &Customer<'a>, app: &'a App) -> (String, Bot<'a>) {
+    let id = me.purchased("byok").await;
+    let token = bot_token("ok");
+    me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
+    me.wait_for_status(&id, "active").await;
+    (id, Bot::new(app, &token))
+}
+
+async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
+    let people = me.get(&format!("/{id}/people")).await;
+    let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user)?;
+    Some(found["role"].as_str().unwrap().to_owned())
+}
+
+async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
+    let people = me.get(&format!("/{id}/people")).await;
+    let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user);
+    found.unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+/// How often Reef has asked a model.
+async fn count_model_calls(app: &App) -> usize {
+    let url = app.url("/sandbox/requests");
+    let list: Value = app.http.get(url).send().await.unwrap().json().await.unwrap();
+    let is_model = |request: &&Value| {
+        let vendor = request["vendor"].as_str().unwrap();
+        ["anthropic", "openai", "google", "openrouter"].contains(&vendor) && request["method"] == "POST"
+    };
+    list["data"].as_array().unwrap().iter().filter(is_model).count()
+}
+
+#[tokio::test]
+async fn first_writer_is_owner_and_strangers_are_asked_about() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let (id, bot) = active_bot(&me, &app).await;
+        bot.say(1, "hello").await;
+        bot.wait_for_message(1, 1).await;
+        assert_eq!(role(&me, &id, 1).await.as_deref(), Some("owner"));
+
+        let asked = count_model_calls(&app).await;
+        bot.say(2, "let me in").await;
+        let refusal = bot.wait_for_message(2, 1).await;
+        assert!(refusal["text"].as_str().unwrap().contains("my owner has approved"), "{refusal}");
+        let request = bot.wait_for_message(1, 2).await;
+        assert!(request["text"].as_str().unwrap().contains("would like to talk to me"), "{request}");
+        bot.say(2, "please").await;
+        assert_eq!(role(&me, &id, 2).await.as_deref(), Some("requested"));
+
+        let stranger = person_id(&me, &id, 2).await;
+        let approved = me.ok("POST", &format!("/{id}/people/{stranger}/approve"), Value::Null).await;
+        assert_eq!(approved["role"], "approved");
+        bot.say(2, "thank you").await;
+        // The message before was passed over: one sentence a day.
+        bot.wait_for_message(2, 2).await;
+        assert_eq!(bot.messages(2).await.len(), 2);
+        assert_eq!(count_model_calls(&app).await, asked + 1, "only the approved message reached the model");
+
+        let owner = person_id(&me, &id, 1).await;
+        me.fails(409, "INVALID_STATE", "POST", &format!("/{id}/people/{owner}/block"), Value::Null).await;
+        let blocked = me.ok("POST", &format!("/{id}/people/{stranger}/block"), Value::Null).await;
+        assert_eq!(blocked["role"], "blocked");
+        me.ok("DELETE", &format!("/{id}/people/{stranger}"), Value::Null).await;
+        assert_eq!(role(&me, &id, 2).await, None);
+        me.fails(404, "NOT_FOUND", "DELETE", &format!("/{id}/people/{stranger}"), Value::Null).await;
+    }
+}
+
+#[tokio::test]
+async fn owner_link_moves_ownership_once() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let (id, bot) = active_bot(&me, &app).await;
+        bot.say(1, "hello").await;
+        bot.wait_for_message(1, 1).await;
+        let link = me.ok("POST", &format!("/{id}/owner-link"), Value::Null).await;
+        let url = link["url"].as_str().unwrap();
+        let code = url.split_once("?start=").unwrap().1;
+        assert!(url.starts_with("https://t.me/") && code.len() <= 64, "{url}");
+        let start = format!("/start {code}");
+        tokio::join!(bot.say(2, &start), bot.say(3, &start));
+        bot.wait_for_message(2, 1).await;
+        bot.wait_for_message(3, 1).await;
+        let roles = [role(&me, &id, 2).await.unwrap(), role(&me, &id, 3).await.unwrap()];
+        let owners = roles.iter().filter(|role| *role == "owner").count();
+        assert_eq!(owners, 1, "{roles:?}");
+        assert_eq!(role(&me, &id, 1).await.as_deref(), Some("approved"));
+    }
+}
+
+#[tokio::test]
+async fn button_approves_and_settings_open_the_assistant() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (id, bot) = active_bot(&me, &app).await;
+    bot.say(1, "hello").await;
+    bot.wait_for_message(1, 1).await;
+    bot.say(2, "let me in").await;
+    let request = bot.wait_for_message(1, 2).await;
+    let stranger = person_id(&me, &id, 2).await;
+    let press = json!({"chatId": 1, "messageId": request["messageId"], "data": format!("approve:{stranger}"), "userId": 1});
+    bot.post("callback-queries", press).await;
+    eventually("the approval", async || (role(&me, &id, 2).await? == "approved").then_some(())).await;
+    me.ok("PATCH", &format!("/{id}/settings"), json!({"access": {"mode": "anyone"}})).await;
+    bot.say(4, "hello").await;
+    let answer = bot.wait_for_message(4, 1).await;
+    assert!(!answer["text"].as_str().unwrap().contains("approved"), "{answer}");
+}
+
+#[tokio::test]
+async fn group_is_answered_if_a_trusted_person_has_added_the_bot() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let (_, bot) = active_bot(&me, &app).await;
+    bot.say(1, "hello").await;
+    bot.wait_for_message(1, 1).await;
+    let bots: Value =
+        app.http.get(format!("{}/messages?chatId=1", bot.url)).send().await.unwrap().json().await.unwrap();
+    assert!(bots["data"].is_array());
+    let name = format!("@reef_{}_bot", bot.url.rsplit('/').next().unwrap());
+    for (chat, added_by) in [(-50, 1), (-60, 9)] {
+        bot.post("chats", json!({"chatId": chat, "chatType": "supergroup", "addedBy": added_by})).await;
+        let words = format!("{name} good morning");
+        bot.post("messages", json!({"chatId": chat, "chatType": "supergroup", "userId": 9, "text": words}))
+            .await;
+    }
+    bot.wait_for_message(-50, 1).await;
+    assert!(bot.messages(-60).await.is_empty(), "a stranger has added the bot there");
+}
