@@ -135,6 +135,7 @@ async fn rotate_secret_key(on_postgres: bool) {
             "sessions.flash: 0 resealed",
             "totp.secret: 0 resealed",
             "mails.token: 0 resealed",
+            "assistant_settings.mcp_headers: 0 resealed",
         ]
     );
     assert!(installation.ok(&["reseal"], "").lines().all(|line| line.ends_with(": 0 resealed")));

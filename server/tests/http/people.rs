@@ -57,6 +57,12 @@ async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
     Some(found["role"].as_str().unwrap().to_owned())
 }
 
+async fn last_seen(me: &Customer<'_>, id: &str, user: i64) -> Value {
+    let people = me.get(&format!("/{id}/people")).await;
+    let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user);
+    found.unwrap()["lastSeenAt"].clone()
+}
+
 async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
     let people = me.get(&format!("/{id}/people")).await;
     let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user);
@@ -90,7 +96,9 @@ async fn first_writer_is_owner_and_strangers_are_asked_about() {
         assert!(refusal["text"].as_str().unwrap().contains("my owner has approved"), "{refusal}");
         let request = bot.wait_for_message(1, 2).await;
         assert!(request["text"].as_str().unwrap().contains("would like to talk to me"), "{request}");
+        let seen = last_seen(&me, &id, 2).await;
         bot.say(2, "please").await;
+        eventually("the second visit", async || (last_seen(&me, &id, 2).await != seen).then_some(())).await;
         assert_eq!(role(&me, &id, 2).await.as_deref(), Some("requested"));
 
         let stranger = person_id(&me, &id, 2).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+pub(super) const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn record(status: &str) -> Value {
     let active = status == "active";
@@ -18,8 +18,10 @@ fn record(status: &str) -> Value {
     })
 }
 
-/// `(operation, request example, response example)`.
-fn examples() -> [(&'static str, Option<Value>, Value); 15] {
+/// The operation, the body of its request, if it has one, and the data of its response.
+pub(super) type Example = (&'static str, Option<Value>, Value);
+
+fn examples() -> Vec<Example> {
     let activation = json!({
         "name": "My Assistant", "modelProvider": "anthropic", "modelId": "claude-sonnet-4-5-20250929",
         "telegramBotToken": "<TELEGRAM_BOT_TOKEN>", "modelApiKey": "<MODEL_API_KEY>",
@@ -46,7 +48,7 @@ fn examples() -> [(&'static str, Option<Value>, Value); 15] {
     let model = json!({
         "provider": "anthropic", "id": "claude-sonnet-4-5-20250929", "name": "Claude Sonnet 4.5", "modes": ["byok", "managed"]
     });
-    [
+    let mut examples = vec![
         ("purchaseAssistant", Some(json!({"apiMode": "byok"})), purchased),
         ("activateAssistant", Some(activation), record("deploying")),
         ("getAssistantStatus", None, status),
@@ -66,7 +68,9 @@ fn examples() -> [(&'static str, Option<Value>, Value); 15] {
         ("testCallback", None, delivery),
         ("getMe", None, key),
         ("listModels", None, json!([model])),
-    ]
+    ];
+    examples.extend(super::settings_examples::examples());
+    examples
 }
 
 /// Derives the example of an error from the code that its description starts with.

@@ -3,6 +3,7 @@
 mod examples;
 mod fields;
 mod headers;
+mod settings_examples;
 
 use axum::Json;
 use axum::response::IntoResponse;

@@ -1,0 +1,45 @@
+//! Examples of the endpoints for settings and people.
+
+use serde_json::json;
+
+use super::examples::{Example, ID};
+
+pub(super) fn examples() -> Vec<Example> {
+    let settings = |instructions: &str, revision: i64| {
+        json!({
+            "instructions": instructions, "greeting": null, "language": null, "timeZone": "Europe/Berlin",
+            "access": {"mode": "approved", "groups": "mention"},
+            "tools": {"webSearch": true, "readPages": true, "reminders": true, "memory": true},
+            "mcpServers": [{"name": "wiki", "url": "https://mcp.example.com/", "headerNames": ["Authorization"], "enabled": true}],
+            "allowance": {"perDayUsd": "2.50", "perMonthUsd": null},
+            "revision": revision, "updatedAt": "2026-02-13T12:05:00.000Z"
+        })
+    };
+    let revision = json!({
+        "revision": 2, "createdAt": "2026-02-13T12:05:00.000Z",
+        "author": {"type": "key", "id": ID, "name": "ci"},
+        "changes": [{"path": "instructions", "from": null, "to": "Answer briefly."}]
+    });
+    let person = |role: &str| {
+        json!({
+            "id": ID, "telegramUserId": 123_456_789, "name": "Grace Hopper", "username": "grace", "role": role,
+            "firstSeenAt": "2026-02-13T12:04:00.000Z", "lastSeenAt": "2026-02-13T12:06:00.000Z"
+        })
+    };
+    let link = json!({
+        "url": "https://t.me/my_assistant_bot?start=owner_0123456789abcdef0123456789abcdef",
+        "expiresAt": "2026-02-14T12:05:00.000Z"
+    });
+    let change = json!({"instructions": "Answer briefly.", "timeZone": "Europe/Berlin"});
+    vec![
+        ("getSettings", None, settings("Answer briefly.", 2)),
+        ("updateSettings", Some(change), settings("Answer briefly.", 2)),
+        ("listSettingsRevisions", None, json!([revision])),
+        ("restoreSettings", None, settings("Answer briefly.", 3)),
+        ("listPeople", None, json!([person("requested")])),
+        ("approvePerson", None, person("approved")),
+        ("blockPerson", None, person("blocked")),
+        ("deletePerson", None, json!({"success": true})),
+        ("createOwnerLink", None, link),
+    ]
+}
