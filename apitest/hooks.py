@@ -47,7 +47,7 @@ def before_call(_, case, __):
         return
     if meta.is_negative_at(ParameterLocation.PATH) or "deploymentId" not in path:
         return
-    if case.method == "DELETE" and "personId" not in path:
+    if case.method == "DELETE" and "personId" not in path and "factId" not in path:
         # Each assistant is deleted only once. Afterwards the generated ids are used.
         if LIVE["disposable"]:
             path["deploymentId"] = LIVE["disposable"].pop()

@@ -65,3 +65,15 @@ create table bot_groups (
 alter table conversation_messages add column thread_id bigint not null default 0;
 alter table conversation_messages drop constraint conversation_messages_pkey;
 alter table conversation_messages add primary key (assistant_id, chat_id, thread_id, position);
+
+-- What conversations asked to remember. A fact of one conversation is never part of another one.
+create table facts (
+    id              uuid primary key,
+    assistant_id    uuid not null references assistants (id) on delete cascade,
+    conversation_id uuid not null,
+    chat_id         bigint not null,
+    thread_id       bigint not null,
+    text            text not null,
+    created_at      timestamptz not null
+);
+create index facts_conversation on facts (assistant_id, chat_id, thread_id, created_at, id);

@@ -76,3 +76,15 @@ insert into topic_messages (assistant_id, chat_id, thread_id, position, role, co
 select assistant_id, chat_id, 0, position, role, content, created_at from conversation_messages;
 drop table conversation_messages;
 alter table topic_messages rename to conversation_messages;
+
+-- What conversations asked to remember. A fact of one conversation is never part of another one.
+create table facts (
+    id              blob primary key,
+    assistant_id    blob not null references assistants (id) on delete cascade,
+    conversation_id blob not null,
+    chat_id         integer not null,
+    thread_id       integer not null,
+    text            text not null,
+    created_at      integer not null
+) strict;
+create index facts_conversation on facts (assistant_id, chat_id, thread_id, created_at, id);

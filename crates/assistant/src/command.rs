@@ -6,8 +6,14 @@ use reef_protocols::telegram::Message;
 use crate::settings::Settings;
 
 /// The commands of the bot's menu with their descriptions, for [`reef_protocols::telegram::Bot::set_my_commands`].
-pub const COMMANDS: [(&str, &str); 3] =
-    [("start", "Say hello"), ("help", "See what I can do"), ("reset", "Start a new conversation")];
+pub const COMMANDS: [(&str, &str); 6] = [
+    ("start", "Say hello"),
+    ("help", "See what I can do"),
+    ("remember", "Remember something"),
+    ("memory", "See what I remember, and delete it"),
+    ("reset", "Start a new conversation"),
+    ("forget_me", "Erase what I know about you"),
+];
 
 /// What a message asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +21,16 @@ pub(crate) enum Intent {
     Start,
     Help,
     Reset,
+    /// Remember what follows the command.
+    Remember(String),
+    /// List what is remembered.
+    Memory,
+    /// Forget the fact with this number in the list.
+    ForgetFact(usize),
+    /// Erase what is known of the person, after a confirmation.
+    ForgetMe {
+        is_confirmed: bool,
+    },
     UnknownCommand,
     /// The message is for the model.
     Question,
@@ -55,10 +71,21 @@ fn command_intent(settings: &Settings, message: &Message, command: &str) -> Opti
         "start" => Some(Intent::Start),
         "help" => Some(Intent::Help),
         "reset" => Some(Intent::Reset),
+        "remember" => Some(Intent::Remember(argument(message).to_owned())),
+        "memory" => Some(match argument(message).strip_prefix("delete ").map(str::trim) {
+            Some(number) => Intent::ForgetFact(number.parse().unwrap_or(0)),
+            None => Intent::Memory,
+        }),
+        "forget_me" => Some(Intent::ForgetMe { is_confirmed: argument(message).eq_ignore_ascii_case("yes") }),
         // In a group, an unknown command without a bot's name may be for another bot.
         _ if message.chat.is_private() || is_for_this_bot => Some(Intent::UnknownCommand),
         _ => None,
     }
+}
+
+/// Returns what follows a command.
+fn argument(message: &Message) -> &str {
+    message.text_or_caption().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim())
 }
 
 fn is_addressed(settings: &Settings, message: &Message) -> bool {

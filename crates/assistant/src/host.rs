@@ -8,7 +8,7 @@ use reef_protocols::model::Turn;
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
 use crate::access::{Admission, Decision, Visit, Visitor};
-use crate::memory::{AlbumPart, Conversation, MemoryChange, Reply};
+use crate::memory::{AlbumPart, Conversation, Fact, MemoryChange, Reply};
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
 /// implements it, because there is one thread and JavaScript values are not `Send`.
@@ -106,6 +106,15 @@ pub trait Host: MaybeSync {
         conversation: Conversation,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Turn>, MemoryError>> + MaybeSend;
+
+    /// Lists the facts of a conversation, oldest first, at most [`crate::FACTS_MAX`].
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the facts cannot be read.
+    fn list_facts(
+        &self,
+        conversation: Conversation,
+    ) -> impl Future<Output = Result<Vec<Fact>, MemoryError>> + MaybeSend;
 
     /// Finds the reply that was saved for an update, including how many of its parts have been sent.
     ///

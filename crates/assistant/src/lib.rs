@@ -24,8 +24,8 @@ pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError};
 pub use markdown::render_html;
 pub use memory::{
-    AlbumPart, Conversation, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style,
-    TURN_CHARS_MAX, recent_window,
+    AlbumPart, Conversation, FACT_CHARS_MAX, FACTS_MAX, Fact, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX,
+    MemoryChange, Part, Reply, Style, TURN_CHARS_MAX, recent_window,
 };
 pub use settings::{CreditRenewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split_text};

@@ -29,11 +29,45 @@ pub enum MemoryChange {
         /// The question and its answer, in this order.
         turns: Vec<Turn>,
     },
+    /// Remembers something beyond the recent turns.
+    Remember {
+        /// Which conversation.
+        conversation: Conversation,
+        /// What to remember, at most [`FACT_CHARS_MAX`] characters.
+        text: String,
+    },
+    /// Forgets what was remembered with an id from [`crate::Host::list_facts`].
+    ForgetFact {
+        /// Which conversation.
+        conversation: Conversation,
+        /// The id of the fact.
+        id: String,
+    },
+    /// Erases a person's private chat: its turns and its facts, and who they are.
+    ForgetPerson {
+        /// The person's id at Telegram, which is also the id of the private chat.
+        telegram_user_id: i64,
+    },
     /// Deletes all turns of the conversation.
     Forget {
         /// Which conversation.
         conversation: Conversation,
     },
+}
+
+/// The maximum length of a fact, in characters.
+pub const FACT_CHARS_MAX: usize = 500;
+
+/// How many facts a conversation has at most. All of them are part of each request to the model.
+pub const FACTS_MAX: usize = 50;
+
+/// Something that the assistant was asked to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The id of the fact.
+    pub id: String,
+    /// What to remember.
+    pub text: String,
 }
 
 /// A conversation: that of a chat, or of one topic of it.

@@ -6,6 +6,7 @@ use reef_protocols::telegram::{ForwardOrigin, Message};
 use time::OffsetDateTime;
 
 use crate::access::Visitor;
+use crate::memory::Fact;
 use crate::settings::Settings;
 
 /// Returns the system prompt. `in_group` adds that several people write in the chat; `utc_offset_s` is the difference of the
@@ -97,12 +98,67 @@ pub(crate) fn greeting(settings: &Settings, behavior: &Behavior) -> String {
 /// The reply to `/help`.
 pub(crate) const HELP: &str = "Send me a message and I'll reply. I remember our latest messages. You can also send \
     photos, documents and voice messages.\n\n\
+    /remember – remember something\n\
+    /memory – see what I remember, and delete it\n\
     /reset – start a new conversation\n\
+    /forget_me – erase what I know about you\n\
     /help – show this message\n\n\
     In a group, mention me or reply to one of my messages.";
 
 /// The reply to `/reset`.
 pub(crate) const RESET_DONE: &str = "I've started a new conversation. What would you like to talk about?";
+
+/// The reply to `/remember` without anything to remember.
+pub(crate) const REMEMBER_WHAT: &str =
+    "Write what I should remember after the command, for example: /remember I'm a vegetarian";
+
+/// The reply to a fact that is too long.
+pub(crate) const FACT_TOO_LONG: &str = "That's too long. I can remember up to 500 characters at a time.";
+
+/// The reply if the conversation has as many facts as it may have.
+pub(crate) const MEMORY_FULL: &str =
+    "I can't remember more than 50 things here. Send /memory to delete some.";
+
+/// The reply to `/remember`.
+pub(crate) const REMEMBERED: &str =
+    "I'll remember that. Send /memory to see everything that I remember here.";
+
+/// The reply to a number that is not in the list.
+pub(crate) const NO_SUCH_FACT: &str = "There is nothing with this number. Send /memory to see the list.";
+
+/// The reply when a fact is deleted.
+pub(crate) const FORGOTTEN: &str = "I've forgotten that.";
+
+/// The reply to `/forget_me` in a group.
+pub(crate) const FORGET_ME_IN_PRIVATE: &str = "Send me this command in a private chat.";
+
+/// The reply to `/forget_me` before it is confirmed.
+pub(crate) const FORGET_ME_CONFIRM: &str = "This erases our conversation and everything that I remember about you. It can't be \
+    undone. Send \"/forget_me yes\" to continue.";
+
+/// The reply when a person was erased.
+pub(crate) const FORGOT_PERSON: &str =
+    "I've erased our conversation and everything that I remembered about you.";
+
+/// The reply to `/memory`.
+pub(crate) fn memory(facts: &[Fact]) -> String {
+    if facts.is_empty() {
+        return "I don't remember anything beyond our latest messages. Send /remember followed by what I should keep \
+                in mind."
+            .to_owned();
+    }
+    let list: Vec<_> = (1..).zip(facts).map(|(number, fact)| format!("{number}. {}", fact.text)).collect();
+    format!("I remember:\n\n{}\n\nSend \"/memory delete 1\" to delete the first.", list.join("\n"))
+}
+
+/// The facts of a conversation, for the model.
+pub(crate) fn facts(facts: &[Fact]) -> String {
+    if facts.is_empty() {
+        return String::new();
+    }
+    let list: Vec<_> = facts.iter().map(|fact| format!("- {}", fact.text)).collect();
+    format!("\n\nYou were asked to remember:\n{}", list.join("\n"))
+}
 
 /// The reply to a command that does not exist.
 pub(crate) const UNKNOWN_COMMAND: &str = "I don't know that command. Send /help to see what I can do.";

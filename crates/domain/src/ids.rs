@@ -77,6 +77,10 @@ id! {
     UpdateRowId,
     /// Identifies a person at one assistant.
     PersonId,
+    /// Identifies something that an assistant was asked to remember.
+    FactId,
+    /// Identifies a conversation of an assistant.
+    ConversationId,
 }
 
 #[cfg(test)]

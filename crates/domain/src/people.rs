@@ -49,3 +49,21 @@ pub struct Person {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub last_seen_at: Timestamp,
 }
+
+/// Something that an assistant was asked to remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Fact {
+    /// The ID of the fact.
+    #[cfg_attr(feature = "openapi", schema(format = Uuid))]
+    pub id: String,
+    /// The conversation that the fact belongs to.
+    #[cfg_attr(feature = "openapi", schema(format = Uuid))]
+    pub conversation_id: String,
+    /// What to remember.
+    pub text: String,
+    /// When the assistant was asked to remember it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+}

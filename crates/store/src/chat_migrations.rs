@@ -39,6 +39,8 @@ impl Tx {
             from,
             to,
         );
+        let moved = "update facts set chat_id = $3 where assistant_id = $1 and chat_id = $2";
+        execute!(self, moved, assistant, from, to);
         execute!(
             self,
             "update bot_updates set chat_id = $3 where assistant_id = $1 and chat_id = $2 and done_at is null",

@@ -99,11 +99,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Deletes all conversations of a chat.
+    /// Deletes all conversations of a chat and their facts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_chat(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
+        execute!(self, "delete from facts where assistant_id = $1 and chat_id = $2", assistant, chat);
         let sql = "delete from conversation_messages where assistant_id = $1 and chat_id = $2";
         execute!(self, sql, assistant, chat);
         Ok(())

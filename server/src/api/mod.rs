@@ -9,6 +9,7 @@ mod callbacks;
 mod etag;
 mod event_stream;
 mod events;
+mod facts;
 mod idempotency;
 mod openapi;
 mod paging;
@@ -55,6 +56,8 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(people::block))
         .routes(routes!(people::delete))
         .routes(routes!(people::create_owner_link))
+        .routes(routes!(facts::list))
+        .routes(routes!(facts::delete))
         .routes(routes!(events::list))
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::redeliver))

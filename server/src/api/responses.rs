@@ -14,7 +14,7 @@ const API_DISABLED: &str = "`API_DISABLED`: the API is turned off.";
 const UNKNOWN_ASSISTANT: &str = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
 const UNKNOWN_CALLBACK: &str = "`NOT_FOUND`: the deployment or its callback does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
 const UNKNOWN_REVISION: &str = "`NOT_FOUND`: the deployment or this revision of its settings does not exist, belongs to another account, or is outside the key's access. `API_DISABLED`: the API is turned off.";
-const UNKNOWN_PERSON: &str = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access, or it has no such person. `API_DISABLED`: the API is turned off.";
+const UNKNOWN_PERSON: &str = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access, or it has no such person or fact. `API_DISABLED`: the API is turned off.";
 const RESENT_TOO_OFTEN: &str = "`RATE_LIMITED`: too many requests with this key, or more than 30 redeliveries and test callbacks of the account within a minute.";
 
 /// The path of every endpoint that is about one assistant.

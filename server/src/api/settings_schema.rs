@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use reef_domain::Timestamp;
-use reef_domain::people::Person;
+use reef_domain::people::{Fact, Person};
 use reef_domain::settings::{AccessMode, GroupMode, SettingsChange, SettingsRecord};
 use reef_service::people::OwnerLink;
 use reef_service::settings::{RevisionAuthor, RevisionAuthorKind, SettingsRevision};
@@ -215,4 +215,11 @@ impl From<OwnerLink> for OwnerLinkInfo {
 pub struct OwnerLinkResponse {
     /// The link.
     pub data: OwnerLinkInfo,
+}
+
+/// What an assistant was asked to remember.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FactListResponse {
+    /// The facts, newest first.
+    pub data: Vec<Fact>,
 }

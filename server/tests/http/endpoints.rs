@@ -18,7 +18,7 @@ const fn endpoint(method: &'static str, path: &'static str, scope: &'static str)
 }
 
 /// All endpoints. A test in `openapi` compares the list with the document.
-pub const ENDPOINTS: [Endpoint; 24] = [
+pub const ENDPOINTS: [Endpoint; 26] = [
     endpoint("POST", "/api/v1/assistants/purchase", "write"),
     endpoint("GET", "/api/v1/assistants", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}", "read"),
@@ -37,6 +37,8 @@ pub const ENDPOINTS: [Endpoint; 24] = [
     endpoint("POST", "/api/v1/assistants/{deploymentId}/people/{personId}/block", "write"),
     endpoint("DELETE", "/api/v1/assistants/{deploymentId}/people/{personId}", "write"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/owner-link", "write"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/facts", "read"),
+    endpoint("DELETE", "/api/v1/assistants/{deploymentId}/facts/{factId}", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/events", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/callbacks", "read"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/callbacks/{deliveryId}/redeliver", "write"),
@@ -57,7 +59,7 @@ impl Endpoint {
     /// The path with the placeholders replaced by an id.
     pub fn at(self, id: &str) -> String {
         let path = self.path.replace("{deploymentId}", id).replace("{deliveryId}", id);
-        path.replace("{personId}", id).replace("{revision}", "1")
+        path.replace("{personId}", id).replace("{factId}", id).replace("{revision}", "1")
     }
 
     pub fn has_body(self) -> bool {

@@ -68,7 +68,7 @@ fn document_has_every_error_of_reference() {
         let own: &[(&str, &str)] = match (method, path.rsplit('/').next()) {
             (_, Some("purchase")) => &[("400", "INVALID_REQUEST"), ("500", "PAYMENT_NOT_CONFIGURED")],
             ("PATCH", Some("settings")) => &[("400", "INVALID_REQUEST")],
-            ("DELETE", Some("{personId}")) => &[],
+            ("DELETE", Some("{personId}" | "{factId}")) => &[],
             (_, Some("activate")) | ("PATCH", _) => {
                 &[("400", "INVALID_REQUEST"), ("400", "INVALID_INPUT"), ("409", "INVALID_STATE")]
             }

@@ -182,3 +182,28 @@ async fn group_is_answered_if_a_trusted_person_has_added_the_bot() {
     bot.wait_for_message(-50, 1).await;
     assert!(bot.messages(-60).await.is_empty(), "a stranger has added the bot there");
 }
+
+#[tokio::test]
+async fn facts_are_listed_and_deleted() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let (id, bot) = active_bot(&me, &app).await;
+        bot.say(1, "/remember I am a vegetarian").await;
+        bot.wait_for_message(1, 1).await;
+        bot.say(1, "/remember My cat is called Turing").await;
+        bot.wait_for_message(1, 2).await;
+        let facts = me.get(&format!("/{id}/facts")).await;
+        assert_eq!(
+            (&facts[0]["text"], &facts[1]["text"]),
+            (&json!("My cat is called Turing"), &json!("I am a vegetarian"))
+        );
+        assert_eq!(facts[0]["conversationId"], facts[1]["conversationId"]);
+        let path = format!("/{id}/facts/{}", facts[1]["id"].as_str().unwrap());
+        me.ok("DELETE", &path, Value::Null).await;
+        me.fails(404, "NOT_FOUND", "DELETE", &path, Value::Null).await;
+        bot.say(1, "/memory").await;
+        let list = bot.wait_for_message(1, 3).await;
+        assert!(!list["text"].as_str().unwrap().contains("vegetarian"), "{list}");
+    }
+}

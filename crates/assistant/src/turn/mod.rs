@@ -22,7 +22,10 @@ use crate::access::{AccessRequest, Verdict, Visit, Visitor};
 use crate::command::{Intent, intent};
 use crate::error_reply::error_reply;
 use crate::host::{Host, MemoryError};
-use crate::memory::{Conversation, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style, recent_window};
+use crate::memory::{
+    Conversation, FACT_CHARS_MAX, FACTS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style,
+    recent_window,
+};
 use crate::settings::Settings;
 use crate::split::split_text;
 use crate::texts;
@@ -178,11 +181,54 @@ async fn compose<H: Host>(
             let change = MemoryChange::Forget { conversation: conversation_of(message) };
             return Ok(Some(Draft { change, ..Draft::plain(texts::RESET_DONE) }));
         }
+        Some(Intent::Remember(text)) => return remember(host, message, &text).await.map(Some),
+        Some(Intent::Memory) => texts::memory(&host.list_facts(conversation_of(message)).await?),
+        Some(Intent::ForgetFact(number)) => return forget_fact(host, message, number).await.map(Some),
+        Some(Intent::ForgetMe { is_confirmed }) => return Ok(Some(forget_me(message, is_confirmed))),
         Some(Intent::Start) => texts::greeting(settings, behavior),
         Some(Intent::Help) => texts::HELP.to_owned(),
         Some(Intent::UnknownCommand) => texts::UNKNOWN_COMMAND.to_owned(),
     };
     Ok(Some(Draft::plain(text)))
+}
+
+/// Remembers a fact of the conversation.
+async fn remember<H: Host>(host: &H, message: &Message, text: &str) -> Result<Draft, TurnError> {
+    let conversation = conversation_of(message);
+    if text.is_empty() {
+        return Ok(Draft::plain(texts::REMEMBER_WHAT));
+    }
+    if text.chars().count() > FACT_CHARS_MAX {
+        return Ok(Draft::plain(texts::FACT_TOO_LONG));
+    }
+    if host.list_facts(conversation).await?.len() >= FACTS_MAX {
+        return Ok(Draft::plain(texts::MEMORY_FULL));
+    }
+    let change = MemoryChange::Remember { conversation, text: text.to_owned() };
+    Ok(Draft { change, ..Draft::plain(texts::REMEMBERED) })
+}
+
+async fn forget_fact<H: Host>(host: &H, message: &Message, number: usize) -> Result<Draft, TurnError> {
+    let conversation = conversation_of(message);
+    let facts = host.list_facts(conversation).await?;
+    let Some(fact) = number.checked_sub(1).and_then(|index| facts.into_iter().nth(index)) else {
+        return Ok(Draft::plain(texts::NO_SUCH_FACT));
+    };
+    let change = MemoryChange::ForgetFact { conversation, id: fact.id };
+    Ok(Draft { change, ..Draft::plain(texts::FORGOTTEN) })
+}
+
+/// Erases what is known of the person who writes. In groups, there is nothing that belongs to one person.
+fn forget_me(message: &Message, is_confirmed: bool) -> Draft {
+    let person = message.from.as_ref().filter(|_| message.chat.is_private());
+    match person {
+        None => Draft::plain(texts::FORGET_ME_IN_PRIVATE),
+        Some(_) if !is_confirmed => Draft::plain(texts::FORGET_ME_CONFIRM),
+        Some(person) => {
+            let change = MemoryChange::ForgetPerson { telegram_user_id: person.id };
+            Draft { change, ..Draft::plain(texts::FORGOT_PERSON) }
+        }
+    }
 }
 
 /// Answers a question with the model. If the model fails, the reply is an apology, which does not become part of the
@@ -206,7 +252,10 @@ async fn answer_question<H: Host>(
     turns.push(prepared.turn.clone());
     let now = host.now_unix_ms();
     let offset = host.utc_offset_s(&behavior.time_zone, now);
-    let system = texts::system_prompt(settings, behavior, now, offset, !message.chat.is_private());
+    let mut system = texts::system_prompt(settings, behavior, now, offset, !message.chat.is_private());
+    if behavior.tools.memory {
+        system.push_str(&texts::facts(&host.list_facts(conversation).await?));
+    }
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
     let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;

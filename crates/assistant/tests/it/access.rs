@@ -175,3 +175,29 @@ async fn answer_is_shown_while_it_is_written() {
     assert_eq!(host.sent(), ["Once upon a time there was a long story that went on."]);
     assert_eq!(host.calls("model")[0].body["stream"], true);
 }
+
+#[tokio::test(start_paused = true)]
+async fn facts_are_remembered_listed_forgotten_and_part_of_requests() {
+    let host = FakeHost::new();
+    host.turn(&text_update(1, "/remember I am a vegetarian")).await.unwrap();
+    host.turn(&text_update(2, "/remember My cat is called Turing")).await.unwrap();
+    host.turn(&text_update(3, "/memory")).await.unwrap();
+    let list = host.sent().pop().unwrap();
+    assert!(list.contains("1. I am a vegetarian") && list.contains("2. My cat"), "{list}");
+    host.turn(&text_update(4, "what is for dinner?")).await.unwrap();
+    let system = host.calls("model")[0].body["system"].to_string();
+    assert!(system.contains("I am a vegetarian"), "{system}");
+    host.turn(&text_update(5, "/reset")).await.unwrap();
+    host.turn(&text_update(6, "/memory delete 1")).await.unwrap();
+    host.turn(&text_update(7, "/memory delete 9")).await.unwrap();
+    assert!(host.sent().pop().unwrap().contains("nothing with this number"));
+    host.turn(&text_update(8, "/memory")).await.unwrap();
+    let list = host.sent().pop().unwrap();
+    assert!(!list.contains("vegetarian") && list.contains("1. My cat"), "{list}");
+    host.turn(&text_update(9, "/forget_me")).await.unwrap();
+    assert!(host.sent().pop().unwrap().contains("/forget_me yes"));
+    host.turn(&text_update(10, "/forget_me yes")).await.unwrap();
+    host.turn(&text_update(11, "/memory")).await.unwrap();
+    assert!(host.sent().pop().unwrap().contains("don't remember anything"));
+    assert!(host.conversation(7).is_empty());
+}

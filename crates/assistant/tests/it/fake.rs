@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, Conversation, Decision, Host, MemoryChange, MemoryError, Reply, Settings,
+    Admission, AlbumPart, Conversation, Decision, Fact, Host, MemoryChange, MemoryError, Reply, Settings,
     TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
@@ -125,6 +125,7 @@ struct State {
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
+    facts: HashMap<Conversation, Vec<Fact>>,
     turns: HashMap<Conversation, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
     albums: HashMap<String, Vec<AlbumPart>>,
@@ -405,6 +406,10 @@ impl Host for FakeHost {
         .await
     }
 
+    async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
+        self.memory(|world| world.facts.get(&conversation).cloned().unwrap_or_default()).await
+    }
+
     async fn find_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
         self.memory(|world| world.replies.get(&update_id).cloned()).await
     }
@@ -424,6 +429,17 @@ impl Host for FakeHost {
                 MemoryChange::Keep => {}
                 MemoryChange::Append { conversation, turns } => {
                     world.turns.entry(*conversation).or_default().extend(turns.iter().cloned());
+                }
+                MemoryChange::Remember { conversation, text } => {
+                    let facts = world.facts.entry(*conversation).or_default();
+                    facts.push(Fact { id: format!("f{}", facts.len()), text: text.clone() });
+                }
+                MemoryChange::ForgetFact { conversation, id } => {
+                    world.facts.entry(*conversation).or_default().retain(|fact| fact.id != *id);
+                }
+                MemoryChange::ForgetPerson { telegram_user_id } => {
+                    world.turns.retain(|conversation, _| conversation.chat_id != *telegram_user_id);
+                    world.facts.retain(|conversation, _| conversation.chat_id != *telegram_user_id);
                 }
                 MemoryChange::Forget { conversation } => {
                     world.turns.remove(conversation);

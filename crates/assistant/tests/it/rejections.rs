@@ -204,7 +204,7 @@ proptest! {
     fn turn_ends_and_loses_nothing_after_any_rejections(
         script in prop::collection::vec(prop::option::weighted(0.6, any_rejection()), 0..12),
         length in 1_usize..1_500,
-        kill_at in prop::option::of(7_usize..21),
+        kill_at in prop::option::of(8_usize..22),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {

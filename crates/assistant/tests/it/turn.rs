@@ -127,8 +127,8 @@ async fn rejected_formatting_is_resent_as_plain_text() {
 #[tokio::test(start_paused = true)]
 async fn attachment_is_answered_and_service_message_ignored() {
     let host = FakeHost::new();
-    for kind in ["voice", "sticker", "document", "dice"] {
-        assert_eq!(host.turn(&message_update(1, json!({kind: {}}))).await, ANSWERED);
+    for (update_id, kind) in (1..).zip(["voice", "sticker", "document", "dice"]) {
+        assert_eq!(host.turn(&message_update(update_id, json!({kind: {}}))).await, ANSWERED);
     }
     let ignored = Ok(TurnOutcome::Ignored);
     assert_eq!(host.turn(&message_update(9, json!({"pinned_message": {}}))).await, ignored);

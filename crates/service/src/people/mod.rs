@@ -1,6 +1,7 @@
 //! The people who have written to an assistant: listing, approving, blocking and forgetting them, and the link that makes one
 //! of them the owner.
 
+mod facts;
 mod owner_link;
 
 use reef_domain::Assistant;

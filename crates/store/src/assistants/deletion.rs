@@ -29,6 +29,7 @@ impl Tx {
         execute!(self, "delete from assistant_settings where assistant_id = $1", id);
         execute!(self, "delete from settings_revisions where assistant_id = $1", id);
         execute!(self, "delete from people where assistant_id = $1", id);
+        execute!(self, "delete from facts where assistant_id = $1", id);
         execute!(self, "delete from owner_links where assistant_id = $1", id);
         execute!(self, "delete from bot_groups where assistant_id = $1", id);
         execute!(

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, Conversation, Decision, Host, MEMORY_TURNS_MAX, MemoryChange, MemoryError, Reply,
-    Visit, Visitor,
+    Admission, AlbumPart, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX, MemoryChange,
+    MemoryError, Reply, Visit, Visitor,
 };
 use reef_domain::ErrorChain;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, ConversationId, FactId};
+use reef_domain::people::Role as PersonRole;
 use reef_protocols::model::{Role, Turn};
 use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
-use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, MessageRow, StoreError, Tx};
+use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRow, StoreError, Tx};
 
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
@@ -120,6 +121,17 @@ impl Host for TurnHost<'_> {
             tx.list_recent_messages(self.row.assistant_id, key, limit).await
         };
         read.await.map_err(|error| storage_error(&error))?.into_iter().map(row_to_turn).collect()
+    }
+
+    async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
+        let limit = i64::try_from(FACTS_MAX).unwrap_or(i64::MAX);
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
+            tx.list_conversation_facts(self.row.assistant_id, key, limit).await
+        };
+        let rows = read.await.map_err(|error| storage_error(&error))?;
+        Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
     }
 
     async fn find_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
@@ -234,6 +246,29 @@ impl TurnHost<'_> {
         let assistant = self.row.assistant_id;
         match change {
             MemoryChange::Keep => Ok(()),
+            MemoryChange::Remember { conversation, text } => {
+                let key = conversation_key(tx, assistant, *conversation).await?;
+                let fact = FactRow {
+                    id: FactId::new(self.embedded.new_uuid()),
+                    conversation_id: ConversationId::new(self.embedded.new_uuid()),
+                    text: text.replace('\0', ""),
+                    created_at: self.embedded.inner.clock.now(),
+                };
+                tx.insert_fact(assistant, key, &fact).await
+            }
+            MemoryChange::ForgetFact { id, .. } => match FactId::parse(id) {
+                Some(id) => tx.delete_fact(assistant, id).await.map(drop),
+                None => Ok(()),
+            },
+            MemoryChange::ForgetPerson { telegram_user_id } => {
+                tx.delete_chat(assistant, *telegram_user_id).await?;
+                let person = tx.find_person_by_telegram_user(assistant, *telegram_user_id).await?;
+                // The owner stays the owner, or the next person who writes would become it.
+                match person.filter(|person| person.role != PersonRole::Owner) {
+                    Some(person) => tx.delete_person(assistant, person.id).await.map(drop),
+                    None => Ok(()),
+                }
+            }
             MemoryChange::Forget { conversation } => {
                 let key = conversation_key(tx, assistant, *conversation).await?;
                 tx.delete_conversation(assistant, key).await

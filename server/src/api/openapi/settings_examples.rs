@@ -30,6 +30,7 @@ pub(super) fn examples() -> Vec<Example> {
         "url": "https://t.me/my_assistant_bot?start=owner_0123456789abcdef0123456789abcdef",
         "expiresAt": "2026-02-14T12:05:00.000Z"
     });
+    let fact = json!({"id": ID, "conversationId": ID, "text": "Grace is a vegetarian.", "createdAt": "2026-02-13T12:06:00.000Z"});
     let change = json!({"instructions": "Answer briefly.", "timeZone": "Europe/Berlin"});
     vec![
         ("getSettings", None, settings("Answer briefly.", 2)),
@@ -41,5 +42,7 @@ pub(super) fn examples() -> Vec<Example> {
         ("blockPerson", None, person("blocked")),
         ("deletePerson", None, json!({"success": true})),
         ("createOwnerLink", None, link),
+        ("listFacts", None, json!([fact])),
+        ("deleteFact", None, json!({"success": true})),
     ]
 }
