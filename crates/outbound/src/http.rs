@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Receives the pieces of a body as they arrive, and returns whether it needs more.
+pub type OnBytes<'a> = &'a mut (dyn FnMut(&[u8]) -> bool + Send);
+
 /// The HTTP client could not be built.
 #[derive(Debug, Error)]
 #[error("the HTTP client could not be built")]
@@ -63,7 +66,7 @@ impl Http {
     pub async fn send_streamed(
         &self,
         request: HttpRequest,
-        on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
+        on_bytes: Option<OnBytes<'_>>,
     ) -> Result<HttpResponse, HttpError> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -113,7 +116,7 @@ async fn send_observed(
     request: RequestBuilder,
     timeout: Duration,
     bytes_max: usize,
-    on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
+    on_bytes: Option<OnBytes<'_>>,
 ) -> Result<HttpResponse, HttpError> {
     let (client, request) = request.timeout(timeout).build_split();
     let request = request.map_err(|error| http_error(&error))?;
@@ -130,7 +133,7 @@ async fn read_response(
     client: Client,
     request: Request,
     bytes_max: usize,
-    mut on_bytes: Option<&mut (dyn FnMut(&[u8]) -> bool + Send)>,
+    mut on_bytes: Option<OnBytes<'_>>,
 ) -> Result<HttpResponse, HttpError> {
     let mut response = client.execute(request).await.map_err(|error| http_error(&error))?;
     let retry_after_s = retry_after_s(&response);

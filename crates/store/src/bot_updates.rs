@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+use crate::tx::{Tx, execute, fetch_optional};
 
 /// An update to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,57 +126,6 @@ impl Tx {
             now,
             until,
         ))
-    }
-
-    /// Finishes an update that the answer to another one of its chat covers.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn finish_covered_update(
-        &mut self,
-        assistant: AssistantId,
-        bot: i64,
-        update: i64,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        execute!(
-            self,
-            "update bot_updates set done_at = $4, body = '', answer = null, lease_token = null, lease_until = null
-             where assistant_id = $1 and bot_id = $2 and update_id = $3 and done_at is null and answer is null",
-            assistant,
-            bot,
-            update,
-            now,
-        );
-        Ok(())
-    }
-
-    /// Lists the updates of a chat that have no answer yet and that nobody works on, with their bodies.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn list_unanswered_updates(
-        &mut self,
-        assistant: AssistantId,
-        chat: i64,
-    ) -> Result<Vec<(UpdateRowId, String)>, StoreError> {
-        Ok(fetch_all!(
-            self,
-            (UpdateRowId, String),
-            "select id, body from bot_updates where assistant_id = $1 and chat_id = $2 and done_at is null
-               and answer is null and lease_token is null order by update_id desc limit 100",
-            assistant,
-            chat,
-        ))
-    }
-
-    /// Replaces the body of an update that has no answer yet and that nobody works on.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn replace_update_body(&mut self, id: UpdateRowId, body: &str) -> Result<bool, StoreError> {
-        let sql = "update bot_updates set body = $2 where id = $1 and done_at is null and answer is null and lease_token is null";
-        Ok(execute!(self, sql, id, body) == 1)
     }
 
     /// Extends a lease; `false` when another process has it, or when the worker belongs to another run.

@@ -18,7 +18,7 @@ async fn settings_change_in_any_status_and_every_change_is_a_revision() {
             "mcpServers": [], "allowance": {"perDayUsd": null, "perMonthUsd": null},
             "revision": 1, "updatedAt": before["createdAt"]});
         assert_eq!(first, expected);
-        assert_eq!(first.as_object().unwrap().keys().last().unwrap(), "updatedAt");
+        assert_eq!(first.as_object().unwrap().keys().next_back().unwrap(), "updatedAt");
 
         let path = format!("/{id}/settings");
         let changed =

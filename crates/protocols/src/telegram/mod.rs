@@ -1,7 +1,11 @@
 //! Builds requests to Telegram's Bot API and reads its responses and updates. The formats are those of
 //! <https://core.telegram.org/bots/api>, the error codes those of the Bot API server's source, `Client.cpp`.
 
+mod events;
 mod interaction;
+mod lenient;
+mod media;
+mod parties;
 mod response;
 mod update;
 
@@ -9,15 +13,16 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+pub use events::{CallbackQuery, MemberStatus, Membership, PressedMessage};
 pub use interaction::DRAFT_UNITS_MAX;
+pub use media::{ForwardOrigin, Location, Media, Quote, Sticker};
+pub use parties::{Chat, User};
 pub use response::{
     BadRequestReason, BotUser, CallResult, File, PhotoSize, Photos, SentMessage, TelegramError, WebhookInfo,
     read_response,
 };
-pub use update::{
-    CallbackQuery, Chat, Entity, ForwardOrigin, InvalidUpdate, Location, Media, Membership, Message,
-    PolledUpdate, Quote, Sticker, Update, User, parse_update,
-};
+
+pub use update::{Entity, InvalidUpdate, Message, PolledUpdate, Update, parse_update};
 
 use crate::http::{HttpRequest, Method};
 

@@ -3,9 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+
+use super::events::{CallbackQuery, Membership};
+use super::lenient::{or_default, skip_malformed};
+use super::media::{ForwardOrigin, Location, Media, Quote, Sticker};
+use super::parties::{Chat, User};
 
 /// An update that a bot has received.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,62 +37,6 @@ impl Update {
             .map(|message| message.chat.id)
             .or_else(|| pressed().map(|message| message.chat.id))
             .or_else(|| self.my_chat_member.as_ref().map(|membership| membership.chat.id))
-    }
-}
-
-/// A button of an inline keyboard that someone has pressed.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CallbackQuery {
-    /// The id with which the press is answered.
-    pub id: String,
-    /// Who has pressed the button.
-    pub from: User,
-    /// The message with the button; `None` if it is too old.
-    #[serde(default, deserialize_with = "or_default")]
-    pub message: Option<PressedMessage>,
-    /// The data of the button.
-    #[serde(default, deserialize_with = "or_default")]
-    pub data: Option<String>,
-}
-
-/// The message whose button was pressed.
-#[derive(Debug, Clone, Deserialize)]
-pub struct PressedMessage {
-    /// The id of the message within its chat.
-    pub message_id: i64,
-    /// The chat of the message.
-    pub chat: Chat,
-}
-
-/// The bot's membership in a chat, after it has changed.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Membership {
-    /// The chat.
-    pub chat: Chat,
-    /// Who has changed the membership.
-    pub from: User,
-    /// The membership after the change.
-    pub new_chat_member: MemberStatus,
-}
-
-/// The status of a member of a chat.
-#[derive(Debug, Clone, Deserialize)]
-pub struct MemberStatus {
-    /// `creator`, `administrator`, `member`, `restricted`, `left` or `kicked`.
-    pub status: String,
-    /// Whether a restricted member is in the chat.
-    #[serde(default, deserialize_with = "or_default")]
-    pub is_member: bool,
-}
-
-impl Membership {
-    /// Whether the bot is in the chat now.
-    pub fn is_member(&self) -> bool {
-        match self.new_chat_member.status.as_str() {
-            "creator" | "administrator" | "member" => true,
-            "restricted" => self.new_chat_member.is_member,
-            _ => false,
-        }
     }
 }
 
@@ -218,22 +167,6 @@ pub struct Message {
     other: BTreeMap<String, Option<IgnoredAny>>,
 }
 
-/// Deserializes a value, or returns the default if it has the wrong type.
-fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
-}
-
-/// Deserializes the elements of a list and skips those of the wrong type.
-fn skip_malformed<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let Value::Array(values) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
-    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
-}
-
 /// The fields of attachments, each with its label for the model. A message with none of these and without text is a
 /// service message, such as "has joined the group". If a message has two of them, the first is more specific: an
 /// animation is also sent as a document, and a venue as a location.
@@ -349,118 +282,6 @@ impl Message {
             let end = entity.offset.checked_add(entity.length)?;
             Some((entity, String::from_utf16(units.get(entity.offset..end)?).ok()?))
         })
-    }
-}
-
-/// The author of a message.
-#[derive(Debug, Clone, Deserialize)]
-pub struct User {
-    /// The user's id; 0 if it is missing.
-    #[serde(default, deserialize_with = "or_default")]
-    pub id: i64,
-    /// Whether the user is a bot.
-    #[serde(default, deserialize_with = "or_default")]
-    pub is_bot: bool,
-    /// The first name; empty if it is missing.
-    #[serde(default, deserialize_with = "or_default")]
-    pub first_name: String,
-    /// The last name.
-    #[serde(default, deserialize_with = "or_default")]
-    pub last_name: Option<String>,
-    /// The username, without the @.
-    #[serde(default, deserialize_with = "or_default")]
-    pub username: Option<String>,
-}
-
-/// A file in a message.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Media {
-    /// The id with which the file can be downloaded; empty if it is missing.
-    #[serde(default, deserialize_with = "or_default")]
-    pub file_id: String,
-    /// The size in bytes.
-    #[serde(default, deserialize_with = "or_default")]
-    pub file_size: Option<u64>,
-    /// The media type that the sender has given.
-    #[serde(default, deserialize_with = "or_default")]
-    pub mime_type: Option<String>,
-    /// The name that the sender has given.
-    #[serde(default, deserialize_with = "or_default")]
-    pub file_name: Option<String>,
-    /// The length of a recording in seconds.
-    #[serde(default, deserialize_with = "or_default")]
-    pub duration: Option<u64>,
-    /// The width of a picture in pixels.
-    #[serde(default, deserialize_with = "or_default")]
-    pub width: Option<u32>,
-    /// The height of a picture in pixels.
-    #[serde(default, deserialize_with = "or_default")]
-    pub height: Option<u32>,
-}
-
-/// A sticker.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Sticker {
-    /// The emoji that the sticker stands for.
-    #[serde(default, deserialize_with = "or_default")]
-    pub emoji: Option<String>,
-}
-
-/// A location on Earth.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Location {
-    /// The latitude in degrees.
-    pub latitude: f64,
-    /// The longitude in degrees.
-    pub longitude: f64,
-}
-
-/// The quoted part of a message.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Quote {
-    /// The text of the part.
-    pub text: String,
-}
-
-/// Where a forwarded message comes from.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ForwardOrigin {
-    /// The person who wrote it.
-    #[serde(default, deserialize_with = "or_default")]
-    pub sender_user: Option<User>,
-    /// The name of a person who hides their account.
-    #[serde(default, deserialize_with = "or_default")]
-    pub sender_user_name: Option<String>,
-    /// The group that it was written for.
-    #[serde(default, deserialize_with = "or_default")]
-    pub sender_chat: Option<Chat>,
-    /// The channel that it was posted in.
-    #[serde(default, deserialize_with = "or_default")]
-    pub chat: Option<Chat>,
-}
-
-/// A private chat, a group, a supergroup or a channel.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Chat {
-    /// The id of the chat, which is negative for groups.
-    pub id: i64,
-    /// `private`, `group`, `supergroup` or `channel`.
-    #[serde(rename = "type", default, deserialize_with = "or_default")]
-    pub kind: String,
-    /// The title; `None` for private chats.
-    #[serde(default, deserialize_with = "or_default")]
-    pub title: Option<String>,
-}
-
-impl Chat {
-    /// Whether the chat is between one person and the bot. An unknown kind is decided by the id, which is negative for
-    /// groups.
-    pub fn is_private(&self) -> bool {
-        match self.kind.as_str() {
-            "private" => true,
-            "group" | "supergroup" | "channel" => false,
-            _ => self.id > 0,
-        }
     }
 }
 

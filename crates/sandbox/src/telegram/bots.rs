@@ -133,6 +133,16 @@ impl Bot {
     }
 }
 
+/// Reserves the next message id of a bot.
+pub(super) async fn reserve_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "update telegram_bots set next_message = next_message + 1 where id = $1 returning next_message - 1",
+    )
+    .bind(bot_id)
+    .fetch_one(conn)
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

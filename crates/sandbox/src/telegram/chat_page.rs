@@ -12,9 +12,9 @@ use super::{
     bots::Bot,
     bubbles::{Conversation, here},
     chats, drafts,
+    given_text::TEXT_UNITS_MAX,
     messages::{self, StoredMessage},
     pages::{ChatQuery, get_bot, is_typing},
-    send::TEXT_UNITS_MAX,
 };
 use crate::{
     World,

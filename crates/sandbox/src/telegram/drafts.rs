@@ -7,8 +7,8 @@ use super::{
     bad_request,
     bots::Bot,
     chats,
+    given_text::{TEXT_UNITS_MAX, parse_text},
     params::{MethodResult, Params, integer_param, text_param},
-    send::{TEXT_UNITS_MAX, parse_text},
 };
 use crate::{
     World,

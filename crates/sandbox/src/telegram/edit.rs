@@ -7,10 +7,10 @@ use super::{
     bad_request,
     bots::Bot,
     chats::{self, Chat},
+    given_text::{TEXT_UNITS_MAX, parse_text},
     markup,
     messages::{self, StoredMessage},
     params::{MethodResult, Params, integer_param, json_param, text_param},
-    send::{TEXT_UNITS_MAX, parse_text},
 };
 use crate::{World, clock::now_ms, web::HandlerResult};
 

@@ -5,9 +5,9 @@ use sqlx::SqliteConnection;
 
 use super::{
     bots::Bot,
+    bots::reserve_message_id,
     chats::{self, Chat, person},
     messages::{self, NewMessage},
-    send::reserve_message_id,
     updates,
 };
 use crate::{

@@ -15,12 +15,12 @@ use super::{
     entities::utf16_len,
     files::FILE_BYTES_MAX,
     form_body::{Body, read_body},
+    given_text::{CAPTION_UNITS_MAX, TEXT_UNITS_MAX},
     groups,
     media::{KINDS, Upload},
     multipart::File,
     pages::get_bot,
     receive::{self, Press, Written},
-    send::{CAPTION_UNITS_MAX, TEXT_UNITS_MAX},
 };
 use crate::{
     World,

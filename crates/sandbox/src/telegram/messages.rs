@@ -240,3 +240,19 @@ pub(super) async fn with_reply(
     }
     Ok(doc)
 }
+
+/// Sets the fields of a topic. Telegram also numbers the reply threads of supergroups without topics, by their first message.
+pub(super) fn set_thread(
+    doc: &mut Value,
+    chat: &Chat,
+    thread_id: Option<i64>,
+    replied: Option<&StoredMessage>,
+) {
+    if let Some(thread_id) = thread_id {
+        doc["message_thread_id"] = json!(thread_id);
+        doc["is_topic_message"] = json!(true);
+    } else if let Some(replied) = replied.filter(|_| chat.kind == "supergroup" && !chat.is_forum) {
+        let root = replied.doc(chat)["message_thread_id"].as_i64().unwrap_or(replied.message_id);
+        doc["message_thread_id"] = json!(root);
+    }
+}

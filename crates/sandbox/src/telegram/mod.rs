@@ -16,6 +16,7 @@ mod files;
 mod flood;
 mod form_body;
 mod given_entities;
+mod given_text;
 mod groups;
 mod incoming;
 mod markdown;

@@ -4,14 +4,13 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::{
-    bots::Bot,
+    bots::{Bot, reserve_message_id},
     chats::{self, Chat, person},
     detected_entities,
     entities::utf16_len,
     files,
     media::Upload,
-    messages::{self, NewMessage, StoredMessage},
-    send::reserve_message_id,
+    messages::{self, NewMessage, StoredMessage, set_thread},
     updates,
 };
 use crate::{
@@ -99,22 +98,6 @@ async fn create(
     let body = messages::with_reply(conn, bot.id, chat, message.doc, written.reply_to).await?;
     updates::enqueue(conn, bot, chat.id, "message", body).await?;
     Ok(message_id)
-}
-
-/// Sets the fields of a topic. Telegram also numbers the reply threads of supergroups without topics, by their first message.
-pub(super) fn set_thread(
-    doc: &mut Value,
-    chat: &Chat,
-    thread_id: Option<i64>,
-    replied: Option<&StoredMessage>,
-) {
-    if let Some(thread_id) = thread_id {
-        doc["message_thread_id"] = json!(thread_id);
-        doc["is_topic_message"] = json!(true);
-    } else if let Some(replied) = replied.filter(|_| chat.kind == "supergroup" && !chat.is_forum) {
-        let root = replied.doc(chat)["message_thread_id"].as_i64().unwrap_or(replied.message_id);
-        doc["message_thread_id"] = json!(root);
-    }
 }
 
 fn set_quote(doc: &mut Value, text: &str, quote: Option<&str>) -> HandlerResult<()> {

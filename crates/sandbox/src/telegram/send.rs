@@ -5,21 +5,16 @@ use sqlx::SqliteConnection;
 
 use super::{
     bad_request,
-    bots::Bot,
+    bots::{Bot, reserve_message_id},
     chats::{self, Chat},
     drafts,
-    entities::{self, Parsed},
-    given_entities, markdown, markup,
-    messages::{self, NewMessage, StoredMessage},
+    given_text::{TEXT_UNITS_MAX, parse_text},
+    markup,
+    messages::{self, NewMessage, StoredMessage, set_thread},
     params::{MethodResult, Params, json_param, text_param},
-    receive::set_thread,
 };
 use crate::{World, clock::now_ms, web::HandlerResult};
 
-/// Telegram's limit in UTF-16 units, which applies to the text without markup.
-pub(super) const TEXT_UNITS_MAX: usize = 4096;
-/// Telegram limits captions to 1,024 UTF-16 units.
-pub(super) const CAPTION_UNITS_MAX: usize = 1024;
 /// Telegram shows an action for five seconds.
 const ACTION_MS: i64 = 5_000;
 const ACTIONS: [&str; 11] = [
@@ -121,31 +116,6 @@ async fn find_replied_message(
     }
 }
 
-/// Parses a text with its `parse_mode`, or else its `entities`.
-pub(super) fn parse_text(raw: &str, params: &Params) -> HandlerResult<Parsed> {
-    parse_words(raw, params, "entities")
-}
-
-/// Parses a text or a caption, whose entities are in the parameter `entities_name`.
-pub(super) fn parse_words(raw: &str, params: &Params, entities_name: &str) -> HandlerResult<Parsed> {
-    let mode = text_param(params, "parse_mode").unwrap_or_default().to_ascii_lowercase();
-    let parsed = match mode.as_str() {
-        "" => {
-            let list = json_param(params, entities_name)
-                .map_err(|_| bad_request("can't parse entities JSON object"))?;
-            return match list {
-                None => Ok(Parsed::plain(raw)),
-                Some(list) => given_entities::parse(raw, &list).map_err(|why| bad_request(&why)),
-            };
-        }
-        "html" => entities::parse_html(raw),
-        "markdownv2" => markdown::parse_v2(raw),
-        "markdown" => markdown::parse_legacy(raw),
-        _ => return Err(bad_request("unsupported parse_mode")),
-    };
-    parsed.map_err(|why| bad_request(&format!("can't parse entities: {why}")))
-}
-
 pub(super) async fn send_chat_action(
     world: &World,
     bot: &Bot,
@@ -168,14 +138,4 @@ pub(super) async fn send_chat_action(
     .await?;
     tx.commit().await?;
     Ok(MethodResult::from_result(true))
-}
-
-/// Reserves the next message id of a bot.
-pub(super) async fn reserve_message_id(conn: &mut SqliteConnection, bot_id: i64) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "update telegram_bots set next_message = next_message + 1 where id = $1 returning next_message - 1",
-    )
-    .bind(bot_id)
-    .fetch_one(conn)
-    .await
 }

@@ -7,10 +7,11 @@ use super::{
     bots::Bot,
     entities::utf16_len,
     files,
+    given_text::{CAPTION_UNITS_MAX, parse_words},
     media::{self, Upload},
     multipart::File,
     params::{MethodResult, Params, integer_param, text_param},
-    send::{CAPTION_UNITS_MAX, deliver, parse_words},
+    send::deliver,
 };
 use crate::{World, web::HandlerResult};
 

@@ -55,7 +55,7 @@ impl Services {
         let expires_at = work.now.plus(LIFETIME);
         work.tx.save_owner_link(assistant.id, &fingerprint(PURPOSE, &code), expires_at).await?;
         work.record_change(&assistant);
-        let link = OwnerLink { url: format!("https://t.me/{}?start={code}", bot_username), expires_at };
+        let link = OwnerLink { url: format!("https://t.me/{bot_username}?start={code}"), expires_at };
         work.commit(Some(&link.clone().into())).await?;
         Ok(link)
     }

@@ -2,10 +2,47 @@
 
 use reef_domain::ids::UserId;
 use reef_store::Tx;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::revisions::{RevisionAuthor, RevisionAuthorKind};
 use crate::caller::{Caller, Credential};
 use crate::error::Error;
+
+/// How a revision was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionAuthorKind {
+    /// With an API key.
+    Key,
+    /// In the dashboard.
+    Session,
+}
+
+impl RevisionAuthorKind {
+    /// The value in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Session => "session",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::Key, Self::Session].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Who made a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionAuthor {
+    /// Whether it was made with an API key.
+    pub kind: RevisionAuthorKind,
+    /// The id of the key, or of the account.
+    pub id: Uuid,
+    /// The name of the key, or the email address of the account.
+    pub name: String,
+}
 
 /// The key or the account of a caller, with its name.
 pub(super) async fn of(tx: &mut Tx, caller: &Caller) -> Result<RevisionAuthor, Error> {

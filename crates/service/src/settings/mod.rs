@@ -18,7 +18,8 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
-pub use revisions::{RevisionAuthor, RevisionAuthorKind, SettingsRevision};
+pub use author::{RevisionAuthor, RevisionAuthorKind};
+pub use revisions::SettingsRevision;
 
 /// The column that sealed headers of MCP servers are bound to.
 pub(crate) const MCP_HEADERS: &str = "assistant_settings.mcp_headers";

@@ -6,49 +6,11 @@ use reef_domain::settings::SettingsChange;
 use reef_domain::wire::Scope;
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{SettingsRevisionRow, SettingsRow, Tx};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::author;
+use super::author::{self, RevisionAuthor, RevisionAuthorKind};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
-
-/// How a revision was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RevisionAuthorKind {
-    /// With an API key.
-    Key,
-    /// In the dashboard.
-    Session,
-}
-
-impl RevisionAuthorKind {
-    /// The value in JSON and in the database.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Session => "session",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Key, Self::Session].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// Who made a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevisionAuthor {
-    /// Whether it was made with an API key.
-    pub kind: RevisionAuthorKind,
-    /// The id of the key, or of the account.
-    pub id: Uuid,
-    /// The name of the key, or the email address of the account.
-    pub name: String,
-}
 
 /// A revision of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-pub(super) const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+use super::settings_examples::{self, Example};
+
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn record(status: &str) -> Value {
     let active = status == "active";
@@ -17,9 +19,6 @@ fn record(status: &str) -> Value {
         "updatedAt": "2026-02-13T12:00:00.000Z"
     })
 }
-
-/// The operation, the body of its request, if it has one, and the data of its response.
-pub(super) type Example = (&'static str, Option<Value>, Value);
 
 fn examples() -> Vec<Example> {
     let activation = json!({
@@ -69,7 +68,7 @@ fn examples() -> Vec<Example> {
         ("getMe", None, key),
         ("listModels", None, json!([model])),
     ];
-    examples.extend(super::settings_examples::examples());
+    examples.extend(settings_examples::examples());
     examples
 }
 

@@ -1,8 +1,11 @@
 //! Examples of the endpoints for settings and people.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::examples::{Example, ID};
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// The operation, the body of its request, if it has one, and the data of its response.
+pub(super) type Example = (&'static str, Option<Value>, Value);
 
 pub(super) fn examples() -> Vec<Example> {
     let settings = |instructions: &str, revision: i64| {
