@@ -13,8 +13,8 @@ use crate::session::{
     current_session, current_session_id, find_caller_with_password_proof, record_password_proof,
 };
 
-/// The longest value that is given back to a form, in characters. A callback URL has at most 2048.
-const VALUE_CHARS_MAX: usize = 2100;
+/// The longest value that is given back to a form, in characters. The instructions of an assistant have at most 8,000.
+const VALUE_CHARS_MAX: usize = 10_000;
 
 /// What pages need to know about the server. The server provides it as context to every page and server function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -66,6 +66,44 @@ pub fn TextField(
     }
 }
 
+/// A text of several lines with its label, hint and issue. It may be left empty.
+#[component]
+pub fn TextArea(
+    form: Form,
+    /// The field's name in the form.
+    name: &'static str,
+    /// The API's names of the field.
+    path: &'static [&'static str],
+    label: &'static str,
+    /// The initial value.
+    #[prop(into)]
+    value: String,
+    /// The height in lines.
+    rows: u32,
+    hint: &'static str,
+) -> impl IntoView {
+    let id = form.id(name);
+    let (hint_id, issue_id) = (format!("{id}-hint"), format!("{id}-issue"));
+    let is_wrong = form.issue(path).is_some();
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label} <span class="optional">" (optional)"</span></label>
+            <textarea
+                id=id
+                name=name
+                rows=rows.to_string()
+                aria-invalid=is_wrong.then_some("true")
+                aria-describedby=format!("{hint_id} {issue_id}")
+            >
+                // The parser of HTML drops a line break at the beginning.
+                {format!("\n{}", form.typed_value(name).unwrap_or(value))}
+            </textarea>
+            <p class="hint" id=hint_id>{hint}</p>
+            <FieldIssue form id=issue_id path/>
+        </div>
+    }
+}
+
 /// A field for the current password of the account.
 #[component]
 pub fn PasswordField(form: Form, #[prop(optional)] hint: &'static str) -> impl IntoView {

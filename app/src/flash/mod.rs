@@ -14,6 +14,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
+use reef_domain::Timestamp;
 use reef_service::{Caller, Error, Services};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub(crate) enum Message {
     NewKey { notice: Notice, key: Secret },
     /// The recovery codes that were just created.
     RecoveryCodes { notice: Notice, codes: Secret },
+    /// The owner link that was just created.
+    OwnerLink { url: Secret, expires_at: Timestamp },
     /// The results of a form's preflight.
     Checks(SavedChecks),
 }
@@ -49,7 +52,7 @@ impl Message {
             Self::Notice(notice) | Self::NewKey { notice, .. } | Self::RecoveryCodes { notice, .. } => {
                 Some(*notice)
             }
-            Self::FormError { .. } | Self::Checks(_) => None,
+            Self::FormError { .. } | Self::OwnerLink { .. } | Self::Checks(_) => None,
         }
     }
 

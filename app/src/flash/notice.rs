@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Notice {
     SettingsSaved,
+    BehaviorSaved,
+    BehaviorRestored,
+    PersonApproved,
+    PersonBlocked,
+    PersonErased,
+    GroupAllowed,
+    GroupDisallowed,
     SettingsApplied,
     NothingChanged,
     Activated,
@@ -44,6 +51,13 @@ impl Notice {
         match self {
             Self::SettingsSaved => "Saved. Takes effect the next time your assistant starts.",
             Self::SettingsApplied => "Saved. No restart was needed.",
+            Self::BehaviorSaved => "Saved. Takes effect with the next answer.",
+            Self::BehaviorRestored => "Restored. Takes effect with the next answer.",
+            Self::PersonApproved => "Approved. They can talk to your assistant now.",
+            Self::PersonBlocked => "Blocked.",
+            Self::PersonErased => "Erased.",
+            Self::GroupAllowed => "Allowed. Your assistant answers in this group now.",
+            Self::GroupDisallowed => "Saved. Your assistant stays silent in this group.",
             Self::NothingChanged => "No changes to save.",
             Self::Activated => "Activated. Deploying…",
             Self::Started => "Starting. Your bot replies again in a few seconds.",

@@ -11,4 +11,5 @@ pub mod checkout;
 pub mod form_baseline;
 pub mod keys;
 pub mod mail;
+pub mod people;
 pub mod settings;

@@ -39,6 +39,16 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// How a revision of the settings was made.
+    AuthorKind {
+        /// With an API key.
+        Key = "key",
+        /// In the dashboard.
+        Session = "session",
+    }
+}
+
 /// The settings of an assistant. A field that is missing in JSON has its default, so that stored settings remain readable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

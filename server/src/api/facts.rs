@@ -34,7 +34,7 @@ pub async fn list(
 
 /// Delete a fact
 ///
-/// Makes an assistant forget a fact.
+/// Deletes a fact, so that the assistant no longer knows it in any conversation.
 #[utoipa::path(
     delete, path = "/api/v1/assistants/{deploymentId}/facts/{factId}", operation_id = "deleteFact", tag = "People",
     security(("apiKey" = ["write"])),

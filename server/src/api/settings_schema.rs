@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use reef_domain::Timestamp;
 use reef_domain::people::{Fact, Person};
-use reef_domain::settings::{AccessMode, GroupMode, SettingsChange, SettingsRecord};
+use reef_domain::settings::{AccessMode, AuthorKind, GroupMode, SettingsChange, SettingsRecord};
 use reef_service::people::OwnerLink;
-use reef_service::settings::{RevisionAuthor, RevisionAuthorKind, SettingsRevision};
+use reef_service::settings::{RevisionAuthor, SettingsRevision};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -118,7 +118,7 @@ pub struct UpdateAllowance {
 pub struct RevisionAuthorInfo {
     /// `key` if it was made with an API key, `session` if it was made in the dashboard.
     #[serde(rename = "type")]
-    pub kind: AuthorType,
+    pub kind: AuthorKind,
     /// The ID of the API key, or of the account.
     #[schema(format = Uuid)]
     pub id: String,
@@ -126,23 +126,9 @@ pub struct RevisionAuthorInfo {
     pub name: String,
 }
 
-/// How a revision was made.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthorType {
-    /// With an API key.
-    Key,
-    /// In the dashboard.
-    Session,
-}
-
 impl From<RevisionAuthor> for RevisionAuthorInfo {
     fn from(author: RevisionAuthor) -> Self {
-        let kind = match author.kind {
-            RevisionAuthorKind::Key => AuthorType::Key,
-            RevisionAuthorKind::Session => AuthorType::Session,
-        };
-        Self { kind, id: author.id.to_string(), name: author.name }
+        Self { kind: author.kind, id: author.id.to_string(), name: author.name }
     }
 }
 

@@ -52,7 +52,7 @@ fn Address(address: String, username: String, qr: Qr) -> impl IntoView {
         <div class="bot-address">
             <QrPicture qr aria_label/>
             <p><a class="button" href=address aria-label=label>"Open in Telegram"</a></p>
-            <p class="hint">"Or scan to open it on your phone. Anyone with the link can chat with this bot."</p>
+            <p class="hint">"Or scan to open it on your phone. Who may chat with this bot is on the page People."</p>
         </div>
     }
 }

@@ -2,10 +2,12 @@
 
 mod actions;
 mod activate;
+mod behavior;
 mod billing;
 mod bot;
 mod history;
 pub(in crate::pages) mod payment;
+mod people;
 mod settings;
 mod state;
 mod steps;
@@ -33,7 +35,9 @@ use crate::request::redirect_page;
 use crate::server::authenticate;
 use crate::snapshot::Snapshot;
 
+pub(crate) use behavior::BehaviorPage;
 pub(crate) use history::HistoryPage;
+pub(crate) use people::PeoplePage;
 
 /// The data that the page is rendered from.
 struct PageData {
@@ -100,6 +104,8 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
     // A live update keeps a form that is being filled in, unless this key changes.
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
+    let (behavior, people) =
+        (format!("/assistants/{}/behavior", record.id), format!("/assistants/{}/people", record.id));
     let state = state::section(details, shown.progress);
     let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
     let (actions, billing, timeline) =
@@ -109,7 +115,13 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
         <p class="crumbs"><a href="/assistants">"Assistants"</a></p>
         <Notice transient=true/>
         <Live path=stream/>
-        <Region name="head"><h1>{name}</h1></Region>
+        <Region name="head">
+            <h1>{name}</h1>
+            <p>
+                <a class="button quiet small" href=behavior>"Behavior"</a> " "
+                <a class="button quiet small" href=people>"People"</a>
+            </p>
+        </Region>
         <FocusAfterForm><Region name="state" announced=true>{state}</Region></FocusAfterForm>
         <div class="split">
             <div>

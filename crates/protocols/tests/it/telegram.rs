@@ -1,6 +1,6 @@
 //! The requests to the Bot API follow its documentation.
 
-use reef_protocols::telegram::{Bot, BotUser, PolledUpdate, WebhookInfo, read_response};
+use reef_protocols::telegram::{ALLOWED_UPDATES, Bot, BotUser, PolledUpdate, WebhookInfo, read_response};
 use reef_protocols::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
@@ -21,14 +21,14 @@ fn requests_follow_documentation() {
     assert_eq!(webhook.url, "https://api.telegram.org/bot1:x/setWebhook");
     assert_eq!(webhook.headers, [("content-type", "application/json".to_owned())]);
     let expected = json!({"url": "https://reef.test/w", "secret_token": "s3cret",
-        "allowed_updates": ["message"], "drop_pending_updates": false});
+        "allowed_updates": ["message", "edited_message", "callback_query", "my_chat_member"], "drop_pending_updates": false});
     assert_eq!(body(&webhook), expected);
 
     assert_eq!(body(&bot.delete_webhook(true)), json!({"drop_pending_updates": true}));
     let poll = bot.get_updates(Some(5), 50);
     assert_eq!(
         body(&poll),
-        json!({"timeout": 50, "limit": 100, "allowed_updates": ["message"], "offset": 5})
+        json!({"timeout": 50, "limit": 100, "allowed_updates": ALLOWED_UPDATES, "offset": 5})
     );
     assert!(poll.timeout_ms > 50_000, "it outlasts the long poll");
     assert!(body(&bot.get_updates(None, 0)).get("offset").is_none());

@@ -28,6 +28,17 @@ const PEOPLE_MAX: i64 = 10_000;
 const OWNER_NOT_BLOCKED: &str =
     "The owner can't be blocked. Make someone else the owner first, with a new owner link.";
 
+/// A group that an assistant is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The id of the group at Telegram.
+    pub chat_id: i64,
+    /// The title of the group; empty if it is not known.
+    pub title: String,
+    /// Whether the assistant may answer there whoever has added it.
+    pub is_approved: bool,
+}
+
 fn record(row: PersonRow) -> Person {
     Person {
         id: row.id.to_string(),
@@ -132,11 +143,14 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn list_groups(&self, caller: &Caller, id: &str) -> Result<Vec<BotGroupRow>, Error> {
+    pub async fn list_groups(&self, caller: &Caller, id: &str) -> Result<Vec<Group>, Error> {
         caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        Ok(tx.list_bot_groups(assistant.id).await?)
+        let rows = tx.list_bot_groups(assistant.id).await?;
+        let group =
+            |row: BotGroupRow| Group { chat_id: row.chat_id, title: row.title, is_approved: row.is_approved };
+        Ok(rows.into_iter().map(group).collect())
     }
 
     /// Sets whether the assistant may answer in a group that was added by someone unknown.

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
-pub use author::{RevisionAuthor, RevisionAuthorKind};
+pub use author::RevisionAuthor;
 pub use revisions::SettingsRevision;
 
 /// The column that sealed headers of MCP servers are bound to.

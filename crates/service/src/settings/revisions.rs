@@ -2,12 +2,12 @@
 
 use reef_domain::input::Parsed;
 use reef_domain::query::{self, NumberPage};
-use reef_domain::settings::SettingsChange;
+use reef_domain::settings::{AuthorKind, SettingsChange};
 use reef_domain::wire::Scope;
 use reef_domain::{Assistant, Timestamp};
 use reef_store::{SettingsRevisionRow, SettingsRow, Tx};
 
-use super::author::{self, RevisionAuthor, RevisionAuthorKind};
+use super::author::{self, RevisionAuthor};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -29,7 +29,7 @@ impl TryFrom<SettingsRevisionRow> for SettingsRevision {
     type Error = Error;
 
     fn try_from(row: SettingsRevisionRow) -> Result<Self, Error> {
-        let kind = RevisionAuthorKind::parse(&row.author_type)
+        let kind = AuthorKind::parse(&row.author_type)
             .ok_or_else(|| Error::internal("a revision has an unknown kind of author"))?;
         Ok(Self {
             revision: row.revision,
