@@ -103,7 +103,7 @@ async fn form_over_limit_returns_413() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
-    let long = "x".repeat(70_000);
+    let long = "x".repeat(140_000);
     for endpoint in ["sign_in", "create_key", "activate", "change_password", "nothing"] {
         let request = || {
             form_request(&app, endpoint, &[("email", &long)])
@@ -120,7 +120,7 @@ async fn form_over_limit_returns_413() {
         assert!(to_browser.text().await.unwrap().contains("<h1>This form is too large</h1>"));
     }
     // A body without a declared length is read up to the limit.
-    let parts = futures::stream::iter((0..70).map(|_| Ok::<_, std::io::Error>("x".repeat(1000))));
+    let parts = futures::stream::iter((0..140).map(|_| Ok::<_, std::io::Error>("x".repeat(1000))));
     let request = app.http.post(app.url("/_fn/sign_in")).header("Sec-Fetch-Site", "same-origin");
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(request.body(reqwest::Body::wrap_stream(parts)).send().await.unwrap().status(), 413);

@@ -1,7 +1,8 @@
 //! `/assistants/{id}/behavior`: how an assistant behaves, and what was changed about that.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use reef_domain::query::NumberPage;
 use reef_domain::settings::{AccessMode, GroupMode, SettingsRecord};
 use reef_domain::wire::AssistantRecord;
 use reef_service::settings::SettingsRevision;
@@ -17,24 +18,79 @@ use crate::functions::people::{RestoreBehavior, UpdateBehavior};
 use crate::server::authenticate;
 
 /// How many of the newest revisions the page shows.
-const REVISIONS_SHOWN: usize = 20;
+const REVISIONS_SHOWN: i64 = 20;
+
+/// A text to start from.
+struct Template {
+    /// The name in the page's address.
+    slug: &'static str,
+    label: &'static str,
+    instructions: &'static str,
+    greeting: &'static str,
+}
+
+const TEMPLATES: [Template; 5] = [
+    Template {
+        slug: "support",
+        label: "Support",
+        instructions: "You answer questions about our product for its customers. Be friendly and precise. Ask one question \
+            if something is unclear. Never guess prices, dates or promises: if you don't know, say that a person will follow up.",
+        greeting: "Hi! What can I help you with?",
+    },
+    Template {
+        slug: "tutor",
+        label: "Tutor",
+        instructions: "You help one person learn. Explain step by step, with an example from daily life. Ask what they already \
+            know before you begin. Don't solve exercises for them: give hints, and check their answers.",
+        greeting: "Hello! What would you like to learn today?",
+    },
+    Template {
+        slug: "coach",
+        label: "Coach",
+        instructions: "You help one person reach their goals. Ask open questions, listen, and summarize what you understood. \
+            End each conversation with one small step that they want to take next. You are not a doctor or a therapist: say so \
+            when it matters.",
+        greeting: "Good to see you. What is on your mind?",
+    },
+    Template {
+        slug: "writer",
+        label: "Writer",
+        instructions: "You help one person write. Keep their voice. Improve clarity first, then style. Show the improved text, \
+            then explain the most important changes in a few words.",
+        greeting: "Send me a text, or say what you would like to write.",
+    },
+    Template { slug: "blank", label: "Blank", instructions: "", greeting: "" },
+];
 
 #[component]
 pub(crate) fn BehaviorPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
+    let chosen = use_query_map().with_untracked(|query| query.get("template")).unwrap_or_default();
+    let template = TEMPLATES.iter().find(|template| template.slug == chosen);
     render_or_error(async move {
         let (services, caller) = authenticate().await?;
         let record = services.get_assistant(&caller, &id).await?;
         let settings = services.get_settings(&caller, &id).await?;
-        let (revisions, _) = services.list_settings_revisions(&caller, &id, Ok(None)).await?;
-        Ok(page(&record, settings, &revisions))
+        let newest = NumberPage { limit: REVISIONS_SHOWN, before: None };
+        let (revisions, _) = services.list_settings_revisions(&caller, &id, Ok(Some(newest))).await?;
+        Ok(page(&record, settings, template, &revisions))
     })
 }
 
-fn page(record: &AssistantRecord, settings: SettingsRecord, revisions: &[SettingsRevision]) -> AnyView {
+fn page(
+    record: &AssistantRecord,
+    mut settings: SettingsRecord,
+    template: Option<&'static Template>,
+    revisions: &[SettingsRevision],
+) -> AnyView {
     let (name, back) = (record.name.clone(), format!("/assistants/{}", record.id));
     let people = format!("{back}/people");
     let current = settings.revision;
+    if let Some(template) = template {
+        settings.instructions = Some(template.instructions.to_owned());
+        settings.greeting = Some(template.greeting.to_owned());
+    }
+    let here = format!("{back}/behavior");
     let entry = |revision: &SettingsRevision| revision_entry(&record.id, revision, current);
     view! {
         <Head title=format!("Behavior of {name}") description="How an assistant behaves and whom it serves."/>
@@ -45,15 +101,33 @@ fn page(record: &AssistantRecord, settings: SettingsRecord, revisions: &[Setting
             "Changes take effect with the next answer; nothing is restarted. Who has written to your assistant is on the page "
             <a href=people>"People"</a> "."
         </p>
+        {templates(&here, template)}
         <div class="split">
             <div>{settings_form(&record.id, settings)}</div>
             <div>
                 <section class="card" aria-labelledby="revisions">
                     <h2 id="revisions">"Changes"</h2>
-                    <ul class="timeline">{revisions.iter().take(REVISIONS_SHOWN).map(entry).collect_view()}</ul>
+                    <ul class="timeline">{revisions.iter().map(entry).collect_view()}</ul>
                 </section>
             </div>
         </div>
+    }
+    .into_any()
+}
+
+/// Links to the texts to start from. They fill in the form, which still has to be saved.
+fn templates(here: &str, chosen: Option<&'static Template>) -> AnyView {
+    let link = |template: &'static Template| {
+        let to = format!("{here}?template={}", template.slug);
+        view! { <a class="button quiet small" href=to>{template.label}</a> " " }
+    };
+    let note = chosen.map(|template| {
+        let sentence = format!("The template {} is filled in below. It isn’t saved yet.", template.label);
+        view! { <p role="status">{sentence}</p> }
+    });
+    view! {
+        <p>"Start from a template: " {TEMPLATES.iter().map(link).collect_view()}</p>
+        {note}
     }
     .into_any()
 }
@@ -142,7 +216,7 @@ fn access_modes() -> Vec<RadioOption> {
         option(
             AccessMode::Approved.as_str(),
             "People you approve",
-            "Everyone else is told to wait, and you decide.",
+            "Everyone else has to wait until you decide.",
         ),
         option(AccessMode::Owner.as_str(), "Only the owner", "Nobody else gets an answer in a private chat."),
         option(AccessMode::Anyone.as_str(), "Everyone", "Anyone who finds the bot can use your model."),

@@ -1,10 +1,11 @@
 //! `/assistants/{id}/people`: who has written to an assistant, and who may talk to it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use reef_domain::Timestamp;
 use reef_domain::people::{Person, Role};
-use reef_domain::wire::AssistantRecord;
+use reef_domain::query::{Cursor, LIMIT_MAX, Page};
+use reef_domain::wire::{AssistantRecord, Status};
 use reef_service::people::Group;
 
 use crate::components::dialog::Dialog;
@@ -22,19 +23,32 @@ use crate::server::authenticate;
 #[component]
 pub(crate) fn PeoplePage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
+    let after =
+        use_query_map().with_untracked(|query| query.get("cursor")).and_then(|text| Cursor::parse(&text));
     render_or_error(async move {
         let (services, caller) = authenticate().await?;
         let record = services.get_assistant(&caller, &id).await?;
-        let (people, _) = services.list_people(&caller, &id, Ok(None)).await?;
+        let (people, next) =
+            services.list_people(&caller, &id, Ok(Some(Page { limit: LIMIT_MAX, after }))).await?;
+        let owner = services.find_owner(&caller, &id).await?;
         let groups = services.list_groups(&caller, &id).await?;
-        page(&record, &people, &groups)
+        page(&record, owner.as_ref(), (&people, next), &groups)
     })
 }
 
-fn page(record: &AssistantRecord, people: &[Person], groups: &[Group]) -> Result<AnyView, AppError> {
+fn page(
+    record: &AssistantRecord,
+    owner: Option<&Person>,
+    (people, next): (&[Person], Option<Cursor>),
+    groups: &[Group],
+) -> Result<AnyView, AppError> {
     let (name, back) = (record.name.clone(), format!("/assistants/{}", record.id));
     let behavior = format!("{back}/behavior");
-    let owner = owner_section(record, people)?;
+    let more = next.map(|cursor| {
+        let to = format!("{back}/people?cursor={cursor}");
+        view! { <p><a class="button quiet" href=to>"People who wrote earlier"</a></p> }
+    });
+    let owner = owner_section(record, owner)?;
     let view = view! {
         <Head title=format!("People of {name}") description="Who has written to an assistant and who may talk to it."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back>{name}</a></p>
@@ -46,6 +60,7 @@ fn page(record: &AssistantRecord, people: &[Person], groups: &[Group]) -> Result
                 {people_section(record, people, Role::Requested)}
                 {people_section(record, people, Role::Approved)}
                 {people_section(record, people, Role::Blocked)}
+                {more}
             </div>
             <div>{owner} {groups_section(record, groups)}</div>
         </div>
@@ -54,14 +69,15 @@ fn page(record: &AssistantRecord, people: &[Person], groups: &[Group]) -> Result
 }
 
 /// Who owns the assistant in Telegram, and the link that changes it.
-fn owner_section(record: &AssistantRecord, people: &[Person]) -> Result<AnyView, AppError> {
-    let owner = people.iter().find(|person| person.role == Role::Owner);
+fn owner_section(record: &AssistantRecord, owner: Option<&Person>) -> Result<AnyView, AppError> {
     let link = match flash::message().as_deref() {
         Some(Message::OwnerLink { url, expires_at }) => Some(owner_link(url.expose(), *expires_at)?),
         _ => None,
     };
     let form = Form::of::<CreateOwnerLink>("owner-link", &[]);
     let id = record.id.clone();
+    // Before activation there is no bot that a link could open.
+    let has_bot = !matches!(record.status, Status::PendingPayment | Status::Purchased);
     let view = view! {
         <section class="card" aria-labelledby="owner">
             <h2 id="owner">"Owner"</h2>
@@ -79,12 +95,12 @@ fn owner_section(record: &AssistantRecord, people: &[Person]) -> Result<AnyView,
                 .into_any(),
             }}
             {link}
-            <PostForm form class="inline">
+            {has_bot.then(|| view! { <PostForm form class="inline">
                 <FormErrorMessage form/>
                 <input type="hidden" name="id" value=id/>
                 <Submit label="Create owner link" busy="Creating…" class="quiet"/>
-            </PostForm>
-            <p class="hint">"Whoever opens the link first becomes the owner. An earlier link stops working."</p>
+            </PostForm> })}
+            <p class="hint">"The first person to open the link becomes the owner. An earlier link stops working."</p>
         </section>
     };
     Ok(view.into_any())

@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::{Either, select};
 use reef_protocols::model::{Answer, ModelError};
 use reef_protocols::telegram::{Bot, DRAFT_UNITS_MAX, Message};
@@ -18,22 +20,24 @@ use crate::settings::Settings;
 /// The shortest time between two drafts. Telegram allows about one message per second in a chat, and animates drafts.
 const DRAFT_INTERVAL: Duration = Duration::from_millis(600);
 
-/// How often it is checked whether there is something to show. It bounds how long the first word waits.
-const POLL_INTERVAL: Duration = Duration::from_millis(40);
-
 /// The text that has arrived so far, shared between the request and the drafts.
-#[derive(Default)]
-struct Arrived(Mutex<String>);
+struct Arrived {
+    text: Mutex<String>,
+    /// Wakes the drafts.
+    changed: UnboundedSender<()>,
+}
 
 impl Arrived {
     fn with<T>(&self, change: impl FnOnce(&mut String) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.text.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Preview for &Arrived {
     fn show(&mut self, text: &str) {
         self.with(|shown| shown.push_str(text));
+        // The receiver lives as long as the request.
+        drop(self.changed.unbounded_send(()));
     }
 
     fn restart(&mut self) {
@@ -53,9 +57,10 @@ pub(super) async fn request_answer<H: Host>(
         let asked = model_request::request_answer(host, settings, request, None::<&Arrived>);
         return model_request::with_typing_indicator(host, settings, message, asked).await;
     }
-    let arrived = Arrived::default();
+    let (changed, changes) = unbounded();
+    let arrived = Arrived { text: Mutex::default(), changed };
     let asked = model_request::request_answer(host, settings, request, Some(&arrived));
-    let answered = with_drafts(host, settings, message, update_id, &arrived, asked);
+    let answered = with_drafts(host, settings, message, update_id, (&arrived, changes), asked);
     model_request::with_typing_indicator(host, settings, message, answered).await
 }
 
@@ -65,7 +70,7 @@ async fn with_drafts<H: Host, T>(
     settings: &Settings,
     message: &Message,
     update_id: i64,
-    arrived: &Arrived,
+    (arrived, mut changes): (&Arrived, UnboundedReceiver<()>),
     work: impl Future<Output = T>,
 ) -> T {
     let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
@@ -73,22 +78,22 @@ async fn with_drafts<H: Host, T>(
     // Any number but 0 that is the same for all drafts of the turn.
     let draft_id = update_id.max(1);
     let mut work = pin!(work);
-    let mut sent_bytes = 0;
     loop {
-        let text = arrived.with(|text| (text.len() != sent_bytes).then(|| text.clone()));
-        let pause = match text.filter(|text| !text.trim().is_empty()) {
-            Some(text) => {
-                sent_bytes = text.len();
-                let draft = pin!(host.send(bot.send_draft(message.chat.id, thread, draft_id, end_of(&text))));
-                // Errors are ignored: the reply follows in any case.
-                if let Either::Right((done, _)) = select(draft, work.as_mut()).await {
-                    return done;
-                }
-                DRAFT_INTERVAL
-            }
-            None => POLL_INTERVAL,
-        };
-        let pause = pin!(host.sleep(pause));
+        if let Either::Right((done, _)) = select(changes.next(), work.as_mut()).await {
+            return done;
+        }
+        // What else has arrived by now is part of the same draft.
+        while changes.try_recv().is_ok() {}
+        let text = arrived.with(|text| text.clone());
+        if text.trim().is_empty() {
+            continue;
+        }
+        let draft = pin!(host.send(bot.send_draft(message.chat.id, thread, draft_id, end_of(&text))));
+        // Errors are ignored: the reply follows in any case.
+        if let Either::Right((done, _)) = select(draft, work.as_mut()).await {
+            return done;
+        }
+        let pause = pin!(host.sleep(DRAFT_INTERVAL));
         if let Either::Right((done, _)) = select(pause, work.as_mut()).await {
             return done;
         }
