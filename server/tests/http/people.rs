@@ -227,6 +227,11 @@ async fn behavior_page_saves_restores_and_keeps_what_was_typed() {
             ("memory", "true"),
         ]
     };
+    let template = page(&app, &cookie, &format!("{path}?template=tutor")).await;
+    assert!(
+        template.contains("You help one person learn.") && template.contains("isn’t saved yet"),
+        "{template}"
+    );
     let to = submit(&app, &cookie, &path, "update_behavior", &fields("Mars/Base")).await;
     let shown = page(&app, &cookie, &to).await;
     assert!(

@@ -1,7 +1,7 @@
 //! `/assistants/{id}/behavior`: how an assistant behaves, and what was changed about that.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 use reef_domain::query::NumberPage;
 use reef_domain::settings::{AccessMode, GroupMode, SettingsRecord};
 use reef_domain::wire::AssistantRecord;
@@ -15,6 +15,7 @@ use crate::components::notice::Notice;
 use crate::components::page::Head;
 use crate::components::time_and_status::Time;
 use crate::functions::people::{RestoreBehavior, UpdateBehavior};
+use crate::request::query_value;
 use crate::server::authenticate;
 
 /// How many of the newest revisions the page shows.
@@ -65,7 +66,7 @@ const TEMPLATES: [Template; 5] = [
 #[component]
 pub(crate) fn BehaviorPage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
-    let chosen = use_query_map().with_untracked(|query| query.get("template")).unwrap_or_default();
+    let chosen = query_value("template").unwrap_or_default();
     let template = TEMPLATES.iter().find(|template| template.slug == chosen);
     render_or_error(async move {
         let (services, caller) = authenticate().await?;

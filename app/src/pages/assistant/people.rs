@@ -1,7 +1,7 @@
 //! `/assistants/{id}/people`: who has written to an assistant, and who may talk to it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 use reef_domain::Timestamp;
 use reef_domain::people::{Person, Role};
 use reef_domain::query::{Cursor, LIMIT_MAX, Page};
@@ -18,13 +18,13 @@ use crate::components::time_and_status::Time;
 use crate::error::AppError;
 use crate::flash::{self, Message};
 use crate::functions::people::{AllowGroup, ApprovePerson, BlockPerson, CreateOwnerLink, ErasePerson};
+use crate::request::query_value;
 use crate::server::authenticate;
 
 #[component]
 pub(crate) fn PeoplePage() -> impl IntoView {
     let id = use_params_map().with_untracked(|params| params.get("id")).unwrap_or_default();
-    let after =
-        use_query_map().with_untracked(|query| query.get("cursor")).and_then(|text| Cursor::parse(&text));
+    let after = query_value("cursor").and_then(|text| Cursor::parse(&text));
     render_or_error(async move {
         let (services, caller) = authenticate().await?;
         let record = services.get_assistant(&caller, &id).await?;
