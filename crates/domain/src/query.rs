@@ -15,6 +15,8 @@ pub const LIMIT_MAX: i64 = 100;
 pub const LIMIT_DEFAULT: i64 = 50;
 /// The maximum number of digits in a cursor's milliseconds, enough until the year 5138.
 const CURSOR_DIGITS_MAX: usize = 14;
+/// The maximum number of digits of a number that is a cursor.
+const NUMBER_DIGITS_MAX: usize = 18;
 /// The maximum of `wait`, in seconds.
 pub const WAIT_MAX_SECONDS: u64 = 30;
 
@@ -119,7 +121,8 @@ pub struct NumberPage {
 /// # Errors
 /// Every [`Issue`] with the two parameters.
 pub fn parse_number_page(params: &[(String, String)]) -> Parsed<Option<NumberPage>> {
-    let (limit, before) = parse_limit_and_cursor(params, parse_digits)?;
+    let number = |text: &str| parse_digits(text).filter(|_| text.len() <= NUMBER_DIGITS_MAX);
+    let (limit, before) = parse_limit_and_cursor(params, number)?;
     if limit.is_none() && before.is_none() {
         return Ok(None);
     }

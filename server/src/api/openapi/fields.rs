@@ -34,7 +34,24 @@ const CALLBACK_URL: &str = "^[Hh][Tt][Tt][Pp][Ss]://\
 /// A cursor holds the milliseconds and the id of the last entry (`query::Cursor`).
 const CURSOR: &str = "^[0-9]{1,14}_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
-const PATTERNS: [(&str, &str, &str); 9] = [
+/// A cursor of a list that is ordered by a number (`query::parse_number_page`).
+const NUMBER_CURSOR: &str = "^[0-9]{1,18}$";
+
+/// A text of several lines (`settings_input`).
+const LINES: &str = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]*$";
+
+/// An allowance greater than 0, or an empty text (`settings_input`).
+const ALLOWANCE: &str = "^(?:(?=.*[1-9])[0-9]{1,6}(?:\\.[0-9]{1,2})?)?$";
+
+/// The name of a header that a server may get (`settings_input`).
+const HEADER_NAME: &str = "^(?!(?:[Hh][Oo][Ss][Tt]|[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-(?:[Ll][Ee][Nn][Gg][Tt][Hh]|[Tt][Yy][Pp][Ee])|\
+    [Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]|[Tt][Rr][Aa][Nn][Ss][Ff][Ee][Rr]-[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]|\
+    [Aa][Cc][Cc][Ee][Pp][Tt])$)[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+
+/// The value of such a header.
+const HEADER_VALUE: &str = "^[!-~](?:[ -~]{0,4094}[!-~])?$";
+
+const PATTERNS: [(&str, &str, &str); 14] = [
     ("ActivateRequest", "name", NAME),
     ("UpdateRequest", "name", NAME),
     ("ActivateRequest", "telegramBotToken", TOKEN),
@@ -44,6 +61,11 @@ const PATTERNS: [(&str, &str, &str); 9] = [
     ("UpdateRequest", "modelApiKey", MODEL_KEY),
     ("ActivateRequest", "callbackUrl", CALLBACK_URL),
     ("RedeployRequest", "callbackUrl", CALLBACK_URL),
+    ("UpdateSettingsRequest", "instructions", LINES),
+    ("UpdateSettingsRequest", "greeting", LINES),
+    ("UpdateAllowance", "perDayUsd", ALLOWANCE),
+    ("UpdateAllowance", "perMonthUsd", ALLOWANCE),
+    ("UpdateMcpServer", "url", CALLBACK_URL),
 ];
 
 /// Completes the schemas of the components and the parameters.
@@ -52,6 +74,13 @@ pub(super) fn complete_schemas(document: &mut Value) {
     for (schema, field, pattern) in PATTERNS {
         schemas[schema]["properties"][field]["pattern"] = json!(pattern);
     }
+    // As the name of an assistant, with at most 64 characters.
+    schemas["UpdateMcpServer"]["properties"]["name"]["pattern"] = json!(NAME.replace("{0,98}", "{0,62}"));
+    let headers = &mut schemas["UpdateMcpServer"]["properties"]["headers"];
+    headers["propertyNames"] = json!({"pattern": HEADER_NAME});
+    headers["additionalProperties"]["pattern"] = json!(HEADER_VALUE);
+    headers["maxProperties"] = json!(20);
+    schemas["UpdateSettingsRequest"]["minProperties"] = json!(1);
     describe_values(schemas);
     schemas["PurchaseResult"]["properties"]["checkoutUrl"]["format"] = json!("uri");
     // The reference says: "At least one field is required."
@@ -63,6 +92,7 @@ pub(super) fn complete_schemas(document: &mut Value) {
         }
     }
     for (_, operation) in super::operations(document) {
+        let is_by_number = operation["operationId"] == "listSettingsRevisions";
         // An optional body may be omitted but not `null`.
         if let Some(body) = operation.get_mut("requestBody") {
             let schema = &mut body["content"]["application/json"]["schema"];
@@ -78,7 +108,8 @@ pub(super) fn complete_schemas(document: &mut Value) {
                 parameter["schema"]["type"] = parameter["schema"]["type"][0].clone();
             }
             if parameter["name"] == "cursor" {
-                parameter["schema"]["pattern"] = json!(CURSOR);
+                let pattern = if is_by_number { NUMBER_CURSOR } else { CURSOR };
+                parameter["schema"]["pattern"] = json!(pattern);
             }
         }
     }
