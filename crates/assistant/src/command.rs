@@ -37,8 +37,11 @@ pub(crate) enum Intent {
 }
 
 /// Returns what a person's message asks for, or `None` if it is not addressed to the assistant. In groups, only commands,
-/// mentions, and replies to its own messages are, unless it answers everything there.
+/// mentions, and replies to its own messages are, unless it answers everything there, or nothing.
 pub(crate) fn intent(settings: &Settings, groups: GroupMode, message: &Message) -> Option<Intent> {
+    if !message.chat.is_private() && groups == GroupMode::Off {
+        return None;
+    }
     if let Some(command) = command(message) {
         return command_intent(settings, message, &command);
     }

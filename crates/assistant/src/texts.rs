@@ -168,7 +168,7 @@ pub(crate) fn owner_welcome(settings: &Settings) -> String {
     format!("You're the owner of {} now. When someone asks to talk to me, I'll ask you here.", settings.name)
 }
 
-/// The reply to people whom the owner can approve.
+/// The reply to people who wait for the owner's approval.
 pub(crate) const WAITING: &str = "I only talk to people my owner has approved. I've passed on your request.";
 
 /// The reply to people when only the owner may talk to the assistant.

@@ -45,13 +45,13 @@ impl Cursor {
     }
 }
 
-/// A page of a list.
+/// A page of a list, whose entries are identified by a `C`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct Page<C = Cursor> {
     /// The maximum number of entries, from 1 to [`LIMIT_MAX`].
     pub limit: i64,
     /// The entry that the page follows; `None` for the first page.
-    pub after: Option<Cursor>,
+    pub after: Option<C>,
 }
 
 /// Finds the value of the query parameter `name`.
@@ -76,18 +76,21 @@ fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
 /// # Errors
 /// Every [`Issue`] with the two parameters.
 pub fn parse_page(params: &[(String, String)]) -> Parsed<Option<Page>> {
-    let (limit, after) = parse_limit_and_cursor(params, Cursor::parse)?;
-    if limit.is_none() && after.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Page { limit: limit.unwrap_or(LIMIT_DEFAULT), after }))
+    parse_page_by(params, Cursor::parse)
 }
 
-/// Parses `limit`, and `cursor` with `parse_cursor`.
-fn parse_limit_and_cursor<T>(
+/// As [`parse_page`], for a list that is ordered by a number.
+///
+/// # Errors
+/// Every [`Issue`] with the two parameters.
+pub fn parse_number_page(params: &[(String, String)]) -> Parsed<Option<Page<i64>>> {
+    parse_page_by(params, |text| parse_digits(text).filter(|_| text.len() <= NUMBER_DIGITS_MAX))
+}
+
+fn parse_page_by<C>(
     params: &[(String, String)],
-    parse_cursor: impl Fn(&str) -> Option<T>,
-) -> Parsed<(Option<i64>, Option<T>)> {
+    parse_cursor: impl Fn(&str) -> Option<C>,
+) -> Parsed<Option<Page<C>>> {
     let mut issues = Vec::new();
     let mut find = |name| find_param(params, name).map_err(|issue| issues.push(issue)).ok().flatten();
     let (limit, cursor) = (find("limit"), find("cursor"));
@@ -103,30 +106,13 @@ fn parse_limit_and_cursor<T>(
             "Use the cursor from the Link header of this list.",
         ));
     }
-    if issues.is_empty() { Ok((limit.flatten(), cursor.flatten())) } else { Err(issues) }
-}
-
-/// A page of a list that is ordered by a number, the highest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NumberPage {
-    /// The maximum number of entries, from 1 to [`LIMIT_MAX`].
-    pub limit: i64,
-    /// The number that the entries of the page are below; `None` for the first page.
-    pub before: Option<i64>,
-}
-
-/// Parses `limit` and `cursor` of a list that is ordered by a number. `None` if neither is given, which means the whole
-/// list.
-///
-/// # Errors
-/// Every [`Issue`] with the two parameters.
-pub fn parse_number_page(params: &[(String, String)]) -> Parsed<Option<NumberPage>> {
-    let number = |text: &str| parse_digits(text).filter(|_| text.len() <= NUMBER_DIGITS_MAX);
-    let (limit, before) = parse_limit_and_cursor(params, number)?;
-    if limit.is_none() && before.is_none() {
+    if !issues.is_empty() {
+        return Err(issues);
+    }
+    if limit.is_none() && cursor.is_none() {
         return Ok(None);
     }
-    Ok(Some(NumberPage { limit: limit.unwrap_or(LIMIT_DEFAULT), before }))
+    Ok(Some(Page { limit: limit.flatten().unwrap_or(LIMIT_DEFAULT), after: cursor.flatten() }))
 }
 
 /// Parses `wait`, a number of seconds from 0 to [`WAIT_MAX_SECONDS`]. Zero if it is not given.

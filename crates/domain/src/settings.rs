@@ -1,4 +1,4 @@
-//! The settings of an assistant: how it behaves and whom it serves. They can change at any time, without a deployment.
+//! The settings of an assistant: how it behaves and who may talk to it. They can change at any time, without a deployment.
 
 use std::fmt;
 

@@ -11,6 +11,7 @@ use crate::input::{Fields, Parsed};
 use crate::settings::{
     AccessMode, GREETING_MAX, GroupMode, INSTRUCTIONS_MAX, MCP_SERVERS_MAX, McpServer, Settings,
 };
+use crate::validation;
 
 /// The maximum length of a server's name, in characters.
 const SERVER_NAME_MAX: usize = 64;
@@ -232,7 +233,7 @@ fn server(map: Map<String, Value>) -> Parsed<McpServerInput> {
         let message = "This is read-only. Send headers with their values, or leave both out to keep them.";
         fields.issues.push(Issue::new("headerNames", "read_only", message));
     }
-    let name = fields.required("name", server_name);
+    let name = fields.required("name", |path, text| validation::name_up_to(path, text, SERVER_NAME_MAX));
     let url = fields.required("url", callback_url::validate);
     let enabled = fields.boolean("enabled").unwrap_or(true);
     let headers = match fields.map.shift_remove("headers") {
@@ -245,22 +246,6 @@ fn server(map: Map<String, Value>) -> Parsed<McpServerInput> {
     };
     let server = name.zip(url).map(|(name, url)| McpServerInput { name, url, enabled, headers });
     fields.finish(server)
-}
-
-fn server_name(path: &str, text: &str) -> Result<String, Issue> {
-    let text = text.trim();
-    let length = text.chars().count();
-    if length == 0 {
-        return Err(Issue::new(path, "required", "Enter a name."));
-    }
-    if length > SERVER_NAME_MAX {
-        let message = format!("The name must be at most {SERVER_NAME_MAX} characters.");
-        return Err(Issue::new(path, "too_long", message));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Issue::new(path, "invalid_characters", "The name can't contain control characters."));
-    }
-    Ok(text.to_owned())
 }
 
 fn headers(map: Map<String, Value>, issues: &mut Vec<Issue>) -> BTreeMap<String, String> {

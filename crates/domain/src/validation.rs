@@ -27,12 +27,17 @@ pub const PASSWORD_MAX: usize = 256;
 /// # Errors
 /// An [`Issue`] for `path`.
 pub fn name(path: &str, value: &str) -> Result<String, Issue> {
+    name_up_to(path, value, NAME_MAX)
+}
+
+/// As [`name`], with at most `max` characters.
+pub(crate) fn name_up_to(path: &str, value: &str, max: usize) -> Result<String, Issue> {
     let name = value.trim();
     if name.is_empty() {
         return Err(Issue::new(path, "required", "Enter a name."));
     }
-    if name.chars().count() > NAME_MAX {
-        return Err(Issue::new(path, "too_long", format!("The name must be at most {NAME_MAX} characters.")));
+    if name.chars().count() > max {
+        return Err(Issue::new(path, "too_long", format!("The name must be at most {max} characters.")));
     }
     if name.chars().any(char::is_control) {
         return Err(Issue::new(

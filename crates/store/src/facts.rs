@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use crate::conversations::ConversationKey;
 use crate::error::StoreError;
-use crate::tx::{Tx, execute, fetch_all, fetch_optional};
+use crate::tx::{Tx, execute, fetch_all};
 
 /// Something that a conversation asked to remember.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -87,20 +87,6 @@ impl Tx {
             assistant,
             limit,
         ))
-    }
-
-    /// Counts the facts of a conversation.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn count_facts(
-        &mut self,
-        assistant: AssistantId,
-        key: ConversationKey,
-    ) -> Result<i64, StoreError> {
-        let sql = "select count(*) from facts where assistant_id = $1 and chat_id = $2 and thread_id = $3";
-        let row: Option<(i64,)> = fetch_optional!(self, (i64,), sql, assistant, key.chat, key.thread);
-        Ok(row.map_or(0, |(count,)| count))
     }
 
     /// Deletes a fact of an assistant; `false` if there is none.

@@ -31,6 +31,15 @@ pub struct PersonRow {
     pub refused_update_id: Option<i64>,
 }
 
+impl PersonRow {
+    /// Gives the person a role.
+    pub const fn set_role(&mut self, role: Role, now: Timestamp) {
+        self.role = role;
+        self.role_set_at = now;
+        self.is_first_writer = false;
+    }
+}
+
 #[derive(FromRow)]
 struct Row {
     id: PersonId,

@@ -18,7 +18,7 @@ use super::paging;
 use super::path::PathIds;
 use super::query::Params;
 use super::responses::{
-    AssistantActionResponses, AssistantPath, AssistantReadResponses, AssistantWriteResponses,
+    AssistantActionResponses, AssistantPath, AssistantReadResponses, AssistantWriteResponses, PageQuery,
     ScopedReadResponses, WriteResponses,
 };
 use super::schema::{
@@ -129,8 +129,7 @@ pub async fn status(
     get, path = "/api/v1/assistants", operation_id = "listAssistants", tag = "Assistants",
     security(("apiKey" = ["read"])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without `limit` and `cursor`, the whole list is returned."),
-        ("cursor" = Option<String>, Query, description = "Where the page starts: the cursor in the `Link` header of the previous page."),
+        PageQuery,
     ),
     responses(
         ScopedReadResponses,
@@ -144,7 +143,7 @@ pub async fn list(
     Params(params): Params,
 ) -> Result<Response, ApiError> {
     let page = query::parse_page(&params);
-    let limit = page.as_ref().ok().copied().flatten().map_or(query::LIMIT_DEFAULT, |page| page.limit);
+    let limit = paging::limit_of(&page);
     let (data, next) = services.list_assistants_page(&caller, page).await?;
     let response = Json(AssistantListResponse { data }).into_response();
     paging::with_next_link(response, &services, "/api/v1/assistants", limit, next)

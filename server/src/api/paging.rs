@@ -1,12 +1,19 @@
-//! The link to the next page of a list.
+//! The pages of lists: their size, and the link to the next one.
 
 use std::fmt::Display;
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use reef_domain::input::Parsed;
+use reef_domain::query::{self, Page};
 use reef_service::Services;
 
 use crate::api_error::ApiError;
+
+/// The maximum number of entries in a page, as the link to the next page repeats it.
+pub(super) fn limit_of<C>(page: &Parsed<Option<Page<C>>>) -> i64 {
+    page.as_ref().ok().and_then(Option::as_ref).map_or(query::LIMIT_DEFAULT, |page| page.limit)
+}
 
 /// Adds a `Link` header with the URL of the next page to a response, if there is one. The link is absolute, so that a client can
 /// request it unchanged.

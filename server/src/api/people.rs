@@ -14,7 +14,7 @@ use super::paging;
 use super::path::PathIds;
 use super::query::Params;
 use super::responses::{
-    AssistantActionResponses, AssistantPath, AssistantReadResponses, PersonActionResponses,
+    AssistantActionResponses, AssistantPath, AssistantReadResponses, PageQuery, PersonActionResponses,
 };
 use super::schema::{ErrorResponse, SuccessResponse};
 use super::settings_schema::{OwnerLinkResponse, PersonListResponse, PersonResponse};
@@ -28,8 +28,7 @@ use crate::api_error::ApiError;
     security(("apiKey" = ["read"])),
     params(
         AssistantPath,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without `limit` and `cursor`, the whole list is returned."),
-        ("cursor" = Option<String>, Query, description = "Where the page starts: the cursor in the `Link` header of the previous page."),
+        PageQuery,
     ),
     responses(
         AssistantReadResponses,
@@ -44,7 +43,7 @@ pub async fn list(
     Params(params): Params,
 ) -> Result<Response, ApiError> {
     let page = query::parse_page(&params);
-    let limit = page.as_ref().ok().copied().flatten().map_or(query::LIMIT_DEFAULT, |page| page.limit);
+    let limit = paging::limit_of(&page);
     let (data, next) = services.list_people(&caller, &id, page).await?;
     let response = Json(PersonListResponse { data }).into_response();
     paging::with_next_link(response, &services, &format!("/api/v1/assistants/{id}/people"), limit, next)

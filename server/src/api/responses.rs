@@ -27,6 +27,18 @@ pub(super) struct AssistantPath {
     id: String,
 }
 
+/// The parameters of every list that has pages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(super) struct PageQuery {
+    /// Maximum number of entries on a page. Without `limit` and `cursor`, the whole list is returned.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// Where the page starts: the cursor in the `Link` header of the previous page.
+    cursor: Option<String>,
+}
+
 /// Any endpoint that reads and needs no scope.
 pub(super) struct ReadResponses;
 /// An endpoint that reads with the scope `read`.

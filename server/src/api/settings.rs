@@ -13,7 +13,7 @@ use super::paging;
 use super::path::PathIds;
 use super::query::Params;
 use super::responses::{
-    AssistantPath, AssistantReadResponses, AssistantWriteResponses, RevisionActionResponses,
+    AssistantPath, AssistantReadResponses, AssistantWriteResponses, PageQuery, RevisionActionResponses,
 };
 use super::schema::ErrorResponse;
 use super::settings_schema::{RevisionInfo, RevisionListResponse, SettingsResponse, UpdateSettingsRequest};
@@ -21,7 +21,7 @@ use crate::api_error::ApiError;
 
 /// Get settings
 ///
-/// Returns how an assistant behaves and whom it serves.
+/// Returns how an assistant behaves and who may talk to it.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/settings", operation_id = "getSettings", tag = "Settings",
     security(("apiKey" = ["read"])),
@@ -68,8 +68,7 @@ pub async fn update(
     security(("apiKey" = ["read"])),
     params(
         AssistantPath,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Maximum number of entries on a page. Without `limit` and `cursor`, the whole list is returned."),
-        ("cursor" = Option<String>, Query, description = "Where the page starts: the cursor in the `Link` header of the previous page."),
+        PageQuery,
     ),
     responses(
         AssistantReadResponses,
@@ -84,7 +83,7 @@ pub async fn list_revisions(
     Params(params): Params,
 ) -> Result<Response, ApiError> {
     let page = query::parse_number_page(&params);
-    let limit = page.as_ref().ok().copied().flatten().map_or(query::LIMIT_DEFAULT, |page| page.limit);
+    let limit = paging::limit_of(&page);
     let (revisions, next) = services.list_settings_revisions(&caller, &id, page).await?;
     let data = revisions.into_iter().map(RevisionInfo::from).collect();
     let response = Json(RevisionListResponse { data }).into_response();

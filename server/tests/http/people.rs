@@ -285,3 +285,29 @@ async fn people_page_shows_the_owner_link_once_and_decides_on_requests() {
         assert_eq!(role(&me, &id, 2).await.as_deref(), expected);
     }
 }
+
+#[tokio::test]
+async fn people_are_listed_in_pages() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let (id, bot) = active_bot(&me, &app).await;
+        for user in 1..=5 {
+            bot.say(user, "hello").await;
+            bot.wait_for_message(user, 1).await;
+        }
+        let all = me.get(&format!("/{id}/people")).await;
+        let mut path = format!("/{id}/people?limit=2");
+        let (mut listed, mut sizes) = (Vec::new(), Vec::new());
+        loop {
+            let answer = me.send("GET", &path, Value::Null).await;
+            let page = answer.data(200);
+            sizes.push(page.as_array().unwrap().len());
+            listed.extend(page.as_array().unwrap().clone());
+            let Some(link) = answer.header("link") else { break };
+            let query = link.split_once('?').unwrap().1.split_once('>').unwrap().0;
+            path = format!("/{id}/people?{query}");
+        }
+        assert_eq!((sizes, Value::Array(listed)), (vec![2, 2, 1], all));
+    }
+}

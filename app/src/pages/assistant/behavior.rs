@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use reef_domain::query::NumberPage;
+use reef_domain::query::Page;
 use reef_domain::settings::{AccessMode, GroupMode, SettingsRecord};
 use reef_domain::wire::AssistantRecord;
 use reef_service::settings::SettingsRevision;
@@ -72,7 +72,7 @@ pub(crate) fn BehaviorPage() -> impl IntoView {
         let (services, caller) = authenticate().await?;
         let record = services.get_assistant(&caller, &id).await?;
         let settings = services.get_settings(&caller, &id).await?;
-        let newest = NumberPage { limit: REVISIONS_SHOWN, before: None };
+        let newest = Page { limit: REVISIONS_SHOWN, after: None };
         let (revisions, _) = services.list_settings_revisions(&caller, &id, Ok(Some(newest))).await?;
         Ok(page(&record, settings, template, &revisions))
     })
@@ -94,7 +94,7 @@ fn page(
     let here = format!("{back}/behavior");
     let entry = |revision: &SettingsRevision| revision_entry(&record.id, revision, current);
     view! {
-        <Head title=format!("Behavior of {name}") description="How an assistant behaves and whom it serves."/>
+        <Head title=format!("Behavior of {name}") description="How an assistant behaves and who may talk to it."/>
         <p class="crumbs"><a href="/assistants">"Assistants"</a> " / " <a href=back>{name}</a></p>
         <Notice/>
         <h1>"Behavior"</h1>

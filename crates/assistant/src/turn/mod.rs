@@ -13,7 +13,7 @@ mod model_request;
 mod question;
 mod streaming;
 
-use reef_domain::settings::{GroupMode, Settings as Behavior};
+use reef_domain::settings::Settings as Behavior;
 use reef_protocols::HttpError;
 use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
@@ -168,9 +168,6 @@ async fn compose<H: Host>(
             let text = if can_be_approved { texts::WAITING } else { texts::OWNER_ONLY };
             return Ok(Some(Draft { request, ..Draft::plain(text) }));
         }
-    }
-    if !message.chat.is_private() && behavior.access.groups == GroupMode::Off {
-        return Ok(None);
     }
     let text = match intent(settings, behavior.access.groups, message) {
         None => return Ok(None),

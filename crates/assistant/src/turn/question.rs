@@ -93,7 +93,6 @@ impl<'a> Question<'a> {
         let words: String = words.chars().take(QUOTED_CHARS_MAX).collect();
         let label = texts::attachment_words(replied).unwrap_or_default();
         let what = [label, words].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        // In a private chat the assistant's own messages are part of the conversation, unless a part is quoted.
         (!what.is_empty()).then(|| format!("[in reply to {}: {what}]", replied.author_name()))
     }
 }

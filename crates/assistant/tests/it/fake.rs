@@ -189,12 +189,12 @@ impl FakeHost {
         self.state().visits.clone()
     }
 
-    /// What was decided by buttons: by whom, about whom, and whether they were approved.
+    /// What was decided by buttons: the user who pressed, the person, and whether they were approved.
     pub fn decisions(&self) -> Vec<(i64, String, bool)> {
         self.state().decisions.clone()
     }
 
-    /// The groups that the bot was added to, and by whom.
+    /// The groups that the bot was added to, with the user who added it.
     pub fn memberships(&self) -> Vec<(i64, Option<i64>)> {
         self.state().memberships.clone()
     }

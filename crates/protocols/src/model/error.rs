@@ -86,15 +86,15 @@ pub(super) fn read_error(response: &HttpResponse) -> ModelError {
 /// Finds the error object of a body. OpenRouter also sends one with status 200, next to the choices or within the
 /// first. The HTML page of a gateway has none and yields `null`.
 pub(super) fn find_error(body: &[u8]) -> Value {
-    find_error_of(serde_json::from_slice(body).unwrap_or_default())
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    find_error_of(&body).cloned().unwrap_or_default()
 }
 
 /// Finds the error object of a body or of an event of a stream.
-pub(super) fn find_error_of(mut body: Value) -> Value {
-    let in_choice = body.pointer_mut("/choices/0/error").map(Value::take).unwrap_or_default();
-    let is_error = |error: &Value| error.is_object() || error.as_str().is_some_and(|words| !words.is_empty());
-    let of_body = body.get_mut("error").map(Value::take).unwrap_or_default();
-    [of_body, in_choice].into_iter().find(is_error).unwrap_or_default()
+pub(super) fn find_error_of(body: &Value) -> Option<&Value> {
+    let is_error =
+        |error: &&Value| error.is_object() || error.as_str().is_some_and(|words| !words.is_empty());
+    [body.get("error"), body.pointer("/choices/0/error")].into_iter().flatten().find(is_error)
 }
 
 /// Whether an OpenAI key is valid but may not read lists: 401 with "You have insufficient permissions for this

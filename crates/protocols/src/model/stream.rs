@@ -159,17 +159,14 @@ fn read_whole(provider: Provider, body: &Value, draft: &mut Draft) -> Result<(),
 /// Reads the error of an event. The time when a limit resets is unknown, since an event has no headers and this crate no
 /// clock; how long it lasts may be in the error.
 fn read_failure(event: &Value) -> Option<ModelError> {
-    let failure = error::find_error_of(event.clone());
-    if failure.is_null() {
-        return None;
-    }
+    let failure = error::find_error_of(event)?;
     let response = HttpResponse {
         status: 200,
         retry_after_s: None,
         headers: Vec::new(),
         body: event.to_string().into_bytes(),
     };
-    let error = rate_limit::with_reset(error::classify(&failure, &response), &response, 0);
+    let error = rate_limit::with_reset(error::classify(failure, &response), &response, 0);
     Some(match error {
         ModelError::LimitReached { is_daily, .. } => ModelError::LimitReached { is_daily, reset: None },
         error => error,

@@ -6,7 +6,7 @@ mod owner_link;
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
-use reef_domain::ids::PersonId;
+use reef_domain::ids::{AssistantId, PersonId};
 use reef_domain::input::Parsed;
 use reef_domain::people::{Person, Role};
 use reef_domain::query::{Cursor, Page};
@@ -35,7 +35,7 @@ pub struct Group {
     pub chat_id: i64,
     /// The title of the group; empty if it is not known.
     pub title: String,
-    /// Whether the assistant may answer there whoever has added it.
+    /// Whether the assistant may answer there no matter who has added it.
     pub is_approved: bool,
 }
 
@@ -67,22 +67,17 @@ impl Services {
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         let page = page.map_err(Error::InvalidRequest)?;
         let limit = page.map_or(PEOPLE_MAX, |page| page.limit);
-        let after = page.and_then(|page| page.after);
-        let from = after.map_or((Timestamp::from_unix_ms(MS_MAX), Uuid::max()), |cursor| {
-            (cursor.created_at, cursor.id.uuid())
-        });
-        // One more than the page, for the cursor, and the entry at the cursor.
-        let mut rows = tx.list_people(assistant.id, (from.0, PersonId::new(from.1)), limit + 2).await?;
-        if after.is_some_and(|_| rows.first().is_some_and(|row| row.id.uuid() == from.1)) {
-            rows.remove(0);
-        }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more && page.is_some()).map(|row| Cursor {
-            created_at: row.first_seen_at,
-            id: reef_domain::ids::AssistantId::new(row.id.uuid()),
-        });
+        let from = page
+            .and_then(|page| page.after)
+            .map_or((Timestamp::from_unix_ms(MS_MAX), PersonId::new(Uuid::max())), |cursor| {
+                (cursor.created_at, PersonId::new(cursor.id.uuid()))
+            });
+        let mut rows = tx.list_people(assistant.id, from, limit + 1).await?;
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        // The next page begins with the entry at the cursor.
+        let next = rows.split_off(rows.len().min(size)).pop().filter(|_| page.is_some());
+        let next =
+            next.map(|row| Cursor { created_at: row.first_seen_at, id: AssistantId::new(row.id.uuid()) });
         Ok((rows.into_iter().map(record).collect(), next))
     }
 
@@ -213,9 +208,7 @@ async fn save_role(
     role: Role,
 ) -> Result<Person, Error> {
     if row.role != role {
-        row.role = role;
-        row.role_set_at = work.now;
-        row.is_first_writer = false;
+        row.set_role(role, work.now);
         work.tx.save_person(&row).await?;
         work.record_change(assistant);
     }

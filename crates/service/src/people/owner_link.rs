@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reef_domain::Timestamp;
 use reef_domain::input::Parsed;
+use reef_domain::people::{OWNER_CODE_PREFIX, OWNER_CODE_PURPOSE};
 use reef_domain::wire::Scope;
 use reef_vault::fingerprint;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,6 @@ use crate::services::Services;
 
 /// How long an owner link works.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// What the codes of owner links are hashed for. The worker host hashes with the same text.
-pub(crate) const PURPOSE: &str = reef_domain::people::OWNER_CODE_PURPOSE;
 
 const NOT_ACTIVATED: &str = "This assistant has no bot yet. Activate it first.";
 
@@ -51,9 +50,9 @@ impl Services {
             let current = assistant.state.status();
             return Err(Error::InvalidState { message: NOT_ACTIVATED, current, allowed: ACTIVATED });
         };
-        let code = format!("{}{}", reef_domain::people::OWNER_CODE_PREFIX, self.random_hex::<16>());
+        let code = format!("{}{}", OWNER_CODE_PREFIX, self.random_hex::<16>());
         let expires_at = work.now.plus(LIFETIME);
-        work.tx.save_owner_link(assistant.id, &fingerprint(PURPOSE, &code), expires_at).await?;
+        work.tx.save_owner_link(assistant.id, &fingerprint(OWNER_CODE_PURPOSE, &code), expires_at).await?;
         work.record_change(&assistant);
         let link = OwnerLink { url: format!("https://t.me/{bot_username}?start={code}"), expires_at };
         work.commit(Some(&link.clone().into())).await?;

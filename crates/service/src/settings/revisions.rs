@@ -1,7 +1,7 @@
 //! The revisions of settings, newest first.
 
 use reef_domain::input::Parsed;
-use reef_domain::query::{self, NumberPage};
+use reef_domain::query::{self, Page};
 use reef_domain::settings::{AuthorKind, SettingsChange};
 use reef_domain::wire::Scope;
 use reef_domain::{Assistant, Timestamp};
@@ -73,16 +73,16 @@ impl Services {
         &self,
         caller: &Caller,
         id: &str,
-        page: Parsed<Option<NumberPage>>,
+        page: Parsed<Option<Page<i64>>>,
     ) -> Result<(Vec<SettingsRevision>, Option<i64>), Error> {
         caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         let page = page.map_err(Error::InvalidRequest)?;
-        let before = page.and_then(|page| page.before).unwrap_or(i64::MAX);
+        let before = page.and_then(|page| page.after).unwrap_or(i64::MAX);
         let limit = page.map_or(super::REVISIONS_MAX + 1, |page| page.limit);
         let mut rows = tx.list_settings_revisions(assistant.id, before, limit + 1).await?;
-        if rows.is_empty() && page.and_then(|page| page.before).is_none() {
+        if rows.is_empty() && page.and_then(|page| page.after).is_none() {
             // Nothing has changed yet, so the first revision is not stored.
             let current = self.read_settings(&mut tx, &assistant).await?;
             rows.push(first_revision(&mut tx, &assistant, &current.row).await?);

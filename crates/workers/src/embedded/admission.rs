@@ -74,14 +74,13 @@ impl TurnHost<'_> {
         // A turn that runs again after a kill finds the link used, by the person who is the owner now.
         let is_owner_by_link = used_link || visit.owner_code.is_some() && person.role == Role::Owner;
         if used_link && person.role != Role::Owner {
-            if let Some(former) = owner.clone() {
-                let former =
-                    PersonRow { role: Role::Approved, role_set_at: now, is_first_writer: false, ..former };
+            if let Some(mut former) = owner.clone() {
+                former.set_role(Role::Approved, now);
                 tx.save_person(&former).await?;
             }
-            set_role(&mut person, Role::Owner, now);
+            person.set_role(Role::Owner, now);
         } else if owner.is_none() && person.role != Role::Blocked {
-            set_role(&mut person, Role::Owner, now);
+            person.set_role(Role::Owner, now);
             person.is_first_writer = true;
         }
         let verdict = if is_owner_by_link {
@@ -182,7 +181,7 @@ impl TurnHost<'_> {
         let role = if is_approved { Role::Approved } else { Role::Blocked };
         let is_new = person.role != role && person.role != Role::Owner;
         if is_new {
-            set_role(&mut person, role, inner.clock.now());
+            person.set_role(role, inner.clock.now());
             tx.save_person(&person).await?;
         }
         tx.commit().await?;
@@ -241,12 +240,6 @@ fn is_current(person: &PersonRow, visitor: &Visitor, now: Timestamp) -> bool {
     person.name == visitor.name
         && person.username == visitor.username
         && now.since(person.last_seen_at) < SEEN_PRECISION
-}
-
-fn set_role(person: &mut PersonRow, role: Role, now: Timestamp) {
-    person.role = role;
-    person.role_set_at = now;
-    person.is_first_writer = false;
 }
 
 /// Refuses a person, in words at most once a day. The same update is refused again after a kill.
