@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn listed_models_are_named_without_their_vendor() {
-        let listed = |id: &str, name: &str| ListedModel { id: id.to_owned(), name: name.to_owned() };
+        let listed =
+            |id: &str, name: &str| ListedModel { id: id.to_owned(), name: name.to_owned(), prices: None };
         let catalog = Catalog::with_listed(&[
             listed("anthropic/claude-opus-7", "Anthropic: Claude Opus 7"),
             listed("x-ai/grok-9", "xAI: Grok 9"),

@@ -4,10 +4,12 @@
 use std::future::Future;
 use std::time::Duration;
 
+use reef_domain::settings::Settings as Behavior;
 use reef_protocols::model::Turn;
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
 use crate::access::{Admission, Decision, Visit, Visitor};
+use crate::calls::{CallEstimate, ModelCall, Permit};
 use crate::memory::{AlbumPart, Conversation, Fact, MemoryChange, Reply};
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
@@ -125,8 +127,20 @@ pub trait Host: MaybeSync {
         update_id: i64,
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
 
-    /// Saves the reply to an update and applies `change` to the chat's conversation, in one durable transaction. Does
-    /// nothing if the update already has a reply. The other updates that the reply answers are finished, too.
+    /// Reserves what a call of the model may cost at most, durably, if the allowance in `behavior` is not used up. What was
+    /// reserved for other calls counts as spent.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the reservation could not be written.
+    fn reserve_call(
+        &self,
+        behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> impl Future<Output = Result<Permit, MemoryError>> + MaybeSend;
+
+    /// Saves the reply to an update and the calls of the model that were made for it, ends their reservations, and applies
+    /// `change` to the chat's conversation, in one durable transaction. Does nothing if the update already has a reply. The
+    /// other updates that the reply answers are finished, too.
     ///
     /// # Errors
     /// [`MemoryError`] if the transaction failed. The turn then sends nothing.
@@ -135,6 +149,7 @@ pub trait Host: MaybeSync {
         update_id: i64,
         reply: &Reply,
         change: &MemoryChange,
+        calls: &[ModelCall],
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
     /// Replaces the saved reply to an update durably, after Telegram rejected the rest of it in its current form. The

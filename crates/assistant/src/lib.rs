@@ -8,6 +8,7 @@
 //! same answer. The formats of Telegram and of the model providers are those of `reef-protocols`.
 
 mod access;
+mod calls;
 mod command;
 mod error_reply;
 mod host;
@@ -19,6 +20,7 @@ mod texts;
 mod turn;
 
 pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
+pub use calls::{CallEstimate, ModelCall, Permit};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError};

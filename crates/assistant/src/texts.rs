@@ -85,6 +85,23 @@ fn today(now_unix_ms: i64, utc_offset_s: i32, time_zone: &str) -> String {
     )
 }
 
+/// The reply while the allowance is used up. It says on which day the assistant continues.
+pub(crate) fn allowance_reached(continues_at_unix_ms: i64, utc_offset_s: i32) -> String {
+    let local_s = continues_at_unix_ms.div_euclid(1000).saturating_add(i64::from(utc_offset_s));
+    OffsetDateTime::from_unix_timestamp(local_s).map_or_else(
+        |_| "I've reached my spending limit.".to_owned(),
+        |at| {
+            let day = at.date();
+            format!(
+                "I've reached my spending limit. I'll be back on {}, {} {}.",
+                day.weekday(),
+                day.month(),
+                day.day()
+            )
+        },
+    )
+}
+
 /// The reply to `/start`.
 pub(crate) fn greeting(settings: &Settings, behavior: &Behavior) -> String {
     behavior.greeting.clone().unwrap_or_else(|| {

@@ -4,6 +4,7 @@
 //! OpenRouter cannot be reached. The others come from OpenRouter's public list.
 
 mod model_name;
+mod prices;
 
 use std::collections::HashSet;
 
@@ -12,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Issue;
 use crate::wire::{ApiMode, Provider};
 use model_name::{listed_name, name_from_id};
+pub use prices::{PriceList, Prices};
+
+/// The source of the list of OpenRouter's models, as it is stored.
+pub const OPENROUTER_SOURCE: &str = "openrouter";
 
 /// The maximum length of a model's id or name, in characters.
 const TEXT_MAX: usize = 200;
@@ -36,6 +41,9 @@ pub struct ListedModel {
     pub id: String,
     /// OpenRouter's name, usually in the form `Vendor: Model`.
     pub name: String,
+    /// What it costs; `None` if that varies or is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
 }
 
 impl ListedModel {
@@ -222,7 +230,7 @@ mod tests {
     use super::*;
 
     fn listed(id: &str, name: &str) -> ListedModel {
-        ListedModel { id: id.to_owned(), name: name.to_owned() }
+        ListedModel { id: id.to_owned(), name: name.to_owned(), prices: None }
     }
 
     #[test]

@@ -81,6 +81,8 @@ id! {
     FactId,
     /// Identifies a conversation of an assistant.
     ConversationId,
+    /// Identifies a call of a model.
+    ModelCallId,
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub mod actions;
 pub mod address;
 pub mod assistant;
 pub mod billing;
+#[cfg(feature = "calendar")]
+pub mod calendar;
 #[cfg(feature = "callback-url")]
 pub mod callback_url;
 pub mod catalog;
@@ -29,6 +31,7 @@ pub mod settings_input;
 pub mod state;
 pub mod steps;
 pub mod timestamp;
+pub mod usage;
 pub mod usd;
 pub mod validation;
 pub mod wire;

@@ -131,7 +131,7 @@ fn invalid_request_message(issues: &[Issue]) -> &'static str {
     let all = |names: &[&str]| !issues.is_empty() && issues.iter().all(|issue| names.contains(&&*issue.path));
     if all(&["Idempotency-Key"]) {
         "Invalid request header"
-    } else if all(&["wait", "limit", "cursor", "mode", "provider"]) {
+    } else if all(&["wait", "limit", "cursor", "mode", "provider", "from", "to", "by"]) {
         "Invalid query parameter"
     } else {
         "Invalid request body"

@@ -11,6 +11,7 @@ use crate::deployments::{CheckBot, Deploy, RemoveWorker};
 use crate::mail::SendMail;
 use crate::services::Services;
 use crate::unit_of_work::RegisteredJob;
+use crate::usage::AnnounceAllowance;
 
 /// Runs the jobs of one process.
 pub type Runner = reef_jobs::Runner<Services>;
@@ -34,6 +35,7 @@ register![
     CheckBot,
     DeliverCallback,
     SendMail,
+    AnnounceAllowance,
     ProcessPolarInbox,
     RevokeSubscription,
     DeleteManagedKey,

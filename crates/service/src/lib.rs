@@ -15,6 +15,7 @@
 //! - `events`: changes that are published, and the timeline
 //! - `idempotency`, `forms`: requests and forms that run once
 //! - `throttling`: limits
+//! - `usage`: what calls of the model have cost, and allowances
 //! - `maintenance`: periodic work, figures for metrics, key rotation
 //!
 //! `unit_of_work` is how everything is written, `jobs` lists all jobs, and `testing` has the fakes.
@@ -42,6 +43,7 @@ pub mod settings;
 pub mod testing;
 pub mod throttling;
 mod unit_of_work;
+pub mod usage;
 
 pub use accounts::Client;
 pub use billing::Prices;

@@ -30,6 +30,7 @@ mod mail_limits;
 mod mails;
 mod managed_credit;
 mod metrics;
+mod model_calls;
 mod notifications;
 mod payment_checks;
 mod people;
@@ -71,6 +72,10 @@ pub use mail_limits::{MAIL_LIMIT_PERIOD_MAX, MailLimit};
 pub use mails::{MailKind, MailRow, MailTokenRow, NewMailToken, TokenPurpose};
 pub use managed_credit::{ManagedKeyUsage, NewCredit};
 pub use metrics::{Backlog, JobCounts, PoolStatus};
+pub use model_calls::{
+    ANNOUNCE_ALLOWANCE, CallSource, IntervalUsage, ModelCallRow, ModelUsage, PersonUsage, USAGE_INTERVAL_MS,
+    UsageSums,
+};
 pub use notifications::Notification;
 pub use payment_checks::{PaymentCheckRow, RateBudget};
 pub use people::PersonRow;

@@ -21,6 +21,7 @@ mod responses;
 mod schema;
 mod settings;
 mod settings_schema;
+mod usage;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -58,6 +59,7 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(people::create_owner_link))
         .routes(routes!(facts::list))
         .routes(routes!(facts::delete))
+        .routes(routes!(usage::get))
         .routes(routes!(events::list))
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::redeliver))

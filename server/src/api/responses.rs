@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use reef_domain::usage::UsageGrouping;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses};
 
@@ -37,6 +38,21 @@ pub(super) struct PageQuery {
     limit: Option<u32>,
     /// Where the page starts: the cursor in the `Link` header of the previous page.
     cursor: Option<String>,
+}
+
+/// The parameters of a usage report.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(super) struct UsageParams {
+    /// First day. Without it, the first day of the month of `to`.
+    #[param(format = Date)]
+    from: Option<String>,
+    /// Last day, at most 365 days after the first one. Without it, today.
+    #[param(format = Date)]
+    to: Option<String>,
+    /// What the items are grouped by: `day` without it.
+    by: Option<UsageGrouping>,
 }
 
 /// Any endpoint that reads and needs no scope.

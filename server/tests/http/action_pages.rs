@@ -186,6 +186,7 @@ async fn form_after_catalog_refresh_shows_model_names() {
     rows.push(reef_domain::catalog::ListedModel {
         id: "x-ai/grok-9-fast".to_owned(),
         name: "x-ai/grok-9-fast".to_owned(),
+        prices: None,
     });
     let mut tx = app.services.store().begin().await.unwrap();
     tx.upsert_catalog("openrouter", &rows, app.services.now()).await.unwrap();

@@ -139,7 +139,11 @@ async fn catalog_names_are_escaped_on_all_pages() {
     let models: Vec<_> = MARKUP_INJECTIONS
         .iter()
         .enumerate()
-        .map(|(number, name)| ListedModel { id: format!("evil/model-{number}"), name: (*name).to_owned() })
+        .map(|(number, name)| ListedModel {
+            id: format!("evil/model-{number}"),
+            name: (*name).to_owned(),
+            prices: None,
+        })
         .collect();
     assert!(models.iter().all(ListedModel::is_valid), "the catalog accepts such a list");
     let mut tx = app.services.store().begin().await.unwrap();

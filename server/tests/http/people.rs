@@ -2,56 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::bot::active_bot;
 use crate::customer::Customer;
 use crate::pages::{outcome_at, page, submit};
 use crate::sessions::session_cookie;
-use crate::support::{App, Database, activation, bot_token, eventually};
-
-/// A bot in the sandbox, as people in Telegram see it.
-struct Bot<'a> {
-    app: &'a App,
-    url: String,
-}
-
-impl<'a> Bot<'a> {
-    fn new(app: &'a App, token: &str) -> Self {
-        let bot_id = token.split(':').next().unwrap();
-        Self { app, url: app.url(&format!("/sandbox/telegram/bots/{bot_id}")) }
-    }
-
-    async fn post(&self, path: &str, body: Value) {
-        let answer = self.app.http.post(format!("{}/{path}", self.url)).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
-    }
-
-    /// Someone writes in the private chat with the bot.
-    async fn say(&self, user: i64, text: &str) {
-        self.post("messages", json!({"chatId": user, "text": text})).await;
-    }
-
-    async fn messages(&self, chat: i64) -> Vec<Value> {
-        let url = format!("{}/messages?chatId={chat}", self.url);
-        let list: Value = self.app.http.get(url).send().await.unwrap().json().await.unwrap();
-        list["data"].as_array().unwrap().iter().filter(|message| message["from"] == "bot").cloned().collect()
-    }
-
-    /// Waits until the bot has written `count` messages in a chat, and returns the last one.
-    async fn wait_for_message(&self, chat: i64, count: usize) -> Value {
-        eventually("a message of the bot", async || {
-            let mut all = self.messages(chat).await;
-            (all.len() >= count).then(|| all.swap_remove(count - 1))
-        })
-        .await
-    }
-}
-
-async fn active_bot<'a>(me: &Customer<'a>, app: &'a App) -> (String, Bot<'a>) {
-    let id = me.purchased("byok").await;
-    let token = bot_token("ok");
-    me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
-    me.wait_for_status(&id, "active").await;
-    (id, Bot::new(app, &token))
-}
+use crate::support::{App, Database, eventually};
 
 async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
     let people = me.get(&format!("/{id}/people")).await;
@@ -87,7 +42,7 @@ async fn first_writer_is_owner_and_strangers_are_asked_about() {
     for database in [Database::Sqlite, Database::Postgres] {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         bot.say(1, "hello").await;
         bot.wait_for_message(1, 1).await;
         assert_eq!(role(&me, &id, 1).await.as_deref(), Some("owner"));
@@ -127,7 +82,7 @@ async fn owner_link_moves_ownership_once() {
     for database in [Database::Sqlite, Database::Postgres] {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         bot.say(1, "hello").await;
         bot.wait_for_message(1, 1).await;
         let link = me.ok("POST", &format!("/{id}/owner-link"), Value::Null).await;
@@ -149,7 +104,7 @@ async fn owner_link_moves_ownership_once() {
 async fn button_approves_and_settings_open_the_assistant() {
     let app = App::start().await;
     let me = app.customer().await;
-    let (id, bot) = active_bot(&me, &app).await;
+    let (id, bot) = active_bot(&me, &app, "byok").await;
     bot.say(1, "hello").await;
     bot.wait_for_message(1, 1).await;
     bot.say(2, "let me in").await;
@@ -168,7 +123,7 @@ async fn button_approves_and_settings_open_the_assistant() {
 async fn group_is_answered_if_a_trusted_person_has_added_the_bot() {
     let app = App::start().await;
     let me = app.customer().await;
-    let (_, bot) = active_bot(&me, &app).await;
+    let (_, bot) = active_bot(&me, &app, "byok").await;
     bot.say(1, "hello").await;
     bot.wait_for_message(1, 1).await;
     let bots: Value =
@@ -190,7 +145,7 @@ async fn facts_are_listed_and_deleted() {
     for database in [Database::Sqlite, Database::Postgres] {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         bot.say(1, "/remember I am a vegetarian").await;
         bot.wait_for_message(1, 1).await;
         bot.say(1, "/remember My cat is called Turing").await;
@@ -258,7 +213,7 @@ async fn people_page_shows_the_owner_link_once_and_decides_on_requests() {
     let app = App::start().await;
     let me = app.customer().await;
     let cookie = session_cookie(&app, me.user).await;
-    let (id, bot) = active_bot(&me, &app).await;
+    let (id, bot) = active_bot(&me, &app, "byok").await;
     let path = format!("/assistants/{id}/people");
     let empty = page(&app, &cookie, &path).await;
     assert!(empty.contains("Nobody owns this assistant") && empty.contains("Nobody is waiting"), "{empty}");
@@ -291,7 +246,7 @@ async fn people_are_listed_in_pages() {
     for database in [Database::Sqlite, Database::Postgres] {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         for user in 1..=5 {
             bot.say(user, "hello").await;
             bot.wait_for_message(user, 1).await;

@@ -19,6 +19,7 @@ use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
 use crate::access::{AccessRequest, Verdict, Visit, Visitor};
+use crate::calls::{self, CallEstimate, ModelCall, Permit};
 use crate::command::{Intent, intent};
 use crate::error_reply::error_reply;
 use crate::host::{Host, MemoryError};
@@ -101,7 +102,7 @@ pub async fn run_turn<H: Host>(
                 return Ok(TurnOutcome::Ignored);
             };
             let reply = addressed_reply(message, draft.parts, draft.covers);
-            host.save_reply(update.update_id, &reply, &draft.change).await?;
+            host.save_reply(update.update_id, &reply, &draft.change, &draft.calls).await?;
             if let (Some(request), Some(visitor)) = (&draft.request, &message.from) {
                 buttons::notify_owner(host, settings, &Visitor::from(visitor), request).await;
             }
@@ -132,6 +133,8 @@ struct Draft {
     change: MemoryChange,
     /// The other updates that are answered with it.
     covers: Vec<i64>,
+    /// The calls of the model that were made for it.
+    calls: Vec<ModelCall>,
     model_error: Option<ModelError>,
     /// What the owner is asked about.
     request: Option<AccessRequest>,
@@ -144,6 +147,7 @@ impl Draft {
             parts: vec![part],
             change: MemoryChange::Keep,
             covers: Vec::new(),
+            calls: Vec::new(),
             model_error: None,
             request: None,
         }
@@ -255,7 +259,24 @@ async fn answer_question<H: Host>(
     }
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
+    let estimate = CallEstimate::of_answer(settings, &system, &turns, &prepared.attachments);
+    let reservation = match calls::reserve(host, behavior, estimate).await? {
+        Permit::Granted { reservation } => reservation,
+        Permit::Exhausted { continues_at_unix_ms } => {
+            let text = calls::exhausted_text(host, behavior, continues_at_unix_ms);
+            return Ok(Draft { covers, ..Draft::plain(text) });
+        }
+    };
     let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;
+    let call = ModelCall {
+        reservation,
+        conversation,
+        telegram_user_id: message.from.as_ref().map(|user| user.id),
+        provider: settings.provider,
+        model_id: settings.model_id.clone(),
+        is_answered: answered.is_ok(),
+        usage: answered.as_ref().ok().and_then(|answer| answer.usage),
+    };
     Ok(match answered {
         Ok(answer) => {
             let turns = vec![prepared.turn, Turn::assistant(answer.text.clone())];
@@ -263,13 +284,14 @@ async fn answer_question<H: Host>(
                 parts: split_text(&texts::answer_text(&answer)),
                 change: MemoryChange::Append { conversation, turns },
                 covers,
+                calls: vec![call],
                 model_error: None,
                 request: None,
             }
         }
         Err(error) => {
             let apology = Draft::plain(error_reply(error, settings.credit));
-            Draft { covers, model_error: Some(error), ..apology }
+            Draft { covers, calls: vec![call], model_error: Some(error), ..apology }
         }
     })
 }

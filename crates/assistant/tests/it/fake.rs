@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, Conversation, Decision, Fact, Host, MemoryChange, MemoryError, Reply, Settings,
-    TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
+    Admission, AlbumPart, CallEstimate, Conversation, Decision, Fact, Host, MemoryChange, MemoryError,
+    ModelCall, Permit, Reply, Settings, TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
@@ -130,6 +130,11 @@ struct State {
     replies: HashMap<i64, Reply>,
     albums: HashMap<String, Vec<AlbumPart>>,
     migrations: Vec<(i64, i64)>,
+    /// What is answered to the next reservations; they are granted if it is `None`.
+    permit: Option<Permit>,
+    /// The tokens that were reserved, read and written.
+    estimates: Vec<(u64, u64)>,
+    recorded_calls: Vec<ModelCall>,
     memory_fails: bool,
     host_calls: usize,
     crash_after: Option<usize>,
@@ -176,6 +181,22 @@ impl FakeHost {
     pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
         self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
         self
+    }
+
+    /// Answers every reservation.
+    pub fn with_permit(self, permit: Permit) -> Self {
+        self.state().permit = Some(permit);
+        self
+    }
+
+    /// The tokens that were reserved, read and written.
+    pub fn estimates(&self) -> Vec<(u64, u64)> {
+        self.state().estimates.clone()
+    }
+
+    /// The calls of the model that were recorded.
+    pub fn recorded_calls(&self) -> Vec<ModelCall> {
+        self.state().recorded_calls.clone()
     }
 
     /// Adds a file that can be downloaded.
@@ -414,16 +435,30 @@ impl Host for FakeHost {
         self.memory(|world| world.replies.get(&update_id).cloned()).await
     }
 
+    async fn reserve_call(
+        &self,
+        _behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> Result<Permit, MemoryError> {
+        self.memory(|world| {
+            world.estimates.push((estimate.input_tokens, estimate.output_tokens));
+            world.permit.clone().unwrap_or(Permit::Granted { reservation: Some("r".to_owned()) })
+        })
+        .await
+    }
+
     async fn save_reply(
         &self,
         update_id: i64,
         reply: &Reply,
         change: &MemoryChange,
+        calls: &[ModelCall],
     ) -> Result<(), MemoryError> {
         self.memory(|world| {
             if world.replies.contains_key(&update_id) {
                 return;
             }
+            world.recorded_calls.extend_from_slice(calls);
             world.replies.insert(update_id, reply.clone());
             match change {
                 MemoryChange::Keep => {}

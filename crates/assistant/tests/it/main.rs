@@ -8,6 +8,7 @@
 
 mod access;
 mod budget;
+mod calls;
 mod captions;
 mod crash;
 mod errors;

@@ -59,7 +59,7 @@ mod tests {
     use crate::wire::Provider;
 
     fn listed(id: &str, name: &str) -> ListedModel {
-        ListedModel { id: id.to_owned(), name: name.to_owned() }
+        ListedModel { id: id.to_owned(), name: name.to_owned(), prices: None }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The list of models, `GET /models`, which is public.
 
-use reef_domain::catalog::ListedModel;
+use reef_domain::catalog::{ListedModel, Prices};
 use reef_domain::wire::Provider;
 use reef_ports::ModelListError;
 use serde::Deserialize;
@@ -19,6 +19,9 @@ struct Entry {
     id: String,
     name: Option<String>,
     architecture: Option<Architecture>,
+    /// Prices in US dollars per token, as texts. A malformed one is no reason to do without the model.
+    #[serde(default)]
+    pricing: Value,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,11 @@ impl Entry {
         let outputs =
             self.architecture.as_ref().and_then(|architecture| architecture.output_modalities.as_ref());
         outputs.is_none_or(|outputs| outputs.iter().any(|output| output == "text"))
+    }
+
+    fn prices(&self) -> Option<Prices> {
+        let price = |name: &str| self.pricing.get(name).and_then(Value::as_str);
+        Prices::parse(price("prompt")?, price("completion")?, price("input_cache_read"))
     }
 }
 
@@ -54,6 +62,10 @@ pub fn read_models(response: &HttpResponse) -> Result<Vec<ListedModel>, ModelLis
     let models = list.data.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
     let texts = models.filter(Entry::answers_in_text);
     Ok(texts
-        .map(|entry| ListedModel { name: entry.name.unwrap_or_else(|| entry.id.clone()), id: entry.id })
+        .map(|entry| ListedModel {
+            prices: entry.prices(),
+            name: entry.name.unwrap_or_else(|| entry.id.clone()),
+            id: entry.id,
+        })
         .collect())
 }

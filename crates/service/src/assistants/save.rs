@@ -4,10 +4,11 @@ use reef_domain::Assistant;
 use reef_domain::ids::{DeliveryId, EventId};
 use reef_domain::wire::{ApiMode, DeliveryState, EventKind, Status};
 use reef_store::{DeliveryRow, EventRow};
+use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 
 use crate::billing::credit::ReconcileManagedKey;
-use crate::callbacks::{DeliverCallback, render_event};
+use crate::callbacks::{DeliverCallback, render_event, render_notice};
 use crate::error::Error;
 use crate::unit_of_work::UnitOfWork;
 
@@ -62,28 +63,60 @@ impl UnitOfWork<'_> {
         let note = self.note.take_if(|_| kind == EventKind::StatusChanged);
         let event = EventRow { note, ..self.new_event(a, kind, previous) };
         self.tx.insert_event(&event).await?;
-        // Callbacks begin with the activation (contract of v1).
-        if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
-            let delivery_id = DeliveryId::new(self.services.new_uuid());
-            let delivery = DeliveryRow {
-                id: delivery_id,
-                assistant_id: a.id,
-                user_id: a.user_id,
-                sequence: event.sequence,
-                url: url.clone(),
-                kind,
-                payload: render_event(&event)?,
-                state: DeliveryState::Pending,
-                attempts: 0,
-                last_status: None,
-                last_error: None,
-                created_at: self.now,
-                finished_at: None,
-            };
-            self.tx.insert_delivery(&delivery).await?;
-            self.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await?;
+        self.enqueue_callback(a, &event, render_event(&event)?).await
+    }
+
+    /// Records an event that is no change of the assistant's record, with a message for its timeline, and delivers `data` to
+    /// the owner's endpoint. The sequence of the event is added to `data`.
+    pub async fn record_notice(
+        &mut self,
+        mut a: Assistant,
+        kind: EventKind,
+        message: &str,
+        data: Map<String, Value>,
+    ) -> Result<(), Error> {
+        a.sequence += 1;
+        if !self.tx.update_assistant(&mut a).await? {
+            return Err(Error::internal(LostUpdate(a.id.to_string())));
         }
-        Ok(())
+        let event = EventRow {
+            status_message: Some(message.to_owned()),
+            ..self.new_event(&a, kind, Some(a.state.status()))
+        };
+        self.tx.insert_event(&event).await?;
+        self.record_change(&a);
+        self.enqueue_callback(&a, &event, render_notice(&event, data)?).await
+    }
+
+    /// Enqueues the delivery of an event if an endpoint is set.
+    async fn enqueue_callback(
+        &mut self,
+        a: &Assistant,
+        event: &EventRow,
+        payload: String,
+    ) -> Result<(), Error> {
+        // Callbacks begin with the activation (contract of v1).
+        let Some(url) = a.config.callback_url.as_ref().filter(|_| !a.state.is_prebuy()) else {
+            return Ok(());
+        };
+        let delivery_id = DeliveryId::new(self.services.new_uuid());
+        let delivery = DeliveryRow {
+            id: delivery_id,
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence: event.sequence,
+            url: url.clone(),
+            kind: event.kind,
+            payload,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            last_status: None,
+            last_error: None,
+            created_at: self.now,
+            finished_at: None,
+        };
+        self.tx.insert_delivery(&delivery).await?;
+        self.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await
     }
 
     fn new_event(&self, a: &Assistant, kind: EventKind, previous: Option<Status>) -> EventRow {

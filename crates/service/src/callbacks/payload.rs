@@ -4,6 +4,7 @@ use reef_domain::wire::{EventKind, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::EventRow;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
@@ -47,6 +48,15 @@ pub(crate) fn render_event(event: &EventRow) -> Result<String, Error> {
         },
     }
     .render()
+}
+
+/// The exact body of the callback of an event that is no change of the assistant's record. The id of the assistant and the
+/// sequence of the event are added to `data`.
+pub(crate) fn render_notice(event: &EventRow, mut data: Map<String, Value>) -> Result<String, Error> {
+    data.insert("id".to_owned(), event.assistant_id.to_string().into());
+    data.insert("sequence".to_owned(), event.sequence.into());
+    let body = json!({"type": event.kind, "timestamp": event.created_at, "data": data});
+    serde_json::to_string(&body).map_err(Error::internal)
 }
 
 /// The body of a test callback, with the assistant's current status.

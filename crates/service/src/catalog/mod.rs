@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reef_domain::Timestamp;
-use reef_domain::catalog::{Catalog, ListedModel};
+use reef_domain::catalog::{Catalog, ListedModel, OPENROUTER_SOURCE as SOURCE};
 use thiserror::Error as ThisError;
 
 use crate::error::Error;
 use crate::services::Services;
 
-const SOURCE: &str = "openrouter";
 /// A shorter list is implausible: OpenRouter had hundreds of models in 2026.
 const LISTED_MIN: usize = 10;
 /// A longer list is implausible.

@@ -170,6 +170,17 @@ pub(crate) fn render(
                  subscription from {name}'s page:\n\n{page}"
             ),
         ),
+        MailKind::AllowanceNearlySpent => (
+            format!("{name} has spent 80% of its allowance"),
+            format!("{detail}\n\nSee what {name} has used, or change its allowance:\n\n{page}/usage"),
+        ),
+        MailKind::AllowanceSpent => (
+            format!("{name} has spent its allowance"),
+            format!(
+                "{detail}\n\nUntil then, {name} answers questions with a sentence that says when it will be back. See what {name} has used, or \
+                 change its allowance:\n\n{page}/usage"
+            ),
+        ),
     };
     let subject = format!("[Reef] {subject}");
     let text = format!("Hello,\n\n{text}\n\nReef, {public_url}\n");

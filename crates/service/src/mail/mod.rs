@@ -239,14 +239,27 @@ impl UnitOfWork<'_> {
         if self.tx.has_mail_since(after.id, kind, self.now.minus(REPEAT_INTERVAL)).await? {
             return Ok(());
         }
-        let Some(owner) = self.tx.find_user(after.user_id).await? else { return Ok(()) };
+        self.enqueue_assistant_notice(after, kind, detail).await
+    }
+
+    /// Enqueues an email about an assistant, unless its owner had many. Does nothing when Reef cannot send email.
+    pub async fn enqueue_assistant_notice(
+        &mut self,
+        assistant: &Assistant,
+        kind: MailKind,
+        detail: Option<String>,
+    ) -> Result<(), Error> {
+        if !self.services.is_mail_enabled() {
+            return Ok(());
+        }
+        let Some(owner) = self.tx.find_user(assistant.user_id).await? else { return Ok(()) };
         if !self.admit_notice(&owner, &owner.email, MailShare::Assistants).await? {
             return Ok(());
         }
         let mail = MailRow {
-            user_id: Some(after.user_id),
-            assistant_id: Some(after.id),
-            assistant_name: Some(after.name().to_owned()),
+            user_id: Some(assistant.user_id),
+            assistant_id: Some(assistant.id),
+            assistant_name: Some(assistant.name().to_owned()),
             detail,
             ..self.services.new_mail(kind)
         };

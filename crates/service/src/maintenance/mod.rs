@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::idempotency::RETENTION;
 use crate::mail::{LINK_LIFETIME, SendMail};
 use crate::services::Services;
+use crate::usage::CALLS_KEPT_FOR;
 
 pub use figures::{ConnectionPool, Figures, JobFigures, Waiting};
 
@@ -85,6 +86,7 @@ impl Services {
         let mails = tx.prune_mails(now, now.minus(LINK_LIFETIME), now.minus(LOG_RETENTION)).await?;
         let recipient_mails = tx.prune_mail_requests(now.minus(MAIL_LIMIT_PERIOD_MAX)).await?;
         let mail_jobs = tx.prune_dead_jobs(SendMail::KIND, now.minus(LOG_RETENTION)).await?;
+        let model_calls = tx.prune_model_calls(now.minus(CALLS_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
             sessions,
@@ -104,6 +106,7 @@ impl Services {
             mails,
             recipient_mails,
             mail_jobs,
+            model_calls,
             "old rows pruned"
         );
         Ok(())

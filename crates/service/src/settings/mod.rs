@@ -145,6 +145,14 @@ impl Services {
         Ok(record)
     }
 
+    /// How an assistant behaves.
+    pub(crate) async fn read_behavior(&self, tx: &mut Tx, id: AssistantId) -> Result<Settings, Error> {
+        match tx.find_settings(id).await? {
+            Some(row) => parse_document(&row.document),
+            None => Ok(Settings::default()),
+        }
+    }
+
     async fn read_settings(&self, tx: &mut Tx, assistant: &Assistant) -> Result<CurrentSettings, Error> {
         let Some(row) = tx.find_settings(assistant.id).await? else {
             let settings = Settings::default();

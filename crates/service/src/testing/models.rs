@@ -62,7 +62,7 @@ impl ModelProviders for FakeModels {
 }
 
 fn listed(id: String) -> ListedModel {
-    ListedModel { name: format!("Model {id}"), id }
+    ListedModel { name: format!("Model {id}"), id, prices: None }
 }
 
 fn default_list() -> Vec<ListedModel> {

@@ -26,6 +26,7 @@ mod mails;
 mod managed_credit;
 mod metrics;
 mod migrations;
+mod model_calls;
 mod payment_checks;
 mod people;
 mod polar_inbox;

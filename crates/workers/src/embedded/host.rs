@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::embedded::config::Config;
+use crate::embedded::ledger::PriceCache;
 use crate::embedded::polls::Polls;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     /// The holder that this process names in its leases.
     pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
+    pub prices: PriceCache,
     pub polls: Polls,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
@@ -85,6 +87,7 @@ impl Embedded {
             config,
             lease_holder: token,
             slots: TurnSlots::new(LIMITS),
+            prices: PriceCache::default(),
             polls: Polls::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),

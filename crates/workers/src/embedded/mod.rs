@@ -12,6 +12,7 @@ mod admission;
 mod config;
 mod flood_wait;
 mod host;
+mod ledger;
 mod part_gate;
 mod polling;
 mod polls;

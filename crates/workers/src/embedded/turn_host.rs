@@ -1,16 +1,18 @@
 //! Implements the assistant's [`Host`] trait over the HTTP client, the clock and the database.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX, MemoryChange,
-    MemoryError, Reply, Visit, Visitor,
+    Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX,
+    MemoryChange, MemoryError, ModelCall, Permit, Reply, Visit, Visitor,
 };
-use reef_domain::ErrorChain;
+use reef_domain::calendar::Calendar;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
 use reef_domain::people::Role as PersonRole;
+use reef_domain::settings::Settings as Behavior;
+use reef_domain::{ErrorChain, Timestamp};
 use reef_protocols::model::{Role, Turn};
 use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
@@ -84,7 +86,7 @@ impl Host for TurnHost<'_> {
     }
 
     fn utc_offset_s(&self, time_zone: &str, unix_ms: i64) -> i32 {
-        utc_offset_s(time_zone, unix_ms)
+        Calendar::new(time_zone).utc_offset_s(Timestamp::from_unix_ms(unix_ms))
     }
 
     async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
@@ -143,16 +145,25 @@ impl Host for TurnHost<'_> {
         Ok(Some(Reply { sent, ..reply }))
     }
 
+    async fn reserve_call(
+        &self,
+        behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> Result<Permit, MemoryError> {
+        self.reserve(behavior, estimate).await.map_err(|error| storage_error(&error))
+    }
+
     async fn save_reply(
         &self,
         _update_id: i64,
         reply: &Reply,
         change: &MemoryChange,
+        calls: &[ModelCall],
     ) -> Result<(), MemoryError> {
         let answer = serde_json::to_string(reply).map_err(|_| malformed_row())?;
         self.progress.set_parts(reply);
-        let is_saved =
-            self.save(&answer, &reply.covers, change).await.map_err(|error| storage_error(&error))?;
+        let saved = self.save(&answer, &reply.covers, change, calls).await;
+        let is_saved = saved.map_err(|error| storage_error(&error))?;
         if is_saved { Ok(()) } else { Err(lease_lost()) }
     }
 
@@ -227,8 +238,15 @@ impl TurnHost<'_> {
     }
 
     /// Saves the reply and its change to the conversation in one transaction. Returns `false` if the lease is lost.
-    async fn save(&self, answer: &str, covers: &[i64], change: &MemoryChange) -> Result<bool, StoreError> {
+    async fn save(
+        &self,
+        answer: &str,
+        covers: &[i64],
+        change: &MemoryChange,
+        calls: &[ModelCall],
+    ) -> Result<bool, StoreError> {
         let inner = &self.embedded.inner;
+        let prices = if calls.is_empty() { Arc::default() } else { self.embedded.prices().await? };
         let mut tx = inner.store.begin().await?;
         if !tx.save_answer(self.row.id, inner.lease_holder, answer).await? {
             return Ok(false);
@@ -238,6 +256,7 @@ impl TurnHost<'_> {
             tx.finish_covered_update(row.assistant_id, row.bot_id, *update, inner.clock.now()).await?;
         }
         self.apply(&mut tx, change).await?;
+        self.record_calls(&mut tx, calls, &prices).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -313,13 +332,6 @@ async fn conversation_key(
 fn album_part(row: &AlbumPartRow) -> AlbumPart {
     let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
     AlbumPart { update_id: row.update_id, message }
-}
-
-fn utc_offset_s(time_zone: &str, unix_ms: i64) -> i32 {
-    let zone = jiff::tz::TimeZone::get(time_zone);
-    let moment = jiff::Timestamp::from_millisecond(unix_ms);
-    // The settings have been checked, so only a moment outside of the calendar has no offset.
-    zone.ok().zip(moment.ok()).map_or(0, |(zone, moment)| zone.to_offset(moment).seconds())
 }
 
 const USER: &str = "user";

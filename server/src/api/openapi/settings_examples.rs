@@ -1,4 +1,4 @@
-//! Examples of the endpoints for settings and people.
+//! Examples of the endpoints for settings, people and usage.
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,14 @@ pub(super) fn examples() -> Vec<Example> {
         "expiresAt": "2026-02-14T12:05:00.000Z"
     });
     let fact = json!({"id": ID, "conversationId": ID, "text": "Grace is a vegetarian.", "createdAt": "2026-02-13T12:06:00.000Z"});
+    let used = |cost: &str| json!({"turns": 3, "inputTokens": 2_150, "outputTokens": 310, "costUsd": cost});
+    let mut today = used("0.011100");
+    today["key"] = json!("2026-02-13");
+    let usage = json!({
+        "totals": used("0.011100"), "items": [today],
+        "allowance": {"perDayUsd": "2.50", "perMonthUsd": null, "spentTodayUsd": "0.011100", "spentThisMonthUsd": "0.011100"},
+        "forecastMonthUsd": "0.024461"
+    });
     let change = json!({"instructions": "Answer briefly.", "timeZone": "Europe/Berlin"});
     vec![
         ("getSettings", None, settings("Answer briefly.", 2)),
@@ -45,6 +53,7 @@ pub(super) fn examples() -> Vec<Example> {
         ("blockPerson", None, person("blocked")),
         ("deletePerson", None, json!({"success": true})),
         ("createOwnerLink", None, link),
+        ("getUsage", None, usage),
         ("listFacts", None, json!([fact])),
         ("deleteFact", None, json!({"success": true})),
     ]
