@@ -80,7 +80,10 @@ impl From<reef_service::Error> for AppError {
             | Error::Forbidden { .. }
             | Error::KeyIsLimited
             | Error::IdempotencyKeyReused
-            | Error::RequestInProgress => sentence(&error.message()),
+            | Error::RequestInProgress
+            | Error::ConversationBusy
+            | Error::AllowanceReached
+            | Error::ModelFailed(_) => sentence(&error.message()),
             Error::RateLimited { message, retry_after_seconds } => {
                 format!("{} Try again in {}.", sentence(message), crate::labels::wait_label(*retry_after_seconds))
             }

@@ -15,7 +15,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::InvalidRequest | ErrorCode::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorCode::InvalidState | ErrorCode::RequestInProgress => StatusCode::CONFLICT,
         ErrorCode::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorCode::WorkerDeleteFailed => StatusCode::BAD_GATEWAY,
+        ErrorCode::WorkerDeleteFailed | ErrorCode::ModelFailed => StatusCode::BAD_GATEWAY,
         ErrorCode::PaymentNotConfigured | ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

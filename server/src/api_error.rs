@@ -21,13 +21,18 @@ pub(crate) struct ApiError {
     retry_after_seconds: Option<u64>,
 }
 
-/// The response to a rejected request.
-pub(crate) fn render_rejection(rejection: &Rejection) -> Response {
+/// The body of the response to a rejected request.
+fn rejection_json(rejection: &Rejection) -> Value {
     let mut error = json!({ "code": rejection.code, "message": rejection.message });
     if let (Some(details), Some(fields)) = (&rejection.details, error.as_object_mut()) {
         fields.insert("details".to_owned(), details.clone());
     }
-    (status_of(rejection.code), Json(json!({ "error": error }))).into_response()
+    json!({ "error": error })
+}
+
+/// The response to a rejected request.
+pub(crate) fn render_rejection(rejection: &Rejection) -> Response {
+    (status_of(rejection.code), Json(rejection_json(rejection))).into_response()
 }
 
 impl ApiError {
@@ -35,6 +40,13 @@ impl ApiError {
     pub(crate) fn new(code: ErrorCode, message: &str) -> Self {
         let status = status_of(code);
         Self { code, status, message: message.to_owned(), details: None, retry_after_seconds: None }
+    }
+
+    /// The body of the response.
+    #[must_use]
+    pub(crate) fn to_json(&self) -> Value {
+        let (message, details) = (self.message.clone(), self.details.clone());
+        rejection_json(&Rejection { code: self.code, message, details })
     }
 
     /// Creates a 413 error with the limit in bytes.

@@ -4,7 +4,7 @@ use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
 use reef_protocols::model::{ANSWER_TOKENS_MAX, Attachment, Turn, Usage};
 
-use crate::host::{Host, MemoryError};
+use crate::host::{MemoryError, ModelHost};
 use crate::memory::Conversation;
 use crate::settings::Settings;
 use crate::texts;
@@ -100,7 +100,7 @@ const fn file_tokens(bytes: usize) -> u64 {
 ///
 /// # Errors
 /// [`MemoryError`] if the reservation could not be written.
-pub(crate) async fn reserve<H: Host>(
+pub(crate) async fn reserve<H: ModelHost>(
     host: &H,
     behavior: &Behavior,
     estimate: CallEstimate<'_>,
@@ -113,7 +113,11 @@ pub(crate) async fn reserve<H: Host>(
 }
 
 /// The sentence that people read while the allowance is used up.
-pub(crate) fn exhausted_text<H: Host>(host: &H, behavior: &Behavior, continues_at_unix_ms: i64) -> String {
+pub(crate) fn exhausted_text<H: ModelHost>(
+    host: &H,
+    behavior: &Behavior,
+    continues_at_unix_ms: i64,
+) -> String {
     let offset = host.utc_offset_s(&behavior.time_zone, continues_at_unix_ms);
     texts::allowance_reached(continues_at_unix_ms, offset)
 }

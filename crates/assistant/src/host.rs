@@ -1,5 +1,5 @@
-//! The [`Host`] trait, through which a turn reaches everything outside: HTTP, time, and durable storage for
-//! conversations and replies.
+//! The traits through which everything outside is reached: [`ModelHost`] for a question to the model, and [`Host`] for a turn of
+//! a chat, which also needs durable storage for updates, people and replies.
 
 use std::future::Future;
 use std::time::Duration;
@@ -35,14 +35,8 @@ pub trait MaybeSync {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> MaybeSync for T {}
 
-/// What a turn needs from the environment it runs in.
-///
-/// A host belongs to one bot. `update_id` and `chat_id` are unique only within that bot, so storage that several
-/// assistants share must add the bot's id to its keys.
-///
-/// The host must not run two turns of one chat at the same time, and it must run a failed turn again later. A turn
-/// never waits for Telegram, so that it does not hold a turn slot which other chats need.
-pub trait Host: MaybeSync {
+/// What asking the model needs from the environment.
+pub trait ModelHost: MaybeSync {
     /// Sends one request and reads the complete response. A response with an error status is `Ok`, too.
     ///
     /// # Errors
@@ -70,6 +64,45 @@ pub trait Host: MaybeSync {
     /// Returns the difference of local time from UTC in a time zone at a moment, in seconds; 0 for an unknown zone.
     fn utc_offset_s(&self, time_zone: &str, unix_ms: i64) -> i32;
 
+    /// Lists the newest turns of a conversation, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the conversation cannot be read.
+    fn list_recent_turns(
+        &self,
+        conversation: Conversation,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Turn>, MemoryError>> + MaybeSend;
+
+    /// Lists the facts of a conversation, oldest first, at most [`crate::FACTS_MAX`].
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the facts cannot be read.
+    fn list_facts(
+        &self,
+        conversation: Conversation,
+    ) -> impl Future<Output = Result<Vec<Fact>, MemoryError>> + MaybeSend;
+
+    /// Reserves what a call of the model may cost at most, durably, if the allowance in `behavior` is not used up. What was
+    /// reserved for other calls counts as spent.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the reservation could not be written.
+    fn reserve_call(
+        &self,
+        behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> impl Future<Output = Result<Permit, MemoryError>> + MaybeSend;
+}
+
+/// What a turn needs from the environment it runs in.
+///
+/// A host belongs to one bot. `update_id` and `chat_id` are unique only within that bot, so storage that several
+/// assistants share must add the bot's id to its keys.
+///
+/// The host must not run two turns of one chat at the same time, and it must run a failed turn again later. A turn
+/// never waits for Telegram, so that it does not hold a turn slot which other chats need.
+pub trait Host: ModelHost {
     /// Records who has written, and decides whether the assistant answers. Without an owner, the first person who writes in
     /// a private chat becomes the owner.
     ///
@@ -99,25 +132,6 @@ pub trait Host: MaybeSync {
         added_by: Option<&Visitor>,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
-    /// Lists the newest turns of a conversation, at most `limit`, oldest first.
-    ///
-    /// # Errors
-    /// [`MemoryError`] if the conversation cannot be read.
-    fn list_recent_turns(
-        &self,
-        conversation: Conversation,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Turn>, MemoryError>> + MaybeSend;
-
-    /// Lists the facts of a conversation, oldest first, at most [`crate::FACTS_MAX`].
-    ///
-    /// # Errors
-    /// [`MemoryError`] if the facts cannot be read.
-    fn list_facts(
-        &self,
-        conversation: Conversation,
-    ) -> impl Future<Output = Result<Vec<Fact>, MemoryError>> + MaybeSend;
-
     /// Finds the reply that was saved for an update, including how many of its parts have been sent.
     ///
     /// # Errors
@@ -126,17 +140,6 @@ pub trait Host: MaybeSync {
         &self,
         update_id: i64,
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
-
-    /// Reserves what a call of the model may cost at most, durably, if the allowance in `behavior` is not used up. What was
-    /// reserved for other calls counts as spent.
-    ///
-    /// # Errors
-    /// [`MemoryError`] if the reservation could not be written.
-    fn reserve_call(
-        &self,
-        behavior: &Behavior,
-        estimate: CallEstimate<'_>,
-    ) -> impl Future<Output = Result<Permit, MemoryError>> + MaybeSend;
 
     /// Saves the reply to an update and the calls of the model that were made for it, ends their reservations, and applies
     /// `change` to the chat's conversation, in one durable transaction. Does nothing if the update already has a reply. The

@@ -16,6 +16,7 @@ mod markdown;
 mod memory;
 mod settings;
 mod split;
+mod talk;
 mod texts;
 mod turn;
 
@@ -23,7 +24,7 @@ pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visi
 pub use calls::{CallEstimate, ModelCall, Permit};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
-pub use host::{Host, MaybeSend, MaybeSync, MemoryError};
+pub use host::{Host, MaybeSend, MaybeSync, MemoryError, ModelHost};
 pub use markdown::render_html;
 pub use memory::{
     AlbumPart, Conversation, FACT_CHARS_MAX, FACTS_MAX, Fact, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX,
@@ -31,4 +32,5 @@ pub use memory::{
 };
 pub use settings::{CreditRenewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split_text};
+pub use talk::{Talk, TalkError, talk};
 pub use turn::{TurnError, TurnOutcome, run_turn};

@@ -36,6 +36,8 @@ wire_enum! {
         RequestInProgress = "REQUEST_IN_PROGRESS",
         /// The deletion of the worker was not confirmed; nothing has changed, and the request is safe to repeat.
         WorkerDeleteFailed = "WORKER_DELETE_FAILED",
+        /// The model did not answer; `details.reason` says why.
+        ModelFailed = "MODEL_FAILED",
         /// Something went wrong on the server.
         InternalError = "INTERNAL_ERROR",
     }

@@ -20,6 +20,7 @@ pub mod failure;
 pub mod ids;
 pub mod input;
 pub mod json;
+pub mod messages;
 pub mod model_choice;
 pub mod people;
 pub mod query;

@@ -60,6 +60,21 @@ impl UsageTotals {
     }
 }
 
+/// What one answer has used and cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UsageCost {
+    /// How many tokens the model has read.
+    pub input_tokens: i64,
+    /// How many tokens the model has written.
+    pub output_tokens: i64,
+    /// What it has cost, in US dollars with six decimals; `null` if no price is known.
+    #[serde(serialize_with = "cost", deserialize_with = "read_cost")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "0.004500", pattern = r"^\d+\.\d{6}$"))]
+    pub cost_usd: Option<Usd>,
+}
+
 /// What a day, a model or a person has used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -28,7 +28,10 @@ pub use payments::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };
 pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
-pub use workers::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+pub use workers::{
+    ApiAnswer, ApiQuestion, ModelFailure, OnText, StartedWorker, TalkError, WorkerHost, WorkerHostError,
+    WorkerRef, WorkerSpec,
+};
 
 /// The clock, randomness, and the clients of outside services.
 #[derive(Clone)]

@@ -1,11 +1,13 @@
 //! The hosts that workers run on.
 
 use async_trait::async_trait;
-use reef_domain::ids::AssistantId;
+use reef_domain::Usd;
+use reef_domain::ids::{AssistantId, ConversationId};
 use reef_domain::wire::Provider;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use uuid::Uuid;
 
 /// Everything that a worker needs, including secrets. A host gets all of it with every start.
 #[derive(Clone, Debug)]
@@ -55,6 +57,68 @@ pub struct StartedWorker {
 #[error("worker host: {0}")]
 pub struct WorkerHostError(pub String);
 
+/// A question that comes through the API.
+#[derive(Clone, Debug)]
+pub struct ApiQuestion {
+    /// The conversation that it belongs to; `None` for a new one.
+    pub conversation_id: Option<ConversationId>,
+    /// The question.
+    pub text: String,
+}
+
+/// The answer to a question that came through the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiAnswer {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The answer's own id.
+    pub message_id: Uuid,
+    /// The answer, in Markdown.
+    pub text: String,
+    /// How many tokens the model has read.
+    pub input_tokens: i64,
+    /// How many tokens the model has written.
+    pub output_tokens: i64,
+    /// What it has cost; `None` if the price is not known.
+    pub cost: Option<Usd>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum TalkError {
+    /// The assistant has no such conversation.
+    #[error("the conversation does not exist")]
+    UnknownConversation,
+    /// A question in the same conversation is being answered.
+    #[error("the conversation is being answered")]
+    Busy,
+    /// The allowance is used up.
+    #[error("the allowance is used up")]
+    AllowanceReached,
+    /// The model did not answer.
+    #[error("the model failed: {0:?}")]
+    Model(ModelFailure),
+    /// The host failed.
+    #[error(transparent)]
+    Host(#[from] WorkerHostError),
+}
+
+/// Why a model did not answer, as far as it matters to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFailure {
+    /// The provider rejects the key.
+    KeyRejected,
+    /// There is no credit left.
+    NoCredit,
+    /// There were too many requests.
+    RateLimited,
+    /// Anything else: the model does not exist, is overloaded, or did not give an answer.
+    Unavailable,
+}
+
+/// Takes an answer while it is written, piece by piece.
+pub type OnText<'a> = &'a mut (dyn FnMut(&str) + Send);
+
 /// A host that runs workers.
 #[async_trait]
 pub trait WorkerHost: Send + Sync {
@@ -75,4 +139,13 @@ pub trait WorkerHost: Send + Sync {
 
     /// Deletes what an assistant remembers, because the assistant is deleted.
     async fn forget(&self, assistant: AssistantId) -> Result<(), WorkerHostError>;
+
+    /// Asks the assistant of a worker something, and passes the answer on while it is written. The question and the answer
+    /// become part of the conversation.
+    async fn talk(
+        &self,
+        worker: &WorkerRef,
+        question: &ApiQuestion,
+        on_text: OnText<'_>,
+    ) -> Result<ApiAnswer, TalkError>;
 }

@@ -13,7 +13,7 @@ use reef_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use reef_ports::CheckoutRefusal;
+use reef_ports::{CheckoutRefusal, ModelFailure};
 
 /// More issues than this are only counted in a response.
 const ISSUES_MAX: usize = 20;
@@ -78,6 +78,17 @@ pub enum Error {
     /// The first request with this idempotency key is still running.
     #[error("The first request with this idempotency key is still running")]
     RequestInProgress,
+    /// Another message of the same conversation is being answered.
+    #[error("The assistant is still answering another message of this conversation")]
+    ConversationBusy,
+    /// The assistant has spent its allowance.
+    #[error(
+        "The assistant has spent its allowance. Raise it in the settings, or wait for the next day or month."
+    )]
+    AllowanceReached,
+    /// The model did not answer.
+    #[error("{}", model_failure_message(*.0))]
+    ModelFailed(ModelFailure),
     /// The caller has exceeded a limit.
     #[error("{message}")]
     RateLimited {
@@ -122,6 +133,30 @@ const fn refusal_message(refusal: CheckoutRefusal) -> &'static str {
         CheckoutRefusal::Other => {
             "Polar didn't accept the order. That's on our side: try again later, or contact support. Nothing was charged."
         }
+    }
+}
+
+/// What the owner of an assistant can do about a model that did not answer.
+const fn model_failure_message(failure: ModelFailure) -> &'static str {
+    match failure {
+        ModelFailure::KeyRejected => {
+            "The model's provider rejects the API key. Replace the model key of the assistant."
+        }
+        ModelFailure::NoCredit => "The model account has no credit left. Add credit at the model's provider.",
+        ModelFailure::RateLimited => {
+            "The model's provider has too many requests from this account. Try again in a minute."
+        }
+        ModelFailure::Unavailable => "The model didn't answer. Try again in a moment.",
+    }
+}
+
+/// The reason of a failure, as clients match on it.
+const fn model_failure_reason(failure: ModelFailure) -> &'static str {
+    match failure {
+        ModelFailure::KeyRejected => "key_rejected",
+        ModelFailure::NoCredit => "no_credit",
+        ModelFailure::RateLimited => "rate_limited",
+        ModelFailure::Unavailable => "unavailable",
     }
 }
 
@@ -186,9 +221,10 @@ impl Error {
             Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
             Self::InvalidInput { .. } => ErrorCode::InvalidInput,
             Self::PaymentNotConfigured => ErrorCode::PaymentNotConfigured,
-            Self::InvalidState { .. } => ErrorCode::InvalidState,
+            Self::InvalidState { .. } | Self::AllowanceReached => ErrorCode::InvalidState,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-            Self::RequestInProgress => ErrorCode::RequestInProgress,
+            Self::RequestInProgress | Self::ConversationBusy => ErrorCode::RequestInProgress,
+            Self::ModelFailed(_) => ErrorCode::ModelFailed,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::WorkerDeleteFailed { .. } => ErrorCode::WorkerDeleteFailed,
             Self::PaymentProviderUnavailable | Self::CheckoutRefused(_) | Self::Internal(_) => {
@@ -220,6 +256,8 @@ impl Error {
             Self::InvalidState { current, allowed, .. } => {
                 Some(json!({ "currentStatus": current, "allowedStatuses": allowed }))
             }
+            Self::AllowanceReached => Some(json!({ "reason": "allowance_reached" })),
+            Self::ModelFailed(failure) => Some(json!({ "reason": model_failure_reason(*failure) })),
             Self::PaymentProviderUnavailable => Some(json!({ "reason": "payment_provider_unavailable" })),
             Self::CheckoutRefused(_) => Some(json!({ "reason": "checkout_refused" })),
             Self::Forbidden { needed } => Some(json!({ "requiredScope": needed })),

@@ -15,6 +15,7 @@
 //! - `events`: changes that are published, and the timeline
 //! - `idempotency`, `forms`: requests and forms that run once
 //! - `throttling`: limits
+//! - `messages`: talking to an assistant through the API
 //! - `usage`: what calls of the model have cost, and allowances
 //! - `maintenance`: periodic work, figures for metrics, key rotation
 //!
@@ -36,6 +37,7 @@ pub mod idempotency;
 pub mod jobs;
 mod mail;
 pub mod maintenance;
+pub mod messages;
 pub mod people;
 mod services;
 pub mod settings;

@@ -3,6 +3,7 @@
 //! [`Store::begin`] opens a transaction for writing, [`Store::read`] one for reading. Every query is a method of [`Tx`], so
 //! that what belongs together is committed together. A commit has returned once it is durable. Code that holds a [`Tx`] awaits no call to the outside.
 
+mod api_conversations;
 mod api_key_requests;
 mod api_keys;
 mod assistants;
@@ -50,6 +51,7 @@ mod tx;
 mod users;
 mod workers;
 
+pub use api_conversations::ConversationClaim;
 pub use api_key_requests::ApiKeyRequestRow;
 pub use api_keys::{ApiKeyRow, LiveApiKeyRow};
 pub use assistants::{BotRow, PageRow, ReplacedConfiguration, Secrets};

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use reef_service::Error;
 use reef_service::idempotency::{Outcome, Purchased};
 
+use super::messages::MessageResponse;
 use super::schema::{AssistantResponse, DeliveryResponse, PurchaseResponse, Success, SuccessResponse};
 use super::settings_schema::{OwnerLinkResponse, PersonResponse, SettingsResponse};
 use crate::api_error::{ApiError, render_rejection};
@@ -33,6 +34,7 @@ impl IntoResponse for Answer {
             Outcome::Settings(settings) => Json(SettingsResponse { data: *settings }).into_response(),
             Outcome::Person(person) => Json(PersonResponse { data: *person }).into_response(),
             Outcome::OwnerLink(link) => Json(OwnerLinkResponse { data: link.into() }).into_response(),
+            Outcome::Message(message) => Json(MessageResponse { data: *message }).into_response(),
             Outcome::Rejected(rejection) => render_rejection(&rejection),
             // The keys of forms contain spaces, so no API client can have sent one.
             Outcome::Form => {

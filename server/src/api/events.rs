@@ -46,7 +46,7 @@ pub async fn list(
 }
 
 /// Whether `Accept` names the media type of an event stream, in any letter case, and does not exclude it by `q=0`.
-fn wants_stream(headers: &HeaderMap) -> bool {
+pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
     let excludes = |parameter: &str| {
         let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
         quality.and_then(|(_, value)| value.trim().parse().ok()).is_some_and(|quality: f32| quality <= 0.0)

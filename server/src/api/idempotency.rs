@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use reef_app::status_of;
+use reef_domain::ErrorCode;
 use reef_domain::wire::Scope;
 use reef_service::idempotency::{Claim, ClaimResult, Outcome, validate_key};
 use reef_service::{Error, Services};
@@ -74,7 +75,9 @@ async fn run_claimed(
 fn is_replayable(outcome: &Outcome) -> bool {
     let Outcome::Rejected(rejection) = outcome else { return true };
     let status = status_of(rejection.code);
-    !status.is_server_error()
+    // A conversation that is answering another message is free again in a moment.
+    rejection.code != ErrorCode::RequestInProgress
+        && !status.is_server_error()
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
 }
 

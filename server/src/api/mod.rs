@@ -11,6 +11,7 @@ mod event_stream;
 mod events;
 mod facts;
 mod idempotency;
+mod messages;
 mod openapi;
 mod paging;
 mod path;
@@ -59,6 +60,7 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(people::create_owner_link))
         .routes(routes!(facts::list))
         .routes(routes!(facts::delete))
+        .routes(routes!(messages::send))
         .routes(routes!(usage::get))
         .routes(routes!(events::list))
         .routes(routes!(callbacks::list))

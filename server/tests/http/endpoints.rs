@@ -18,7 +18,7 @@ const fn endpoint(method: &'static str, path: &'static str, scope: &'static str)
 }
 
 /// All endpoints. A test in `openapi` compares the list with the document.
-pub const ENDPOINTS: [Endpoint; 27] = [
+pub const ENDPOINTS: [Endpoint; 28] = [
     endpoint("POST", "/api/v1/assistants/purchase", "write"),
     endpoint("GET", "/api/v1/assistants", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}", "read"),
@@ -39,6 +39,7 @@ pub const ENDPOINTS: [Endpoint; 27] = [
     endpoint("POST", "/api/v1/assistants/{deploymentId}/owner-link", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/facts", "read"),
     endpoint("DELETE", "/api/v1/assistants/{deploymentId}/facts/{factId}", "write"),
+    endpoint("POST", "/api/v1/assistants/{deploymentId}/messages", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/usage", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/events", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/callbacks", "read"),
@@ -71,6 +72,7 @@ impl Endpoint {
     pub fn good_body(self) -> Value {
         match self.path.rsplit('/').next() {
             Some("purchase") => json!({"apiMode": "byok"}),
+            Some("messages") => json!({"text": "hello"}),
             Some("activate") => activation(&bot_token("ok")),
             Some("settings") if self.method == "PATCH" => json!({"instructions": "Be brief."}),
             Some("{deploymentId}") if self.method == "PATCH" => json!({"name": "x"}),

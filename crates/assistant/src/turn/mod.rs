@@ -9,7 +9,8 @@
 mod buttons;
 mod deliver;
 mod media;
-mod model_request;
+pub(crate) mod model_request;
+pub(crate) mod prompt;
 mod question;
 mod streaming;
 
@@ -23,14 +24,12 @@ use crate::calls::{self, CallEstimate, ModelCall, Permit};
 use crate::command::{Intent, intent};
 use crate::error_reply::error_reply;
 use crate::host::{Host, MemoryError};
-use crate::memory::{
-    Conversation, FACT_CHARS_MAX, FACTS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style,
-    recent_window,
-};
+use crate::memory::{Conversation, FACT_CHARS_MAX, FACTS_MAX, MemoryChange, Part, Reply, Style};
 use crate::settings::Settings;
 use crate::split::split_text;
 use crate::texts;
 use crate::turn::media::Problem;
+use crate::turn::prompt::Prompt;
 use crate::turn::question::Question;
 
 /// How a turn ended. In each case the update needs no further processing.
@@ -249,14 +248,9 @@ async fn answer_question<H: Host>(
         Err(Problem::Turn(error)) => return Err(error),
     };
     let conversation = conversation_of(message);
-    let mut turns = recent_window(&host.list_recent_turns(conversation, MEMORY_TURNS_MAX).await?);
-    turns.push(prepared.turn.clone());
-    let now = host.now_unix_ms();
-    let offset = host.utc_offset_s(&behavior.time_zone, now);
-    let mut system = texts::system_prompt(settings, behavior, now, offset, !message.chat.is_private());
-    if behavior.tools.memory {
-        system.push_str(&texts::facts(&host.list_facts(conversation).await?));
-    }
+    let in_group = !message.chat.is_private();
+    let Prompt { system, turns } =
+        Prompt::new(host, settings, behavior, conversation, prepared.turn.clone(), in_group).await?;
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
     let estimate = CallEstimate::of_answer(settings, &system, &turns, &prepared.attachments);

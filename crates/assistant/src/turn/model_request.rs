@@ -12,7 +12,7 @@ use reef_protocols::telegram::{Bot, Message};
 
 use reef_protocols::HttpResponse;
 
-use crate::host::Host;
+use crate::host::ModelHost;
 use crate::settings::Settings;
 
 /// The waits before the second and the third attempt. They are short because a person is waiting in the chat.
@@ -33,7 +33,7 @@ const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 
 /// What the model is asked.
 #[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub system: &'a str,
     pub turns: &'a [Turn],
     /// The files of the last turn.
@@ -41,16 +41,20 @@ pub(super) struct Request<'a> {
 }
 
 /// What becomes of an answer while it is written.
-pub(super) trait Preview: crate::MaybeSend {
+pub(crate) trait Preview: crate::MaybeSend {
     /// Shows a piece of the answer.
     fn show(&mut self, text: &str);
     /// Forgets what was shown, because the model is asked again.
     fn restart(&mut self);
+    /// Whether the model may be asked again after a failure. Not if what was shown cannot be taken back.
+    fn may_restart(&self) -> bool {
+        true
+    }
 }
 
 /// Sends the conversation to the model until there is an answer: at most three times, and once more for each other
 /// token budget that may help. With a preview, the answer is streamed.
-pub(super) async fn request_answer<H: Host, P: Preview>(
+pub(crate) async fn request_answer<H: ModelHost, P: Preview>(
     host: &H,
     settings: &Settings,
     request: Request<'_>,
@@ -65,10 +69,11 @@ pub(super) async fn request_answer<H: Host, P: Preview>(
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
-        if let Some(preview) = &mut preview {
+        let may_restart = preview.as_ref().is_none_or(Preview::may_restart);
+        if let Some(preview) = preview.as_mut().filter(|_| may_restart) {
             preview.restart();
         }
-        let may_retry = host.now_unix_ms() - started_ms <= RETRY_DEADLINE_MS;
+        let may_retry = may_restart && host.now_unix_ms() - started_ms <= RETRY_DEADLINE_MS;
         if let Some(other) = other_budget.filter(|_| may_retry) {
             budget = other;
             continue;
@@ -81,7 +86,7 @@ pub(super) async fn request_answer<H: Host, P: Preview>(
 }
 
 /// Asks the model once. An error comes with the token budget that may help.
-async fn send_once<H: Host, P: Preview>(
+async fn send_once<H: ModelHost, P: Preview>(
     host: &H,
     settings: &Settings,
     request: Request<'_>,
@@ -138,7 +143,7 @@ fn wait_before_retry_ms(error: ModelError, wait_ms: u64) -> Option<u64> {
 }
 
 /// Shows the typing indicator until `work` is done.
-pub(super) async fn with_typing_indicator<H: Host, T>(
+pub(super) async fn with_typing_indicator<H: ModelHost, T>(
     host: &H,
     settings: &Settings,
     message: &Message,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, Fact, Host, MemoryChange, MemoryError,
-    ModelCall, Permit, Reply, Settings, TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
+    ModelCall, ModelHost, Permit, Reply, Settings, TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
@@ -315,7 +315,7 @@ impl FakeHost {
     }
 }
 
-impl Host for FakeHost {
+impl ModelHost for FakeHost {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.block_if_killed().await;
         let (base, path) = request.url.split_at(request.url.find(".test/").expect("a test URL") + 6);
@@ -373,10 +373,44 @@ impl Host for FakeHost {
         sleep(wait).await;
     }
 
+    fn now_unix_ms(&self) -> i64 {
+        STARTED_UNIX_MS + i64::try_from(self.started.elapsed().as_millis()).expect("a short test")
+    }
+
     fn utc_offset_s(&self, time_zone: &str, _unix_ms: i64) -> i32 {
         if time_zone == "Europe/Berlin" { 3_600 } else { 0 }
     }
 
+    async fn list_recent_turns(
+        &self,
+        conversation: Conversation,
+        limit: usize,
+    ) -> Result<Vec<Turn>, MemoryError> {
+        self.memory(|world| {
+            let turns = world.turns.entry(conversation).or_default();
+            turns[turns.len().saturating_sub(limit)..].to_vec()
+        })
+        .await
+    }
+
+    async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
+        self.memory(|world| world.facts.get(&conversation).cloned().unwrap_or_default()).await
+    }
+
+    async fn reserve_call(
+        &self,
+        _behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> Result<Permit, MemoryError> {
+        self.memory(|world| {
+            world.estimates.push((estimate.input_tokens, estimate.output_tokens));
+            world.permit.clone().unwrap_or(Permit::Granted { reservation: Some("r".to_owned()) })
+        })
+        .await
+    }
+}
+
+impl Host for FakeHost {
     async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
         self.memory(|world| {
             world.visits.push(visit.clone());
@@ -411,40 +445,8 @@ impl Host for FakeHost {
         .await
     }
 
-    fn now_unix_ms(&self) -> i64 {
-        STARTED_UNIX_MS + i64::try_from(self.started.elapsed().as_millis()).expect("a short test")
-    }
-
-    async fn list_recent_turns(
-        &self,
-        conversation: Conversation,
-        limit: usize,
-    ) -> Result<Vec<Turn>, MemoryError> {
-        self.memory(|world| {
-            let turns = world.turns.entry(conversation).or_default();
-            turns[turns.len().saturating_sub(limit)..].to_vec()
-        })
-        .await
-    }
-
-    async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
-        self.memory(|world| world.facts.get(&conversation).cloned().unwrap_or_default()).await
-    }
-
     async fn find_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
         self.memory(|world| world.replies.get(&update_id).cloned()).await
-    }
-
-    async fn reserve_call(
-        &self,
-        _behavior: &Behavior,
-        estimate: CallEstimate<'_>,
-    ) -> Result<Permit, MemoryError> {
-        self.memory(|world| {
-            world.estimates.push((estimate.input_tokens, estimate.output_tokens));
-            world.permit.clone().unwrap_or(Permit::Granted { reservation: Some("r".to_owned()) })
-        })
-        .await
     }
 
     async fn save_reply(

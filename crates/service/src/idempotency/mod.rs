@@ -168,7 +168,11 @@ impl Services {
             Outcome::Record(record) => AssistantId::parse(&record.id),
             Outcome::Purchased(purchased) => Some(purchased.id),
             // None of these is remembered.
-            Outcome::Rejected(_) | Outcome::Settings(_) | Outcome::Person(_) | Outcome::OwnerLink(_) => {
+            Outcome::Rejected(_)
+            | Outcome::Settings(_)
+            | Outcome::Person(_)
+            | Outcome::OwnerLink(_)
+            | Outcome::Message(_) => {
                 return;
             }
             Outcome::Deleted | Outcome::Delivery(_) | Outcome::Form => None,

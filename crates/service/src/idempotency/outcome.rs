@@ -2,6 +2,7 @@
 
 use reef_domain::ErrorCode;
 use reef_domain::ids::AssistantId;
+use reef_domain::messages::MessageRecord;
 use reef_domain::people::Person;
 use reef_domain::settings::SettingsRecord;
 use reef_domain::wire::AssistantRecord;
@@ -39,6 +40,8 @@ pub enum Outcome {
     Person(Box<Person>),
     /// An owner link was created.
     OwnerLink(OwnerLink),
+    /// An assistant has answered.
+    Message(Box<MessageRecord>),
     /// A form of the dashboard was carried out. The next page shows what has changed.
     Form,
     /// The request was rejected and has changed nothing.
@@ -83,6 +86,12 @@ impl From<Person> for Outcome {
 impl From<OwnerLink> for Outcome {
     fn from(link: OwnerLink) -> Self {
         Self::OwnerLink(link)
+    }
+}
+
+impl From<MessageRecord> for Outcome {
+    fn from(message: MessageRecord) -> Self {
+        Self::Message(Box::new(message))
     }
 }
 

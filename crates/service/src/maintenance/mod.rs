@@ -17,6 +17,7 @@ use crate::assistants::RECEIPT_KEPT_FOR;
 use crate::error::Error;
 use crate::idempotency::RETENTION;
 use crate::mail::{LINK_LIFETIME, SendMail};
+use crate::messages::CONVERSATIONS_KEPT_FOR;
 use crate::services::Services;
 use crate::usage::CALLS_KEPT_FOR;
 
@@ -86,6 +87,7 @@ impl Services {
         let mails = tx.prune_mails(now, now.minus(LINK_LIFETIME), now.minus(LOG_RETENTION)).await?;
         let recipient_mails = tx.prune_mail_requests(now.minus(MAIL_LIMIT_PERIOD_MAX)).await?;
         let mail_jobs = tx.prune_dead_jobs(SendMail::KIND, now.minus(LOG_RETENTION)).await?;
+        let conversations = tx.prune_api_conversations(now.minus(CONVERSATIONS_KEPT_FOR)).await?;
         let model_calls = tx.prune_model_calls(now.minus(CALLS_KEPT_FOR)).await?;
         tx.commit().await?;
         tracing::debug!(
@@ -106,6 +108,7 @@ impl Services {
             mails,
             recipient_mails,
             mail_jobs,
+            conversations,
             model_calls,
             "old rows pruned"
         );

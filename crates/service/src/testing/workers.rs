@@ -5,10 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use reef_domain::ids::AssistantId;
+use reef_domain::ids::{AssistantId, ConversationId};
 
 use crate::testing::script::{Script, lock};
-use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+use reef_ports::{
+    ApiAnswer, ApiQuestion, OnText, StartedWorker, TalkError, WorkerHost, WorkerHostError, WorkerRef,
+    WorkerSpec,
+};
 
 /// Runs workers. Its scripted calls are `start`, `health`, `remove`, `missing` and `forget`.
 #[derive(Default)]
@@ -108,5 +111,20 @@ impl WorkerHost for FakeWorkerHost {
             Ok(())
         };
         self.script.perform("forget", forget).await
+    }
+
+    async fn talk(
+        &self,
+        worker: &WorkerRef,
+        question: &ApiQuestion,
+        on_text: OnText<'_>,
+    ) -> Result<ApiAnswer, TalkError> {
+        self.health(worker).await?;
+        let text = format!("You said: {}", question.text);
+        on_text(&text);
+        let conversation_id =
+            question.conversation_id.unwrap_or_else(|| ConversationId::new(worker.assistant_id.uuid()));
+        let message_id = conversation_id.uuid();
+        Ok(ApiAnswer { conversation_id, message_id, text, input_tokens: 1, output_tokens: 1, cost: None })
     }
 }

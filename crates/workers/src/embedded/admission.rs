@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reef_assistant::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
 use reef_domain::Timestamp;
-use reef_domain::ids::PersonId;
+use reef_domain::ids::{AssistantId, PersonId};
 use reef_domain::people::{OWNER_CODE_PURPOSE, Role};
 use reef_domain::settings::{AccessMode, GroupMode, Settings as Behavior};
 use reef_store::{BotGroupRow, PersonRow, StoreError, Tx};
@@ -23,7 +23,7 @@ impl TurnHost<'_> {
     pub(super) async fn admit_visit(&self, visit: &Visit) -> Result<Admission, StoreError> {
         let inner = &self.embedded.inner;
         let mut tx = inner.store.read().await?;
-        let behavior = Box::new(read_behavior(&mut tx, self).await?);
+        let behavior = Box::new(read_behavior(&mut tx, self.row.assistant_id).await?);
         let visitor = match (&visit.place, &visit.visitor) {
             (Place::Group { chat_id, title }, visitor) => {
                 let verdict = self.admit_in_group(tx, &behavior, *chat_id, title, visitor.as_ref()).await?;
@@ -218,12 +218,12 @@ impl TurnHost<'_> {
     }
 }
 
-/// The current settings of the assistant.
-pub(super) async fn read_behavior(tx: &mut Tx, host: &TurnHost<'_>) -> Result<Behavior, StoreError> {
-    match tx.find_settings(host.row.assistant_id).await? {
+/// The current settings of an assistant.
+pub(super) async fn read_behavior(tx: &mut Tx, assistant: AssistantId) -> Result<Behavior, StoreError> {
+    match tx.find_settings(assistant).await? {
         None => Ok(Behavior::default()),
         Some(row) => serde_json::from_str(&row.document)
-            .map_err(|_| StoreError::corrupt("assistant_settings", host.row.assistant_id)),
+            .map_err(|_| StoreError::corrupt("assistant_settings", assistant)),
     }
 }
 

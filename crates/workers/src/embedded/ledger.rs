@@ -6,7 +6,7 @@ use std::time::Duration;
 use reef_assistant::{CallEstimate, ModelCall, Permit};
 use reef_domain::calendar::Calendar;
 use reef_domain::catalog::{OPENROUTER_SOURCE, PriceList};
-use reef_domain::ids::ModelCallId;
+use reef_domain::ids::{AssistantId, ModelCallId};
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::usage::allowance_amount;
 use reef_domain::wire::Provider;
@@ -15,7 +15,7 @@ use reef_store::{CallSource, ModelCallRow, StoreError, Tx};
 
 use crate::embedded::admission::read_behavior;
 use crate::embedded::host::Embedded;
-use crate::embedded::turn_host::{TurnHost, current_chat_id};
+use crate::embedded::turn_host::current_chat_id;
 
 /// How long a call waits for the costs of other calls, as long as these may or may not use up the allowance.
 const RESERVED_WAIT: Duration = Duration::from_secs(20);
@@ -78,9 +78,17 @@ enum Reserved {
     Exhausted { until: Timestamp },
 }
 
-impl TurnHost<'_> {
+/// The calls that are made for one assistant.
+pub(super) struct Ledger<'a> {
+    pub embedded: &'a Embedded,
+    pub assistant_id: AssistantId,
+    /// Whether they are made for the API, and not for a chat.
+    pub is_api: bool,
+}
+
+impl Ledger<'_> {
     /// Reserves what a call may cost at most.
-    pub(super) async fn reserve(
+    pub async fn reserve(
         &self,
         behavior: &Behavior,
         estimate: CallEstimate<'_>,
@@ -107,7 +115,7 @@ impl TurnHost<'_> {
     }
 
     async fn try_reserve(&self, behavior: &Behavior, most: Usd) -> Result<Reserved, StoreError> {
-        let (inner, assistant) = (&self.embedded.inner, self.row.assistant_id);
+        let (inner, assistant) = (&self.embedded.inner, self.assistant_id);
         let now = inner.clock.now();
         let mut tx = inner.store.begin().await?;
         // Of two chats that ask at the same time, the second one sees what the first one has reserved.
@@ -136,15 +144,15 @@ impl TurnHost<'_> {
         Ok(Reserved::Granted(id))
     }
 
-    /// Records the calls that a reply was made with, and ends their reservations.
-    pub(super) async fn record_calls(
+    /// Records calls, and ends their reservations. Returns the calls that were answered.
+    pub async fn record_calls(
         &self,
         tx: &mut Tx,
         calls: &[ModelCall],
         prices: &PriceList,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<ModelCallRow>, StoreError> {
         let now = self.embedded.inner.clock.now();
-        let mut is_limited = false;
+        let (mut rows, mut is_limited) = (Vec::new(), false);
         for call in calls {
             if let Some(reservation) = call.reservation.as_deref().and_then(ModelCallId::parse) {
                 tx.delete_call_reservation(reservation).await?;
@@ -153,9 +161,13 @@ impl TurnHost<'_> {
             if call.is_answered {
                 let row = self.call_row(tx, call, prices, now).await?;
                 tx.insert_model_call(&row).await?;
+                rows.push(row);
             }
         }
-        if is_limited { self.announce_if_reached(tx, now).await } else { Ok(()) }
+        if is_limited {
+            self.announce_if_reached(tx, now).await?;
+        }
+        Ok(rows)
     }
 
     async fn call_row(
@@ -165,21 +177,23 @@ impl TurnHost<'_> {
         prices: &PriceList,
         now: Timestamp,
     ) -> Result<ModelCallRow, StoreError> {
-        let assistant = self.row.assistant_id;
+        let assistant = self.assistant_id;
         let person = match call.telegram_user_id {
             Some(user) => tx.find_person_by_telegram_user(assistant, user).await?.map(|person| person.id),
             None => None,
+        };
+        let source = if self.is_api {
+            CallSource::Api
+        } else {
+            let chat = current_chat_id(tx, assistant, call.conversation.chat_id).await?;
+            CallSource::Chat { person, chat, thread: call.conversation.thread_id }
         };
         let usage = call.usage.unwrap_or_default();
         let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
         Ok(ModelCallRow {
             id: ModelCallId::new(self.embedded.new_uuid()),
             assistant_id: assistant,
-            source: CallSource::Chat {
-                person,
-                chat: current_chat_id(tx, assistant, call.conversation.chat_id).await?,
-                thread: call.conversation.thread_id,
-            },
+            source,
             kind: "answer",
             model: call.model_id.clone(),
             input_tokens: count(usage.input_tokens),
@@ -192,9 +206,9 @@ impl TurnHost<'_> {
 
     /// Has the owner informed if a share of an allowance that is announced has been reached.
     async fn announce_if_reached(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        let behavior = read_behavior(tx, self).await?;
+        let behavior = read_behavior(tx, self.assistant_id).await?;
         for limit in limits(&behavior, now) {
-            let spent = tx.sum_spent(self.row.assistant_id, limit.from).await?;
+            let spent = tx.sum_spent(self.assistant_id, limit.from).await?;
             if spent.micros().saturating_mul(5) >= limit.amount.micros().saturating_mul(4) {
                 return self.announce_allowance(tx, now).await;
             }
@@ -203,7 +217,7 @@ impl TurnHost<'_> {
     }
 
     async fn announce_allowance(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        tx.request_allowance_notice(self.embedded.new_uuid(), self.row.assistant_id, now).await
+        tx.request_allowance_notice(self.embedded.new_uuid(), self.assistant_id, now).await
     }
 }
 

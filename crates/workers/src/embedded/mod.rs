@@ -18,6 +18,7 @@ mod polling;
 mod polls;
 mod receive;
 mod sealed;
+mod talk;
 mod turn_host;
 mod turn_slots;
 mod turns;

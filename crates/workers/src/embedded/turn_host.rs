@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX,
-    MemoryChange, MemoryError, ModelCall, Permit, Reply, Visit, Visitor,
+    MemoryChange, MemoryError, ModelCall, ModelHost, Permit, Reply, Visit, Visitor,
 };
 use reef_domain::calendar::Calendar;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
@@ -19,6 +19,7 @@ use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRow, StoreError, Tx};
 
 use crate::embedded::host::Embedded;
+use crate::embedded::ledger::Ledger;
 use crate::embedded::part_gate::PartGate;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
@@ -55,7 +56,7 @@ impl Progress {
     }
 }
 
-impl Host for TurnHost<'_> {
+impl ModelHost for TurnHost<'_> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let transport = &self.embedded.inner.transport;
         if !Bot::is_message(&request) {
@@ -89,28 +90,6 @@ impl Host for TurnHost<'_> {
         Calendar::new(time_zone).utc_offset_s(Timestamp::from_unix_ms(unix_ms))
     }
 
-    async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
-        self.admit_visit(visit).await.map_err(|error| storage_error(&error))
-    }
-
-    async fn decide_request(
-        &self,
-        owner: &Visitor,
-        person_id: &str,
-        is_approved: bool,
-    ) -> Result<Decision, MemoryError> {
-        self.decide(owner, person_id, is_approved).await.map_err(|error| storage_error(&error))
-    }
-
-    async fn record_membership(
-        &self,
-        chat_id: i64,
-        title: &str,
-        added_by: Option<&Visitor>,
-    ) -> Result<(), MemoryError> {
-        self.save_membership(chat_id, title, added_by).await.map_err(|error| storage_error(&error))
-    }
-
     async fn list_recent_turns(
         &self,
         conversation: Conversation,
@@ -136,6 +115,38 @@ impl Host for TurnHost<'_> {
         Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
     }
 
+    async fn reserve_call(
+        &self,
+        behavior: &Behavior,
+        estimate: CallEstimate<'_>,
+    ) -> Result<Permit, MemoryError> {
+        self.ledger().reserve(behavior, estimate).await.map_err(|error| storage_error(&error))
+    }
+}
+
+impl Host for TurnHost<'_> {
+    async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
+        self.admit_visit(visit).await.map_err(|error| storage_error(&error))
+    }
+
+    async fn decide_request(
+        &self,
+        owner: &Visitor,
+        person_id: &str,
+        is_approved: bool,
+    ) -> Result<Decision, MemoryError> {
+        self.decide(owner, person_id, is_approved).await.map_err(|error| storage_error(&error))
+    }
+
+    async fn record_membership(
+        &self,
+        chat_id: i64,
+        title: &str,
+        added_by: Option<&Visitor>,
+    ) -> Result<(), MemoryError> {
+        self.save_membership(chat_id, title, added_by).await.map_err(|error| storage_error(&error))
+    }
+
     async fn find_reply(&self, _update_id: i64) -> Result<Option<Reply>, MemoryError> {
         // The row was read when it was claimed, and nothing else writes to it under the lease.
         let Some(answer) = &self.row.answer else { return Ok(None) };
@@ -143,14 +154,6 @@ impl Host for TurnHost<'_> {
         let sent = usize::try_from(self.row.sent_parts).map_err(|_| malformed_row())?;
         self.progress.set_parts(&reply);
         Ok(Some(Reply { sent, ..reply }))
-    }
-
-    async fn reserve_call(
-        &self,
-        behavior: &Behavior,
-        estimate: CallEstimate<'_>,
-    ) -> Result<Permit, MemoryError> {
-        self.reserve(behavior, estimate).await.map_err(|error| storage_error(&error))
     }
 
     async fn save_reply(
@@ -213,6 +216,10 @@ impl Host for TurnHost<'_> {
 }
 
 impl TurnHost<'_> {
+    const fn ledger(&self) -> Ledger<'_> {
+        Ledger { embedded: self.embedded, assistant_id: self.row.assistant_id, is_api: false }
+    }
+
     /// Records that a part has been sent. Returns `false` if the lease is lost.
     async fn record_sent_parts(&self, sent: i64) -> Result<bool, StoreError> {
         let inner = &self.embedded.inner;
@@ -256,7 +263,7 @@ impl TurnHost<'_> {
             tx.finish_covered_update(row.assistant_id, row.bot_id, *update, inner.clock.now()).await?;
         }
         self.apply(&mut tx, change).await?;
-        self.record_calls(&mut tx, calls, &prices).await?;
+        self.ledger().record_calls(&mut tx, calls, &prices).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -337,7 +344,7 @@ fn album_part(row: &AlbumPartRow) -> AlbumPart {
 const USER: &str = "user";
 const ASSISTANT: &str = "assistant";
 
-fn turn_to_row(turn: &Turn) -> MessageRow {
+pub(super) fn turn_to_row(turn: &Turn) -> MessageRow {
     let role = match turn.role {
         Role::User => USER,
         Role::Assistant => ASSISTANT,
@@ -346,7 +353,7 @@ fn turn_to_row(turn: &Turn) -> MessageRow {
     MessageRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
 }
 
-fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
+pub(super) fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
     let role = match row.role.as_str() {
         USER => Role::User,
         ASSISTANT => Role::Assistant,
@@ -356,7 +363,7 @@ fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
 }
 
 /// Logs a database error with its sources and converts it. [`MemoryError`] cannot carry a source.
-fn storage_error(error: &StoreError) -> MemoryError {
+pub(super) fn storage_error(error: &StoreError) -> MemoryError {
     tracing::error!(error = %ErrorChain(error), "conversation could not be read or written");
     MemoryError(error.to_string())
 }

@@ -295,7 +295,7 @@ impl Embedded {
 }
 
 /// Updates the settings that can change while a worker runs: the name, and when a managed assistant's credit is renewed.
-fn refresh_settings(found: Assistant, settings: &mut Settings) {
+pub(super) fn refresh_settings(found: Assistant, settings: &mut Settings) {
     if found.mode == ApiMode::Managed {
         let renewal = match (found.payment.canceled_at, found.payment.current_period_end) {
             (Some(_), _) => CreditRenewal::Never,

@@ -6,7 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reef_assistant::COMMANDS;
 use reef_domain::ids::AssistantId;
-use reef_ports::{StartedWorker, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec};
+use reef_ports::{
+    ApiAnswer, ApiQuestion, OnText, StartedWorker, TalkError, WorkerHost, WorkerHostError, WorkerRef,
+    WorkerSpec,
+};
 use reef_protocols::HttpRequest;
 use reef_protocols::telegram::{Bot, read_response};
 use reef_store::{StoreError, WorkerRow};
@@ -93,6 +96,15 @@ impl WorkerHost for Embedded {
         self.inner.slots.cancel(assistant);
         Ok(())
     }
+
+    async fn talk(
+        &self,
+        worker: &WorkerRef,
+        question: &ApiQuestion,
+        on_text: OnText<'_>,
+    ) -> Result<ApiAnswer, TalkError> {
+        self.answer_question(worker, question, on_text).await
+    }
 }
 
 impl Embedded {
@@ -154,7 +166,7 @@ impl Embedded {
 }
 
 /// Logs an error with its sources and converts it. The service layer gets only the outermost message.
-fn host_error(error: &(dyn std::error::Error + 'static)) -> WorkerHostError {
+pub(super) fn host_error(error: &(dyn std::error::Error + 'static)) -> WorkerHostError {
     tracing::error!(error, "worker host call failed");
     WorkerHostError(error.to_string())
 }

@@ -26,6 +26,7 @@ use super::schema::ErrorResponse;
         (name = "Assistants", description = "Purchase, activate, inspect, update, stop and delete assistants."),
         (name = "Settings", description = "Read, change and restore how an assistant behaves, without a deployment."),
         (name = "People", description = "See who has written to an assistant, and decide who may talk to it."),
+        (name = "Messages", description = "Talk to an assistant without Telegram."),
         (name = "Usage", description = "See what an assistant has used, and what that has cost."),
         (name = "Callbacks", description = "Inspect and resend the callbacks to your server."),
         (name = "Account", description = "The API key in use, and the models you can choose.")

@@ -42,6 +42,10 @@ pub(super) fn examples() -> Vec<Example> {
         "allowance": {"perDayUsd": "2.50", "perMonthUsd": null, "spentTodayUsd": "0.011100", "spentThisMonthUsd": "0.011100"},
         "forecastMonthUsd": "0.024461"
     });
+    let message = json!({
+        "conversationId": ID, "messageId": ID, "text": "Reef runs **hosted assistants**.",
+        "usage": {"inputTokens": 640, "outputTokens": 12, "costUsd": "0.002100"}, "tools": []
+    });
     let change = json!({"instructions": "Answer briefly.", "timeZone": "Europe/Berlin"});
     vec![
         ("getSettings", None, settings("Answer briefly.", 2)),
@@ -53,6 +57,7 @@ pub(super) fn examples() -> Vec<Example> {
         ("blockPerson", None, person("blocked")),
         ("deletePerson", None, json!({"success": true})),
         ("createOwnerLink", None, link),
+        ("sendMessage", Some(json!({"text": "What is Reef?"})), message),
         ("getUsage", None, usage),
         ("listFacts", None, json!([fact])),
         ("deleteFact", None, json!({"success": true})),
