@@ -60,7 +60,7 @@ pub struct SendMessageRequest {
         AssistantWriteResponses,
         (status = 200, description = "The answer.", content((MessageResponse = "application/json"), (String = "text/event-stream"))),
         (status = 400, description = "`INVALID_REQUEST`: the body is malformed, or the text is empty or too long.", body = ErrorResponse),
-        (status = 404, description = "`NOT_FOUND`: the assistant or the conversation does not exist.", body = ErrorResponse),
+        (status = 404, description = "`NOT_FOUND`: the deployment does not exist, belongs to another account, or is outside the key's access, or it has no such conversation or fact. `API_DISABLED`: the API is turned off.", body = ErrorResponse),
         (status = 409, description = "`INVALID_STATE`: the assistant is not active, or has spent its allowance (`details.reason` is `allowance_reached`). `REQUEST_IN_PROGRESS`: another message of the conversation is being answered.", body = ErrorResponse),
         (status = 502, description = "`MODEL_FAILED`: the model did not answer; `details.reason` is `key_rejected`, `no_credit`, `rate_limited` or `unavailable`.", body = ErrorResponse),
     )

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub const ASSISTANTS: &str = "/api/v1/assistants";
 
 /// All error codes with their statuses. `INVALID_REQUEST` has two.
-const CODES: [(&str, u16); 15] = [
+const CODES: [(&str, u16); 16] = [
     ("API_DISABLED", 404),
     ("UNAUTHORIZED", 401),
     ("RATE_LIMITED", 429),
@@ -23,6 +23,7 @@ const CODES: [(&str, u16); 15] = [
     ("IDEMPOTENCY_KEY_REUSED", 422),
     ("REQUEST_IN_PROGRESS", 409),
     ("WORKER_DELETE_FAILED", 502),
+    ("MODEL_FAILED", 502),
     ("INTERNAL_ERROR", 500),
 ];
 

@@ -42,6 +42,7 @@ mod lost_webhooks;
 mod mail_links;
 mod malformed_requests;
 mod managed;
+mod messages;
 mod metrics;
 mod openapi;
 mod operations;

@@ -73,6 +73,9 @@ fn document_has_every_error_of_reference() {
                 &[("400", "INVALID_REQUEST"), ("400", "INVALID_INPUT"), ("409", "INVALID_STATE")]
             }
             (_, Some("redeploy")) => &[("400", "INVALID_REQUEST"), ("409", "INVALID_STATE")],
+            (_, Some("messages")) => {
+                &[("400", "INVALID_REQUEST"), ("409", "INVALID_STATE"), ("502", "MODEL_FAILED")]
+            }
             (_, Some("stop")) => &[("502", "WORKER_DELETE_FAILED"), ("409", "INVALID_STATE")],
             ("DELETE", _) => &[("502", "WORKER_DELETE_FAILED")],
             _ => &[],
@@ -208,6 +211,7 @@ async fn request_examples_succeed() {
         let id = match operation["operationId"].as_str().unwrap() {
             "purchaseAssistant" => String::new(),
             "activateAssistant" => me.in_status("purchased").await,
+            "sendMessage" => me.active().await,
             _ => me.in_status("stopped").await,
         };
         let path = path.replace("{deploymentId}", &id);

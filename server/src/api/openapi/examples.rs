@@ -86,6 +86,7 @@ fn error_example(description: &str) -> Option<Value> {
         "WORKER_DELETE_FAILED" => {
             "The assistant couldn't be stopped, so it is still running. Try again in a moment."
         }
+        "MODEL_FAILED" => "The model account has no credit left. Add credit at the model's provider.",
         "FORBIDDEN" => "This API key does not have the write scope",
         "IDEMPOTENCY_KEY_REUSED" => "This idempotency key was used with another request",
         "REQUEST_IN_PROGRESS" => "The first request with this idempotency key is still running",
@@ -100,6 +101,9 @@ fn error_example(description: &str) -> Option<Value> {
     if code == "INVALID_STATE" {
         error["details"] =
             json!({"currentStatus": "deploying", "allowedStatuses": ["active", "failed", "stopped"]});
+    }
+    if code == "MODEL_FAILED" {
+        error["details"] = json!({"reason": "no_credit"});
     }
     Some(json!({"error": error}))
 }
