@@ -250,6 +250,8 @@ wire_enum! {
         Deleted = "assistant.deleted",
         /// The model credit of a managed assistant is exhausted. Only the timeline has it.
         CreditExhausted = "assistant.credit_used_up",
+        /// The health of the assistant changed.
+        HealthChanged = "assistant.health_changed",
         /// A test that the owner requested. Only callbacks have it.
         Test = "assistant.test",
     }

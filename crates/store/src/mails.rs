@@ -46,10 +46,14 @@ pub enum MailKind {
     SubscriptionEnded,
     /// An assistant was stopped because its subscription is paused.
     SubscriptionPaused,
+    /// Something is wrong with an assistant that runs.
+    HealthProblem,
+    /// Nothing is wrong with an assistant any more.
+    HealthRestored,
 }
 
 impl MailKind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
@@ -68,6 +72,8 @@ impl MailKind {
         Self::AssistantNotStarted,
         Self::SubscriptionEnded,
         Self::SubscriptionPaused,
+        Self::HealthProblem,
+        Self::HealthRestored,
     ];
 
     /// The value in the database.
@@ -92,6 +98,8 @@ impl MailKind {
             Self::AssistantNotStarted => "assistant_not_started",
             Self::SubscriptionEnded => "subscription_ended",
             Self::SubscriptionPaused => "subscription_paused",
+            Self::HealthProblem => "health_problem",
+            Self::HealthRestored => "health_restored",
         }
     }
 }
