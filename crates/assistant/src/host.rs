@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use reef_protocols::model::Turn;
+use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
 use crate::access::{Admission, Decision, Visit, Visitor};
@@ -168,6 +168,12 @@ pub trait Host: MaybeSync {
         chat_id: i64,
         media_group_id: &str,
     ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
+
+    /// Learns whether the model has answered, or why not. Only the health of the assistant depends on it, so a host may
+    /// ignore it.
+    fn observe_model(&self, error: Option<ModelError>) {
+        let _ = error;
+    }
 
     /// Records durably that the part of the reply with this index has been sent.
     ///

@@ -15,6 +15,7 @@
 //! - `events`: changes that are published, and the timeline
 //! - `idempotency`, `forms`: requests and forms that run once
 //! - `throttling`: limits
+//! - `health`: how assistants are: checks, what people read, and what a change causes
 //! - `maintenance`: periodic work, figures for metrics, key rotation
 //!
 //! `unit_of_work` is how everything is written, `jobs` lists all jobs, and `testing` has the fakes.
@@ -31,6 +32,7 @@ mod deployments;
 mod error;
 pub mod events;
 pub mod forms;
+pub mod health;
 pub mod idempotency;
 pub mod jobs;
 mod mail;

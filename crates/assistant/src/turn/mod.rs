@@ -256,6 +256,7 @@ async fn answer_question<H: Host>(
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
     let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;
+    host.observe_model(answered.as_ref().err().copied());
     Ok(match answered {
         Ok(answer) => {
             let turns = vec![prepared.turn, Turn::assistant(answer.text.clone())];

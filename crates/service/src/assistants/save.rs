@@ -1,13 +1,14 @@
 //! Writing an assistant: one conditional update with its event, delivery, jobs and mail in one transaction.
 
 use reef_domain::Assistant;
+use reef_domain::health::HealthRecord;
 use reef_domain::ids::{DeliveryId, EventId};
 use reef_domain::wire::{ApiMode, DeliveryState, EventKind, Status};
 use reef_store::{DeliveryRow, EventRow};
 use thiserror::Error as ThisError;
 
 use crate::billing::credit::ReconcileManagedKey;
-use crate::callbacks::{DeliverCallback, render_event};
+use crate::callbacks::{DeliverCallback, render_event, render_health_change};
 use crate::error::Error;
 use crate::unit_of_work::UnitOfWork;
 
@@ -47,6 +48,7 @@ impl UnitOfWork<'_> {
             self.enqueue(ReconcileManagedKey { assistant_id: after.id }).await?;
         }
         if status_changed {
+            self.follow_status(previous, &after).await?;
             self.record_event(&after, EventKind::StatusChanged, Some(previous)).await?;
         }
         Ok(after)
@@ -62,28 +64,53 @@ impl UnitOfWork<'_> {
         let note = self.note.take_if(|_| kind == EventKind::StatusChanged);
         let event = EventRow { note, ..self.new_event(a, kind, previous) };
         self.tx.insert_event(&event).await?;
+        self.enqueue_delivery(a, kind, event.sequence, render_event(&event)?).await
+    }
+
+    /// Enqueues the delivery of an event, if an endpoint is set.
+    async fn enqueue_delivery(
+        &mut self,
+        a: &Assistant,
+        kind: EventKind,
+        sequence: i64,
+        payload: String,
+    ) -> Result<(), Error> {
         // Callbacks begin with the activation (contract of v1).
-        if let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) {
-            let delivery_id = DeliveryId::new(self.services.new_uuid());
-            let delivery = DeliveryRow {
-                id: delivery_id,
-                assistant_id: a.id,
-                user_id: a.user_id,
-                sequence: event.sequence,
-                url: url.clone(),
-                kind,
-                payload: render_event(&event)?,
-                state: DeliveryState::Pending,
-                attempts: 0,
-                last_status: None,
-                last_error: None,
-                created_at: self.now,
-                finished_at: None,
-            };
-            self.tx.insert_delivery(&delivery).await?;
-            self.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await?;
-        }
-        Ok(())
+        let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) else { return Ok(()) };
+        let delivery_id = DeliveryId::new(self.services.new_uuid());
+        let delivery = DeliveryRow {
+            id: delivery_id,
+            assistant_id: a.id,
+            user_id: a.user_id,
+            sequence,
+            url: url.clone(),
+            kind,
+            payload,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            last_status: None,
+            last_error: None,
+            created_at: self.now,
+            finished_at: None,
+        };
+        self.tx.insert_delivery(&delivery).await?;
+        self.enqueue_for(a.user_id, DeliverCallback { delivery_id }).await
+    }
+
+    /// Records that the health of a locked assistant has changed, and delivers it to the owner's endpoint.
+    pub async fn record_health_change(
+        &mut self,
+        mut a: Assistant,
+        health: &HealthRecord,
+        message: String,
+    ) -> Result<(), Error> {
+        let sequence = self.tx.advance_sequence(a.id).await?;
+        a.sequence = sequence.ok_or_else(|| Error::internal(LostUpdate(a.id.to_string())))?;
+        let kind = EventKind::HealthChanged;
+        let event =
+            EventRow { status_message: Some(message), ..self.new_event(&a, kind, Some(a.state.status())) };
+        self.tx.insert_event(&event).await?;
+        self.enqueue_delivery(&a, kind, event.sequence, render_health_change(&event, health)?).await
     }
 
     fn new_event(&self, a: &Assistant, kind: EventKind, previous: Option<Status>) -> EventRow {

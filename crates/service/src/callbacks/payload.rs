@@ -1,5 +1,6 @@
 //! The bodies of callbacks.
 
+use reef_domain::health::{HealthLegs, HealthRecord, Verdict};
 use reef_domain::wire::{EventKind, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::EventRow;
@@ -8,11 +9,11 @@ use serde::Serialize;
 use crate::error::Error;
 
 #[derive(Serialize)]
-struct Payload<'a> {
+struct Payload<D> {
     #[serde(rename = "type")]
     kind: EventKind,
     timestamp: Timestamp,
-    data: Data<'a>,
+    data: D,
 }
 
 #[derive(Serialize)]
@@ -26,7 +27,16 @@ struct Data<'a> {
     sequence: i64,
 }
 
-impl Payload<'_> {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HealthData<'a> {
+    id: String,
+    verdict: Verdict,
+    legs: &'a HealthLegs,
+    sequence: i64,
+}
+
+impl<D: Serialize> Payload<D> {
     fn render(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(Error::internal)
     }
@@ -43,6 +53,21 @@ pub(crate) fn render_event(event: &EventRow) -> Result<String, Error> {
             status_message: event.status_message.as_deref(),
             worker_url: event.worker_url.as_deref(),
             previous_status: event.previous_status,
+            sequence: event.sequence,
+        },
+    }
+    .render()
+}
+
+/// The exact body of the callback about a change of an assistant's health.
+pub(crate) fn render_health_change(event: &EventRow, health: &HealthRecord) -> Result<String, Error> {
+    Payload {
+        kind: event.kind,
+        timestamp: event.created_at,
+        data: HealthData {
+            id: event.assistant_id.to_string(),
+            verdict: health.verdict,
+            legs: &health.legs,
             sequence: event.sequence,
         },
     }

@@ -253,6 +253,31 @@ impl UnitOfWork<'_> {
         self.enqueue_mail(&mail).await
     }
 
+    /// Enqueues an email about the health of an assistant, unless the owner had many of this kind. Does nothing when Reef
+    /// cannot send email.
+    pub async fn enqueue_health_mail(
+        &mut self,
+        a: &Assistant,
+        kind: MailKind,
+        detail: &str,
+    ) -> Result<(), Error> {
+        if !self.services.is_mail_enabled() {
+            return Ok(());
+        }
+        let Some(owner) = self.tx.find_user(a.user_id).await? else { return Ok(()) };
+        if !self.admit_notice(&owner, &owner.email, MailShare::Notices(kind)).await? {
+            return Ok(());
+        }
+        let mail = MailRow {
+            user_id: Some(a.user_id),
+            assistant_id: Some(a.id),
+            assistant_name: Some(a.name().to_owned()),
+            detail: Some(detail.to_owned()),
+            ..self.services.new_mail(kind)
+        };
+        self.enqueue_mail(&mail).await
+    }
+
     async fn enqueue_mail(&mut self, mail: &MailRow) -> Result<(), Error> {
         self.tx.insert_mail(mail).await?;
         self.enqueue(SendMail { mail_id: mail.id }).await

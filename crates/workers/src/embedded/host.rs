@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::embedded::config::Config;
+use crate::embedded::health::RecordedHealth;
 use crate::embedded::polls::Polls;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
+    pub recorded_health: RecordedHealth,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -86,6 +88,7 @@ impl Embedded {
             lease_holder: token,
             slots: TurnSlots::new(LIMITS),
             polls: Polls::default(),
+            recorded_health: RecordedHealth::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),
