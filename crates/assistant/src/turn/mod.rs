@@ -13,14 +13,13 @@ mod model_request;
 mod question;
 mod streaming;
 
-use reef_domain::settings::Settings as Behavior;
 use reef_protocols::HttpError;
 use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
-use crate::access::{AccessRequest, Verdict, Visit, Visitor};
+use crate::access::{AccessRequest, Admission, Verdict, Visit, Visitor};
 use crate::command::{Intent, intent};
-use crate::error_reply::error_reply;
+use crate::error_reply::{error_reply, owner_error_reply};
 use crate::host::{Host, MemoryError};
 use crate::memory::{
     Conversation, FACT_CHARS_MAX, FACTS_MAX, MEMORY_TURNS_MAX, MemoryChange, Part, Reply, Style,
@@ -172,7 +171,7 @@ async fn compose<H: Host>(
     let text = match intent(settings, behavior.access.groups, message) {
         None => return Ok(None),
         Some(Intent::Question) => {
-            return answer_question(host, settings, behavior, update, message).await.map(Some);
+            return answer_question(host, settings, &admission, update, message).await.map(Some);
         }
         Some(Intent::Reset) => {
             let change = MemoryChange::Forget { conversation: conversation_of(message) };
@@ -233,10 +232,11 @@ fn forget_me(message: &Message, is_confirmed: bool) -> Draft {
 async fn answer_question<H: Host>(
     host: &H,
     settings: &Settings,
-    behavior: &Behavior,
+    admission: &Admission,
     update: &Update,
     message: &Message,
 ) -> Result<Draft, TurnError> {
+    let behavior = &*admission.behavior;
     let question = Question::read(host, update, message).await?;
     let covers = question.covered_updates();
     let prepared = match question.prepare(host, settings).await {
@@ -269,7 +269,8 @@ async fn answer_question<H: Host>(
             }
         }
         Err(error) => {
-            let apology = Draft::plain(error_reply(error, settings.credit));
+            let for_owner = admission.is_owner.then(|| owner_error_reply(error, settings.credit)).flatten();
+            let apology = Draft::plain(for_owner.unwrap_or_else(|| error_reply(error, settings.credit)));
             Draft { covers, model_error: Some(error), ..apology }
         }
     })
