@@ -29,6 +29,7 @@ mod failures;
 mod fairness;
 mod flashes;
 mod flood_wait;
+mod health;
 mod idempotency;
 mod ids;
 mod injection;
