@@ -60,14 +60,24 @@ impl Services {
         work.announce(&a, &mut row, &health).await?;
         work.mail(&a, &mut row, &health).await?;
         work.tx.save_health(&row).await?;
-        if codes(&row.legs) == before {
+        let after = codes(&row.legs);
+        if after == before && !work.has_new_jobs() {
             // After a power cut, the check is repeated.
             return Ok(work.tx.commit_without_sync().await?);
         }
         work.record_change(&a);
-        work.commit(None).await
+        work.commit(None).await?;
+        for (leg, (code, before)) in LEGS.into_iter().zip(after.into_iter().zip(before)) {
+            if code != before {
+                metrics::counter!("reef_health_changes_total", "leg" => leg, "code" => code.as_str())
+                    .increment(1);
+            }
+        }
+        Ok(())
     }
 }
+
+const LEGS: [&str; 3] = ["worker", "telegram", "model"];
 
 fn codes(legs: &Legs) -> [HealthCode; 3] {
     [legs.worker.code, legs.telegram.code, legs.model.code]

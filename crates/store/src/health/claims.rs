@@ -49,6 +49,28 @@ impl Tx {
         Ok(due.is_some() || seen.is_some())
     }
 
+    /// Finds since when the most overdue check has been due at `now`, by the ends of two indexes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn find_health_overdue_since(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "select next_telegram_check_at from assistant_health where next_telegram_check_at <= $1
+                   order by next_telegram_check_at limit 1";
+        let telegram: Option<(Timestamp,)> = fetch_optional!(self, (Timestamp,), sql, now);
+        let mut since = telegram.map(|(at,)| at);
+        for provider in Provider::ALL {
+            let sql = "select next_model_check_at from assistant_health
+                       where provider = $1 and next_model_check_at <= $2 order by next_model_check_at limit 1";
+            let model: Option<(Timestamp,)> =
+                fetch_optional!(self, (Timestamp,), sql, provider.as_str(), now);
+            since = [since, model.map(|(at,)| at)].into_iter().flatten().min();
+        }
+        Ok(since)
+    }
+
     /// Claims up to `limit` due checks of Telegram until `until`, the longest due ones first.
     ///
     /// # Errors

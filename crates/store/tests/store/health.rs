@@ -69,6 +69,8 @@ on_both_databases! {
             ids.push(assistant.id);
         }
         assert!(!tx.has_due_health(at(9)).await.unwrap());
+        assert_eq!(tx.find_health_overdue_since(at(9)).await.unwrap(), None);
+        assert_eq!(tx.find_health_overdue_since(at(25)).await.unwrap(), Some(at(10)));
         assert!(tx.has_due_health(at(10)).await.unwrap());
         let claims = tx.claim_telegram_checks(at(25), at(1000), 1).await.unwrap();
         assert_eq!(claims.iter().map(|claim| claim.assistant_id).collect::<Vec<_>>(), [ids[1]]);
