@@ -1,5 +1,8 @@
 //! What customers read for the codes of the API, and for waits and prices.
 
+use std::time::Duration;
+
+use reef_domain::health::Verdict;
 use reef_domain::wire::{ApiMode, PaymentStatus, Provider, Status};
 use reef_ports::{Interval, Price};
 
@@ -15,6 +18,27 @@ pub const fn status_label(status: Status) -> &'static str {
         Status::Active => "Active",
         Status::Failed => "Failed",
         Status::Stopped => "Stopped",
+    }
+}
+
+/// How an assistant is, or one of the legs that it stands on.
+pub const fn verdict_label(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "Healthy",
+        Verdict::Warning => "Impaired",
+        Verdict::Failing => "Not replying",
+        Verdict::Unknown => "Not checked",
+    }
+}
+
+/// How long ago something was, to the minute, hour or day. The script of pages has the same words.
+pub fn age_label(age: Duration) -> String {
+    match age.as_secs() / 60 {
+        0 => "just now".to_owned(),
+        minutes @ 1..60 => format!("{minutes} min ago"),
+        minutes @ 60..1440 => format!("{} h ago", minutes / 60),
+        minutes @ 1440..2880 => format!("{} day ago", minutes / 1440),
+        minutes => format!("{} days ago", minutes / 1440),
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::assets::Assets;
 
-/// Converts times to the reader's time zone before the page is painted: the server does not know the zone and writes UTC. Parts that
+/// Converts times to the reader's time zone before the page is painted, and keeps ages up to date: the server does not know the zone and writes UTC. Parts that
 /// are rendered later are announced by `reef:rendered`. The HTML of each region is saved first, because `browser::refresh` compares
 /// it with what the server renders later.
 pub(crate) const LOCAL_TIMES: &str = r#"(() => {
@@ -24,9 +24,22 @@ const localize = (root) => {
     time.textContent = formats[time.dataset.local].format(new Date(time.dateTime));
   }
 };
+const age = (ms) => {
+  const minutes = Math.floor(ms / 60000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return minutes + " min ago";
+  if (minutes < 1440) return Math.floor(minutes / 60) + " h ago";
+  return Math.floor(minutes / 1440) + (minutes < 2880 ? " day ago" : " days ago");
+};
+const keepAges = () => {
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    time.textContent = age(Date.now() - new Date(time.dateTime));
+  }
+};
 for (const region of document.querySelectorAll("[data-region]")) region.renderedHtml = region.innerHTML;
 localize(document);
 addEventListener("reef:rendered", (event) => localize(event.target));
+setInterval(keepAges, 30000);
 })();"#;
 
 /// Going back, a browser may show a visitor's page as it has kept or stored it, without a request. If the reader has signed in

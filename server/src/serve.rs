@@ -147,6 +147,7 @@ fn spawn_loops(background: &TaskTracker, app: &App, stop: &CancellationToken) {
     spawn!("jobs", runner(services.clone()), run);
     spawn!("maintenance", services.clone(), run_maintenance);
     spawn!("payment_checks", services.clone(), reconcile);
+    spawn!("health_checks", services.clone(), run_health_checks);
     spawn!("prices", services.clone(), refresh_prices_periodically);
     spawn!("workers", app.workers.clone(), run);
     spawn!("notifications", services.clone(), run_notification_listener);

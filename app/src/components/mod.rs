@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod error_page;
 pub mod field;
 pub mod form;
+pub mod health;
 pub mod layout;
 pub mod model;
 pub mod notice;

@@ -43,6 +43,13 @@ pub fn LocalizedSentence(#[prop(into)] sentence: Sentence) -> impl IntoView {
     sentence.parts().iter().map(part).collect_view()
 }
 
+/// How long ago something was. The page's script keeps it up to date.
+#[component]
+pub fn Age(at: Timestamp, now: Timestamp) -> impl IntoView {
+    let exact = at.to_string();
+    view! { <time datetime=exact.clone() title=in_utc(&exact) data-age="">{labels::age_label(now.since(at))}</time> }
+}
+
 /// A time, or a word when there is none.
 #[component]
 pub fn TimeOr(at: Option<Timestamp>, or: &'static str) -> impl IntoView {

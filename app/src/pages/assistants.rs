@@ -10,8 +10,10 @@ use reef_domain::search::Search;
 use reef_domain::wire::{AssistantRecord, PaymentStatus, Status};
 use reef_frontend::Live;
 use reef_service::assistants::SearchPage;
+use reef_service::health::Verdicts;
 
 use crate::components::error_page::render_or_error;
+use crate::components::health::HealthDot;
 use crate::components::model;
 use crate::components::notice::Notice;
 use crate::components::page::{Head, Region};
@@ -56,6 +58,7 @@ struct ListData {
     query: ListQuery,
     found: SearchPage,
     catalog: Arc<Catalog>,
+    verdicts: Arc<Verdicts>,
     stream: String,
 }
 
@@ -71,14 +74,15 @@ pub(crate) fn AssistantsPage() -> impl IntoView {
 async fn load(query: ListQuery) -> Result<ListData, AppError> {
     let (services, caller) = authenticate().await?;
     let all = services.assistant_list(&caller).await?;
-    let stream = Snapshot::of_list(all.records())?.stream("/live/assistants");
+    let verdicts = all.verdicts();
+    let stream = Snapshot::of_list(all.records(), &verdicts)?.stream("/live/assistants");
     let search = Search::new(&query.text, query.status);
     let after = query.after.as_deref().and_then(Cursor::parse);
     let catalog = all.catalog();
-    Ok(ListData { query, found: all.search(&search, after), catalog, stream })
+    Ok(ListData { query, found: all.search(&search, after), catalog, verdicts, stream })
 }
 
-fn list(ListData { query, found, catalog, stream }: ListData) -> AnyView {
+fn list(ListData { query, found, catalog, verdicts, stream }: ListData) -> AnyView {
     let summary = summary(&query, &found).map(|text| view! { <p class="hint">{text}</p> });
     let total: i64 = found.counts.iter().map(|(_, count)| count).sum();
     let content = if total == 0 {
@@ -95,7 +99,7 @@ fn list(ListData { query, found, catalog, stream }: ListData) -> AnyView {
         let older = found.next.map(
             |cursor| view! { <p><a class="button quiet" href=query.next_address(cursor)>"Older assistants"</a></p> },
         );
-        view! { <Table assistants=found.records catalog/> {older} }.into_any()
+        view! { <Table assistants=found.records catalog verdicts/> {older} }.into_any()
     };
     view! {
         <div class="page-head">
@@ -178,7 +182,11 @@ fn filter(query: &ListQuery) -> AnyView {
 }
 
 #[component]
-fn Table(assistants: Vec<Arc<AssistantRecord>>, catalog: Arc<Catalog>) -> impl IntoView {
+fn Table(
+    assistants: Vec<Arc<AssistantRecord>>,
+    catalog: Arc<Catalog>,
+    verdicts: Arc<Verdicts>,
+) -> impl IntoView {
     let row = |assistant: Arc<AssistantRecord>| {
         let name = |id: &String| model::name(&catalog, assistant.model_provider, id);
         let is_past_due = assistant.payment_status == PaymentStatus::PastDue;
@@ -186,12 +194,15 @@ fn Table(assistants: Vec<Arc<AssistantRecord>>, catalog: Arc<Catalog>) -> impl I
             let (id, name) = (assistant.id.clone(), assistant.name.clone());
             view! { <div class="actions"><UpdateCard id name class="quiet small"/></div> }
         });
+        let is_active = assistant.status == Status::Active;
+        let health = verdicts.get(&assistant.id).filter(|_| is_active);
+        let health = health.map(|verdict| view! { " " <HealthDot verdict=*verdict/> });
         let payment = payment_status(&assistant);
         let model = assistant.model_id.as_ref().map_or_else(|| "–".to_owned(), name);
         view! {
             <tr>
                 <th scope="row"><a href=format!("/assistants/{}", assistant.id)>{assistant.name.clone()}</a></th>
-                <td data-label="Status"><StatusBadge status=assistant.status/></td>
+                <td data-label="Status"><StatusBadge status=assistant.status/> {health}</td>
                 <td data-label="Model">{model}</td>
                 <td data-label="Plan">{labels::plan_label(assistant.api_mode)}</td>
                 <td data-label="Payment">{payment} {update_card}</td>

@@ -43,7 +43,8 @@ pub(crate) fn BillingPage() -> impl IntoView {
 async fn load() -> Result<Billing, AppError> {
     let (services, caller) = authenticate().await?;
     let records = services.list_assistants(&caller).await?;
-    let stream = Snapshot::of_list(&records)?.stream("/live/assistants");
+    let verdicts = services.list_verdicts(&caller).await?;
+    let stream = Snapshot::of_list(&records, &verdicts)?.stream("/live/assistants");
     let mut entries = Vec::with_capacity(records.len());
     let mut polar_answers = true;
     for record in records {

@@ -1,10 +1,12 @@
 //! `/styleguide`: every component in every state, for work on the style sheet. It exists only in the sandbox.
 
 use leptos::prelude::*;
+use reef_domain::health::Verdict;
 use reef_domain::wire::Status;
 
 use crate::components::code::{CodeBlock, Copyable};
 use crate::components::dialog::Dialog;
+use crate::components::health::HealthDot;
 use crate::components::notice::Toast;
 use crate::components::page::Head;
 use crate::components::time_and_status::StatusBadge;
@@ -144,10 +146,12 @@ fn Fields() -> impl IntoView {
 #[component]
 fn Notices() -> impl IntoView {
     let badge = |status| view! { <StatusBadge status/> " " };
+    let dot = |&verdict| view! { <HealthDot verdict/> " " };
     view! {
         <section aria-labelledby="says">
             <h2 id="says">"Statuses and notices"</h2>
             <p>{STATES.into_iter().map(badge).collect_view()}</p>
+            <p>{Verdict::ALL.iter().map(dot).collect_view()}</p>
             <Toast message="Saved. Takes effect the next time your assistant starts."/>
             <p class="notice">"Something worth knowing."</p>
             <p class="notice good">"Something that went well."</p>

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use reef_domain::wire::AssistantRecord;
 use reef_service::assistants::{Details, Receipt};
+use reef_service::health::Verdicts;
 use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use serde_json::json;
@@ -33,10 +34,11 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Internal`] when the records cannot be serialized.
-    pub(crate) fn of_list(records: &[Arc<AssistantRecord>]) -> Result<Self, Error> {
-        // The list shows the records and nothing else, so they are serialized once.
+    pub(crate) fn of_list(records: &[Arc<AssistantRecord>], verdicts: &Verdicts) -> Result<Self, Error> {
+        // The list shows the records and their verdicts, so they are serialized once.
         let json = serde_json::to_string(records).map_err(Error::internal)?;
-        Ok(Self { stamp: stamp(json.as_bytes()), json })
+        let verdicts = serde_json::to_string(verdicts).map_err(Error::internal)?;
+        Ok(Self { stamp: stamp(format!("{json}{verdicts}").as_bytes()), json })
     }
 
     /// The snapshot of an assistant's page.
@@ -73,7 +75,7 @@ fn stamp(shown: &[u8]) -> String {
 /// # Errors
 /// [`Error::Forbidden`] without the read scope, [`Error::Internal`].
 pub(crate) async fn list(services: &Services, caller: &Caller) -> Result<Snapshot, Error> {
-    Snapshot::of_list(&services.list_assistants(caller).await?)
+    Snapshot::of_list(&services.list_assistants(caller).await?, &services.list_verdicts(caller).await?)
 }
 
 /// The current snapshot of the page of the caller's assistant `id`.
@@ -96,6 +98,7 @@ pub(crate) async fn receipt(services: &Services, caller: &Caller, id: &str) -> R
 mod tests {
     use std::collections::HashSet;
 
+    use reef_domain::health::{HealthCode, Legs, Verdict};
     use reef_domain::ids::DeliveryId;
     use reef_domain::steps::{Step, StepRecord};
     use reef_domain::wire::{ApiMode, DeliveryState, EventKind, PaymentStatus, Status};
@@ -120,8 +123,8 @@ mod tests {
         serde_json::from_value(record).unwrap()
     }
 
-    fn list() -> Vec<AssistantRecord> {
-        vec![record()]
+    fn list() -> (Vec<AssistantRecord>, Verdicts) {
+        (vec![record()], Verdicts::from([("1".to_owned(), Verdict::Ok)]))
     }
 
     fn details() -> Details {
@@ -142,6 +145,7 @@ mod tests {
             model_key: None,
             is_changing: false,
             callbacks: vec![delivery()],
+            health: Legs::deployed(AT).record(ApiMode::Byok),
         }
     }
 
@@ -202,12 +206,16 @@ mod tests {
     fn stamp_of_list_changes_with_every_record() {
         assert_stamps_differ(
             list,
-            |records| Snapshot::of_list(&records.iter().cloned().map(Arc::new).collect::<Vec<_>>()),
+            |(records, verdicts)| {
+                Snapshot::of_list(&records.iter().cloned().map(Arc::new).collect::<Vec<_>>(), verdicts)
+            },
             &[
-                |records| records[0].payment_status = PaymentStatus::PastDue,
-                |records| records[0].updated_at = LATER,
-                |records| records.push(record()),
-                |records| drop(records.pop()),
+                |(records, _)| records[0].payment_status = PaymentStatus::PastDue,
+                |(records, _)| records[0].updated_at = LATER,
+                |(records, _)| records.push(record()),
+                |(records, _)| drop(records.pop()),
+                |(_, verdicts)| verdicts.extend([("1".to_owned(), Verdict::Failing)]),
+                |(_, verdicts)| verdicts.clear(),
             ],
         );
     }
@@ -251,6 +259,11 @@ mod tests {
                 |shown| shown.bot_token = Some(StoredSecret { fingerprint: None, updated_at: Some(AT) }),
                 |shown| shown.model_key = Some(StoredSecret { fingerprint: None, updated_at: None }),
                 |shown| shown.is_changing = true,
+                |shown| shown.health.verdict = Verdict::Failing,
+                |shown| shown.health.legs.worker.code = HealthCode::WorkerMissing,
+                |shown| shown.health.legs.telegram.code = HealthCode::TokenRejected,
+                |shown| shown.health.legs.model.code = HealthCode::NoCredit,
+                |shown| shown.health.legs.model.since = Some(LATER),
                 |shown| shown.callbacks.clear(),
                 |shown| shown.callbacks[0].delivery.state = DeliveryState::Failed,
                 |shown| shown.callbacks[0].next_attempt_at = Some(AT),

@@ -1,6 +1,7 @@
 //! What pages show, in the form that is hashed into their stamps. A new field of `Details` or `Receipt` does not compile until it is
 //! added here.
 
+use reef_domain::health::{HealthCode, HealthLegs, HealthRecord, Verdict};
 use reef_domain::steps::StepRecord;
 use reef_domain::wire::{ApiMode, AssistantRecord, Status};
 use reef_domain::{Timestamp, Usd};
@@ -23,6 +24,7 @@ pub(super) struct ShownAssistant<'a> {
     model_key: Option<ShownSecret<'a>>,
     is_changing: bool,
     deliveries: Vec<ShownDelivery<'a>>,
+    health: ShownHealth,
 }
 
 impl<'a> From<&'a Details> for ShownAssistant<'a> {
@@ -39,6 +41,7 @@ impl<'a> From<&'a Details> for ShownAssistant<'a> {
             model_key,
             is_changing,
             callbacks,
+            health,
         } = details;
         Self {
             record,
@@ -52,7 +55,22 @@ impl<'a> From<&'a Details> for ShownAssistant<'a> {
             model_key: model_key.as_ref().map(ShownSecret::from),
             is_changing: *is_changing,
             deliveries: callbacks.iter().map(ShownDelivery::from).collect(),
+            health: ShownHealth::from(health),
         }
+    }
+}
+
+/// Not when it was checked: otherwise every check would render the page again.
+#[derive(Serialize)]
+struct ShownHealth {
+    verdict: Verdict,
+    legs: [(HealthCode, Option<Timestamp>); 3],
+}
+
+impl From<&HealthRecord> for ShownHealth {
+    fn from(HealthRecord { verdict, legs, checked_at: _ }: &HealthRecord) -> Self {
+        let HealthLegs { worker, telegram, model } = legs;
+        Self { verdict: *verdict, legs: [worker, telegram, model].map(|leg| (leg.code, leg.since)) }
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Admission {
     pub behavior: Box<Behavior>,
     /// Whether it answers.
     pub verdict: Verdict,
+    /// Whether the message is from the owner, in their private chat.
+    pub is_owner: bool,
 }
 
 /// Whether a message is answered.

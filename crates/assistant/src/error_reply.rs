@@ -1,7 +1,7 @@
 //! The reply that people in the chat read when the model does not answer.
 //!
-//! Anyone may talk to the bot, so these texts reveal nothing about keys, credit, providers or models. The owner sees
-//! the cause on the dashboard.
+//! Anyone may talk to the bot, so these texts reveal nothing about keys, credit, providers or models. The owner reads the
+//! cause in their private chat, and on the dashboard.
 
 use reef_protocols::model::{LONG_WAIT_S, ModelError, Reset};
 use time::OffsetDateTime;
@@ -39,6 +39,23 @@ pub fn error_reply(error: ModelError, credit: Option<CreditRenewal>) -> String {
         ModelError::UnexpectedResponse => "Something went wrong. Please try again later.",
     };
     words.to_owned()
+}
+
+/// Returns the reply for the owner in their private chat, if the cause is one that they can mend.
+pub fn owner_error_reply(error: ModelError, credit: Option<CreditRenewal>) -> Option<String> {
+    let cause = match (error, credit) {
+        (ModelError::KeyRejected, None) => {
+            "my model provider rejects the API key. Enter a working key in my settings."
+        }
+        (ModelError::OutOfCredit, None) => {
+            "your account at my model provider has no credit. Add credit there, then write to me again."
+        }
+        (ModelError::ModelNotFound, _) => {
+            "my model is not available to this key. Choose another model in my settings."
+        }
+        _ => return None,
+    };
+    Some(format!("I'm temporarily unavailable: {cause} Only you, as my owner, can read the reason."))
 }
 
 const UNAVAILABLE: &str = "I'm temporarily unavailable. Please try again later.";

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use reef_domain::settings::Settings as Behavior;
-use reef_protocols::model::Turn;
+use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
 use crate::access::{Admission, Decision, Visit, Visitor};
@@ -186,6 +186,12 @@ pub trait Host: ModelHost {
         chat_id: i64,
         media_group_id: &str,
     ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
+
+    /// Learns whether the model has answered, or why not. Only the health of the assistant depends on it, so a host may
+    /// ignore it.
+    fn observe_model(&self, error: Option<ModelError>) {
+        let _ = error;
+    }
 
     /// Records durably that the part of the reply with this index has been sent.
     ///

@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod error;
 mod error_chain;
 pub mod failure;
+pub mod health;
 pub mod ids;
 pub mod input;
 pub mod json;

@@ -1,10 +1,11 @@
 //! The calls to Telegram's Bot API that deployments and pages need.
 
 use async_trait::async_trait;
-use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_domain::Timestamp;
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError, WebhookState};
 use reef_protocols::HttpRequest;
 use reef_protocols::telegram::{
-    Bot, BotUser, CallResult, File, Photos, TelegramError as BotError, read_response,
+    Bot, BotUser, CallResult, File, Photos, TelegramError as BotError, WebhookInfo, read_response,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -99,6 +100,16 @@ impl Telegram for TelegramApi {
 
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError> {
         self.call::<bool>(self.bot(token)?.set_webhook(url, secret)).await.map(drop)
+    }
+
+    async fn get_webhook(&self, token: &SecretString) -> Result<WebhookState, TelegramError> {
+        let info: WebhookInfo = self.call(self.bot(token)?.get_webhook_info()).await?;
+        let in_ms = |seconds: i64| Timestamp::from_unix_ms(seconds.saturating_mul(1000));
+        Ok(WebhookState {
+            url: Some(info.url).filter(|url| !url.is_empty()),
+            waiting: info.pending_update_count,
+            failed_at: info.last_error_date.map(in_ms),
+        })
     }
 
     async fn delete_webhook(&self, token: &SecretString) -> Result<(), TelegramError> {

@@ -27,7 +27,7 @@ pub use payment_facts::{CheckoutFacts, CheckoutStatus, OrderFacts, SubscriptionF
 pub use payments::{
     Checkout, CheckoutRefusal, Interval, NewCheckout, PaymentError, Payments, Price, WebhookEndpoint,
 };
-pub use telegram::{BotIdentity, Picture, Telegram, TelegramError};
+pub use telegram::{BotIdentity, Picture, Telegram, TelegramError, WebhookState};
 pub use workers::{
     ApiAnswer, ApiQuestion, ModelFailure, OnText, StartedWorker, TalkError, WorkerHost, WorkerHostError,
     WorkerRef, WorkerSpec,

@@ -1,6 +1,7 @@
 //! The part of Telegram's Bot API that deployments need.
 
 use async_trait::async_trait;
+use reef_domain::Timestamp;
 use secrecy::SecretString;
 use thiserror::Error;
 
@@ -22,6 +23,17 @@ pub struct Picture {
     pub media_type: &'static str,
     /// The contents of the file.
     pub bytes: Vec<u8>,
+}
+
+/// Where Telegram sends a bot's updates, and how that goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookState {
+    /// The URL; `None` if the bot has no webhook.
+    pub url: Option<String>,
+    /// How many updates wait at Telegram.
+    pub waiting: u64,
+    /// When Telegram last failed to deliver an update, to the second.
+    pub failed_at: Option<Timestamp>,
 }
 
 /// Why Telegram did not carry out a request.
@@ -55,6 +67,9 @@ pub trait Telegram: Send + Sync {
 
     /// Has Telegram send updates to `url`, each with `secret` in a header.
     async fn set_webhook(&self, token: &SecretString, url: &str, secret: &str) -> Result<(), TelegramError>;
+
+    /// Gets where a bot's updates are sent. Telegram says how to wait in [`TelegramError::RateLimited`].
+    async fn get_webhook(&self, token: &SecretString) -> Result<WebhookState, TelegramError>;
 
     /// Has Telegram keep updates instead of sending them.
     async fn delete_webhook(&self, token: &SecretString) -> Result<(), TelegramError>;

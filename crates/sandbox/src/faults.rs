@@ -25,8 +25,13 @@ const DELAY_MS_MAX: u64 = 600_000;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// The status of a fault that names no other effect.
 const DEFAULT_STATUS: u16 = 500;
-/// Faults whose path begins with this affect webhooks that the sandbox sends, not calls that it answers.
-const WEBHOOK_PATH_PREFIX: &str = "/webhooks/";
+/// Faults whose path begins like this affect webhooks that the sandbox sends, not calls that it answers: those of Polar, and
+/// updates of Telegram.
+const WEBHOOK_PATH_PREFIXES: [&str; 2] = ["/webhooks/", "/workers/"];
+
+fn is_for_webhooks(path: &str) -> bool {
+    WEBHOOK_PATH_PREFIXES.iter().any(|prefix| path.starts_with(prefix))
+}
 
 /// An extension of a response whose connection is closed before a byte is written.
 #[derive(Clone, Copy)]
@@ -190,7 +195,7 @@ fn validate(order: FaultRequest) -> Result<Fault, &'static str> {
     if body.as_ref().is_some_and(|body| body.to_string().len() > BODY_BYTES_MAX) {
         return Err("body must be at most 16 KiB.");
     }
-    if body.is_some() && (drop || twice || path.starts_with(WEBHOOK_PATH_PREFIX)) {
+    if body.is_some() && (drop || twice || is_for_webhooks(&path)) {
         return Err("body is only allowed for vendor calls that get a response.");
     }
     if status.is_none() && body.is_some() {
@@ -205,18 +210,13 @@ fn validate(order: FaultRequest) -> Result<Fault, &'static str> {
 
 /// Consumes the first fault that matches a vendor call, except faults of webhooks.
 pub(crate) async fn consume_for_call(world: &World, method: &str, path: &str) -> sqlx::Result<Option<Fault>> {
-    consume(world, |row| {
-        !row.twice && !row.path.starts_with(WEBHOOK_PATH_PREFIX) && matches(row, method, path)
-    })
-    .await
+    consume(world, |row| !row.twice && !is_for_webhooks(&row.path) && matches(row, method, path)).await
 }
 
 /// Consumes the first fault that matches a webhook to this URL.
 pub(crate) async fn consume_for_webhook(world: &World, url: &str) -> sqlx::Result<Option<WebhookFault>> {
     let Ok(url) = Url::parse(url) else { return Ok(None) };
-    let accepts = |row: &Row| {
-        !row.twice && row.path.starts_with(WEBHOOK_PATH_PREFIX) && matches(row, "POST", url.path())
-    };
+    let accepts = |row: &Row| !row.twice && is_for_webhooks(&row.path) && matches(row, "POST", url.path());
     Ok(consume(world, accepts).await?.map(WebhookFault::from))
 }
 

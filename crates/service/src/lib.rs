@@ -17,6 +17,7 @@
 //! - `throttling`: limits
 //! - `messages`: talking to an assistant through the API
 //! - `usage`: what calls of the model have cost, and allowances
+//! - `health`: how assistants are: checks, what people read, and what a change causes
 //! - `maintenance`: periodic work, figures for metrics, key rotation
 //!
 //! `unit_of_work` is how everything is written, `jobs` lists all jobs, and `testing` has the fakes.
@@ -33,6 +34,7 @@ mod deployments;
 mod error;
 pub mod events;
 pub mod forms;
+pub mod health;
 pub mod idempotency;
 pub mod jobs;
 mod mail;

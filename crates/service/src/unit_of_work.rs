@@ -70,6 +70,11 @@ impl UnitOfWork<'_> {
         Ok(id)
     }
 
+    /// Whether a job was enqueued.
+    pub const fn has_new_jobs(&self) -> bool {
+        self.has_new_jobs
+    }
+
     /// Creates an id with the injected clock and randomness.
     pub fn new_uuid(&self) -> Uuid {
         self.services.new_uuid()

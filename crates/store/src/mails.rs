@@ -50,10 +50,14 @@ pub enum MailKind {
     AllowanceNearlySpent,
     /// An assistant has spent an allowance.
     AllowanceSpent,
+    /// Something is wrong with an assistant that runs.
+    HealthProblem,
+    /// Nothing is wrong with an assistant any more.
+    HealthRestored,
 }
 
 impl MailKind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 22] = [
         Self::ConfirmAddress,
         Self::ResetPassword,
         Self::ChangeAddress,
@@ -74,6 +78,8 @@ impl MailKind {
         Self::SubscriptionPaused,
         Self::AllowanceNearlySpent,
         Self::AllowanceSpent,
+        Self::HealthProblem,
+        Self::HealthRestored,
     ];
 
     /// The value in the database.
@@ -100,6 +106,8 @@ impl MailKind {
             Self::SubscriptionPaused => "subscription_paused",
             Self::AllowanceNearlySpent => "allowance_nearly_spent",
             Self::AllowanceSpent => "allowance_spent",
+            Self::HealthProblem => "health_problem",
+            Self::HealthRestored => "health_restored",
         }
     }
 }

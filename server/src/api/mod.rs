@@ -10,6 +10,7 @@ mod etag;
 mod event_stream;
 mod events;
 mod facts;
+mod health;
 mod idempotency;
 mod messages;
 mod openapi;
@@ -48,6 +49,7 @@ fn v1() -> OpenApiRouter<Services> {
         .routes(routes!(assistants::get, assistants::update, assistants::delete))
         .routes(routes!(assistants::activate))
         .routes(routes!(assistants::status))
+        .routes(routes!(health::get))
         .routes(routes!(assistants::redeploy))
         .routes(routes!(assistants::stop))
         .routes(routes!(settings::get, settings::update))

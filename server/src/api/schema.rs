@@ -132,8 +132,8 @@ pub struct EventInfo {
     /// The ID of the entry.
     #[schema(format = Uuid)]
     pub id: String,
-    /// `assistant.status_changed` or `assistant.deleted`; or, without a callback, `assistant.payment_flagged` or
-    /// `assistant.credit_used_up` (managed mode).
+    /// `assistant.status_changed`, `assistant.health_changed` or `assistant.deleted`; or, without a callback,
+    /// `assistant.payment_flagged` or `assistant.credit_used_up` (managed mode).
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: EventKind,

@@ -58,6 +58,7 @@ fn record(figures: &Figures, now: Timestamp) {
     gauge!("reef_revocations_open").set(count);
     gauge!("reef_revocations_oldest_age_seconds").set(oldest);
     gauge!("reef_payment_checks_overdue_seconds").set(age(figures.payment_checks_overdue_since, now));
+    gauge!("reef_health_checks_overdue_seconds").set(age(figures.health_checks_overdue_since, now));
     for health in EndpointHealth::ALL {
         let is_current = figures.polar_endpoint == Some(health);
         gauge!("reef_polar_webhook_endpoint", "state" => health.as_str()).set(f64::from(is_current));

@@ -20,7 +20,7 @@ const CALL_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 
 const DEPLOYMENT_BUCKETS: &[f64] = &[0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// Values of "this process" have to be summed over all replicas; values of "the database" are the same in each replica.
-const METRICS: [(&str, Kind, &str); 37] = [
+const METRICS: [(&str, Kind, &str); 39] = [
     (
         "reef_http_request_duration_seconds",
         Histogram(REQUEST_BUCKETS),
@@ -44,6 +44,11 @@ const METRICS: [(&str, Kind, &str); 37] = [
         "This process: duration of completed deployments, by outcome: active or the failure code.",
     ),
     ("reef_workers_missing_total", Counter, "This process: active assistants whose worker was missing."),
+    (
+        "reef_health_changes_total",
+        Counter,
+        "This process: changes of the health of assistants, by leg and code.",
+    ),
     ("reef_webhook_attempts_total", Counter, "This process: attempts to send a webhook, by outcome."),
     ("reef_job_runs_total", Counter, "This process: runs of jobs, by kind and outcome."),
     (
@@ -81,6 +86,11 @@ const METRICS: [(&str, Kind, &str); 37] = [
         "reef_payment_checks_overdue_seconds",
         Gauge,
         "The database: for how long the most overdue payment check has been due.",
+    ),
+    (
+        "reef_health_checks_overdue_seconds",
+        Gauge,
+        "The database: for how long the most overdue health check has been due.",
     ),
     (
         "reef_polar_webhook_endpoint",

@@ -18,7 +18,7 @@ const fn endpoint(method: &'static str, path: &'static str, scope: &'static str)
 }
 
 /// All endpoints. A test in `openapi` compares the list with the document.
-pub const ENDPOINTS: [Endpoint; 28] = [
+pub const ENDPOINTS: [Endpoint; 29] = [
     endpoint("POST", "/api/v1/assistants/purchase", "write"),
     endpoint("GET", "/api/v1/assistants", "read"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}", "read"),
@@ -26,6 +26,7 @@ pub const ENDPOINTS: [Endpoint; 28] = [
     endpoint("DELETE", "/api/v1/assistants/{deploymentId}", "write"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/activate", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/status", "read"),
+    endpoint("GET", "/api/v1/assistants/{deploymentId}/health", "read"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/redeploy", "write"),
     endpoint("POST", "/api/v1/assistants/{deploymentId}/stop", "write"),
     endpoint("GET", "/api/v1/assistants/{deploymentId}/settings", "read"),

@@ -30,6 +30,7 @@ mod failures;
 mod fairness;
 mod flashes;
 mod flood_wait;
+mod health;
 mod idempotency;
 mod ids;
 mod injection;

@@ -5,6 +5,7 @@ mod activate;
 mod behavior;
 mod billing;
 mod bot;
+mod health;
 mod history;
 pub(in crate::pages) mod payment;
 mod people;
@@ -108,6 +109,7 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
         (format!("/assistants/{}/behavior", record.id), format!("/assistants/{}/people", record.id));
     let state = state::section(details, shown.progress);
     let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
+    let health = health::section(details, shown.now);
     let (actions, billing, timeline) =
         (actions::section(record), billing::section(details), timeline::section(details));
     let view = view! {
@@ -129,6 +131,7 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
                 <Region name="configuration" key=stage.clone()>{configuration}</Region>
             </div>
             <div>
+                <Region name="health">{health}</Region>
                 <Region name="actions" key=stage>{actions}</Region>
                 <Region name="billing">{billing}</Region>
                 <Region name="callbacks">{callbacks}</Region>

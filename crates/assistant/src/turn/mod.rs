@@ -14,15 +14,14 @@ pub(crate) mod prompt;
 mod question;
 mod streaming;
 
-use reef_domain::settings::Settings as Behavior;
 use reef_protocols::HttpError;
 use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
-use crate::access::{AccessRequest, Verdict, Visit, Visitor};
+use crate::access::{AccessRequest, Admission, Verdict, Visit, Visitor};
 use crate::calls::{self, CallEstimate, ModelCall, Permit};
 use crate::command::{Intent, intent};
-use crate::error_reply::error_reply;
+use crate::error_reply::{error_reply, owner_error_reply};
 use crate::host::{Host, MemoryError};
 use crate::memory::{Conversation, FACT_CHARS_MAX, FACTS_MAX, MemoryChange, Part, Reply, Style};
 use crate::settings::Settings;
@@ -175,7 +174,7 @@ async fn compose<H: Host>(
     let text = match intent(settings, behavior.access.groups, message) {
         None => return Ok(None),
         Some(Intent::Question) => {
-            return answer_question(host, settings, behavior, update, message).await.map(Some);
+            return answer_question(host, settings, &admission, update, message).await.map(Some);
         }
         Some(Intent::Reset) => {
             let change = MemoryChange::Forget { conversation: conversation_of(message) };
@@ -236,10 +235,11 @@ fn forget_me(message: &Message, is_confirmed: bool) -> Draft {
 async fn answer_question<H: Host>(
     host: &H,
     settings: &Settings,
-    behavior: &Behavior,
+    admission: &Admission,
     update: &Update,
     message: &Message,
 ) -> Result<Draft, TurnError> {
+    let behavior = &*admission.behavior;
     let question = Question::read(host, update, message).await?;
     let covers = question.covered_updates();
     let prepared = match question.prepare(host, settings).await {
@@ -271,6 +271,7 @@ async fn answer_question<H: Host>(
         is_answered: answered.is_ok(),
         usage: answered.as_ref().ok().and_then(|answer| answer.usage),
     };
+    host.observe_model(answered.as_ref().err().copied());
     Ok(match answered {
         Ok(answer) => {
             let turns = vec![prepared.turn, Turn::assistant(answer.text.clone())];
@@ -284,7 +285,8 @@ async fn answer_question<H: Host>(
             }
         }
         Err(error) => {
-            let apology = Draft::plain(error_reply(error, settings.credit));
+            let for_owner = admission.is_owner.then(|| owner_error_reply(error, settings.credit)).flatten();
+            let apology = Draft::plain(for_owner.unwrap_or_else(|| error_reply(error, settings.credit)));
             Draft { covers, calls: vec![call], model_error: Some(error), ..apology }
         }
     })

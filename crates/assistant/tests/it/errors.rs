@@ -71,6 +71,29 @@ async fn permanent_error_is_not_retried() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn owner_reads_what_they_can_mend() {
+    for (script, word) in [
+        (error(401, "authentication_error", "x"), "working key"),
+        (error(402, "payment_required", "x"), "Add credit"),
+        (error(404, "not_found_error", "model: x"), "another model"),
+    ] {
+        let host = FakeHost::new().with_owner().with_model_responses([script]);
+        host.turn(&text_update(1, "hi")).await.unwrap();
+        let sent = host.sent();
+        assert!(
+            sent[0].starts_with("I'm temporarily unavailable: ") && sent[0].contains(word),
+            "{}",
+            sent[0]
+        );
+    }
+    let host = FakeHost::new()
+        .with_owner()
+        .with_model_responses((0..9).map(|_| error(529, "overloaded_error", "x")));
+    host.turn(&text_update(1, "hi")).await.unwrap();
+    assert!(host.sent()[0].contains("very busy"), "{:?}", host.sent());
+}
+
 #[test]
 fn used_up_managed_credit_names_renewal_date() {
     let reply = |credit| error_reply(ModelError::OutOfCredit, credit);

@@ -177,9 +177,19 @@ impl FakeHost {
         self
     }
 
+    /// Lets the messages be from the owner, in their private chat.
+    pub fn with_owner(self) -> Self {
+        self.state().admission = Some(Admission {
+            behavior: Box::<Behavior>::default(),
+            verdict: Verdict::Allowed,
+            is_owner: true,
+        });
+        self
+    }
+
     /// Decides every visit from now on.
     pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
-        self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
+        self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict, is_owner: false });
         self
     }
 
@@ -414,7 +424,11 @@ impl Host for FakeHost {
     async fn admit(&self, visit: &Visit) -> Result<Admission, MemoryError> {
         self.memory(|world| {
             world.visits.push(visit.clone());
-            let everyone = || Admission { behavior: Box::<Behavior>::default(), verdict: Verdict::Allowed };
+            let everyone = || Admission {
+                behavior: Box::<Behavior>::default(),
+                verdict: Verdict::Allowed,
+                is_owner: false,
+            };
             world.admission.clone().unwrap_or_else(everyone)
         })
         .await

@@ -58,7 +58,7 @@ fn operation_pages_have_summary_and_description() {
         assert!(markdown.contains(&format!("`{method} {URL}{path}`")), "{page}");
         assert!(html.contains(&format!("{method}</span> <code>{URL}{path}</code>")), "{page}");
     }
-    assert_eq!(operations().len(), 28);
+    assert_eq!(operations().len(), 29);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_domain::Timestamp;
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError, WebhookState};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -36,6 +37,28 @@ async fn deployment_calls_follow_bot_api() {
     assert_eq!(sent[1].json()["url"], "https://reef.test/workers/w/telegram");
     assert_eq!(sent[1].json()["secret_token"], "s3cret");
     assert_eq!(sent[2].json()["drop_pending_updates"], false);
+}
+
+#[tokio::test]
+async fn webhook_says_where_updates_go_and_how_that_goes() {
+    let stub = Stub::start([
+        answer(200, json!({"ok": true, "result": {"url": "", "has_custom_certificate": false, "pending_update_count": 0}})),
+        answer(200, json!({"ok": true, "result": {
+            "url": "https://reef.test/w", "has_custom_certificate": false, "pending_update_count": 3,
+            "last_error_date": 1_771_034_601, "last_error_message": "Wrong response from the webhook: 502 Bad Gateway",
+        }})),
+    ])
+    .await;
+    let telegram = telegram(&stub.url);
+    let none = WebhookState { url: None, waiting: 0, failed_at: None };
+    assert_eq!(telegram.get_webhook(&token()).await.unwrap(), none);
+    let failing = WebhookState {
+        url: Some("https://reef.test/w".to_owned()),
+        waiting: 3,
+        failed_at: Some(Timestamp::from_unix_ms(1_771_034_601_000)),
+    };
+    assert_eq!(telegram.get_webhook(&token()).await.unwrap(), failing);
+    assert_eq!(stub.drain_requests()[0].line(), "POST /bot123456:AAsecret/getWebhookInfo");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::{
     World,
     clock::now_ms,
     delivery_queue::{Delivery, DeliveryQueue, Outcome},
+    faults::{self, WebhookFault},
 };
 
 /// The wait after the first failure, which doubles up to [`BACKOFF_MS_MAX`]. Telegram itself waits up to a minute or two.
@@ -53,6 +54,26 @@ impl DeliveryQueue for Updates {
         .fetch_all(&self.0.db)
         .await?;
         Ok(waiting.into_iter().map(to_delivery).collect())
+    }
+
+    /// Telegram never loses an update, so a lost one counts as failed.
+    async fn apply_fault(&self, delivery: &Delivery<UpdateKey>) -> Result<bool, sqlx::Error> {
+        match faults::consume_for_webhook(&self.0, &delivery.url).await? {
+            None => Ok(false),
+            Some(WebhookFault::Delayed(ms)) => {
+                tokio::time::sleep(Duration::from_millis(u64::try_from(ms).unwrap_or(0))).await;
+                Ok(false)
+            }
+            Some(WebhookFault::Refused(status)) => {
+                let why = format!("Wrong response from the webhook: {status}");
+                self.record_failure(delivery.key, &why).await?;
+                Ok(true)
+            }
+            Some(WebhookFault::Lost) => {
+                self.record_failure(delivery.key, "Connection timed out").await?;
+                Ok(true)
+            }
+        }
     }
 
     async fn record(&self, key: UpdateKey, outcome: Outcome) -> Result<(), sqlx::Error> {

@@ -4,11 +4,10 @@ use reef_domain::Assistant;
 use reef_domain::ids::{DeliveryId, EventId};
 use reef_domain::wire::{ApiMode, DeliveryState, EventKind, Status};
 use reef_store::{DeliveryRow, EventRow};
-use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 
 use crate::billing::credit::ReconcileManagedKey;
-use crate::callbacks::{DeliverCallback, render_event, render_notice};
+use crate::callbacks::{DeliverCallback, render_event};
 use crate::error::Error;
 use crate::unit_of_work::UnitOfWork;
 
@@ -48,6 +47,7 @@ impl UnitOfWork<'_> {
             self.enqueue(ReconcileManagedKey { assistant_id: after.id }).await?;
         }
         if status_changed {
+            self.follow_status(previous, &after).await?;
             self.record_event(&after, EventKind::StatusChanged, Some(previous)).await?;
         }
         Ok(after)
@@ -63,42 +63,36 @@ impl UnitOfWork<'_> {
         let note = self.note.take_if(|_| kind == EventKind::StatusChanged);
         let event = EventRow { note, ..self.new_event(a, kind, previous) };
         self.tx.insert_event(&event).await?;
-        self.enqueue_callback(a, &event, render_event(&event)?).await
+        self.enqueue_delivery(a, &event, render_event(&event)?).await
     }
 
-    /// Records an event that is no change of the assistant's record, with a message for its timeline, and delivers `data` to
-    /// the owner's endpoint. The sequence of the event is added to `data`.
+    /// Records an event about a locked assistant that is no change of its record, and delivers what `render` makes of it to the
+    /// owner's endpoint.
     pub async fn record_notice(
         &mut self,
         mut a: Assistant,
         kind: EventKind,
-        message: &str,
-        data: Map<String, Value>,
+        message: String,
+        render: impl FnOnce(&EventRow) -> Result<String, Error>,
     ) -> Result<(), Error> {
-        a.sequence += 1;
-        if !self.tx.update_assistant(&mut a).await? {
-            return Err(Error::internal(LostUpdate(a.id.to_string())));
-        }
-        let event = EventRow {
-            status_message: Some(message.to_owned()),
-            ..self.new_event(&a, kind, Some(a.state.status()))
-        };
+        let sequence = self.tx.advance_sequence(a.id).await?;
+        a.sequence = sequence.ok_or_else(|| Error::internal(LostUpdate(a.id.to_string())))?;
+        let event =
+            EventRow { status_message: Some(message), ..self.new_event(&a, kind, Some(a.state.status())) };
         self.tx.insert_event(&event).await?;
         self.record_change(&a);
-        self.enqueue_callback(&a, &event, render_notice(&event, data)?).await
+        self.enqueue_delivery(&a, &event, render(&event)?).await
     }
 
-    /// Enqueues the delivery of an event if an endpoint is set.
-    async fn enqueue_callback(
+    /// Enqueues the delivery of an event, if an endpoint is set.
+    async fn enqueue_delivery(
         &mut self,
         a: &Assistant,
         event: &EventRow,
         payload: String,
     ) -> Result<(), Error> {
         // Callbacks begin with the activation (contract of v1).
-        let Some(url) = a.config.callback_url.as_ref().filter(|_| !a.state.is_prebuy()) else {
-            return Ok(());
-        };
+        let (Some(url), false) = (&a.config.callback_url, a.state.is_prebuy()) else { return Ok(()) };
         let delivery_id = DeliveryId::new(self.services.new_uuid());
         let delivery = DeliveryRow {
             id: delivery_id,

@@ -11,6 +11,7 @@ use reef_domain::wire::{AssistantRecord, Scope, Status};
 use crate::assistants::paging::page_of;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::health::Verdicts;
 use crate::services::Services;
 
 /// Assistants on a page of the list.
@@ -21,6 +22,7 @@ pub const PAGE_SIZE: usize = 100;
 pub struct AssistantList {
     records: Vec<Arc<AssistantRecord>>,
     catalog: Arc<Catalog>,
+    verdicts: Arc<Verdicts>,
 }
 
 /// A page of search results.
@@ -45,6 +47,12 @@ impl AssistantList {
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog)
+    }
+
+    /// How those are that run.
+    #[must_use]
+    pub fn verdicts(&self) -> Arc<Verdicts> {
+        Arc::clone(&self.verdicts)
     }
 
     /// The page of the assistants that match `search`, after the cursor.
@@ -85,6 +93,7 @@ impl Services {
     pub async fn assistant_list(&self, caller: &Caller) -> Result<AssistantList, Error> {
         caller.require_scope_for_all(Scope::Read)?;
         let catalog = self.catalog_to_show().await?;
-        Ok(AssistantList { records: self.list_assistants(caller).await?, catalog })
+        let verdicts = Arc::new(self.list_verdicts(caller).await?);
+        Ok(AssistantList { records: self.list_assistants(caller).await?, catalog, verdicts })
     }
 }

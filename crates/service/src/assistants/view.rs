@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reef_domain::health::HealthRecord;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_domain::input::Parsed;
 use reef_domain::query::{Cursor, Page};
@@ -17,6 +18,7 @@ use crate::callbacks::log::{DELIVERIES_PREVIEW, LoggedDelivery, list_logged_deli
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::events::timeline::TIMELINE_MAX;
+use crate::health::find_health_record;
 use crate::services::Services;
 
 /// How long an unpaid assistant is listed after it was ordered.
@@ -49,6 +51,8 @@ pub struct Details {
     pub is_changing: bool,
     /// The newest deliveries, newest first.
     pub callbacks: Vec<LoggedDelivery>,
+    /// How it is, if it runs.
+    pub health: HealthRecord,
 }
 
 /// An event as pages show it.
@@ -300,6 +304,7 @@ impl Services {
         let credit = find_credit(&mut tx, &assistant).await?;
         let steps = list_steps(&mut tx, &assistant).await?;
         let callbacks = list_logged_deliveries(&mut tx, assistant.id, DELIVERIES_PREVIEW).await?;
+        let health = find_health_record(&mut tx, &assistant).await?;
         drop(tx);
         if is_unpaid {
             self.expedite_payment_check(assistant.id).await?;
@@ -316,6 +321,7 @@ impl Services {
             model_key: StoredSecret::of(row.has_model_key, row.model_key_fingerprint, row.model_key_set_at),
             is_changing: row.has_fallback && status == Status::Deploying,
             callbacks,
+            health,
         })
     }
 }

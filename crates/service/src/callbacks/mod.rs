@@ -11,5 +11,5 @@ pub(crate) mod signing;
 pub(crate) use deliver::DeliverCallback;
 pub use delivery::Delivery;
 pub use log::{DELIVERIES_PREVIEW, DeliveryAttempt, LoggedDelivery};
-pub(crate) use payload::{render_event, render_notice};
+pub(crate) use payload::{AllowanceNotice, render_allowance_notice, render_event, render_health_change};
 pub use signing::{PREVIOUS_SECRET_VALID_FOR, RETRY_DELAYS, sign};

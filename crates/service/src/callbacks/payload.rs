@@ -1,19 +1,19 @@
 //! The bodies of callbacks.
 
+use reef_domain::health::{HealthLegs, HealthRecord, Verdict};
 use reef_domain::wire::{EventKind, Status};
 use reef_domain::{Assistant, Timestamp};
 use reef_store::EventRow;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
 #[derive(Serialize)]
-struct Payload<'a> {
+struct Payload<D> {
     #[serde(rename = "type")]
     kind: EventKind,
     timestamp: Timestamp,
-    data: Data<'a>,
+    data: D,
 }
 
 #[derive(Serialize)]
@@ -27,7 +27,16 @@ struct Data<'a> {
     sequence: i64,
 }
 
-impl Payload<'_> {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HealthData<'a> {
+    id: String,
+    verdict: Verdict,
+    legs: &'a HealthLegs,
+    sequence: i64,
+}
+
+impl<D: Serialize> Payload<D> {
     fn render(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(Error::internal)
     }
@@ -50,13 +59,52 @@ pub(crate) fn render_event(event: &EventRow) -> Result<String, Error> {
     .render()
 }
 
-/// The exact body of the callback of an event that is no change of the assistant's record. The id of the assistant and the
-/// sequence of the event are added to `data`.
-pub(crate) fn render_notice(event: &EventRow, mut data: Map<String, Value>) -> Result<String, Error> {
-    data.insert("id".to_owned(), event.assistant_id.to_string().into());
-    data.insert("sequence".to_owned(), event.sequence.into());
-    let body = json!({"type": event.kind, "timestamp": event.created_at, "data": data});
-    serde_json::to_string(&body).map_err(Error::internal)
+/// The exact body of the callback about a change of an assistant's health.
+pub(crate) fn render_health_change(event: &EventRow, health: &HealthRecord) -> Result<String, Error> {
+    Payload {
+        kind: event.kind,
+        timestamp: event.created_at,
+        data: HealthData {
+            id: event.assistant_id.to_string(),
+            verdict: health.verdict,
+            legs: &health.legs,
+            sequence: event.sequence,
+        },
+    }
+    .render()
+}
+
+/// What the callback about an allowance says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AllowanceNotice<'a> {
+    /// `day` or `month`.
+    pub period: &'static str,
+    /// The limit, as in the settings.
+    pub limit_usd: &'a str,
+    /// What was spent in the period, with six decimals.
+    pub spent_usd: String,
+    /// The share of the limit that was reached.
+    pub share: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AllowanceData<'a> {
+    id: String,
+    #[serde(flatten)]
+    notice: AllowanceNotice<'a>,
+    sequence: i64,
+}
+
+/// The exact body of the callback about an allowance.
+pub(crate) fn render_allowance_notice(
+    event: &EventRow,
+    notice: AllowanceNotice<'_>,
+) -> Result<String, Error> {
+    let (id, sequence) = (event.assistant_id.to_string(), event.sequence);
+    let data = AllowanceData { id, notice, sequence };
+    Payload { kind: event.kind, timestamp: event.created_at, data }.render()
 }
 
 /// The body of a test callback, with the assistant's current status.

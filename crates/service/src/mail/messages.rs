@@ -181,6 +181,20 @@ pub(crate) fn render(
                  change its allowance:\n\n{page}/usage"
             ),
         ),
+        MailKind::HealthProblem => (
+            match cause(&detail) {
+                "" => format!("Something is wrong with {name}"),
+                cause => format!("Something is wrong with {name}: {cause}"),
+            },
+            format!(
+                "Your assistant {name} is running, but people may get no replies.\n\n{detail}\n\n\
+                 See how {name} is now:\n\n{page}"
+            ),
+        ),
+        MailKind::HealthRestored => (
+            format!("{name} is healthy again"),
+            format!("Your assistant {name} replies as usual again.\n\nGo to {name}'s page:\n\n{page}"),
+        ),
     };
     let subject = format!("[Reef] {subject}");
     let text = format!("Hello,\n\n{text}\n\nReef, {public_url}\n");
@@ -292,6 +306,8 @@ mod tests {
             MailKind::AssistantNotStarted,
             MailKind::SubscriptionEnded,
             MailKind::SubscriptionPaused,
+            MailKind::HealthProblem,
+            MailKind::HealthRestored,
         ] {
             let said = render(&mail(kind, Some("Coral"), None), "https://reef.example", None, true);
             assert!(said.text.expose_secret().contains(page) && said.subject.contains("Coral"), "{kind:?}");

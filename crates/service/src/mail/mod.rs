@@ -22,7 +22,7 @@ use crate::unit_of_work::UnitOfWork;
 use reef_vault::{SecretLocation, fingerprint};
 
 pub(crate) use messages::render;
-use recipient_limits::MailShare;
+pub(crate) use recipient_limits::MailShare;
 pub(crate) use send::SendMail;
 
 /// Table and column of sealed secrets; the row is the email's id.
@@ -239,21 +239,23 @@ impl UnitOfWork<'_> {
         if self.tx.has_mail_since(after.id, kind, self.now.minus(REPEAT_INTERVAL)).await? {
             return Ok(());
         }
-        self.enqueue_assistant_notice(after, kind, detail).await
+        self.enqueue_assistant_notice(after, kind, detail, MailShare::Assistants).await
     }
 
-    /// Enqueues an email about an assistant, unless its owner had many. Does nothing when Reef cannot send email.
+    /// Enqueues an email about an assistant, unless its owner had many that count toward `share`. Does nothing when Reef cannot
+    /// send email.
     pub async fn enqueue_assistant_notice(
         &mut self,
         assistant: &Assistant,
         kind: MailKind,
         detail: Option<String>,
+        share: MailShare,
     ) -> Result<(), Error> {
         if !self.services.is_mail_enabled() {
             return Ok(());
         }
         let Some(owner) = self.tx.find_user(assistant.user_id).await? else { return Ok(()) };
-        if !self.admit_notice(&owner, &owner.email, MailShare::Assistants).await? {
+        if !self.admit_notice(&owner, &owner.email, share).await? {
             return Ok(());
         }
         let mail = MailRow {

@@ -22,7 +22,7 @@ const NEWEST_RESET: [MailLimit; 1] = [MailLimit { count: 1, within: Duration::fr
 
 /// The limit that an email counts toward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MailShare {
+pub(crate) enum MailShare {
     /// Reset links. They have a limit of their own, so that other links that anybody can request leave room for them.
     Resets,
     /// Links that confirm an email.

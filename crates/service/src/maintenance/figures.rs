@@ -27,6 +27,8 @@ pub struct Figures {
     pub revocations: Waiting,
     /// Since when the most overdue payment check has been due.
     pub payment_checks_overdue_since: Option<Timestamp>,
+    /// Since when the most overdue health check has been due.
+    pub health_checks_overdue_since: Option<Timestamp>,
     /// The last known state of Polar's webhook endpoint; `None` before the first check.
     pub polar_endpoint: Option<EndpointHealth>,
 }
@@ -138,6 +140,7 @@ impl Services {
         let mut tx = self.store().read().await?;
         let (revocations, oldest_revocation) = tx.count_open_revocations().await?;
         let (_, payment_checks_overdue_since) = tx.count_overdue_payment_checks(now).await?;
+        let health_checks_overdue_since = tx.find_health_overdue_since(now).await?;
         let polar_endpoint = tx.find_endpoint_status().await?;
         let (counted, open) = (tx.count_jobs_by_kind(now).await?, tx.list_open_jobs().await?);
         let by_status = tx.count_assistants_by_status().await?;
@@ -153,6 +156,7 @@ impl Services {
             bot_updates: tx.count_unanswered_bot_updates().await?.into(),
             revocations: Waiting { count: revocations, oldest_at: oldest_revocation },
             payment_checks_overdue_since,
+            health_checks_overdue_since,
             polar_endpoint: polar_endpoint.as_deref().and_then(EndpointHealth::parse),
         })
     }

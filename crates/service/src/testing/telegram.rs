@@ -7,14 +7,17 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::testing::script::{Script, lock};
-use reef_ports::{BotIdentity, Picture, Telegram, TelegramError};
+use reef_domain::Timestamp;
+use reef_ports::{BotIdentity, Picture, Telegram, TelegramError, WebhookState};
 
-/// Knows all bots. Its scripted calls are `get_me`, `picture`, `set_webhook` and `delete_webhook`.
+/// Knows all bots. Its scripted calls are `get_me`, `picture`, `set_webhook`, `get_webhook` and
+/// `delete_webhook`.
 #[derive(Default)]
 pub struct FakeTelegram {
     /// The scripted failures of its calls.
     pub script: Script<TelegramError>,
     webhooks: Mutex<HashMap<String, (String, String)>>,
+    failing: Mutex<HashMap<String, (u64, Timestamp)>>,
 }
 
 impl FakeTelegram {
@@ -22,6 +25,24 @@ impl FakeTelegram {
     #[must_use]
     pub fn webhook(&self, token: &str) -> Option<(String, String)> {
         lock(&self.webhooks).get(token).cloned()
+    }
+
+    /// Sets a bot's webhook as another program would; `None` removes it.
+    pub fn take_over(&self, token: &str, url: Option<&str>) {
+        let mut webhooks = lock(&self.webhooks);
+        match url {
+            Some(url) => webhooks.insert(token.to_owned(), (url.to_owned(), "another secret".to_owned())),
+            None => webhooks.remove(token),
+        };
+    }
+
+    /// Lets `waiting` updates of a bot wait, whose delivery has failed at `at`; `None` delivers them.
+    pub fn fail_deliveries(&self, token: &str, failed: Option<(u64, Timestamp)>) {
+        let mut failing = lock(&self.failing);
+        match failed {
+            Some(failed) => failing.insert(token.to_owned(), failed),
+            None => failing.remove(token),
+        };
     }
 }
 
@@ -48,6 +69,18 @@ impl Telegram for FakeTelegram {
             Ok(())
         };
         self.script.perform("set_webhook", set).await
+    }
+
+    async fn get_webhook(&self, token: &SecretString) -> Result<WebhookState, TelegramError> {
+        let get = || {
+            let failed = lock(&self.failing).get(token.expose_secret()).copied();
+            Ok(WebhookState {
+                url: self.webhook(token.expose_secret()).map(|(url, _)| url),
+                waiting: failed.map_or(0, |(waiting, _)| waiting),
+                failed_at: failed.map(|(_, at)| at),
+            })
+        };
+        self.script.perform("get_webhook", get).await
     }
 
     async fn delete_webhook(&self, token: &SecretString) -> Result<(), TelegramError> {

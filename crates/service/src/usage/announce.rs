@@ -6,11 +6,12 @@ use reef_domain::usage::{allowance_amount, six_decimals};
 use reef_domain::wire::EventKind;
 use reef_domain::{Assistant, Usd};
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
-use reef_store::{ANNOUNCE_ALLOWANCE, MailKind};
+use reef_store::{ANNOUNCE_ALLOWANCE, EventRow, MailKind};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
+use crate::callbacks::{AllowanceNotice, render_allowance_notice};
 use crate::error::Error;
+use crate::mail::MailShare;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
@@ -67,10 +68,9 @@ impl Spending {
         }
     }
 
-    fn callback(&self, share: &str) -> Map<String, Value> {
-        let data = json!({"period": self.period, "limitUsd": self.limit_text,
-            "spentUsd": six_decimals(self.spent), "share": share});
-        data.as_object().cloned().unwrap_or_default()
+    fn callback(&self, share: &'static str) -> AllowanceNotice<'_> {
+        let spent_usd = six_decimals(self.spent);
+        AllowanceNotice { period: self.period, limit_usd: &self.limit_text, spent_usd, share }
     }
 }
 
@@ -84,11 +84,10 @@ impl Services {
             for share in spending.reached() {
                 let period = (spending.period, spending.starts_on.as_str());
                 if work.tx.insert_allowance_notice(id, period, share, work.now).await? {
-                    // Each event increases the sequence of the assistant.
-                    let Some(current) = work.tx.lock_assistant(id).await? else { return Ok(()) };
                     let message = spending.message(share);
-                    let data = spending.callback(share);
-                    work.record_notice(current, EventKind::AllowanceReached, &message, data).await?;
+                    let render = |event: &EventRow| render_allowance_notice(event, spending.callback(share));
+                    let a = assistant.clone();
+                    work.record_notice(a, EventKind::AllowanceReached, message.clone(), render).await?;
                     newest = Some((share, message));
                 }
             }
@@ -96,7 +95,7 @@ impl Services {
             if let Some((share, message)) = newest {
                 let kind =
                     if share == "1" { MailKind::AllowanceSpent } else { MailKind::AllowanceNearlySpent };
-                work.enqueue_assistant_notice(&assistant, kind, Some(message)).await?;
+                work.enqueue_assistant_notice(&assistant, kind, Some(message), MailShare::Assistants).await?;
             }
         }
         work.commit(None).await

@@ -18,6 +18,7 @@ mod deployment;
 mod fairness;
 mod flash;
 mod forms;
+mod health;
 mod idempotency;
 mod jobs;
 mod key_grants;

@@ -27,10 +27,12 @@ impl TurnHost<'_> {
         let visitor = match (&visit.place, &visit.visitor) {
             (Place::Group { chat_id, title }, visitor) => {
                 let verdict = self.admit_in_group(tx, &behavior, *chat_id, title, visitor.as_ref()).await?;
-                return Ok(Admission { behavior, verdict });
+                return Ok(Admission { behavior, verdict, is_owner: false });
             }
             // Private messages have an author.
-            (Place::Private, None) => return Ok(Admission { behavior, verdict: Verdict::Silent }),
+            (Place::Private, None) => {
+                return Ok(Admission { behavior, verdict: Verdict::Silent, is_owner: false });
+            }
             (Place::Private, Some(visitor)) => visitor,
         };
         let found = tx.find_person_by_telegram_user(self.row.assistant_id, visitor.telegram_user_id).await?;
@@ -40,23 +42,24 @@ impl TurnHost<'_> {
             && may_talk(person.role, behavior.access.mode)
             && (person.role == Role::Owner || tx.find_owner(self.row.assistant_id).await?.is_some())
         {
-            return Ok(Admission { behavior, verdict: Verdict::Allowed });
+            let is_owner = person.role == Role::Owner;
+            return Ok(Admission { behavior, verdict: Verdict::Allowed, is_owner });
         }
         drop(tx);
         let mut tx = inner.store.begin().await?;
-        let verdict = self.record_visit(&mut tx, &behavior, visit, visitor).await?;
+        let (verdict, role) = self.record_visit(&mut tx, &behavior, visit, visitor).await?;
         tx.commit().await?;
-        Ok(Admission { behavior, verdict })
+        Ok(Admission { behavior, verdict, is_owner: role == Role::Owner })
     }
 
-    /// Records a visit in a private chat.
+    /// Records a visit in a private chat. Returns the role that the person has now, too.
     async fn record_visit(
         &self,
         tx: &mut Tx,
         behavior: &Behavior,
         visit: &Visit,
         visitor: &Visitor,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<(Verdict, Role), StoreError> {
         let (assistant, now) = (self.row.assistant_id, self.embedded.inner.clock.now());
         // Serializes the visits to one assistant, so that of two first writers one becomes the owner.
         tx.lock_assistant(assistant).await?;
@@ -95,7 +98,7 @@ impl TurnHost<'_> {
         } else {
             tx.save_person(&person).await?;
         }
-        Ok(verdict)
+        Ok((verdict, person.role))
     }
 
     fn new_person(&self, visitor: &Visitor, now: Timestamp) -> PersonRow {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::embedded::config::Config;
+use crate::embedded::health::RecordedHealth;
 use crate::embedded::ledger::PriceCache;
 use crate::embedded::polls::Polls;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub slots: Arc<TurnSlots>,
     pub prices: PriceCache,
     pub polls: Polls,
+    pub recorded_health: RecordedHealth,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -89,6 +91,7 @@ impl Embedded {
             slots: TurnSlots::new(LIMITS),
             prices: PriceCache::default(),
             polls: Polls::default(),
+            recorded_health: RecordedHealth::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),

@@ -11,6 +11,7 @@
 mod admission;
 mod config;
 mod flood_wait;
+mod health;
 mod host;
 mod ledger;
 mod part_gate;

@@ -139,7 +139,11 @@ impl Embedded {
         if self.inner.store.read().await?.count_open_bot_updates(worker.assistant_id).await? >= WAITING_MAX {
             return Ok(PollOutcome::Failed);
         }
-        match self.fetch_updates(&worker, &opened.settings).await {
+        let fetched = self.fetch_updates(&worker, &opened.settings).await;
+        if fetched.is_ok() {
+            self.record_poll_health(&worker, None).await;
+        }
+        match fetched {
             Ok(updates) if updates.is_empty() => {
                 Ok(PollOutcome::Again(INTERVAL_MIN.saturating_sub(began.elapsed())))
             }
@@ -162,7 +166,11 @@ impl Embedded {
             tracing::warn!(worker_name = name, %error, "poll failed");
             PollOutcome::Failed
         })?;
-        read_response(&answer).map_err(|error| match error {
+        let read = read_response(&answer);
+        if let Err(error) = &read {
+            self.record_poll_health(worker, Some(*error)).await;
+        }
+        read.map_err(|error| match error {
             TelegramError::Unauthorized | TelegramError::NotFound => {
                 tracing::warn!(worker_name = name, "poll ended because Telegram rejected the bot token");
                 PollOutcome::Pause(REJECTED_TOKEN_WAIT)

@@ -13,7 +13,7 @@ use reef_domain::ids::{AssistantId, ConversationId, FactId};
 use reef_domain::people::Role as PersonRole;
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::{ErrorChain, Timestamp};
-use reef_protocols::model::{Role, Turn};
+use reef_protocols::model::{ModelError, Role, Turn};
 use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRow, StoreError, Tx};
@@ -37,6 +37,8 @@ pub(crate) struct Progress {
     /// How many parts the reply has. 0 until there is one.
     part_count: AtomicUsize,
     finished: OnceLock<Finished>,
+    /// Whether the model has answered, or why not; empty if it was not asked.
+    model: OnceLock<Option<ModelError>>,
 }
 
 /// The update was finished in the transaction that recorded the last part of its reply.
@@ -47,6 +49,10 @@ pub(crate) struct Finished {
 }
 
 impl Progress {
+    pub fn model(&self) -> Option<Option<ModelError>> {
+        self.model.get().copied()
+    }
+
     pub fn finished(&self) -> Option<Finished> {
         self.finished.get().copied()
     }
@@ -204,6 +210,11 @@ impl Host for TurnHost<'_> {
         };
         let rows = read.await.map_err(|error| storage_error(&error))?;
         Ok(rows.iter().map(album_part).collect())
+    }
+
+    fn observe_model(&self, error: Option<ModelError>) {
+        // A turn asks the model for one answer.
+        self.progress.model.get_or_init(|| error);
     }
 
     async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {

@@ -172,7 +172,7 @@ impl Embedded {
         let host = TurnHost { embedded: self, row, parts: &parts, progress: Progress::default() };
         let mut turn = pin!(run_turn(&host, &opened.settings, &update));
         let interrupted = tokio::select! {
-            ended = &mut turn => return self.finish_turn(&host, &opened.settings, ended).await,
+            ended = &mut turn => return self.finish_turn(&host, worker, &opened.settings, ended).await,
             () = slot.cancel.cancelled() => TurnEnd::Stopped,
             () = self.renew_lease(row, worker.generation) => TurnEnd::Stopped,
             () = tokio::time::sleep(TURN_MAX) => {
@@ -182,7 +182,7 @@ impl Embedded {
         };
         parts.close();
         tokio::select! {
-            ended = &mut turn => self.finish_turn(&host, &opened.settings, ended).await,
+            ended = &mut turn => self.finish_turn(&host, worker, &opened.settings, ended).await,
             () = parts.wait_until_idle() => interrupted,
             () = self.last_part_timeout() => interrupted,
         }
@@ -197,9 +197,11 @@ impl Embedded {
     async fn finish_turn(
         &self,
         host: &TurnHost<'_>,
+        worker: &WorkerRow,
         settings: &Settings,
         ended: Result<TurnOutcome, TurnError>,
     ) -> TurnEnd {
+        self.record_turn_health(worker, host.progress.model(), &ended).await;
         self.record_exhausted_credit(host.row.assistant_id, settings, &ended).await;
         let end = turn_end(host.row, ended);
         host.progress.finished().map_or(end, TurnEnd::Finished)

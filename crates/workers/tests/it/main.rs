@@ -8,6 +8,7 @@ mod cancellation;
 mod fairness;
 mod fake_server;
 mod flood;
+mod health;
 mod host;
 mod migration;
 mod polling;

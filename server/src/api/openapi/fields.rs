@@ -2,6 +2,7 @@
 
 use reef_app::status_of;
 use reef_domain::error::ErrorCode;
+use reef_domain::health::{HealthCode, Verdict};
 use reef_domain::people::Role;
 use reef_domain::settings::{AccessMode, AuthorKind, GroupMode};
 use reef_domain::usage::UsageGrouping;
@@ -126,6 +127,7 @@ fn describe_values(schemas: &mut Value) {
     }
     describe!(ApiMode, ChannelType, DeliveryState, ErrorCode, PaymentStatus, Provider, Scope, Status);
     describe!(AccessMode, AuthorKind, GroupMode, Role, UsageGrouping);
+    describe!(HealthCode, Verdict);
     let status = |code: &ErrorCode| (code.as_str().to_owned(), json!(status_of(*code).as_u16()));
     schemas["ErrorCode"]["x-enumHttpStatus"] = ErrorCode::ALL.iter().map(status).collect();
 }

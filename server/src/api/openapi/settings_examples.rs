@@ -1,4 +1,4 @@
-//! Examples of the endpoints for settings, people and usage.
+//! Examples of the endpoints for settings, people, health, usage and messages.
 
 use serde_json::{Value, json};
 
@@ -6,6 +6,28 @@ const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// The operation, the body of its request, if it has one, and the data of its response.
 pub(super) type Example = (&'static str, Option<Value>, Value);
+
+/// An assistant whose key was revoked at the provider.
+fn health() -> Value {
+    let ok = |message: &str| {
+        json!({
+            "verdict": "ok", "code": "ok", "message": message, "since": "2026-02-13T12:03:21.456Z",
+            "checkedAt": "2026-02-13T14:10:00.000Z"
+        })
+    };
+    json!({
+        "verdict": "failing", "checkedAt": "2026-02-13T14:10:07.000Z",
+        "legs": {
+            "worker": ok("The assistant is running."),
+            "telegram": ok("Messages arrive from Telegram."),
+            "model": {
+                "verdict": "failing", "code": "key_rejected",
+                "message": "The model provider rejects your API key. Enter a working key in the settings.",
+                "since": "2026-02-13T14:10:07.000Z", "checkedAt": "2026-02-13T14:10:07.000Z"
+            }
+        }
+    })
+}
 
 pub(super) fn examples() -> Vec<Example> {
     let settings = |instructions: &str, revision: i64| {
@@ -61,5 +83,6 @@ pub(super) fn examples() -> Vec<Example> {
         ("getUsage", None, usage),
         ("listFacts", None, json!([fact])),
         ("deleteFact", None, json!({"success": true})),
+        ("getHealth", None, health()),
     ]
 }
