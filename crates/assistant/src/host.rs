@@ -7,7 +7,7 @@ use std::time::Duration;
 use reef_protocols::model::Turn;
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
-use crate::access::{Admission, Decision, Visit, Visitor};
+use crate::access::{Admission, Decision, Share, Visit, Visitor};
 use crate::memory::{AlbumPart, Conversation, Fact, MemoryChange, Reply};
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
@@ -178,6 +178,17 @@ pub trait Host: MaybeSync {
         update_id: i64,
         part_index: usize,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Counts the turn of an update toward the share that its author has of an assistant which answers everyone: a Telegram
+    /// user, or a chat on whose behalf someone writes. Counts an update once. The owner and approved people have no limit.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the turn could not be counted.
+    fn use_share(
+        &self,
+        update_id: i64,
+        author_id: i64,
+    ) -> impl Future<Output = Result<Share, MemoryError>> + MaybeSend;
 }
 
 /// Durable storage could not be read or written. The text is for logs and contains neither secrets nor messages.

@@ -18,7 +18,7 @@ mod split;
 mod texts;
 mod turn;
 
-pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
+pub use access::{AccessRequest, Admission, Decision, Place, Share, Verdict, Visit, Visitor};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError};

@@ -174,6 +174,10 @@ pub(crate) const WAITING: &str = "I only talk to people my owner has approved. I
 /// The reply to people when only the owner may talk to the assistant.
 pub(crate) const OWNER_ONLY: &str = "I only talk to my owner.";
 
+/// The reply to people who have used their share of an assistant that answers everyone.
+pub(crate) const SHARE_USED_UP: &str =
+    "You've written to me a lot, so I need a break. I'll answer your next messages later.";
+
 /// The notice to a person who was approved.
 pub(crate) const APPROVED: &str = "You can talk to me now. What can I do for you?";
 

@@ -8,6 +8,7 @@
 
 mod buttons;
 mod deliver;
+mod fair_share;
 mod media;
 mod model_request;
 mod question;
@@ -172,6 +173,9 @@ async fn compose<H: Host>(
     let text = match intent(settings, behavior.access.groups, message) {
         None => return Ok(None),
         Some(Intent::Question) => {
+            if let Some(refusal) = fair_share::refusal(host, behavior, update, message).await? {
+                return Ok(refusal.map(Draft::plain));
+            }
             return answer_question(host, settings, behavior, update, message).await.map(Some);
         }
         Some(Intent::Reset) => {

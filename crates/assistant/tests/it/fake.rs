@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, Conversation, Decision, Fact, Host, MemoryChange, MemoryError, Reply, Settings,
-    TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
+    Share, TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
@@ -122,6 +122,9 @@ struct State {
     /// Who may talk to the assistant; everyone may if it is `None`.
     admission: Option<Admission>,
     visits: Vec<Visit>,
+    /// The answer to questions about shares; granted if it is `None`.
+    share: Option<Share>,
+    shares: Vec<i64>,
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
@@ -176,6 +179,17 @@ impl FakeHost {
     pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
         self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
         self
+    }
+
+    /// Answers every question about a share with this from now on.
+    pub fn with_share(self, share: Share) -> Self {
+        self.state().share = Some(share);
+        self
+    }
+
+    /// Whose share was asked about, in order.
+    pub fn shares(&self) -> Vec<i64> {
+        self.state().shares.clone()
     }
 
     /// Adds a file that can be downloaded.
@@ -473,6 +487,14 @@ impl Host for FakeHost {
         media_group_id: &str,
     ) -> Result<Vec<AlbumPart>, MemoryError> {
         self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
+    }
+
+    async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {
+        self.memory(|world| {
+            world.shares.push(author_id);
+            world.share.unwrap_or(Share::Granted)
+        })
+        .await
     }
 
     async fn record_part_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {

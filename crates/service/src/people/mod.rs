@@ -134,6 +134,7 @@ impl Services {
         let (mut work, assistant, row) = self.lock_person(caller, id, person, body).await?;
         work.tx.delete_chat(assistant.id, row.telegram_user_id).await?;
         work.tx.delete_person(assistant.id, row.id).await?;
+        work.tx.delete_turn_share(assistant.id, row.telegram_user_id).await?;
         if row.role == Role::Owner {
             work.tx.require_owner_link(assistant.id, work.now).await?;
         }

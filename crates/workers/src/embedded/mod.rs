@@ -10,6 +10,7 @@
 
 mod admission;
 mod config;
+mod fair_share;
 mod flood_wait;
 mod host;
 mod part_gate;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX, MemoryChange,
-    MemoryError, Reply, Visit, Visitor,
+    MemoryError, Reply, Share, Visit, Visitor,
 };
 use reef_domain::ErrorChain;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
@@ -190,6 +190,10 @@ impl Host for TurnHost<'_> {
         };
         let rows = read.await.map_err(|error| storage_error(&error))?;
         Ok(rows.iter().map(album_part).collect())
+    }
+
+    async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {
+        self.use_share_of(author_id).await.map_err(|error| storage_error(&error))
     }
 
     async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {

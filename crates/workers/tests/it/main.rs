@@ -13,5 +13,6 @@ mod migration;
 mod polling;
 mod restart;
 mod setup;
+mod strangers;
 mod turns;
 mod webhook;
