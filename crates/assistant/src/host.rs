@@ -179,6 +179,16 @@ pub trait Host: MaybeSync {
         part_index: usize,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
+    /// Lists the messages of a chat that have arrived and are not answered yet, in the order of their updates, at most a few
+    /// dozen. The one that the turn is about may be among them.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the messages cannot be read.
+    fn list_waiting_messages(
+        &self,
+        chat_id: i64,
+    ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
+
     /// Counts the turn of an update toward the share that its author has of an assistant which answers everyone: a Telegram
     /// user, or a chat on whose behalf someone writes. Counts an update once. The owner and approved people have no limit.
     ///

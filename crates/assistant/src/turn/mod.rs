@@ -9,6 +9,7 @@
 mod buttons;
 mod deliver;
 mod fair_share;
+mod late;
 mod media;
 mod model_request;
 mod question;
@@ -241,7 +242,7 @@ async fn answer_question<H: Host>(
     update: &Update,
     message: &Message,
 ) -> Result<Draft, TurnError> {
-    let question = Question::read(host, update, message).await?;
+    let question = Question::read(host, settings, behavior, update, message).await?;
     let covers = question.covered_updates();
     let prepared = match question.prepare(host, settings).await {
         Ok(prepared) => prepared,

@@ -125,6 +125,8 @@ struct State {
     /// The answer to questions about shares; granted if it is `None`.
     share: Option<Share>,
     shares: Vec<i64>,
+    /// What waits in the chat.
+    waiting: Vec<AlbumPart>,
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
@@ -178,6 +180,13 @@ impl FakeHost {
     /// Decides every visit from now on.
     pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
         self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
+        self
+    }
+
+    /// Adds messages that wait in the chat.
+    pub fn with_waiting(self, updates: impl IntoIterator<Item = Update>) -> Self {
+        let waiting = |update: Update| AlbumPart { update_id: update.update_id, message: update.message };
+        self.state().waiting.extend(updates.into_iter().map(waiting));
         self
     }
 
@@ -487,6 +496,10 @@ impl Host for FakeHost {
         media_group_id: &str,
     ) -> Result<Vec<AlbumPart>, MemoryError> {
         self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
+    }
+
+    async fn list_waiting_messages(&self, _chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {
+        self.memory(|world| world.waiting.clone()).await
     }
 
     async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {

@@ -14,6 +14,7 @@ mod errors;
 mod fake;
 mod finishes;
 mod groups;
+mod late;
 mod limits;
 mod people;
 mod rejections;

@@ -192,6 +192,16 @@ impl Host for TurnHost<'_> {
         Ok(rows.iter().map(album_part).collect())
     }
 
+    async fn list_waiting_messages(&self, chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat_id(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.list_waiting_updates(self.row.assistant_id, self.row.bot_id, chat_id).await
+        };
+        let rows = read.await.map_err(|error| storage_error(&error))?;
+        Ok(rows.iter().map(album_part).collect())
+    }
+
     async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {
         self.use_share_of(author_id).await.map_err(|error| storage_error(&error))
     }
