@@ -179,6 +179,15 @@ pub trait Host: MaybeSync {
         part_index: usize,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
 
+    /// Finds the running summary of a conversation, in the words of [`crate::summarize`].
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the summary cannot be read.
+    fn find_summary(
+        &self,
+        conversation: Conversation,
+    ) -> impl Future<Output = Result<Option<String>, MemoryError>> + MaybeSend;
+
     /// Lists the messages of a chat that have arrived and are not answered yet, in the order of their updates, at most a few
     /// dozen. The one that the turn is about may be among them.
     ///

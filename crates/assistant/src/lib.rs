@@ -15,6 +15,7 @@ mod markdown;
 mod memory;
 mod settings;
 mod split;
+mod summary;
 mod texts;
 mod turn;
 
@@ -29,4 +30,8 @@ pub use memory::{
 };
 pub use settings::{CreditRenewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split_text};
+pub use summary::{
+    STORED_TURNS_MAX, SUMMARY_CHARS_MAX, SUMMARY_EVERY_TURNS, Summary, may_need_summary, summarize,
+    turns_to_summarize,
+};
 pub use turn::{TurnError, TurnOutcome, run_turn};

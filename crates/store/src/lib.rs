@@ -41,6 +41,7 @@ mod revocations;
 mod sealed;
 mod sessions;
 mod settings;
+mod summaries;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeout;
@@ -82,6 +83,7 @@ pub use revocations::RevocationRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
 pub use settings::{SettingsRevisionRow, SettingsRow};
+pub use summaries::{SummaryBacklog, SummaryRow, UncoveredRow};
 pub use turn_shares::TurnShareRow;
 pub use two_factor::TotpRow;
 pub use tx::Tx;

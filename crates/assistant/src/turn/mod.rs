@@ -257,6 +257,7 @@ async fn answer_question<H: Host>(
     let mut system = texts::system_prompt(settings, behavior, now, offset, !message.chat.is_private());
     if behavior.tools.memory {
         system.push_str(&texts::facts(&host.list_facts(conversation).await?));
+        system.push_str(&texts::summary(host.find_summary(conversation).await?.as_deref()));
     }
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };

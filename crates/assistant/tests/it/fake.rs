@@ -127,6 +127,7 @@ struct State {
     shares: Vec<i64>,
     /// What waits in the chat.
     waiting: Vec<AlbumPart>,
+    summaries: HashMap<Conversation, String>,
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
@@ -180,6 +181,12 @@ impl FakeHost {
     /// Decides every visit from now on.
     pub fn with_admission(self, behavior: Behavior, verdict: Verdict) -> Self {
         self.state().admission = Some(Admission { behavior: Box::new(behavior), verdict });
+        self
+    }
+
+    /// Sets the summary of the private chat.
+    pub fn with_summary(self, summary: &str) -> Self {
+        self.state().summaries.insert(Conversation { chat_id: 7, thread_id: 0 }, summary.to_owned());
         self
     }
 
@@ -496,6 +503,10 @@ impl Host for FakeHost {
         media_group_id: &str,
     ) -> Result<Vec<AlbumPart>, MemoryError> {
         self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
+    }
+
+    async fn find_summary(&self, conversation: Conversation) -> Result<Option<String>, MemoryError> {
+        self.memory(|world| world.summaries.get(&conversation).cloned()).await
     }
 
     async fn list_waiting_messages(&self, _chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {

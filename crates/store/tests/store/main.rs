@@ -34,6 +34,7 @@ mod receipts;
 mod sealed;
 mod secrets;
 mod sessions;
+mod summaries;
 mod turn_shares;
 mod two_factor;
 mod user_deletion;

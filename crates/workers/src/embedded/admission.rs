@@ -224,7 +224,7 @@ impl TurnHost<'_> {
     }
 }
 
-async fn read_behavior(tx: &mut Tx, host: &TurnHost<'_>) -> Result<Behavior, StoreError> {
+pub(super) async fn read_behavior(tx: &mut Tx, host: &TurnHost<'_>) -> Result<Behavior, StoreError> {
     match tx.find_settings(host.row.assistant_id).await? {
         None => Ok(Behavior::default()),
         Some(row) => serde_json::from_str(&row.document)

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::embedded::config::Config;
 use crate::embedded::polls::Polls;
+use crate::embedded::summaries::Summaries;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
+    pub summaries: Summaries,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -86,6 +88,7 @@ impl Embedded {
             lease_holder: token,
             slots: TurnSlots::new(LIMITS),
             polls: Polls::default(),
+            summaries: Summaries::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),
@@ -136,7 +139,7 @@ impl Embedded {
         self.drain().await;
     }
 
-    async fn release_leases(&self) -> Result<(), StoreError> {
+    pub(crate) async fn release_leases(&self) -> Result<(), StoreError> {
         let mut tx = self.inner.store.begin().await?;
         let updates = tx.release_other_bot_update_leases(self.inner.lease_holder).await?;
         let polls = tx.release_other_polling_leases(self.inner.lease_holder).await?;

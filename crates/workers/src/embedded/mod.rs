@@ -13,11 +13,14 @@ mod config;
 mod fair_share;
 mod flood_wait;
 mod host;
+#[cfg(test)]
+mod kill_tests;
 mod part_gate;
 mod polling;
 mod polls;
 mod receive;
 mod sealed;
+mod summaries;
 mod turn_host;
 mod turn_slots;
 mod turns;

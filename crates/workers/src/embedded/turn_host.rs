@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX, MemoryChange,
-    MemoryError, Reply, Share, Visit, Visitor,
+    Admission, AlbumPart, Conversation, Decision, FACTS_MAX, Fact, Host, MemoryChange, MemoryError, Reply,
+    STORED_TURNS_MAX, Share, Visit, Visitor,
 };
 use reef_domain::ErrorChain;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
@@ -18,6 +18,7 @@ use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRo
 
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
+use crate::embedded::summaries;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
 /// has lost the lease without noticing changes nothing.
@@ -34,6 +35,8 @@ pub(crate) struct Progress {
     /// How many parts the reply has. 0 until there is one.
     part_count: AtomicUsize,
     finished: OnceLock<Finished>,
+    /// The conversation that may need a summary after the turn.
+    summary_due: OnceLock<Conversation>,
 }
 
 /// The update was finished in the transaction that recorded the last part of its reply.
@@ -46,6 +49,10 @@ pub(crate) struct Finished {
 impl Progress {
     pub fn finished(&self) -> Option<Finished> {
         self.finished.get().copied()
+    }
+
+    pub fn summary_due(&self) -> Option<Conversation> {
+        self.summary_due.get().copied()
     }
 
     fn set_parts(&self, reply: &Reply) {
@@ -192,6 +199,16 @@ impl Host for TurnHost<'_> {
         Ok(rows.iter().map(album_part).collect())
     }
 
+    async fn find_summary(&self, conversation: Conversation) -> Result<Option<String>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
+            tx.find_summary(self.row.assistant_id, key).await
+        };
+        let found = read.await.map_err(|error| storage_error(&error))?;
+        Ok(found.map(|row| row.summary).filter(|text| !text.is_empty()))
+    }
+
     async fn list_waiting_messages(&self, chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {
         let read = async {
             let mut tx = self.embedded.inner.store.read().await?;
@@ -293,8 +310,11 @@ impl TurnHost<'_> {
                 for turn in turns {
                     tx.append_message(assistant, key, &turn_to_row(turn), now).await?;
                 }
+                if summaries::may_be_due(tx, self, key).await? {
+                    self.progress.summary_due.get_or_init(|| *conversation);
+                }
                 // Turns beyond the limit are never read again.
-                tx.trim_conversation(assistant, key, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX))
+                tx.trim_conversation(assistant, key, i64::try_from(STORED_TURNS_MAX).unwrap_or(i64::MAX))
                     .await
             }
         }
@@ -315,7 +335,7 @@ pub(crate) async fn current_chat_id(
 }
 
 /// Returns the key under which a conversation is stored.
-async fn conversation_key(
+pub(super) async fn conversation_key(
     tx: &mut Tx,
     assistant: AssistantId,
     conversation: Conversation,
@@ -348,7 +368,7 @@ fn turn_to_row(turn: &Turn) -> MessageRow {
     MessageRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
 }
 
-fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
+pub(super) fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
     let role = match row.role.as_str() {
         USER => Role::User,
         ASSISTANT => Role::Assistant,

@@ -201,6 +201,9 @@ impl Embedded {
         ended: Result<TurnOutcome, TurnError>,
     ) -> TurnEnd {
         self.record_exhausted_credit(host.row.assistant_id, settings, &ended).await;
+        if let (Some(conversation), Ok(_)) = (host.progress.summary_due(), &ended) {
+            self.start_summary(host.row, settings.clone(), conversation);
+        }
         let end = turn_end(host.row, ended);
         host.progress.finished().map_or(end, TurnEnd::Finished)
     }

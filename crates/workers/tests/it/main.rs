@@ -14,5 +14,6 @@ mod polling;
 mod restart;
 mod setup;
 mod strangers;
+mod summaries;
 mod turns;
 mod webhook;
