@@ -70,6 +70,18 @@ pub enum Verdict {
     Silent,
 }
 
+/// Whether someone has turns left at an assistant that answers everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// They have, and this one was counted.
+    Granted,
+    /// They have not.
+    UsedUp {
+        /// Whether the person is informed of that. Otherwise, the message is passed over.
+        is_announced: bool,
+    },
+}
+
 /// Someone who would like to talk to the assistant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessRequest {

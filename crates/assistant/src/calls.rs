@@ -37,9 +37,20 @@ pub enum Permit {
     },
 }
 
+/// What a call of the model was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// The answer to a question.
+    Answer,
+    /// The summary of a conversation.
+    Summary,
+}
+
 /// A call of the model that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelCall {
+    /// What it was made for.
+    pub kind: CallKind,
     /// What was reserved for it.
     pub reservation: Option<String>,
     /// Where it was made.
@@ -73,6 +84,17 @@ const BUDGETS_PER_ANSWER: u64 = 3;
 const INPUTS_PER_ANSWER: u64 = 2;
 
 impl<'a> CallEstimate<'a> {
+    /// Returns the most that a call with a text and a token budget takes, if it is made up to `calls` times and its budget is
+    /// doubled once.
+    pub(crate) fn of_text(settings: &'a Settings, bytes: usize, tokens_max: u32, calls: u64) -> Self {
+        Self {
+            provider: settings.provider,
+            model_id: &settings.model_id,
+            input_tokens: calls * (bytes as u64 / BYTES_PER_TOKEN),
+            output_tokens: BUDGETS_PER_ANSWER * u64::from(tokens_max),
+        }
+    }
+
     /// Returns the most that one answer takes.
     pub(crate) fn of_answer(
         settings: &'a Settings,
@@ -82,13 +104,8 @@ impl<'a> CallEstimate<'a> {
     ) -> Self {
         let text: usize = system.len() + turns.iter().map(|turn| turn.text.len()).sum::<usize>();
         let files: u64 = attachments.iter().map(|file| file_tokens(file.bytes.len())).sum();
-        let input = text as u64 / BYTES_PER_TOKEN + files;
-        Self {
-            provider: settings.provider,
-            model_id: &settings.model_id,
-            input_tokens: INPUTS_PER_ANSWER * input,
-            output_tokens: BUDGETS_PER_ANSWER * u64::from(ANSWER_TOKENS_MAX),
-        }
+        let answer = Self::of_text(settings, text, ANSWER_TOKENS_MAX, INPUTS_PER_ANSWER);
+        Self { input_tokens: answer.input_tokens + INPUTS_PER_ANSWER * files, ..answer }
     }
 }
 

@@ -8,7 +8,7 @@ use reef_domain::settings::Settings as Behavior;
 use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 
-use crate::access::{Admission, Decision, Visit, Visitor};
+use crate::access::{Admission, Decision, Share, Visit, Visitor};
 use crate::calls::{CallEstimate, ModelCall, Permit};
 use crate::memory::{AlbumPart, Conversation, Fact, MemoryChange, Reply};
 
@@ -82,6 +82,15 @@ pub trait ModelHost: MaybeSync {
         &self,
         conversation: Conversation,
     ) -> impl Future<Output = Result<Vec<Fact>, MemoryError>> + MaybeSend;
+
+    /// Finds the running summary of a conversation, in the words of [`crate::summarize`].
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the summary cannot be read.
+    fn find_summary(
+        &self,
+        conversation: Conversation,
+    ) -> impl Future<Output = Result<Option<String>, MemoryError>> + MaybeSend;
 
     /// Reserves what a call of the model may cost at most, durably, if the allowance in `behavior` is not used up. What was
     /// reserved for other calls counts as spent.
@@ -202,6 +211,27 @@ pub trait Host: ModelHost {
         update_id: i64,
         part_index: usize,
     ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Lists the messages of a chat that have arrived and are not answered yet, in the order of their updates, at most a few
+    /// dozen. The one that the turn is about may be among them.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the messages cannot be read.
+    fn list_waiting_messages(
+        &self,
+        chat_id: i64,
+    ) -> impl Future<Output = Result<Vec<AlbumPart>, MemoryError>> + MaybeSend;
+
+    /// Counts the turn of an update toward the share that its author has of an assistant which answers everyone: a Telegram
+    /// user, or a chat on whose behalf someone writes. Counts an update once. The owner and approved people have no limit.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if the turn could not be counted.
+    fn use_share(
+        &self,
+        update_id: i64,
+        author_id: i64,
+    ) -> impl Future<Output = Result<Share, MemoryError>> + MaybeSend;
 }
 
 /// Durable storage could not be read or written. The text is for logs and contains neither secrets nor messages.

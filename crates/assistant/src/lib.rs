@@ -16,12 +16,13 @@ mod markdown;
 mod memory;
 mod settings;
 mod split;
+mod summary;
 mod talk;
 mod texts;
 mod turn;
 
-pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
-pub use calls::{CallEstimate, ModelCall, Permit};
+pub use access::{AccessRequest, Admission, Decision, Place, Share, Verdict, Visit, Visitor};
+pub use calls::{CallEstimate, CallKind, ModelCall, Permit};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError, ModelHost};
@@ -32,5 +33,9 @@ pub use memory::{
 };
 pub use settings::{CreditRenewal, Settings};
 pub use split::{MESSAGE_UNITS_MAX, split_text};
+pub use summary::{
+    STORED_TURNS_MAX, SUMMARY_CHARS_MAX, SUMMARY_EVERY_TURNS, Summarized, may_need_summary, summarize,
+    turns_to_summarize,
+};
 pub use talk::{Talk, TalkError, talk};
 pub use turn::{TurnError, TurnOutcome, run_turn};

@@ -97,12 +97,12 @@ pub struct Reply {
     pub sent: usize,
 }
 
-/// What the answer to one part of an album has to know about the other parts.
+/// A message that may be answered together with another one of its chat: a part of its album, or one that waits behind it.
 #[derive(Debug, Clone)]
 pub struct AlbumPart {
-    /// The update that the part arrived in.
+    /// The update that the message arrived in.
     pub update_id: i64,
-    /// The message; `None` once the part is answered.
+    /// The message; `None` once it is answered.
     pub message: Option<Message>,
 }
 

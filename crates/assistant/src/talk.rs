@@ -3,7 +3,7 @@
 use reef_domain::settings::Settings as Behavior;
 use reef_protocols::model::{ModelError, Turn};
 
-use crate::calls::{self, CallEstimate, ModelCall, Permit};
+use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
 use crate::host::{MaybeSend, MemoryError, ModelHost};
 use crate::memory::Conversation;
 use crate::settings::Settings;
@@ -59,6 +59,7 @@ pub async fn talk<H: ModelHost>(
         model_request::request_answer(host, settings, request, Some(Written { on_text, is_shown: false }))
             .await;
     let call = ModelCall {
+        kind: CallKind::Answer,
         reservation,
         conversation,
         telegram_user_id: None,

@@ -25,6 +25,30 @@ impl Tx {
             from,
             to,
         );
+        // A summary that the new chat has by now is of newer messages, and stays. Positions move as those of the messages do.
+        execute!(
+            self,
+            "delete from conversation_summaries where assistant_id = $1 and chat_id = $2
+               and exists (select 1 from conversation_summaries newer
+                           where newer.assistant_id = $1 and newer.chat_id = $3 and newer.thread_id = 0)",
+            assistant,
+            from,
+            to,
+        );
+        execute!(
+            self,
+            "update conversation_summaries set chat_id = $3,
+                    covered_until = covered_until - last_message.position + first_message.position - 1,
+                    attempted_at = attempted_at - last_message.position + first_message.position - 1
+             from (select coalesce(max(position), 0) as position from conversation_messages
+                   where assistant_id = $1 and chat_id = $2) as last_message,
+                  (select coalesce(min(position), 1) as position from conversation_messages
+                   where assistant_id = $1 and chat_id = $3 and thread_id = 0) as first_message
+             where assistant_id = $1 and chat_id = $2",
+            assistant,
+            from,
+            to,
+        );
         // Topics do not exist in the old chat. Positions only order messages: those of the old chat end directly before the first
         // one of the new chat.
         execute!(

@@ -10,7 +10,10 @@ use crate::tx::{Tx, execute, fetch_all, fetch_optional};
 /// Telegram puts at most ten parts into an album.
 const ALBUM_PARTS_MAX: i64 = 50;
 
-/// One part of an album.
+/// How many waiting updates are read at once.
+const WAITING_MAX: i64 = 50;
+
+/// An update that may be answered together with another one of its chat.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct AlbumPartRow {
     /// Telegram's number of the update.
@@ -118,6 +121,29 @@ impl Tx {
             chat,
             media_group_id,
             ALBUM_PARTS_MAX,
+        ))
+    }
+
+    /// Lists the first updates of a chat that a bot has received and that have no answer yet, by their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn list_waiting_updates(
+        &mut self,
+        assistant: AssistantId,
+        bot: i64,
+        chat: i64,
+    ) -> Result<Vec<AlbumPartRow>, StoreError> {
+        Ok(fetch_all!(
+            self,
+            AlbumPartRow,
+            "select update_id, body, sent_parts from bot_updates
+             where assistant_id = $1 and bot_id = $2 and chat_id = $3 and done_at is null and answer is null
+             order by update_id limit $4",
+            assistant,
+            bot,
+            chat,
+            WAITING_MAX,
         ))
     }
 

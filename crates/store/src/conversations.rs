@@ -84,7 +84,7 @@ impl Tx {
         Ok(messages)
     }
 
-    /// Deletes a conversation.
+    /// Deletes a conversation and its summary. Its facts stay.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -96,26 +96,32 @@ impl Tx {
         let sql =
             "delete from conversation_messages where assistant_id = $1 and chat_id = $2 and thread_id = $3";
         execute!(self, sql, assistant, conversation.chat, conversation.thread);
+        let sql =
+            "delete from conversation_summaries where assistant_id = $1 and chat_id = $2 and thread_id = $3";
+        execute!(self, sql, assistant, conversation.chat, conversation.thread);
         Ok(())
     }
 
-    /// Deletes all conversations of a chat and their facts.
+    /// Deletes all conversations of a chat, their summaries and their facts.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_chat(&mut self, assistant: AssistantId, chat: i64) -> Result<(), StoreError> {
         execute!(self, "delete from facts where assistant_id = $1 and chat_id = $2", assistant, chat);
+        let sql = "delete from conversation_summaries where assistant_id = $1 and chat_id = $2";
+        execute!(self, sql, assistant, chat);
         let sql = "delete from conversation_messages where assistant_id = $1 and chat_id = $2";
         execute!(self, sql, assistant, chat);
         Ok(())
     }
 
-    /// Deletes all conversations of an assistant.
+    /// Deletes all conversations of an assistant and their summaries.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_conversations(&mut self, assistant: AssistantId) -> Result<(), StoreError> {
         execute!(self, "delete from conversation_messages where assistant_id = $1", assistant);
+        execute!(self, "delete from conversation_summaries where assistant_id = $1", assistant);
         Ok(())
     }
 

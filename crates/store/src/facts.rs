@@ -89,11 +89,12 @@ impl Tx {
         ))
     }
 
-    /// Deletes a fact of an assistant; `false` if there is none.
+    /// Deletes a fact of an assistant, also where its conversation repeats it word for word; `false` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_fact(&mut self, assistant: AssistantId, id: FactId) -> Result<bool, StoreError> {
+        self.erase_fact_text(assistant, id).await?;
         Ok(execute!(self, "delete from facts where assistant_id = $1 and id = $2", assistant, id) == 1)
     }
 }

@@ -1,5 +1,7 @@
 //! Who may talk to an assistant: the owner, requests and their approval, blocked people, and groups.
 
+use reef_service::people::OwnerOrigin;
+use reef_service::{Caller, Error};
 use serde_json::{Value, json};
 
 use crate::bot::active_bot;
@@ -97,6 +99,66 @@ async fn owner_link_moves_ownership_once() {
         let owners = roles.iter().filter(|role| *role == "owner").count();
         assert_eq!(owners, 1, "{roles:?}");
         assert_eq!(role(&me, &id, 1).await.as_deref(), Some("approved"));
+    }
+}
+
+#[tokio::test]
+async fn erased_owner_is_followed_by_the_one_with_the_link() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let (id, bot) = active_bot(&me, &app).await;
+        bot.say(1, "hello").await;
+        bot.wait_for_message(1, 1).await;
+        let owner = person_id(&me, &id, 1).await;
+        me.ok("DELETE", &format!("/{id}/people/{owner}"), Value::Null).await;
+        let asked = count_model_calls(&app).await;
+        for user in [2, 1] {
+            bot.say(user, "hello").await;
+            eventually("the request", async || role(&me, &id, user).await).await;
+            assert_eq!(role(&me, &id, user).await.as_deref(), Some("requested"));
+        }
+        assert_eq!(count_model_calls(&app).await, asked);
+        let link = me.ok("POST", &format!("/{id}/owner-link"), Value::Null).await;
+        let code = link["url"].as_str().unwrap().split_once("?start=").unwrap().1.to_owned();
+        bot.say(2, &format!("/start {code}")).await;
+        eventually("the owner", async || (role(&me, &id, 2).await? == "owner").then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn first_writer_can_be_disowned() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let app = App::start_on(database, &[]).await;
+        let me = app.customer().await;
+        let caller = Caller::signed_in(me.user);
+        let (id, bot) = active_bot(&me, &app).await;
+        let services = &app.services;
+        assert!(matches!(
+            services.disown_first_writer(&caller, &id, Ok(())).await,
+            Err(Error::InvalidState { .. })
+        ));
+        bot.say(1, "hello").await;
+        bot.wait_for_message(1, 1).await;
+        let state = services.get_owner_state(&caller, &id).await.unwrap();
+        assert_eq!(state.became_owner_by, Some(OwnerOrigin::Writing));
+        assert!(state.can_be_disowned && !state.is_link_required);
+        services.disown_first_writer(&caller, &id, Ok(())).await.unwrap();
+        assert_eq!(role(&me, &id, 1).await.as_deref(), Some("blocked"));
+        let state = services.get_owner_state(&caller, &id).await.unwrap();
+        assert!(state.owner.is_none() && state.is_link_required && !state.can_be_disowned);
+        bot.say(2, "hello").await;
+        eventually("the request", async || role(&me, &id, 2).await).await;
+        assert_eq!(services.count_requests(&caller, &id).await.unwrap(), 1);
+        let (requests, _) = services.list_requests(&caller, &id, Ok(None)).await.unwrap();
+        assert_eq!(requests[0].telegram_user_id, 2);
+        let link = services.create_owner_link(&caller, &id, Ok(())).await.unwrap();
+        bot.say(3, &format!("/start {}", link.url.split_once("?start=").unwrap().1)).await;
+        eventually("the owner", async || (role(&me, &id, 3).await? == "owner").then_some(())).await;
+        assert!(matches!(
+            services.disown_first_writer(&caller, &id, Ok(())).await,
+            Err(Error::InvalidState { .. })
+        ));
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod buttons;
 mod deliver;
+mod fair_share;
+mod late;
 mod media;
 pub(crate) mod model_request;
 pub(crate) mod prompt;
@@ -19,7 +21,7 @@ use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
 use crate::access::{AccessRequest, Admission, Verdict, Visit, Visitor};
-use crate::calls::{self, CallEstimate, ModelCall, Permit};
+use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
 use crate::command::{Intent, intent};
 use crate::error_reply::{error_reply, owner_error_reply};
 use crate::host::{Host, MemoryError};
@@ -174,6 +176,9 @@ async fn compose<H: Host>(
     let text = match intent(settings, behavior.access.groups, message) {
         None => return Ok(None),
         Some(Intent::Question) => {
+            if let Some(refusal) = fair_share::refusal(host, behavior, update, message).await? {
+                return Ok(refusal.map(Draft::plain));
+            }
             return answer_question(host, settings, &admission, update, message).await.map(Some);
         }
         Some(Intent::Reset) => {
@@ -240,7 +245,7 @@ async fn answer_question<H: Host>(
     message: &Message,
 ) -> Result<Draft, TurnError> {
     let behavior = &*admission.behavior;
-    let question = Question::read(host, update, message).await?;
+    let question = Question::read(host, settings, behavior, update, message).await?;
     let covers = question.covered_updates();
     let prepared = match question.prepare(host, settings).await {
         Ok(prepared) => prepared,
@@ -263,6 +268,7 @@ async fn answer_question<H: Host>(
     };
     let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;
     let call = ModelCall {
+        kind: CallKind::Answer,
         reservation,
         conversation,
         telegram_user_id: message.from.as_ref().map(|user| user.id),

@@ -32,6 +32,7 @@ impl Prompt {
         let mut system = texts::system_prompt(settings, behavior, now, offset, in_group);
         if behavior.tools.memory {
             system.push_str(&texts::facts(&host.list_facts(conversation).await?));
+            system.push_str(&texts::summary(host.find_summary(conversation).await?.as_deref()));
         }
         Ok(Self { system, turns })
     }

@@ -34,20 +34,20 @@ async fn killed_turn_sends_all_parts() {
         assert!(host.calls("model").len() <= 2, "{point}");
     })
     .await;
-    // The calls are: find the reply, admit, list turns, list facts, typing, model, save the reply, and for each part send and record.
-    assert_eq!(points, 7 + 2 * paragraphs.len());
+    // The calls are: find the reply, admit, list turns, list facts, find the summary, typing, model, save the reply, and for each part send and record.
+    assert_eq!(points, 8 + 2 * paragraphs.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn killed_turn_does_not_request_saved_answer() {
-    for point in 1..=9 {
+    for point in 1..=10 {
         let host = FakeHost::new();
         host.killed_turn(&text_update(1, "hi"), point).await;
         host.turn(&text_update(1, "hi")).await.unwrap();
-        // The sixth call asks the model, and the seventh saves its answer.
+        // The seventh call asks the model, and the eighth saves its answer.
         let asked = host.calls("model").len();
-        assert!(if point >= 7 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
-        let twice = usize::from(point == 8);
+        assert!(if point >= 8 { asked == 1 } else { asked <= 2 }, "killed after call {point}: {asked}");
+        let twice = usize::from(point == 9);
         assert_eq!(host.sent().len(), 1 + twice, "killed after call {point}");
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, Fact, Host, MemoryChange, MemoryError,
-    ModelCall, ModelHost, Permit, Reply, Settings, TurnError, TurnOutcome, Verdict, Visit, Visitor, run_turn,
+    ModelCall, ModelHost, Permit, Reply, Settings, Share, TurnError, TurnOutcome, Verdict, Visit, Visitor,
+    run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
@@ -122,6 +123,12 @@ struct State {
     /// Who may talk to the assistant; everyone may if it is `None`.
     admission: Option<Admission>,
     visits: Vec<Visit>,
+    /// The answer to questions about shares; granted if it is `None`.
+    share: Option<Share>,
+    shares: Vec<i64>,
+    /// What waits in the chat.
+    waiting: Vec<AlbumPart>,
+    summaries: HashMap<Conversation, String>,
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
@@ -207,6 +214,30 @@ impl FakeHost {
     /// The calls of the model that were recorded.
     pub fn recorded_calls(&self) -> Vec<ModelCall> {
         self.state().recorded_calls.clone()
+    }
+
+    /// Sets the summary of the private chat.
+    pub fn with_summary(self, summary: &str) -> Self {
+        self.state().summaries.insert(Conversation { chat_id: 7, thread_id: 0 }, summary.to_owned());
+        self
+    }
+
+    /// Adds messages that wait in the chat.
+    pub fn with_waiting(self, updates: impl IntoIterator<Item = Update>) -> Self {
+        let waiting = |update: Update| AlbumPart { update_id: update.update_id, message: update.message };
+        self.state().waiting.extend(updates.into_iter().map(waiting));
+        self
+    }
+
+    /// Answers every question about a share with this from now on.
+    pub fn with_share(self, share: Share) -> Self {
+        self.state().share = Some(share);
+        self
+    }
+
+    /// Whose share was asked about, in order.
+    pub fn shares(&self) -> Vec<i64> {
+        self.state().shares.clone()
     }
 
     /// Adds a file that can be downloaded.
@@ -407,6 +438,10 @@ impl ModelHost for FakeHost {
         self.memory(|world| world.facts.get(&conversation).cloned().unwrap_or_default()).await
     }
 
+    async fn find_summary(&self, conversation: Conversation) -> Result<Option<String>, MemoryError> {
+        self.memory(|world| world.summaries.get(&conversation).cloned()).await
+    }
+
     async fn reserve_call(
         &self,
         _behavior: &Behavior,
@@ -524,6 +559,18 @@ impl Host for FakeHost {
         media_group_id: &str,
     ) -> Result<Vec<AlbumPart>, MemoryError> {
         self.memory(|world| world.albums.get(media_group_id).cloned().unwrap_or_default()).await
+    }
+
+    async fn list_waiting_messages(&self, _chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {
+        self.memory(|world| world.waiting.clone()).await
+    }
+
+    async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {
+        self.memory(|world| {
+            world.shares.push(author_id);
+            world.share.unwrap_or(Share::Granted)
+        })
+        .await
     }
 
     async fn record_part_sent(&self, update_id: i64, part_index: usize) -> Result<(), MemoryError> {

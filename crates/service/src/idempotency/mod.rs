@@ -2,6 +2,7 @@
 
 mod key;
 mod outcome;
+mod stored;
 
 use std::convert::Infallible;
 
@@ -14,6 +15,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
+use stored::OutcomeRow;
 
 pub(crate) use key::RequestKey;
 pub use outcome::{Outcome, Purchased, Rejection};
@@ -75,7 +77,8 @@ impl UnitOfWork<'_> {
     /// commit, a repeated request is answered with it. Does nothing outside of a claimed request.
     pub(crate) async fn record_outcome(&mut self, outcome: &Outcome) -> Result<(), Error> {
         let Ok(Claim { caller, key, fingerprint }) = CLAIM.try_with(Clone::clone) else { return Ok(()) };
-        let json = serde_json::to_string(outcome).map_err(Error::internal)?;
+        let row = OutcomeRow { user: caller.user_id, key: &key };
+        let json = self.services.render_outcome(outcome, row)?;
         Ok(self.tx.save_outcome(caller.user_id, &key, &fingerprint, &json, outcome.is_rejected()).await?)
     }
 }
@@ -157,7 +160,8 @@ impl Services {
             return Err(Error::IdempotencyKeyReused);
         }
         let Some(json) = earlier.outcome else { return Err(Error::RequestInProgress) };
-        let outcome = serde_json::from_str(&json).map_err(Error::internal)?;
+        let row = OutcomeRow { user: caller.user_id, key: &key };
+        let outcome = stored::parse(&json, row, self.vault())?;
         self.forget_changed(caller, &outcome);
         Ok(ClaimResult::Replay(outcome))
     }
@@ -183,6 +187,10 @@ impl Services {
         }
     }
 
+    fn render_outcome(&self, outcome: &Outcome, row: OutcomeRow<'_>) -> Result<String, Error> {
+        stored::render(outcome, row, self.vault(), &*self.ports().entropy)
+    }
+
     /// Settles a claim: saves the outcome unless the request has saved one with its changes. Without an outcome, or with a
     /// rejection of more than 8 KB, the key is released and the request may run again, which is safe because it has changed
     /// nothing.
@@ -192,7 +200,8 @@ impl Services {
     pub async fn settle_request(&self, claim: &Claim, outcome: Option<&Outcome>) -> Result<(), Error> {
         let Claim { caller, key, fingerprint } = claim;
         let mut tx = self.store().begin().await?;
-        let json = outcome.map(serde_json::to_string).transpose().map_err(Error::internal)?;
+        let row = OutcomeRow { user: caller.user_id, key };
+        let json = outcome.map(|outcome| self.render_outcome(outcome, row)).transpose()?;
         match (outcome, json) {
             (Some(outcome), Some(json)) if !outcome.is_rejected() || json.len() <= REJECTION_MAX => {
                 tx.save_outcome(caller.user_id, key, fingerprint, &json, outcome.is_rejected()).await?;

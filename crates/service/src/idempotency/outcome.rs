@@ -100,4 +100,9 @@ impl Outcome {
     pub(crate) const fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected(_))
     }
+
+    /// Whether the outcome has a secret that is stored nowhere else.
+    pub(crate) const fn has_secret(&self) -> bool {
+        matches!(self, Self::OwnerLink(_))
+    }
 }

@@ -32,6 +32,8 @@ const TIMERS_EVERY: Duration = Duration::from_secs(15);
 const LOG_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the ids of a bot's updates are kept to recognize repeats. Telegram repeats for a day.
 const UPDATES_RETENTION: Duration = Duration::from_secs(2 * 24 * 3600);
+/// How long a share of an assistant is kept that is not used anymore. It has when its person was last informed that it is used up.
+const SHARES_RETENTION: Duration = Duration::from_secs(2 * 24 * 3600);
 const TIMELINE_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Services {
@@ -78,6 +80,7 @@ impl Services {
         let events = tx.prune_events(now.minus(TIMELINE_RETENTION)).await?;
         let limits = tx.prune_limits(now).await?;
         let payment_checks = tx.prune_payment_checks().await?;
+        let shares = tx.prune_turn_shares(now.minus(SHARES_RETENTION)).await?;
         let replaced = tx.prune_replaced_configurations().await?;
         let receipts = tx.prune_receipts(now.minus(RECEIPT_KEPT_FOR)).await?;
         let revocations = tx.prune_revocations(now.minus(TIMELINE_RETENTION)).await?;
@@ -99,6 +102,7 @@ impl Services {
             events,
             limits,
             payment_checks,
+            shares,
             replaced,
             receipts,
             revocations,

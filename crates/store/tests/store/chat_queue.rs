@@ -99,4 +99,19 @@ on_both_databases! {
             parts.iter().map(|part| (part.update_id, part.body.is_empty(), part.sent_parts)).collect();
         assert_eq!(seen, [(1, true, 1), (2, false, 0)]);
     }
+    async fn waiting_updates_are_those_of_a_chat_without_answer(db: TestStore) {
+        let (assistant, other, token) = (AssistantId::new(uuid()), AssistantId::new(uuid()), uuid());
+        let mut tx = db.store.begin().await.unwrap();
+        for (owner, chat, number) in [(assistant, 1, 3), (assistant, 1, 1), (assistant, 1, 2), (assistant, 2, 4), (other, 1, 5)] {
+            tx.insert_bot_update(&update(owner, chat, number), NOW).await.unwrap();
+        }
+        tx.insert_bot_update(&NewBotUpdate { bot_id: 8, ..update(assistant, 1, 6) }, NOW).await.unwrap();
+        let bot = update(assistant, 1, 1).bot_id;
+        let numbers = |rows: Vec<reef_store::AlbumPartRow>| rows.iter().map(|row| row.update_id).collect::<Vec<_>>();
+        assert_eq!(numbers(tx.list_waiting_updates(assistant, bot, 1).await.unwrap()), [1, 2, 3]);
+        let head = claim(&mut tx, assistant, 1, token).await.unwrap();
+        tx.save_answer(head.id, token, "{}").await.unwrap();
+        tx.finish_covered_update(assistant, bot, 2, NOW).await.unwrap();
+        assert_eq!(numbers(tx.list_waiting_updates(assistant, bot, 1).await.unwrap()), [3]);
+    }
 }

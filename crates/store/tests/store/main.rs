@@ -36,6 +36,8 @@ mod receipts;
 mod sealed;
 mod secrets;
 mod sessions;
+mod summaries;
+mod turn_shares;
 mod two_factor;
 mod user_deletion;
 mod users;

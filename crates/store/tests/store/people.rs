@@ -68,6 +68,35 @@ on_both_databases! {
         assert!(!tx.use_owner_link(assistant, b"new", at(8)).await.unwrap(), "used");
     }
 
+    async fn owner_link_requirement_belongs_to_its_assistant(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (assistant, other) = (add_unpaid_assistant(&mut tx, user).await.id, add_unpaid_assistant(&mut tx, user).await.id);
+        assert!(!tx.is_owner_link_required(assistant).await.unwrap());
+        tx.require_owner_link(assistant, at(1)).await.unwrap();
+        tx.require_owner_link(assistant, at(2)).await.unwrap();
+        assert!(tx.is_owner_link_required(assistant).await.unwrap());
+        assert!(!tx.is_owner_link_required(other).await.unwrap());
+    }
+
+    async fn requests_are_listed_apart_from_other_people(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let assistant = add_unpaid_assistant(&mut tx, user).await.id;
+        let oldest = person(assistant, 1, Role::Requested, 1);
+        assert!(tx.insert_person(&oldest).await.unwrap());
+        for telegram_user in 2..=120 {
+            assert!(tx.insert_person(&person(assistant, telegram_user, Role::Approved, telegram_user)).await.unwrap());
+        }
+        let newest = person(assistant, 121, Role::Requested, 200);
+        assert!(tx.insert_person(&newest).await.unwrap());
+        let start = (LAST, PersonId::new(Uuid::max()));
+        assert_eq!(tx.list_requests(assistant, start, 9).await.unwrap(), [newest.clone(), oldest.clone()]);
+        assert_eq!(tx.list_requests(assistant, start, 1).await.unwrap(), [newest]);
+        let from_oldest = (oldest.first_seen_at, oldest.id);
+        assert_eq!(tx.list_requests(assistant, from_oldest, 9).await.unwrap(), [oldest]);
+    }
+
     async fn group_keeps_its_adder_and_its_approval(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;

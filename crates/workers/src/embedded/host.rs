@@ -18,6 +18,7 @@ use crate::embedded::config::Config;
 use crate::embedded::health::RecordedHealth;
 use crate::embedded::ledger::PriceCache;
 use crate::embedded::polls::Polls;
+use crate::embedded::summaries::Summaries;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub prices: PriceCache,
     pub polls: Polls,
     pub recorded_health: RecordedHealth,
+    pub summaries: Summaries,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -92,6 +94,7 @@ impl Embedded {
             prices: PriceCache::default(),
             polls: Polls::default(),
             recorded_health: RecordedHealth::default(),
+            summaries: Summaries::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),
@@ -142,7 +145,7 @@ impl Embedded {
         self.drain().await;
     }
 
-    async fn release_leases(&self) -> Result<(), StoreError> {
+    pub(crate) async fn release_leases(&self) -> Result<(), StoreError> {
         let mut tx = self.inner.store.begin().await?;
         let updates = tx.release_other_bot_update_leases(self.inner.lease_holder).await?;
         let polls = tx.release_other_polling_leases(self.inner.lease_holder).await?;

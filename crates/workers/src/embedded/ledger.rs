@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reef_assistant::{CallEstimate, ModelCall, Permit};
+use reef_assistant::{CallEstimate, CallKind, ModelCall, Permit};
 use reef_domain::calendar::Calendar;
 use reef_domain::catalog::{OPENROUTER_SOURCE, PriceList};
 use reef_domain::ids::{AssistantId, ModelCallId};
@@ -194,7 +194,10 @@ impl Ledger<'_> {
             id: ModelCallId::new(self.embedded.new_uuid()),
             assistant_id: assistant,
             source,
-            kind: "answer",
+            kind: match call.kind {
+                CallKind::Answer => "answer",
+                CallKind::Summary => "summary",
+            },
             model: call.model_id.clone(),
             input_tokens: count(usage.input_tokens),
             output_tokens: count(usage.output_tokens),

@@ -10,15 +10,19 @@
 
 mod admission;
 mod config;
+mod fair_share;
 mod flood_wait;
 mod health;
 mod host;
+#[cfg(test)]
+mod kill_tests;
 mod ledger;
 mod part_gate;
 mod polling;
 mod polls;
 mod receive;
 mod sealed;
+mod summaries;
 mod talk;
 mod turn_host;
 mod turn_slots;

@@ -224,6 +224,11 @@ impl ModelHost for ApiHost<'_> {
         Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
     }
 
+    async fn find_summary(&self, _: Conversation) -> Result<Option<String>, MemoryError> {
+        // Conversations of the API have no summary.
+        Ok(None)
+    }
+
     async fn reserve_call(
         &self,
         behavior: &Behavior,

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MEMORY_TURNS_MAX,
-    MemoryChange, MemoryError, ModelCall, ModelHost, Permit, Reply, Visit, Visitor,
+    Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MemoryChange,
+    MemoryError, ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, Share, Visit, Visitor,
 };
 use reef_domain::calendar::Calendar;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
@@ -21,6 +21,7 @@ use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRo
 use crate::embedded::host::Embedded;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::part_gate::PartGate;
+use crate::embedded::summaries;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
 /// has lost the lease without noticing changes nothing.
@@ -39,6 +40,8 @@ pub(crate) struct Progress {
     finished: OnceLock<Finished>,
     /// Whether the model has answered, or why not; empty if it was not asked.
     model: OnceLock<Option<ModelError>>,
+    /// The conversation that may need a summary after the turn.
+    summary_due: OnceLock<Conversation>,
 }
 
 /// The update was finished in the transaction that recorded the last part of its reply.
@@ -55,6 +58,10 @@ impl Progress {
 
     pub fn finished(&self) -> Option<Finished> {
         self.finished.get().copied()
+    }
+
+    pub fn summary_due(&self) -> Option<Conversation> {
+        self.summary_due.get().copied()
     }
 
     fn set_parts(&self, reply: &Reply) {
@@ -119,6 +126,16 @@ impl ModelHost for TurnHost<'_> {
         };
         let rows = read.await.map_err(|error| storage_error(&error))?;
         Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
+    }
+
+    async fn find_summary(&self, conversation: Conversation) -> Result<Option<String>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
+            tx.find_summary(self.row.assistant_id, key).await
+        };
+        let found = read.await.map_err(|error| storage_error(&error))?;
+        Ok(found.map(|row| row.summary).filter(|text| !text.is_empty()))
     }
 
     async fn reserve_call(
@@ -217,6 +234,20 @@ impl Host for TurnHost<'_> {
         self.progress.model.get_or_init(|| error);
     }
 
+    async fn list_waiting_messages(&self, chat_id: i64) -> Result<Vec<AlbumPart>, MemoryError> {
+        let read = async {
+            let mut tx = self.embedded.inner.store.read().await?;
+            let chat_id = current_chat_id(&mut tx, self.row.assistant_id, chat_id).await?;
+            tx.list_waiting_updates(self.row.assistant_id, self.row.bot_id, chat_id).await
+        };
+        let rows = read.await.map_err(|error| storage_error(&error))?;
+        Ok(rows.iter().map(album_part).collect())
+    }
+
+    async fn use_share(&self, _update_id: i64, author_id: i64) -> Result<Share, MemoryError> {
+        self.use_share_of(author_id).await.map_err(|error| storage_error(&error))
+    }
+
     async fn record_part_sent(&self, _update_id: i64, part_index: usize) -> Result<(), MemoryError> {
         let is_last = part_index + 1 == self.progress.part_count.load(Ordering::Relaxed);
         let sent = i64::try_from(part_index + 1).map_err(|_| malformed_row())?;
@@ -227,7 +258,7 @@ impl Host for TurnHost<'_> {
 }
 
 impl TurnHost<'_> {
-    const fn ledger(&self) -> Ledger<'_> {
+    pub(super) const fn ledger(&self) -> Ledger<'_> {
         Ledger { embedded: self.embedded, assistant_id: self.row.assistant_id, is_api: false }
     }
 
@@ -316,8 +347,11 @@ impl TurnHost<'_> {
                 for turn in turns {
                     tx.append_message(assistant, key, &turn_to_row(turn), now).await?;
                 }
+                if summaries::may_be_due(tx, self, key).await? {
+                    self.progress.summary_due.get_or_init(|| *conversation);
+                }
                 // Turns beyond the limit are never read again.
-                tx.trim_conversation(assistant, key, i64::try_from(MEMORY_TURNS_MAX).unwrap_or(i64::MAX))
+                tx.trim_conversation(assistant, key, i64::try_from(STORED_TURNS_MAX).unwrap_or(i64::MAX))
                     .await
             }
         }
@@ -338,7 +372,7 @@ pub(crate) async fn current_chat_id(
 }
 
 /// Returns the key under which a conversation is stored.
-async fn conversation_key(
+pub(super) async fn conversation_key(
     tx: &mut Tx,
     assistant: AssistantId,
     conversation: Conversation,

@@ -203,6 +203,9 @@ impl Embedded {
     ) -> TurnEnd {
         self.record_turn_health(worker, host.progress.model(), &ended).await;
         self.record_exhausted_credit(host.row.assistant_id, settings, &ended).await;
+        if let (Some(conversation), Ok(_)) = (host.progress.summary_due(), &ended) {
+            self.start_summary(host.row, settings.clone(), conversation);
+        }
         let end = turn_end(host.row, ended);
         host.progress.finished().map_or(end, TurnEnd::Finished)
     }

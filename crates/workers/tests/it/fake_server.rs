@@ -26,6 +26,10 @@ struct ServerState {
     sent: Vec<SentMessage>,
     /// The last question of each request to the model.
     questions: Vec<String>,
+    /// The instructions of each request to the model.
+    instructions: Vec<String>,
+    /// How many summaries the model has written.
+    summaries: usize,
     /// Questions that the model leaves unanswered until they are removed.
     stuck: HashSet<String>,
     /// Whether `sendMessage` neither accepts a message nor responds.
@@ -85,6 +89,14 @@ impl FakeServer {
 
     pub fn questions(&self) -> Vec<String> {
         self.state().questions.clone()
+    }
+
+    pub fn instructions(&self) -> Vec<String> {
+        self.state().instructions.clone()
+    }
+
+    pub fn summaries(&self) -> usize {
+        self.state().summaries
     }
 
     pub fn hold_answer(&self, question: &str) {
@@ -269,6 +281,15 @@ async fn model(State(world): State<FakeServer>, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     let messages = body["messages"].as_array().unwrap();
     let question = messages.last().unwrap()["content"].as_str().unwrap().to_owned();
+    let instructions = messages[0]["content"].as_str().unwrap();
+    if instructions.starts_with("You keep notes about a chat") {
+        world.state().summaries += 1;
+        let kept: Vec<_> = question.lines().filter(|line| line.contains("my cat")).collect();
+        let text = format!("Notes. {}", kept.join(" "));
+        return axum::Json(json!({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}))
+            .into_response();
+    }
+    world.state().instructions.push(instructions.to_owned());
     // The answer contains the number of earlier questions, so that tests see how much of the conversation was sent.
     let earlier = messages.iter().filter(|message| message["role"] == "user").count() - 1;
     world.state().questions.push(question.clone());

@@ -14,5 +14,7 @@ mod migration;
 mod polling;
 mod restart;
 mod setup;
+mod strangers;
+mod summaries;
 mod turns;
 mod webhook;

@@ -89,6 +89,32 @@ on_both_databases! {
         assert_eq!(world.texts(5), ["question 1 after 0", "question 2 after 1"]);
     }
 
+    async fn what_piled_up_is_answered_once_per_chat(db: TestStore) {
+        let world = FakeServer::start().await;
+        host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
+        let mut tx = db.store.begin().await.unwrap();
+        for (update_id, chat_id, hours) in [(1, 5, 3), (2, 5, 2), (3, 6, 3), (4, 5, 0)] {
+            let sent = now().minus(Duration::from_secs(hours * 3_600)).unix_ms() / 1_000;
+            let mut body = text_update(update_id, chat_id, &format!("question {update_id}"));
+            body["message"]["date"] = sent.into();
+            let new = NewBotUpdate { chat_id, body: body.to_string(), ..update(update_id) };
+            assert!(tx.insert_bot_update(&new, now()).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        let _running = run(&db.store, &world, UpdateSource::Webhook).await;
+        wait_until("both answers", || world.texts(5).len() == 1 && world.texts(6).len() == 1).await;
+        while db.store.read().await.unwrap().count_open_bot_updates(assistant()).await.unwrap() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let text = world.texts(5).remove(0);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].starts_with("(sent 3 hours ago, at ") && lines[0].ends_with("question 1"), "{text}");
+        assert!(lines[1].starts_with("(sent 2 hours ago, at ") && lines[1].ends_with("question 2"), "{text}");
+        assert_eq!(lines[2], "question 4 after 0");
+        assert_eq!(world.questions().len(), 2);
+    }
+
     async fn stale_update_is_not_answered(db: TestStore) {
         let world = FakeServer::start().await;
         host(&db.store, &world, UpdateSource::Webhook).await.start(&spec(1, TOKEN)).await.unwrap();
