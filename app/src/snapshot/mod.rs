@@ -5,6 +5,7 @@ mod shown;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
+use reef_domain::settings::SettingsRecord;
 use reef_domain::wire::AssistantRecord;
 use reef_service::assistants::{Details, Receipt};
 use reef_service::{Caller, Error, Services};
@@ -47,6 +48,14 @@ impl Snapshot {
         Self::of(&details.record, &ShownAssistant::from(details))
     }
 
+    /// The snapshot of the page about an assistant's behavior. Its JSON has only the id: a browser needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the settings cannot be serialized.
+    pub(crate) fn of_behavior(record: &AssistantRecord, settings: &SettingsRecord) -> Result<Self, Error> {
+        Self::of(&json!({ "id": record.id }), &(&record.name, settings))
+    }
+
     /// The snapshot of a receipt. Its JSON has only the id: a browser needs nothing else of it.
     ///
     /// # Errors
@@ -82,6 +91,15 @@ pub(crate) async fn list(services: &Services, caller: &Caller) -> Result<Snapsho
 /// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
 pub(crate) async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
     Snapshot::of_assistant(&services.get_details(caller, id).await?)
+}
+
+/// The current snapshot of the page about the behavior of the caller's assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
+pub(crate) async fn behavior(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    let record = services.get_assistant(caller, id).await?;
+    Snapshot::of_behavior(&record, &services.get_settings(caller, id).await?)
 }
 
 /// The current snapshot of the receipt of the caller's deleted assistant `id`.
