@@ -33,6 +33,7 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/live/assistants", get(list))
         .route("/live/assistants/{id}", stream_by_id(Subject::Assistant))
         .route("/live/assistants/{id}/behavior", stream_by_id(Subject::Behavior))
+        .route("/live/assistants/{id}/people", stream_by_id(Subject::People))
         .route("/live/receipts/{id}", stream_by_id(Subject::Receipt))
         .with_state(services)
 }
@@ -43,6 +44,7 @@ enum Subject {
     All,
     Assistant(String),
     Behavior(String),
+    People(String),
     Receipt(String),
 }
 
@@ -52,13 +54,16 @@ impl Subject {
             Self::All => snapshot::list(services, caller).await,
             Self::Assistant(id) => snapshot::assistant(services, caller, id).await,
             Self::Behavior(id) => snapshot::behavior(services, caller, id).await,
+            Self::People(id) => snapshot::people(services, caller, id).await,
             Self::Receipt(id) => snapshot::receipt(services, caller, id).await,
         }
     }
 
     async fn was_deleted(&self, services: &Services, caller: &Caller) -> bool {
         match self {
-            Self::Assistant(id) | Self::Behavior(id) => services.get_receipt(caller, id).await.is_ok(),
+            Self::Assistant(id) | Self::Behavior(id) | Self::People(id) => {
+                services.get_receipt(caller, id).await.is_ok()
+            }
             Self::All | Self::Receipt(_) => false,
         }
     }
@@ -67,7 +72,9 @@ impl Subject {
     fn assistant(&self) -> Option<AssistantId> {
         match self {
             Self::All => None,
-            Self::Assistant(id) | Self::Behavior(id) | Self::Receipt(id) => AssistantId::parse(id),
+            Self::Assistant(id) | Self::Behavior(id) | Self::People(id) | Self::Receipt(id) => {
+                AssistantId::parse(id)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state that a page shows. The stream of a page sends its records, and its stamp says whether a page is up to date.
 
 mod shown;
+mod shown_people;
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::people::PeopleData;
 use shown::{ShownAssistant, ShownReceipt};
+use shown_people::ShownPeople;
 
 /// The state that a page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,14 @@ impl Snapshot {
     /// [`Error::Internal`] when the settings cannot be serialized.
     pub(crate) fn of_behavior(record: &AssistantRecord, settings: &SettingsRecord) -> Result<Self, Error> {
         Self::of(&json!({ "id": record.id }), &(&record.name, settings))
+    }
+
+    /// The snapshot of the page about an assistant's people. Its JSON has only the id: a browser needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the people cannot be serialized.
+    pub(crate) fn of_people(record: &AssistantRecord, people: &PeopleData) -> Result<Self, Error> {
+        Self::of(&json!({ "id": record.id }), &(record, ShownPeople::from(people)))
     }
 
     /// The snapshot of a receipt. Its JSON has only the id: a browser needs nothing else of it.
@@ -100,6 +111,15 @@ pub(crate) async fn assistant(services: &Services, caller: &Caller, id: &str) ->
 pub(crate) async fn behavior(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
     let record = services.get_assistant(caller, id).await?;
     Snapshot::of_behavior(&record, &services.get_settings(caller, id).await?)
+}
+
+/// The current snapshot of the page about the people of the caller's assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
+pub(crate) async fn people(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    let record = services.get_assistant(caller, id).await?;
+    Snapshot::of_people(&record, &PeopleData::load(services, caller, id).await?)
 }
 
 /// The current snapshot of the receipt of the caller's deleted assistant `id`.

@@ -41,7 +41,7 @@ impl PersonRow {
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(crate) struct Row {
     id: PersonId,
     assistant_id: AssistantId,
     telegram_user_id: i64,
@@ -77,7 +77,7 @@ impl TryFrom<Row> for PersonRow {
     }
 }
 
-fn read_all(rows: Vec<Row>) -> Result<Vec<PersonRow>, StoreError> {
+pub(crate) fn read_all(rows: Vec<Row>) -> Result<Vec<PersonRow>, StoreError> {
     rows.into_iter().map(PersonRow::try_from).collect()
 }
 

@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::customer::Customer;
-use crate::pages::{outcome_at, page, submit};
-use crate::sessions::session_cookie;
 use crate::support::{App, Database, activation, bot_token, eventually};
 
 /// A bot in the sandbox, as people in Telegram see it.
-struct Bot<'a> {
+pub struct Bot<'a> {
     app: &'a App,
     url: String,
 }
@@ -19,13 +17,13 @@ impl<'a> Bot<'a> {
         Self { app, url: app.url(&format!("/sandbox/telegram/bots/{bot_id}")) }
     }
 
-    async fn post(&self, path: &str, body: Value) {
+    pub async fn post(&self, path: &str, body: Value) {
         let answer = self.app.http.post(format!("{}/{path}", self.url)).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
     }
 
     /// Someone writes in the private chat with the bot.
-    async fn say(&self, user: i64, text: &str) {
+    pub async fn say(&self, user: i64, text: &str) {
         self.post("messages", json!({"chatId": user, "text": text})).await;
     }
 
@@ -36,7 +34,7 @@ impl<'a> Bot<'a> {
     }
 
     /// Waits until the bot has written `count` messages in a chat, and returns the last one.
-    async fn wait_for_message(&self, chat: i64, count: usize) -> Value {
+    pub async fn wait_for_message(&self, chat: i64, count: usize) -> Value {
         eventually("a message of the bot", async || {
             let mut all = self.messages(chat).await;
             (all.len() >= count).then(|| all.swap_remove(count - 1))
@@ -45,7 +43,7 @@ impl<'a> Bot<'a> {
     }
 }
 
-async fn active_bot<'a>(me: &Customer<'a>, app: &'a App) -> (String, Bot<'a>) {
+pub async fn active_bot<'a>(me: &Customer<'a>, app: &'a App) -> (String, Bot<'a>) {
     let id = me.purchased("byok").await;
     let token = bot_token("ok");
     me.ok("POST", &format!("/{id}/activate"), activation(&token)).await;
@@ -53,7 +51,7 @@ async fn active_bot<'a>(me: &Customer<'a>, app: &'a App) -> (String, Bot<'a>) {
     (id, Bot::new(app, &token))
 }
 
-async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
+pub async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
     let people = me.get(&format!("/{id}/people")).await;
     let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user)?;
     Some(found["role"].as_str().unwrap().to_owned())
@@ -65,7 +63,7 @@ async fn last_seen(me: &Customer<'_>, id: &str, user: i64) -> Value {
     found.unwrap()["lastSeenAt"].clone()
 }
 
-async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
+pub async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
     let people = me.get(&format!("/{id}/people")).await;
     let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user);
     found.unwrap()["id"].as_str().unwrap().to_owned()
@@ -207,82 +205,6 @@ async fn facts_are_listed_and_deleted() {
         bot.say(1, "/memory").await;
         let list = bot.wait_for_message(1, 3).await;
         assert!(!list["text"].as_str().unwrap().contains("vegetarian"), "{list}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn behavior_page_saves_restores_and_keeps_what_was_typed() {
-    let app = App::start().await;
-    let me = app.customer().await;
-    let cookie = session_cookie(&app, me.user).await;
-    let id = me.purchased("byok").await;
-    let path = format!("/assistants/{id}/behavior");
-    let fields = |time_zone: &'static str| {
-        [
-            ("id", &*id),
-            ("instructions", "Be brief.\r\nBe kind."),
-            ("time_zone", time_zone),
-            ("access_mode", "anyone"),
-            ("access_groups", "off"),
-            ("memory", "true"),
-        ]
-    };
-    let template = page(&app, &cookie, &format!("{path}?template=tutor")).await;
-    assert!(
-        template.contains("You help one person learn.") && template.contains("isn’t saved yet"),
-        "{template}"
-    );
-    let to = submit(&app, &cookie, &path, "update_behavior", &fields("Mars/Base")).await;
-    let shown = page(&app, &cookie, &to).await;
-    assert!(
-        shown.contains("Use an IANA time zone") && shown.contains("Be brief.") && shown.contains("Mars/Base"),
-        "{shown}"
-    );
-    assert_eq!(me.get(&format!("/{id}/settings")).await["revision"], 1);
-    let to = submit(&app, &cookie, &path, "update_behavior", &fields("Europe/Berlin")).await;
-    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} behavior_saved"));
-    let settings = me.get(&format!("/{id}/settings")).await;
-    assert_eq!(
-        (&settings["instructions"], &settings["access"]["mode"]),
-        (&json!("Be brief.\nBe kind."), &json!("anyone"))
-    );
-    let shown = page(&app, &cookie, &path).await;
-    assert!(shown.contains("access.mode") && shown.contains("Restore revision 1"), "{shown}");
-    let to = submit(&app, &cookie, &path, "restore_behavior", &[("id", &id), ("revision", "1")]).await;
-    assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} behavior_restored"));
-    assert_eq!(me.get(&format!("/{id}/settings")).await["instructions"], Value::Null);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn people_page_shows_the_owner_link_once_and_decides_on_requests() {
-    let app = App::start().await;
-    let me = app.customer().await;
-    let cookie = session_cookie(&app, me.user).await;
-    let (id, bot) = active_bot(&me, &app).await;
-    let path = format!("/assistants/{id}/people");
-    let empty = page(&app, &cookie, &path).await;
-    assert!(empty.contains("Nobody owns this assistant") && empty.contains("Nobody is waiting"), "{empty}");
-    let to = submit(&app, &cookie, &path, "create_owner_link", &[("id", &id)]).await;
-    let shown = page(&app, &cookie, &to).await;
-    assert!(shown.contains("?start=owner_") && shown.contains("shown only now"), "{shown}");
-    bot.say(1, "hello").await;
-    bot.wait_for_message(1, 1).await;
-    bot.say(2, "let me in").await;
-    bot.wait_for_message(2, 1).await;
-    let stranger = person_id(&me, &id, 2).await;
-    let waiting = page(&app, &cookie, &path).await;
-    assert!(
-        waiting.contains("Approve Person 2") && waiting.contains("owns this assistant in Telegram"),
-        "{waiting}"
-    );
-    for (form, notice, expected) in [
-        ("approve_person", "person_approved", Some("approved")),
-        ("block_person", "person_blocked", Some("blocked")),
-        ("erase_person", "person_erased", None),
-    ] {
-        let to = submit(&app, &cookie, &path, form, &[("id", &id), ("person", &stranger)]).await;
-        assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path} {notice}"));
-        assert_eq!(role(&me, &id, 2).await.as_deref(), expected);
     }
 }
 
