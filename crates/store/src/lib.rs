@@ -31,6 +31,7 @@ mod mails;
 mod managed_credit;
 mod metrics;
 mod notifications;
+mod owner_requests;
 mod payment_checks;
 mod people;
 mod people_by_role;

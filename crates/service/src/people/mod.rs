@@ -4,6 +4,7 @@
 mod by_role;
 mod facts;
 mod owner_link;
+mod ownership;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -27,6 +28,7 @@ use crate::unit_of_work::UnitOfWork;
 pub use by_role::PeopleWithRole;
 pub use facts::FactConversation;
 pub use owner_link::OwnerLink;
+pub use ownership::{OwnerOrigin, OwnerState};
 
 /// How many people are listed without a page.
 const PEOPLE_MAX: i64 = 10_000;
@@ -74,19 +76,9 @@ impl Services {
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         let page = page.map_err(Error::InvalidRequest)?;
-        let limit = page.map_or(PEOPLE_MAX, |page| page.limit);
-        let from = page
-            .and_then(|page| page.after)
-            .map_or((Timestamp::from_unix_ms(MS_MAX), PersonId::new(Uuid::max())), |cursor| {
-                (cursor.created_at, PersonId::new(cursor.id.uuid()))
-            });
-        let mut rows = tx.list_people(assistant.id, from, limit + 1).await?;
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        // The next page begins with the entry at the cursor.
-        let next = rows.split_off(rows.len().min(size)).pop().filter(|_| page.is_some());
-        let next =
-            next.map(|row| Cursor { created_at: row.first_seen_at, id: AssistantId::new(row.id.uuid()) });
-        Ok((rows.into_iter().map(record).collect(), next))
+        let (from, limit) = start(page);
+        let rows = tx.list_people(assistant.id, from, limit + 1).await?;
+        Ok(split_page(rows, page, limit))
     }
 
     /// The owner of an assistant in Telegram; `None` while nobody owns it.
@@ -135,7 +127,8 @@ impl Services {
         save_role(work, &assistant, row, Role::Blocked).await
     }
 
-    /// Erases what is known of a person, including their private conversation with the assistant.
+    /// Erases what is known of a person, including their private conversation with the assistant. Without its owner, an
+    /// assistant waits for the one who opens the owner link, so that it does not fall to the next person who writes.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::NotFound`], [`Error::InvalidRequest`].
@@ -149,6 +142,9 @@ impl Services {
         let (mut work, assistant, row) = self.lock_person(caller, id, person, body).await?;
         work.tx.delete_chat(assistant.id, row.telegram_user_id).await?;
         work.tx.delete_person(assistant.id, row.id).await?;
+        if row.role == Role::Owner {
+            work.tx.require_owner_link(assistant.id, work.now).await?;
+        }
         work.record_change(&assistant);
         work.commit(Some(&Outcome::Deleted)).await
     }
@@ -219,6 +215,24 @@ impl Services {
 
 /// The last moment that both databases can store.
 const MS_MAX: i64 = 253_402_300_799_999;
+
+/// Where a page of people begins, and how many it has.
+fn start(page: Option<Page>) -> ((Timestamp, PersonId), i64) {
+    let from = page
+        .and_then(|page| page.after)
+        .map_or((Timestamp::from_unix_ms(MS_MAX), PersonId::new(Uuid::max())), |cursor| {
+            (cursor.created_at, PersonId::new(cursor.id.uuid()))
+        });
+    (from, page.map_or(PEOPLE_MAX, |page| page.limit))
+}
+
+/// Separates the entry that the next page begins with.
+fn split_page(mut rows: Vec<PersonRow>, page: Option<Page>, limit: i64) -> (Vec<Person>, Option<Cursor>) {
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.split_off(rows.len().min(size)).pop().filter(|_| page.is_some());
+    let next = next.map(|row| Cursor { created_at: row.first_seen_at, id: AssistantId::new(row.id.uuid()) });
+    (rows.into_iter().map(record).collect(), next)
+}
 
 async fn save_role(
     mut work: UnitOfWork<'_>,

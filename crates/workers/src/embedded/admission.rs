@@ -38,7 +38,7 @@ impl TurnHost<'_> {
             && visit.owner_code.is_none()
             && is_current(person, visitor, inner.clock.now())
             && may_talk(person.role, behavior.access.mode)
-            && (person.role == Role::Owner || tx.find_owner(self.row.assistant_id).await?.is_some())
+            && (person.role == Role::Owner || !self.has_first_writer_to_come(&mut tx).await?)
         {
             return Ok(Admission { behavior, verdict: Verdict::Allowed });
         }
@@ -79,7 +79,7 @@ impl TurnHost<'_> {
                 tx.save_person(&former).await?;
             }
             person.set_role(Role::Owner, now);
-        } else if owner.is_none() && person.role != Role::Blocked {
+        } else if person.role != Role::Blocked && self.has_first_writer_to_come(tx).await? {
             person.set_role(Role::Owner, now);
             person.is_first_writer = true;
         }
@@ -96,6 +96,12 @@ impl TurnHost<'_> {
             tx.save_person(&person).await?;
         }
         Ok(verdict)
+    }
+
+    /// Whether the next person who writes becomes the owner.
+    async fn has_first_writer_to_come(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let assistant = self.row.assistant_id;
+        Ok(tx.find_owner(assistant).await?.is_none() && !tx.is_owner_link_required(assistant).await?)
     }
 
     fn new_person(&self, visitor: &Visitor, now: Timestamp) -> PersonRow {
