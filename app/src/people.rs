@@ -2,7 +2,7 @@
 
 use reef_domain::people::{Person, Role};
 use reef_domain::query::{Cursor, Page};
-use reef_service::people::{FactConversation, Group};
+use reef_service::people::{FactConversation, Group, OwnerState, PeopleWithRole};
 use reef_service::{Caller, Error, Services};
 
 /// How many people of each role the page shows at once.
@@ -10,7 +10,7 @@ const PEOPLE_SHOWN: i64 = 50;
 
 /// What the page shows.
 pub(crate) struct PeopleData {
-    pub owner: Option<Owner>,
+    pub owner: OwnerState,
     pub requests: PeopleList,
     pub approved: PeopleList,
     pub blocked: PeopleList,
@@ -18,9 +18,18 @@ pub(crate) struct PeopleData {
     pub facts: Vec<FactConversation>,
 }
 
-/// Who owns the assistant in Telegram.
-pub(crate) struct Owner {
-    pub person: Person,
+/// What the page of an assistant says about its people.
+pub(crate) struct PeopleSummary {
+    /// How many people wait for approval.
+    pub waiting: i64,
+    pub owner: OwnerState,
+}
+
+impl PeopleSummary {
+    pub(crate) async fn load(services: &Services, caller: &Caller, id: &str) -> Result<Self, Error> {
+        let waiting = services.count_requests(caller, id).await?;
+        Ok(Self { waiting, owner: services.get_owner_state(caller, id).await? })
+    }
 }
 
 /// A page of the people with one role.
@@ -38,7 +47,7 @@ impl PeopleData {
     pub(crate) async fn load(services: &Services, caller: &Caller, id: &str) -> Result<Self, Error> {
         let first = async |role| PeopleList::load(services, caller, id, role, None).await;
         Ok(Self {
-            owner: services.find_owner(caller, id).await?.map(|person| Owner { person }),
+            owner: services.get_owner_state(caller, id).await?,
             requests: first(Role::Requested).await?,
             approved: first(Role::Approved).await?,
             blocked: first(Role::Blocked).await?,
@@ -57,9 +66,13 @@ impl PeopleList {
         after: Option<Cursor>,
     ) -> Result<Self, Error> {
         let page = Page { limit: PEOPLE_SHOWN, after };
-        let found = services.list_people_with_role(caller, id, role, page).await?;
-        let is_later_page = after.is_some();
-        Ok(Self { role, people: found.people, next: found.next, total: found.total, is_later_page })
+        let PeopleWithRole { people, next, total } = if role == Role::Requested {
+            let (people, next) = services.list_requests(caller, id, Ok(Some(page))).await?;
+            PeopleWithRole { people, next, total: services.count_requests(caller, id).await? }
+        } else {
+            services.list_people_with_role(caller, id, role, page).await?
+        };
+        Ok(Self { role, people, next, total, is_later_page: after.is_some() })
     }
 
     /// The page after a cursor; this one without a cursor.

@@ -61,7 +61,7 @@ impl Notice {
             Self::BehaviorRestored => "Restored. Takes effect with the next answer.",
             Self::ServerSaved => "Server saved. Takes effect with the next answer.",
             Self::ServerRemoved => "Server removed. Takes effect with the next answer.",
-            Self::OwnerDisowned => "Done. Your assistant has no owner now.",
+            Self::OwnerDisowned => "Removed. Open the owner link to become the owner.",
             Self::FactAdded => "Added. Your assistant knows this from the next answer on.",
             Self::FactSaved => "Saved. Your assistant knows this from the next answer on.",
             Self::FactDeleted => "Deleted. Your assistant no longer gets this.",

@@ -55,6 +55,17 @@ pub async fn create_owner_link(id: String, #[server(default)] token: String) -> 
     .await
 }
 
+/// Removes an owner who only wrote first.
+#[server(prefix = "/_fn", endpoint = "disown_owner")]
+pub async fn disown_owner(id: String) -> Result<(), AppError> {
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
+        services.disown_first_writer(&caller, &id, Ok(())).await?;
+        redirect_with_notice(&format!("/assistants/{id}/people"), Notice::OwnerDisowned).await
+    })
+    .await
+}
+
 /// Sets whether an assistant may answer in a group.
 #[server(prefix = "/_fn", endpoint = "allow_group")]
 pub async fn allow_group(id: String, chat: i64, #[server(default)] is_allowed: bool) -> Result<(), AppError> {

@@ -1,13 +1,10 @@
 //! The people with one role, in pages, with their number.
 
-use reef_domain::Timestamp;
-use reef_domain::ids::{AssistantId, PersonId};
 use reef_domain::people::{Person, Role};
 use reef_domain::query::{Cursor, Page};
 use reef_domain::wire::Scope;
-use uuid::Uuid;
 
-use super::{MS_MAX, record};
+use super::{split_page, start};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::services::Services;
@@ -38,15 +35,10 @@ impl Services {
         caller.require_scope(Scope::Read)?;
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        let first = (Timestamp::from_unix_ms(MS_MAX), PersonId::new(Uuid::max()));
-        let from = page.after.map_or(first, |cursor| (cursor.created_at, PersonId::new(cursor.id.uuid())));
-        let mut rows = tx.list_people_with_role(assistant.id, role, from, page.limit + 1).await?;
-        // The next page begins with the entry at the cursor.
-        let size = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let next = rows.split_off(rows.len().min(size)).pop();
-        let next =
-            next.map(|row| Cursor { created_at: row.first_seen_at, id: AssistantId::new(row.id.uuid()) });
+        let (from, limit) = start(Some(page));
+        let rows = tx.list_people_with_role(assistant.id, role, from, limit + 1).await?;
+        let (people, next) = split_page(rows, Some(page), limit);
         let total = tx.count_people(assistant.id, role).await?;
-        Ok(PeopleWithRole { people: rows.into_iter().map(record).collect(), next, total })
+        Ok(PeopleWithRole { people, next, total })
     }
 }

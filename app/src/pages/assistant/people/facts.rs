@@ -153,8 +153,7 @@ fn add(id: &str, shown: &PeopleData) -> Option<AnyView> {
     for conversation in &shown.facts {
         offer(conversation.chat_id, conversation.thread_id, title(conversation));
     }
-    let owner = shown.owner.as_ref().map(|owner| &owner.person);
-    for person in owner.into_iter().chain(&shown.approved.people) {
+    for person in shown.owner.owner.iter().chain(&shown.approved.people) {
         offer(person.telegram_user_id, 0, display_name(person));
     }
     for group in &shown.groups {

@@ -53,7 +53,7 @@ fn page(
     let behavior = format!("{back}/behavior");
     let list = |people: &PeopleList| list::section(&record.id, people);
     let (requests, approved, blocked) = (list(&shown.requests), list(&shown.approved), list(&shown.blocked));
-    let owner = owner::section(record, shown.owner.as_ref(), token)?;
+    let owner = owner::section(record, &shown.owner, token)?;
     let (groups, facts) = (groups::section(&record.id, &shown.groups), facts::section(&record.id, shown));
     let view = view! {
         <Head title=format!("People of {name}") description="Who has written to an assistant and who may talk to it."/>
