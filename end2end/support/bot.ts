@@ -18,9 +18,9 @@ export class Bot {
     await expect.poll(() => this.answers(user), { message: `an answer to “${text}”`, timeout: 30_000 }).toBeGreaterThan(before);
   }
 
-  /** A person adds the bot to a group, which is `chat`. */
-  async join(chat: number, title: string, user: number): Promise<void> {
-    await this.post("chats", { chatId: chat, title, userId: user });
+  /** A person adds the bot to the group `chat`. */
+  async join(chat: number, user: number): Promise<void> {
+    await this.post("chats", { chatId: chat, chatType: "supergroup", addedBy: user });
   }
 
   private async answers(chat: number): Promise<number> {

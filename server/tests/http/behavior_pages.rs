@@ -174,7 +174,7 @@ async fn mcp_servers_are_added_changed_and_removed() {
     let new = [("name", "wiki"), ("url", "https://wiki.example.com"), ("is_enabled", "true")];
     let to = save(&[&new[..], &[("header_name", "Authorization"), ("header_value", secret)]].concat()).await;
     assert_eq!(outcome_at(&app, &cookie, &to).await, format!("{path}#mcp server_saved"));
-    let first = json!({"name": "wiki", "url": "https://wiki.example.com/", "headerNames": ["Authorization"], "enabled": true});
+    let first = json!({"name": "wiki", "url": "https://wiki.example.com", "headerNames": ["Authorization"], "enabled": true});
     assert_eq!(servers().await, json!([first]));
 
     // A value that is left empty stays, and a header is added.
@@ -254,6 +254,37 @@ async fn facts_are_added_changed_and_deleted_on_the_page() {
     assert!(shown.contains("at most 500 characters") && shown.contains(&long), "{shown}");
     assert_eq!(form("delete_fact", &[("fact", &first)]).await, format!("{path}#facts fact_deleted"));
     assert_eq!(texts().await, ["Is a pilot"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owner_who_wrote_first_is_removed_on_the_page() {
+    let app = App::start().await;
+    let me = app.customer().await;
+    let cookie = session_cookie(&app, me.user).await;
+    let (id, bot) = active_bot(&me, &app).await;
+    let (assistant, people) = (format!("/assistants/{id}"), format!("/assistants/{id}/people"));
+    assert!(page(&app, &cookie, &assistant).await.contains("Nobody owns this assistant in Telegram yet."));
+    bot.say(1, "hello").await;
+    bot.wait_for_message(1, 1).await;
+    bot.say(2, "me too").await;
+    bot.wait_for_message(2, 1).await;
+    let shown = page(&app, &cookie, &assistant).await;
+    assert!(
+        shown.contains("1 person is waiting")
+            && shown.contains("Person 1 became the owner by writing first."),
+        "{shown}"
+    );
+    let shown = page(&app, &cookie, &people).await;
+    assert!(shown.contains("by writing first") && shown.contains("This isn’t me"), "{shown}");
+    let disown = async || outcome(&app, &cookie, &people, "disown_owner", &[("id", &id)]).await;
+    assert_eq!(disown().await, format!("{people} owner_disowned"));
+    assert_eq!(role(&me, &id, 1).await.as_deref(), Some("blocked"));
+    let shown = page(&app, &cookie, &people).await;
+    assert!(
+        shown.contains("Nobody becomes the owner by writing") && !shown.contains("This isn’t me"),
+        "{shown}"
+    );
+    assert_eq!(disown().await, format!("{people} form_error"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

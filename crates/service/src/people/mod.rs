@@ -81,17 +81,6 @@ impl Services {
         Ok(split_page(rows, page, limit))
     }
 
-    /// The owner of an assistant in Telegram; `None` while nobody owns it.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn find_owner(&self, caller: &Caller, id: &str) -> Result<Option<Person>, Error> {
-        caller.require_scope(Scope::Read)?;
-        let mut tx = self.store().read().await?;
-        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        Ok(tx.find_owner(assistant.id).await?.map(record))
-    }
-
     /// Lets a person talk to the assistant. The owner stays the owner.
     ///
     /// # Errors

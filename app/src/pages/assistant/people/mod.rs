@@ -61,7 +61,7 @@ fn page(
         <Notice/>
         <Live path=stream/>
         <h1>"People"</h1>
-        <p>"Who may talk to your assistant is set on the page " <a href=behavior>"Behavior"</a> "."</p>
+        <p>"Who may talk to your assistant is set on the page " <a href=behavior>"Behavior"</a> ". The " <a href="/docs/owners">"guide for owners"</a> " explains both."</p>
         // No stream announces that someone has written.
         <div data-look-again="" hidden></div>
         <div class="split">
