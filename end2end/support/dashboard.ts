@@ -123,7 +123,7 @@ export class Dashboard {
   /** Opens the `<details>` with this summary, unless it is open. */
   async openDetails(summary: string): Promise<void> {
     const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
-    if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+    if ((await details.getAttribute("open")) === null) await details.locator(":scope > summary").click();
   }
 
   /** Sends a message to a bot on the sandbox's chat page and returns the answer. */
