@@ -84,7 +84,8 @@ test("groups show who added the bot, and are allowed", async ({ member, page, as
   await member.open(`${path}/people`);
   const groups = region(page, "Groups");
   await member.waitForVisible(groups.getByText("It isn’t known who added it."));
-  await expect(groups.getByText(/Added by Person 1/)).toBeVisible();
+  await expect(groups.getByText("Added by the owner, Person 1.")).toBeVisible();
+  await expect(groups.getByRole("button")).toHaveCount(1);
   await groups.getByRole("listitem").filter({ hasText: "isn’t known" }).getByRole("button", { name: /^Allow/ }).click();
   await expect(page.getByText("Allowed. Your assistant answers in this group now.")).toBeVisible();
   await expect(groups).toContainText("You allowed this group.");

@@ -33,13 +33,17 @@ pub(super) fn section(
             <h2 id="owner">"Owner"</h2>
             {who(record, state)}
             {link}
-            {has_bot.then(|| view! { <PostForm form class="inline">
-                <FormErrorMessage form/>
-                <input type="hidden" name="id" value=id/>
-                <input type="hidden" name="token" value=token/>
-                <Submit label="Create owner link" busy="Creating…" class="quiet"/>
-            </PostForm> })}
-            <p class="hint">"The first person to open the link becomes the owner. An earlier link stops working."</p>
+            {has_bot.then(|| view! {
+                <div class="action">
+                    <PostForm form class="inline">
+                        <FormErrorMessage form/>
+                        <input type="hidden" name="id" value=id/>
+                        <input type="hidden" name="token" value=token/>
+                        <Submit label="Create owner link" busy="Creating…" class="quiet"/>
+                    </PostForm>
+                    <p class="hint">"The first person to open the link becomes the owner. An earlier link stops working."</p>
+                </div>
+            })}
         </section>
     };
     Ok(view.into_any())
