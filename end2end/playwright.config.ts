@@ -4,7 +4,7 @@ import { chromiumArguments, chromiumPath } from "./support/chromium.ts";
 type Mode = { script: boolean; wide: boolean; light: boolean };
 
 /** The specs of user flows. The other specs test pages in themselves, or what does not depend on the mode. */
-const FLOWS = ["accounts", "activation", "checkout", "keys", "lifecycle", "mail", "settings"].map((name) => `${name}.spec.ts`);
+const FLOWS = ["accounts", "activation", "behavior", "checkout", "keys", "lifecycle", "mail", "people", "settings"].map((name) => `${name}.spec.ts`);
 
 /** Every pair of values of two settings occurs in one of these modes. The first and the last run all specs, the others only the flows. */
 const MODES: Mode[] = [

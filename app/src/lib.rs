@@ -24,6 +24,7 @@ mod labels;
 mod layers;
 mod live;
 mod pages;
+mod people;
 mod request;
 mod router;
 mod scripts;

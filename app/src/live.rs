@@ -27,11 +27,13 @@ use crate::snapshot::{self, Snapshot};
 /// How long a browser waits before it reconnects.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// `/live/assistants`, `/live/assistants/{id}` and `/live/receipts/{id}`, for signed-in users.
+/// `/live/assistants`, `/live/assistants/{id}` with the pages below it, and `/live/receipts/{id}`, for signed-in users.
 pub(crate) fn router(services: Services) -> Router {
     Router::new()
         .route("/live/assistants", get(list))
         .route("/live/assistants/{id}", stream_by_id(Subject::Assistant))
+        .route("/live/assistants/{id}/behavior", stream_by_id(Subject::Behavior))
+        .route("/live/assistants/{id}/people", stream_by_id(Subject::People))
         .route("/live/receipts/{id}", stream_by_id(Subject::Receipt))
         .with_state(services)
 }
@@ -41,6 +43,8 @@ pub(crate) fn router(services: Services) -> Router {
 enum Subject {
     All,
     Assistant(String),
+    Behavior(String),
+    People(String),
     Receipt(String),
 }
 
@@ -49,13 +53,17 @@ impl Subject {
         match self {
             Self::All => snapshot::list(services, caller).await,
             Self::Assistant(id) => snapshot::assistant(services, caller, id).await,
+            Self::Behavior(id) => snapshot::behavior(services, caller, id).await,
+            Self::People(id) => snapshot::people(services, caller, id).await,
             Self::Receipt(id) => snapshot::receipt(services, caller, id).await,
         }
     }
 
     async fn was_deleted(&self, services: &Services, caller: &Caller) -> bool {
         match self {
-            Self::Assistant(id) => services.get_receipt(caller, id).await.is_ok(),
+            Self::Assistant(id) | Self::Behavior(id) | Self::People(id) => {
+                services.get_receipt(caller, id).await.is_ok()
+            }
             Self::All | Self::Receipt(_) => false,
         }
     }
@@ -64,7 +72,9 @@ impl Subject {
     fn assistant(&self) -> Option<AssistantId> {
         match self {
             Self::All => None,
-            Self::Assistant(id) | Self::Receipt(id) => AssistantId::parse(id),
+            Self::Assistant(id) | Self::Behavior(id) | Self::People(id) | Self::Receipt(id) => {
+                AssistantId::parse(id)
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+import { Bot } from "../support/bot.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { totp } from "../support/totp.ts";
 import { expect, test } from "./support.ts";
@@ -89,6 +90,37 @@ test("from the order to the receipt", async ({ customer, page, shoot, shootWindo
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Coral was deleted");
   await shoot("receipt");
   await shoot("receipts", "/receipts");
+});
+
+test("behavior and people", async ({ customer, page, request, shoot, shootWindow }) => {
+  const gus = await customer("gus@example.com");
+  const token = `450000001:${TOKEN}`;
+  const id = await gus.createAssistant("Coral", token, "active");
+  const wiki = { name: "Wiki", url: "https://wiki.example.com/mcp", headers: { Authorization: "Bearer any", "X-Team": "reef" } };
+  const off = { name: UNBROKEN.slice(0, 64), url: `https://${UNBROKEN.slice(0, 60)}.example.com/`, enabled: false };
+  await gus.changeSettings(id, { instructions: "You answer questions about the lighthouse. Be friendly and precise.", greeting: "Hi!" });
+  await gus.changeSettings(id, { tools: { webSearch: false }, allowance: { perDayUsd: "2.50" }, mcpServers: [wiki, off] });
+  await shoot("behavior", `/assistants/${id}/behavior`);
+  await gus.dashboard.openDialog("Restore revision 1");
+  await shootWindow("restore-asked");
+  const bot = new Bot(request, token);
+  for (const user of [1, 2, 3, 4, 5]) await bot.say(user, "hello");
+  await bot.say(1, "/remember I'm a vegetarian");
+  await bot.join(-100_400, 1);
+  await bot.join(-100_401, 99);
+  const people = `/assistants/${id}/people`;
+  for (const button of ["Approve Person 2", "Block Person 3"]) {
+    await gus.dashboard.open(people);
+    await page.getByRole("button", { name: button }).click();
+    await expect(page.locator(".toast")).toBeVisible();
+  }
+  await gus.dashboard.open(people);
+  await gus.dashboard.openDetails("1 fact");
+  await shoot("people");
+  await page.getByRole("button", { name: "Create owner link" }).click();
+  await expect(page.getByRole("link", { name: "Open in Telegram" })).toBeVisible();
+  await shoot("owner-link");
+  await shoot("people-waiting", `/assistants/${id}`);
 });
 
 test("deployments that run and fail", async ({ customer, shoot }) => {

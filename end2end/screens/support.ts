@@ -56,6 +56,10 @@ export class Customer {
     return id;
   }
 
+  async changeSettings(id: string, data: object): Promise<void> {
+    await this.call("PATCH", `/${id}/settings`, data);
+  }
+
   async stop(id: string): Promise<void> {
     await this.call("POST", `/${id}/stop`);
   }

@@ -97,6 +97,21 @@ export class Dashboard {
     }).toPass({ timeout: 30_000 });
   }
 
+  /**
+   * Presses a button that sends a form, and waits until the server's refusal is shown. What the page shows of an earlier refusal may
+   * look the same, so its words don't say that the form can be filled in again.
+   */
+  async sendRefused(button: Locator): Promise<void> {
+    const isForm = (method: string, url: string) => method === "POST" && new URL(url).pathname.startsWith("/_fn/");
+    // Without scripts, the browser loads the form's page again. With them, the form is busy until its error is shown.
+    const shown = this.script
+      ? this.page.waitForResponse((response) => isForm(response.request().method(), response.url()))
+      : this.page.waitForEvent("load");
+    await button.click();
+    await shown;
+    await expect(this.page.locator("form[aria-busy]")).toHaveCount(0);
+  }
+
   /** Presses a button that opens a dialog, and returns the dialog. */
   async openDialog(button: string): Promise<Locator> {
     await this.page.getByRole("button", { name: button, exact: true }).click();
@@ -108,7 +123,7 @@ export class Dashboard {
   /** Opens the `<details>` with this summary, unless it is open. */
   async openDetails(summary: string): Promise<void> {
     const details = this.page.locator("details").filter({ has: this.page.locator("summary", { hasText: summary }) }).first();
-    if ((await details.getAttribute("open")) === null) await details.locator("summary").click();
+    if ((await details.getAttribute("open")) === null) await details.locator(":scope > summary").click();
   }
 
   /** Sends a message to a bot on the sandbox's chat page and returns the answer. */

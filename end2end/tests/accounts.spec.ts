@@ -49,7 +49,9 @@ test.describe("wrong values", () => {
     for (const password of ["short", "too short"]) {
       await page.getByLabel("Email").fill("ann@example.com");
       await page.getByLabel("Password").fill(password);
-      await page.getByRole("button", { name: "Create account" }).click();
+      // With scripts, the browser validates a field that loses the focus, and its issue moves the button.
+      await page.getByLabel("Password").blur();
+      await dashboard.sendRefused(page.getByRole("button", { name: "Create account" }));
       await expect(page.getByLabel("Password")).toHaveAttribute("aria-invalid", "true");
       await expect(page.getByLabel("Password")).toHaveAccessibleDescription(/at least 10 characters/);
       await expect(page.getByLabel("Email")).toHaveValue("ann@example.com");

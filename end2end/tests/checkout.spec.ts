@@ -45,6 +45,7 @@ test("abandoned checkout can be resumed, even when it has expired", async ({ mem
   await member.open("/assistants/new");
   await page.getByRole("button", { name: "Resume checkout of Untitled assistant" }).click();
   await page.getByRole("button", { name: "Expire the checkout" }).click();
+  await expect(page.getByRole("button", { name: "Pay", exact: true })).toHaveCount(0);
 
   await member.open("/assistants/new");
   await page.getByRole("link", { name: "Untitled assistant" }).click();

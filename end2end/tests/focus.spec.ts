@@ -30,6 +30,8 @@ test("connection test focuses the field to fix, or its own button", async ({ mem
   await expect(token).toBeFocused();
   await token.fill(botToken());
   await check.click();
+  // The click has focused the button already, so the results must be there first.
+  await expect(page.getByText("The model says:")).toBeVisible();
   await expect(check).toBeFocused();
 });
 

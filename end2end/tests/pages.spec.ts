@@ -1,5 +1,5 @@
-import AxeBuilder from "@axe-core/playwright";
 import type { BrowserContext, Page } from "@playwright/test";
+import { checkCurrent, SIZES } from "../support/accessible.ts";
 import { botToken } from "../support/dashboard.ts";
 import { expect, test } from "../support/signed-in.ts";
 import { totp } from "../support/totp.ts";
@@ -8,10 +8,6 @@ import { totp } from "../support/totp.ts";
 const ENTRY = ["/", "/signin", "/signup", "/forgot", "/reset?token=0", "/confirm?token=0", "/confirm-change?token=0", "/goodbye"];
 const OPEN = [...ENTRY, "/docs", "/docs/quick-start", "/docs/errors", "/docs/activate-assistant", "/styleguide"];
 const OWN = ["/assistants", "/assistants/new", "/billing", "/receipts", "/keys", "/settings"];
-const SIZES = [
-  { width: 1440, height: 900 },
-  { width: 390, height: 844 },
-];
 
 /** Pages of the sandbox. */
 const SANDBOX = ["/sandbox/", "/sandbox/mail/", "/sandbox/telegram/"];
@@ -20,28 +16,6 @@ const SANDBOX = ["/sandbox/", "/sandbox/mail/", "/sandbox/telegram/"];
 async function check(page: Page, path: string, script: boolean): Promise<void> {
   await page.goto(path);
   await checkCurrent(page, path, script);
-}
-
-/** Checks that the current page is accessible and does not scroll sideways, wide and narrow, light and dark. */
-async function checkCurrent(page: Page, path: string, script: boolean): Promise<void> {
-  const { light, dark } = { light: "light", dark: "dark" } as const;
-  for (const size of SIZES) {
-    await page.setViewportSize(size);
-    for (const colorScheme of [light, dark]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      const where = `${path} at ${size.width}, ${colorScheme}`;
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(sideways, `${where} scrolls sideways`).toBeLessThanOrEqual(0);
-      // axe is a script, so it cannot run without scripts. The page is the same with them.
-      if (!script) continue;
-      const axe = new AxeBuilder({ page }).exclude("iframe");
-      // In the other color scheme only the contrast differs.
-      if (colorScheme !== (size.width > 1000 ? light : dark)) axe.withRules(["color-contrast"]);
-      const { violations } = await axe.analyze();
-      const found = violations.filter(({ impact }) => impact !== "minor").map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-      expect(found, where).toEqual([]);
-    }
-  }
 }
 
 test.describe("a page that does not exist", () => {
@@ -118,7 +92,7 @@ test("page of an assistant is accessible in every state", async ({ member, page,
   await check(page, await member.createAssistant("Dora", botToken("stuck"), "", "deploying"), script);
   const active = await member.createAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await check(page, active, script);
-  for (const other of [`${active}/history`, "/assistants", "/billing"]) await check(page, other, script);
+  for (const other of [`${active}/history`, `${active}/behavior`, `${active}/people`, "/assistants", "/billing"]) await check(page, other, script);
 
   await member.open("/billing");
   await page.getByRole("button", { name: "Open billing portal" }).click();

@@ -98,20 +98,29 @@ pub(crate) async fn redirect_with_notice(to: &str, notice: Notice) -> Result<(),
     redirect_with(to, Message::Notice(notice)).await
 }
 
-/// Runs work that creates a secret, once for each form token (`Services::once_per_form`), and redirects to the page that shows the
-/// secret. The work completes and the secret is stored even when the browser disconnects.
+/// Runs work that creates a secret, once for each form token, and redirects to the page that shows the secret
+/// (`redirect_with_message_once`).
 pub(crate) async fn redirect_with_secret_once(
     to: &'static str,
-    (services, caller): (&Services, &Caller),
-    (token, content): (&str, &str),
+    of: (&Services, &Caller),
+    form: (&str, &str),
     message: fn(Secret) -> Message,
     work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
 ) -> Result<(), AppError> {
-    let (saver, session) = (services.clone(), current_session_id().await?);
-    let saving = async move {
-        let secret = Secret::from(work.await?.expose_secret().to_owned());
-        saver.set_flash(&session, to, &message(secret).to_text()?).await
-    };
+    let work = async move { Ok(message(Secret::from(work.await?.expose_secret().to_owned()))) };
+    redirect_with_message_once(to, of, form, work).await
+}
+
+/// Runs work whose result is shown only once, once for each form token (`Services::once_per_form`), and redirects to the page that
+/// shows it. The work completes and its message is stored even when the browser disconnects.
+pub(crate) async fn redirect_with_message_once(
+    to: &str,
+    (services, caller): (&Services, &Caller),
+    (token, content): (&str, &str),
+    work: impl Future<Output = Result<Message, Error>> + Send + 'static,
+) -> Result<(), AppError> {
+    let (saver, session, page) = (services.clone(), current_session_id().await?, to.to_owned());
+    let saving = async move { saver.set_flash(&session, &page, &work.await?.to_text()?).await };
     services.once_per_form(caller, token, content, saving).await?;
     if let Some(options) = use_context::<ResponseOptions>() {
         options.append_header(SET_COOKIE, carrier::in_session(services)?);

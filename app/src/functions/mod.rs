@@ -5,11 +5,14 @@
 pub mod account;
 pub mod activation;
 pub mod assistants;
+pub mod behavior;
 pub mod billing;
 mod body;
+mod changed_fields;
 pub mod checkout;
 pub mod form_baseline;
 pub mod keys;
 pub mod mail;
+pub mod mcp;
 pub mod people;
 pub mod settings;

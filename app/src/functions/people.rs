@@ -1,70 +1,12 @@
-//! The forms of the pages about an assistant's behavior and its people.
-
-#![expect(
-    clippy::too_many_arguments,
-    reason = "server functions have an argument for each field of their form"
-)]
+//! The forms of the page about an assistant's people.
 
 use leptos::prelude::*;
-use reef_domain::settings_input;
-use serde_json::{Map, Value, json};
+use reef_domain::ErrorCode;
 
 use crate::error::AppError;
-use crate::flash::{Message, Notice, redirect_with, redirect_with_notice};
+use crate::flash::{Message, Notice, redirect_with_message_once, redirect_with_notice};
 use crate::secret::Secret;
 use crate::server::{authenticate, run_form};
-
-/// Changes how an assistant behaves.
-#[server(prefix = "/_fn", endpoint = "update_behavior")]
-pub async fn update_behavior(
-    id: String,
-    #[server(default)] instructions: String,
-    #[server(default)] greeting: String,
-    #[server(default)] language: String,
-    #[server(default)] time_zone: String,
-    #[server(default)] access_mode: String,
-    #[server(default)] access_groups: String,
-    #[server(default)] memory: bool,
-) -> Result<(), AppError> {
-    let remembers = memory.to_string();
-    let values = [
-        ("instructions", &*instructions),
-        ("greeting", &greeting),
-        ("language", &language),
-        ("time_zone", &time_zone),
-        ("access_mode", &access_mode),
-        ("access_groups", &access_groups),
-        ("memory", &remembers),
-    ];
-    run_form(&values, async {
-        let (services, caller) = authenticate().await?;
-        let before = services.get_settings(&caller, &id).await?;
-        // Browsers send line breaks as CRLF.
-        let lines = |text: &str| text.replace("\r\n", "\n");
-        let body = json!({
-            "instructions": lines(&instructions), "greeting": lines(&greeting), "language": language.trim(),
-            "timeZone": time_zone.trim(), "access": {"mode": access_mode, "groups": access_groups},
-            "tools": {"memory": memory},
-        });
-        let body: Map<String, Value> = body.as_object().cloned().unwrap_or_default();
-        let after = services.update_settings(&caller, &id, settings_input::parse(body)).await?;
-        let is_changed = after.revision != before.revision;
-        let notice = if is_changed { Notice::BehaviorSaved } else { Notice::NothingChanged };
-        redirect_with_notice(&format!("/assistants/{id}/behavior"), notice).await
-    })
-    .await
-}
-
-/// Makes the settings of a revision the current ones.
-#[server(prefix = "/_fn", endpoint = "restore_behavior")]
-pub async fn restore_behavior(id: String, revision: String) -> Result<(), AppError> {
-    run_form(&[("revision", &revision)], async {
-        let (services, caller) = authenticate().await?;
-        services.restore_settings(&caller, &id, &revision, Ok(())).await?;
-        redirect_with_notice(&format!("/assistants/{id}/behavior"), Notice::BehaviorRestored).await
-    })
-    .await
-}
 
 #[server(prefix = "/_fn", endpoint = "approve_person")]
 pub async fn approve_person(id: String, person: String) -> Result<(), AppError> {
@@ -97,14 +39,29 @@ pub async fn erase_person(id: String, person: String) -> Result<(), AppError> {
     .await
 }
 
-/// Creates an owner link, which only the page that follows shows.
+/// Creates an owner link, once for each form: a second link would end the first one. Only the page that follows shows it.
 #[server(prefix = "/_fn", endpoint = "create_owner_link")]
-pub async fn create_owner_link(id: String) -> Result<(), AppError> {
+pub async fn create_owner_link(id: String, #[server(default)] token: String) -> Result<(), AppError> {
     run_form(&[], async {
         let (services, caller) = authenticate().await?;
-        let link = services.create_owner_link(&caller, &id, Ok(())).await?;
-        let message = Message::OwnerLink { url: Secret::from(link.url), expires_at: link.expires_at };
-        redirect_with(&format!("/assistants/{id}/people"), message).await
+        let (creator, page, of) = (services.clone(), format!("/assistants/{id}/people"), id.clone());
+        let creation = async move {
+            let link = creator.create_owner_link(&caller, &of, Ok(())).await?;
+            Ok(Message::OwnerLink { url: Secret::from(link.url), expires_at: link.expires_at })
+        };
+        let content = format!("owner link {id}");
+        redirect_with_message_once(&page, (&services, &caller), (&*token, &*content), creation).await
+    })
+    .await
+}
+
+/// Removes an owner who only wrote first.
+#[server(prefix = "/_fn", endpoint = "disown_owner")]
+pub async fn disown_owner(id: String) -> Result<(), AppError> {
+    run_form(&[], async {
+        let (services, caller) = authenticate().await?;
+        services.disown_first_writer(&caller, &id, Ok(())).await?;
+        redirect_with_notice(&format!("/assistants/{id}/people"), Notice::OwnerDisowned).await
     })
     .await
 }
@@ -119,4 +76,50 @@ pub async fn allow_group(id: String, chat: i64, #[server(default)] is_allowed: b
         redirect_with_notice(&format!("/assistants/{id}/people"), notice).await
     })
     .await
+}
+
+/// Adds something that a conversation should remember. `conversation` is its chat and its topic.
+#[server(prefix = "/_fn", endpoint = "create_fact")]
+pub async fn create_fact(
+    id: String,
+    #[server(default)] conversation: String,
+    #[server(default)] text: String,
+) -> Result<(), AppError> {
+    run_form(&[("conversation", &conversation), ("text", &text)], async {
+        let (services, caller) = authenticate().await?;
+        let numbers = conversation.split_once('_');
+        let key = numbers.and_then(|(chat, topic)| Some((chat.parse().ok()?, topic.parse().ok()?)));
+        let key = key.ok_or_else(|| {
+            AppError::new(ErrorCode::InvalidRequest, "Choose a conversation, and try again.")
+        })?;
+        services.create_fact(&caller, &id, key, &lines(&text)).await?;
+        redirect_with_notice(&format!("/assistants/{id}/people#facts"), Notice::FactAdded).await
+    })
+    .await
+}
+
+/// Replaces the text of a fact.
+#[server(prefix = "/_fn", endpoint = "update_fact")]
+pub async fn update_fact(id: String, fact: String, #[server(default)] text: String) -> Result<(), AppError> {
+    run_form(&[("fact", &fact), ("text", &text)], async {
+        let (services, caller) = authenticate().await?;
+        services.update_fact(&caller, &id, &fact, &lines(&text)).await?;
+        redirect_with_notice(&format!("/assistants/{id}/people#facts"), Notice::FactSaved).await
+    })
+    .await
+}
+
+#[server(prefix = "/_fn", endpoint = "delete_fact")]
+pub async fn delete_fact(id: String, fact: String) -> Result<(), AppError> {
+    run_form(&[("fact", &fact)], async {
+        let (services, caller) = authenticate().await?;
+        services.delete_fact(&caller, &id, &fact, Ok(())).await?;
+        redirect_with_notice(&format!("/assistants/{id}/people#facts"), Notice::FactDeleted).await
+    })
+    .await
+}
+
+/// A text as it was typed: browsers send line breaks as CRLF.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }

@@ -1,10 +1,12 @@
 //! The state that a page shows. The stream of a page sends its records, and its stamp says whether a page is up to date.
 
 mod shown;
+mod shown_people;
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
+use reef_domain::settings::SettingsRecord;
 use reef_domain::wire::AssistantRecord;
 use reef_service::assistants::{Details, Receipt};
 use reef_service::health::Verdicts;
@@ -12,7 +14,9 @@ use reef_service::{Caller, Error, Services};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::people::{PeopleData, PeopleSummary};
 use shown::{ShownAssistant, ShownReceipt};
+use shown_people::{ShownPeople, ShownSummary};
 
 /// The state that a page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +49,24 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Internal`] when the records cannot be serialized.
-    pub(crate) fn of_assistant(details: &Details) -> Result<Self, Error> {
-        Self::of(&details.record, &ShownAssistant::from(details))
+    pub(crate) fn of_assistant(details: &Details, people: &PeopleSummary) -> Result<Self, Error> {
+        Self::of(&details.record, &(ShownAssistant::from(details), ShownSummary::from(people)))
+    }
+
+    /// The snapshot of the page about an assistant's behavior. Its JSON has only the id: a browser needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the settings cannot be serialized.
+    pub(crate) fn of_behavior(record: &AssistantRecord, settings: &SettingsRecord) -> Result<Self, Error> {
+        Self::of(&json!({ "id": record.id }), &(&record.name, settings))
+    }
+
+    /// The snapshot of the page about an assistant's people. Its JSON has only the id: a browser needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the people cannot be serialized.
+    pub(crate) fn of_people(record: &AssistantRecord, people: &PeopleData) -> Result<Self, Error> {
+        Self::of(&json!({ "id": record.id }), &(record, ShownPeople::from(people)))
     }
 
     /// The snapshot of a receipt. Its JSON has only the id: a browser needs nothing else of it.
@@ -83,7 +103,26 @@ pub(crate) async fn list(services: &Services, caller: &Caller) -> Result<Snapsho
 /// # Errors
 /// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
 pub(crate) async fn assistant(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
-    Snapshot::of_assistant(&services.get_details(caller, id).await?)
+    let details = services.get_details(caller, id).await?;
+    Snapshot::of_assistant(&details, &PeopleSummary::load(services, caller, id).await?)
+}
+
+/// The current snapshot of the page about the behavior of the caller's assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
+pub(crate) async fn behavior(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    let record = services.get_assistant(caller, id).await?;
+    Snapshot::of_behavior(&record, &services.get_settings(caller, id).await?)
+}
+
+/// The current snapshot of the page about the people of the caller's assistant `id`.
+///
+/// # Errors
+/// [`Error::NotFound`] when the caller has no such assistant, [`Error::Internal`].
+pub(crate) async fn people(services: &Services, caller: &Caller, id: &str) -> Result<Snapshot, Error> {
+    let record = services.get_assistant(caller, id).await?;
+    Snapshot::of_people(&record, &PeopleData::load(services, caller, id).await?)
 }
 
 /// The current snapshot of the receipt of the caller's deleted assistant `id`.
@@ -106,6 +145,7 @@ mod tests {
     use reef_service::assistants::{ActiveBot, End, StoredSecret, SubscriptionEnd, TimelineItem};
     use reef_service::billing::credit::Credit;
     use reef_service::callbacks::{Delivery, DeliveryAttempt, LoggedDelivery};
+    use reef_service::people::{OwnerOrigin, OwnerState};
 
     use super::*;
 
@@ -147,6 +187,18 @@ mod tests {
             callbacks: vec![delivery()],
             health: Legs::deployed(AT).record(ApiMode::Byok),
         }
+    }
+
+    fn people() -> PeopleSummary {
+        let owner = OwnerState {
+            owner: None,
+            became_owner_at: None,
+            became_owner_by: None,
+            can_be_disowned: false,
+            can_be_disowned_until: None,
+            is_link_required: false,
+        };
+        PeopleSummary { waiting: 0, owner }
     }
 
     fn delivery() -> LoggedDelivery {
@@ -224,7 +276,7 @@ mod tests {
     fn stamp_of_assistant_changes_with_every_shown_field() {
         assert_stamps_differ(
             details,
-            Snapshot::of_assistant,
+            |details| Snapshot::of_assistant(details, &people()),
             &[
                 |shown| shown.record.name = "Coral".to_owned(),
                 |shown| shown.version = 2,
@@ -273,6 +325,21 @@ mod tests {
                 |shown| shown.callbacks[0].attempts[0].duration_ms = 2,
                 |shown| shown.callbacks[0].attempts[0].status = Some(200),
                 |shown| shown.callbacks[0].attempts[0].error = Some("x".to_owned()),
+            ],
+        );
+    }
+
+    #[test]
+    fn stamp_of_assistant_changes_with_its_people() {
+        assert_stamps_differ(
+            people,
+            |people| Snapshot::of_assistant(&details(), people),
+            &[
+                |people| people.waiting = 1,
+                |people| people.owner.became_owner_at = Some(AT),
+                |people| people.owner.became_owner_by = Some(OwnerOrigin::Writing),
+                |people| people.owner.can_be_disowned_until = Some(AT),
+                |people| people.owner.is_link_required = true,
             ],
         );
     }

@@ -16,7 +16,7 @@ struct Guide {
     text: &'static str,
 }
 
-const GUIDES: [Guide; 10] = [
+const GUIDES: [Guide; 12] = [
     Guide { slug: "", label: "Overview", text: include_str!("../guides/overview.md") },
     Guide { slug: "quick-start", label: "Quick start", text: include_str!("../guides/quick-start.md") },
     Guide { slug: "settings", label: "Settings and people", text: include_str!("../guides/settings.md") },
@@ -31,6 +31,8 @@ const GUIDES: [Guide; 10] = [
         text: include_str!("../guides/paging.md"),
     },
     Guide { slug: "events", label: "Live events", text: include_str!("../guides/events.md") },
+    Guide { slug: "owners", label: "Guide for owners", text: include_str!("../guides/owners.md") },
+    Guide { slug: "talking", label: "Talking to an assistant", text: include_str!("../guides/talking.md") },
 ];
 
 /// Code that guides include and tests run.

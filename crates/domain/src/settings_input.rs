@@ -1,29 +1,19 @@
 //! Parses a change of an assistant's settings and applies it. Fields that are left out keep their values; an empty text
 //! clears a field that may be `null`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod servers;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::callback_url;
+use self::servers::{McpServerInput, servers};
 use crate::error::Issue;
 use crate::input::{Fields, Parsed};
-use crate::settings::{
-    AccessMode, GREETING_MAX, GroupMode, INSTRUCTIONS_MAX, MCP_SERVERS_MAX, McpServer, Settings,
-};
-use crate::validation;
+use crate::settings::{AccessMode, GREETING_MAX, GroupMode, INSTRUCTIONS_MAX, McpServer, Settings};
 
-/// The maximum length of a server's name, in characters.
-const SERVER_NAME_MAX: usize = 64;
-/// The maximum number of headers of a server.
-const HEADERS_MAX: usize = 20;
-/// The maximum length of a header's name or value, in bytes.
-const HEADER_MAX: usize = 4_096;
 /// The maximum number of digits of an allowance before the point.
 const ALLOWANCE_DIGITS_MAX: usize = 6;
-/// Headers that a client sets for the connection; a request with another value would be malformed.
-const RESERVED_HEADERS: [&str; 6] =
-    ["host", "content-length", "content-type", "connection", "transfer-encoding", "accept"];
 
 /// The secret headers of MCP servers, by the name of the server.
 pub type McpHeaders = BTreeMap<String, BTreeMap<String, String>>;
@@ -46,16 +36,16 @@ pub struct SettingsPatch {
     per_month_usd: Option<Option<String>>,
 }
 
-/// An MCP server in a change.
-struct McpServerInput {
-    name: String,
-    url: String,
-    enabled: bool,
-    /// `None` keeps the headers that the server has.
-    headers: Option<BTreeMap<String, String>>,
-}
-
 impl SettingsPatch {
+    /// Keeps the values that a server's headers have, although the change sets others of its headers. A form needs this, because it
+    /// never shows a value again.
+    pub fn keep_headers(&mut self, server: &str, names: &[String]) {
+        let servers = self.mcp_servers.iter_mut().flatten();
+        for found in servers.filter(|found| found.name == server) {
+            found.kept_headers = names.to_vec();
+        }
+    }
+
     /// Returns the settings and secret headers after the change.
     #[must_use]
     pub fn apply(self, before: &Settings, headers_before: &McpHeaders) -> (Settings, McpHeaders) {
@@ -76,7 +66,8 @@ impl SettingsPatch {
         if let Some(servers) = self.mcp_servers {
             let mut kept = McpHeaders::new();
             let server = |input: McpServerInput| {
-                let own = input.headers.or_else(|| headers.remove(&input.name)).unwrap_or_default();
+                let old = headers.remove(&input.name).unwrap_or_default();
+                let own = McpServerInput::headers_after(input.headers, &input.kept_headers, old);
                 let header_names = own.keys().cloned().collect();
                 if !own.is_empty() {
                     kept.insert(input.name.clone(), own);
@@ -192,91 +183,6 @@ fn allowance_usd(path: &str, text: &str) -> Result<Option<String>, Issue> {
     Ok(Some(format!("{}.{:02}", cents / 100, cents % 100)))
 }
 
-/// Removes the list of MCP servers and parses each.
-fn servers(fields: &mut Fields) -> Option<Vec<McpServerInput>> {
-    const KEY: &str = "mcpServers";
-    let Value::Array(items) = fields.map.shift_remove(KEY)? else {
-        fields.issues.push(Issue::new(KEY, "invalid_type", "This must be a list."));
-        return None;
-    };
-    if items.len() > MCP_SERVERS_MAX {
-        let message = format!("There can be at most {MCP_SERVERS_MAX} servers.");
-        fields.issues.push(Issue::new(KEY, "too_many", message));
-        return None;
-    }
-    let mut names = BTreeSet::new();
-    let mut servers = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
-        let path = format!("{KEY}.{index}");
-        let Value::Object(map) = item else {
-            fields.issues.push(Issue::new(&path, "invalid_type", "This must be an object."));
-            continue;
-        };
-        match server(map) {
-            Ok(server) if !names.insert(server.name.clone()) => {
-                let message = "Another server in this list has the same name.";
-                fields.issues.push(Issue::new(&format!("{path}.name"), "duplicate", message));
-            }
-            Ok(server) => servers.push(server),
-            Err(issues) => {
-                let below = |issue: Issue| Issue { path: format!("{path}.{}", issue.path), ..issue };
-                fields.issues.extend(issues.into_iter().map(below));
-            }
-        }
-    }
-    Some(servers)
-}
-
-fn server(map: Map<String, Value>) -> Parsed<McpServerInput> {
-    let mut fields = Fields::new(map);
-    if fields.map.shift_remove("headerNames").is_some() {
-        let message = "This is read-only. Send headers with their values, or leave both out to keep them.";
-        fields.issues.push(Issue::new("headerNames", "read_only", message));
-    }
-    let name = fields.required("name", |path, text| validation::name_up_to(path, text, SERVER_NAME_MAX));
-    let url = fields.required("url", callback_url::validate);
-    let enabled = fields.boolean("enabled").unwrap_or(true);
-    let headers = match fields.map.shift_remove("headers") {
-        None => None,
-        Some(Value::Object(map)) => Some(headers(map, &mut fields.issues)),
-        Some(_) => {
-            fields.issues.push(Issue::new("headers", "invalid_type", "This must be an object."));
-            None
-        }
-    };
-    let server = name.zip(url).map(|(name, url)| McpServerInput { name, url, enabled, headers });
-    fields.finish(server)
-}
-
-fn headers(map: Map<String, Value>, issues: &mut Vec<Issue>) -> BTreeMap<String, String> {
-    if map.len() > HEADERS_MAX {
-        let message = format!("There can be at most {HEADERS_MAX} headers.");
-        issues.push(Issue::new("headers", "too_many", message));
-        return BTreeMap::new();
-    }
-    let mut headers = BTreeMap::new();
-    for (name, value) in map {
-        let path = format!("headers.{name}");
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || name.len() > HEADER_MAX || !name.bytes().all(is_token) {
-            issues.push(Issue::new(&path, "invalid_characters", "This is not a valid header name."));
-        } else if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-            issues.push(Issue::new(&path, "reserved", "This header is set by Reef."));
-        } else if let Value::String(value) = value {
-            let is_visible = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-            if value.len() > HEADER_MAX || !is_visible || value.trim() != value || value.is_empty() {
-                let message = "Use 1–4096 visible ASCII characters.";
-                issues.push(Issue::new(&path, "invalid_characters", message));
-            } else {
-                headers.insert(name, value);
-            }
-        } else {
-            issues.push(Issue::new(&path, "invalid_type", "This must be a string."));
-        }
-    }
-    headers
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -329,6 +235,17 @@ mod tests {
         assert!(!serde_json::to_string(&set).unwrap().contains("Bearer"));
         let (kept, headers) = applied(server(json!({"enabled": false})), &set, &headers);
         assert_eq!((kept.mcp_servers[0].enabled, headers["wiki"].len()), (false, 1));
+        let one_more = server(json!({"headers": {"X-Team": "reef"}}));
+        let mut added = patch(one_more.clone()).map_err(|issues| format!("{issues:?}")).unwrap();
+        added.keep_headers("wiki", &["Authorization".to_owned(), "Unknown".to_owned()]);
+        let (_, both) = added.apply(&kept, &headers);
+        let own = |name: &str| both["wiki"].get(name).map(String::as_str);
+        assert_eq!(
+            (own("Authorization"), own("X-Team"), both["wiki"].len()),
+            (Some("Bearer x"), Some("reef"), 2)
+        );
+        let (_, replaced) = applied(one_more, &kept, &headers);
+        assert_eq!(replaced["wiki"].keys().collect::<Vec<_>>(), ["X-Team"]);
         let (cleared, headers) = applied(server(json!({"headers": {}})), &kept, &headers);
         assert_eq!((cleared.mcp_servers[0].header_names.len(), headers.len()), (0, 0));
     }

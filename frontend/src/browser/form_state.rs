@@ -65,9 +65,9 @@ impl FormState {
     }
 }
 
-/// Identifies a form by its action and by the thing it acts on.
+/// Identifies a form by its action and by the thing it acts on. Its other hidden fields differ with each rendering.
 fn form_key(form: &Element) -> String {
-    let about = dom::all(form, "input[name=id], input[name=delivery]");
+    let about = dom::all(form, "input[type=hidden]:not([name=token]):not([name=baseline])");
     let about = about.iter().map(|field| field.get_attribute("value").unwrap_or_default());
     form.get_attribute("action").into_iter().chain(about).collect::<Vec<_>>().join(" ")
 }

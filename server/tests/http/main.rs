@@ -10,6 +10,7 @@ mod action_pages;
 mod activate;
 mod api_disabled;
 mod auth;
+mod behavior_pages;
 mod bodies;
 mod bot;
 mod callbacks;

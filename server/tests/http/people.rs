@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 
 use crate::bot::active_bot;
 use crate::customer::Customer;
-use crate::pages::{outcome_at, page, submit};
-use crate::sessions::session_cookie;
 use crate::support::{App, Database, eventually};
 
-async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
+pub async fn role(me: &Customer<'_>, id: &str, user: i64) -> Option<String> {
     let people = me.get(&format!("/{id}/people")).await;
     let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user)?;
     Some(found["role"].as_str().unwrap().to_owned())
@@ -22,7 +20,7 @@ async fn last_seen(me: &Customer<'_>, id: &str, user: i64) -> Value {
     found.unwrap()["lastSeenAt"].clone()
 }
 
-async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
+pub async fn person_id(me: &Customer<'_>, id: &str, user: i64) -> String {
     let people = me.get(&format!("/{id}/people")).await;
     let found = people.as_array().unwrap().iter().find(|person| person["telegramUserId"] == user);
     found.unwrap()["id"].as_str().unwrap().to_owned()
@@ -227,6 +225,7 @@ async fn facts_are_listed_and_deleted() {
     }
 }
 
+<<<<<<< HEAD
 #[tokio::test(flavor = "multi_thread")]
 async fn behavior_page_saves_restores_and_keeps_what_was_typed() {
     let app = App::start().await;
@@ -303,6 +302,8 @@ async fn people_page_shows_the_owner_link_once_and_decides_on_requests() {
     }
 }
 
+=======
+>>>>>>> pages
 #[tokio::test]
 async fn people_are_listed_in_pages() {
     for database in [Database::Sqlite, Database::Postgres] {

@@ -1,5 +1,6 @@
 //! `/assistants/{id}`: the page of an assistant. Its regions are updated live by the page's stream.
 
+mod access;
 mod actions;
 mod activate;
 mod behavior;
@@ -32,6 +33,7 @@ use crate::components::error_page::render_or_error;
 use crate::components::notice::{FocusAfterForm, Notice};
 use crate::components::page::{Head, Region};
 use crate::error::AppError;
+use crate::people::PeopleSummary;
 use crate::request::redirect_page;
 use crate::server::authenticate;
 use crate::snapshot::Snapshot;
@@ -47,6 +49,7 @@ struct PageData {
     now: Timestamp,
     /// The state of an unpaid order's payment; `None` for a paid assistant.
     progress: Option<CheckoutProgress>,
+    people: PeopleSummary,
 }
 
 #[component]
@@ -67,8 +70,14 @@ pub(crate) fn AssistantPage() -> impl IntoView {
 async fn render(services: &Services, caller: &Caller, id: &str) -> Result<AnyView, AppError> {
     let details = services.get_details(caller, id).await?;
     let progress = payment::progress(services, caller, &details.record).await?;
-    let shown =
-        PageData { details, catalog: services.catalog_to_show().await?, now: services.now(), progress };
+    let people = PeopleSummary::load(services, caller, id).await?;
+    let shown = PageData {
+        details,
+        catalog: services.catalog_to_show().await?,
+        now: services.now(),
+        progress,
+        people,
+    };
     let at_stage = stage(services, &shown).await?;
     page(&shown, at_stage)
 }
@@ -101,12 +110,14 @@ async fn stage(services: &Services, shown: &PageData) -> Result<AnyView, AppErro
 fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
     let details = &shown.details;
     let record = &details.record;
-    let stream = Snapshot::of_assistant(details)?.stream(&format!("/live/assistants/{}", record.id));
+    let stream =
+        Snapshot::of_assistant(details, &shown.people)?.stream(&format!("/live/assistants/{}", record.id));
     // A live update keeps a form that is being filled in, unless this key changes.
     let stage = format!("{} {}", record.status, record.payment_status);
     let name = record.name.clone();
     let (behavior, people) =
         (format!("/assistants/{}/behavior", record.id), format!("/assistants/{}/people", record.id));
+    let access = access::section(record, &shown.people);
     let state = state::section(details, shown.progress);
     let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
     let health = health::section(details, shown.now);
@@ -125,6 +136,7 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
             </p>
         </Region>
         <FocusAfterForm><Region name="state" announced=true>{state}</Region></FocusAfterForm>
+        <Region name="access" announced=true>{access}</Region>
         <div class="split">
             <div>
                 <Region name="stage" key=stage.clone()>{at_stage}</Region>

@@ -1,9 +1,13 @@
 //! The people who have written to an assistant: listing, approving, blocking and forgetting them, and the link that makes one
 //! of them the owner.
 
+mod by_role;
 mod facts;
 mod owner_link;
 mod ownership;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use reef_domain::Assistant;
 use reef_domain::Timestamp;
@@ -21,6 +25,8 @@ use crate::idempotency::Outcome;
 use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 
+pub use by_role::PeopleWithRole;
+pub use facts::FactConversation;
 pub use owner_link::OwnerLink;
 pub use ownership::{OwnerOrigin, OwnerState};
 
@@ -37,6 +43,8 @@ pub struct Group {
     pub chat_id: i64,
     /// The title of the group; empty if it is not known.
     pub title: String,
+    /// Who added the assistant; `None` if that is not known, or someone who has never written to it.
+    pub added_by: Option<Person>,
     /// Whether the assistant may answer there no matter who has added it.
     pub is_approved: bool,
 }
@@ -71,17 +79,6 @@ impl Services {
         let (from, limit) = start(page);
         let rows = tx.list_people(assistant.id, from, limit + 1).await?;
         Ok(split_page(rows, page, limit))
-    }
-
-    /// The owner of an assistant in Telegram; `None` while nobody owns it.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the read scope, [`Error::NotFound`].
-    pub async fn find_owner(&self, caller: &Caller, id: &str) -> Result<Option<Person>, Error> {
-        caller.require_scope(Scope::Read)?;
-        let mut tx = self.store().read().await?;
-        let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
-        Ok(tx.find_owner(assistant.id).await?.map(record))
     }
 
     /// Lets a person talk to the assistant. The owner stays the owner.
@@ -151,8 +148,19 @@ impl Services {
         let mut tx = self.store().read().await?;
         let assistant = self.get_owned_assistant(&mut tx, caller, id).await?;
         let rows = tx.list_bot_groups(assistant.id).await?;
-        let group =
-            |row: BotGroupRow| Group { chat_id: row.chat_id, title: row.title, is_approved: row.is_approved };
+        // Few people add a bot to groups.
+        let mut adders: BTreeMap<i64, Option<Person>> = BTreeMap::new();
+        for user in rows.iter().filter_map(|row| row.added_by) {
+            if let Entry::Vacant(entry) = adders.entry(user) {
+                entry.insert(tx.find_person_by_telegram_user(assistant.id, user).await?.map(record));
+            }
+        }
+        let group = |row: BotGroupRow| Group {
+            chat_id: row.chat_id,
+            title: row.title,
+            added_by: row.added_by.and_then(|user| adders.get(&user).cloned().flatten()),
+            is_approved: row.is_approved,
+        };
         Ok(rows.into_iter().map(group).collect())
     }
 

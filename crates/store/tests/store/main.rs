@@ -18,6 +18,7 @@ mod deliveries;
 mod deployment_steps;
 mod durability;
 mod events;
+mod facts;
 mod health;
 mod job_leases;
 mod jobs;

@@ -56,6 +56,25 @@ on_both_databases! {
         assert_eq!(tx.find_person(assistant, guest.id).await.unwrap(), None);
     }
 
+    async fn people_with_a_role_are_listed_newest_first(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let (assistant, other) = (add_unpaid_assistant(&mut tx, user).await.id, add_unpaid_assistant(&mut tx, user).await.id);
+        let mut waiting: Vec<PersonRow> = (1..=3).map(|number| person(assistant, number, Role::Requested, number)).collect();
+        let others = [person(assistant, 4, Role::Approved, 4), person(assistant, 5, Role::Blocked, 5), person(other, 6, Role::Requested, 6)];
+        for row in waiting.iter().chain(&others) {
+            tx.insert_person(row).await.unwrap();
+        }
+        waiting.reverse();
+        let newest = (LAST, PersonId::new(Uuid::max()));
+        assert_eq!(tx.list_people_with_role(assistant, Role::Requested, newest, 9).await.unwrap(), waiting);
+        assert_eq!(tx.list_people_with_role(assistant, Role::Requested, newest, 2).await.unwrap(), waiting[..2]);
+        let second = (waiting[1].first_seen_at, waiting[1].id);
+        assert_eq!(tx.list_people_with_role(assistant, Role::Requested, second, 9).await.unwrap(), waiting[1..]);
+        assert_eq!(tx.list_people_with_role(assistant, Role::Blocked, newest, 9).await.unwrap(), [others[1].clone()]);
+        assert_eq!(tx.list_people_with_role(other, Role::Approved, newest, 9).await.unwrap(), []);
+    }
+
     async fn owner_link_works_once_and_until_it_expires(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
