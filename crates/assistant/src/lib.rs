@@ -10,9 +10,11 @@
 mod access;
 mod command;
 mod error_reply;
+mod formatted;
 mod host;
 mod markdown;
 mod memory;
+mod pace;
 mod settings;
 mod split;
 mod texts;
@@ -22,11 +24,10 @@ pub use access::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visi
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError};
-pub use markdown::render_html;
 pub use memory::{
     AlbumPart, Conversation, FACT_CHARS_MAX, FACTS_MAX, Fact, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX,
     MemoryChange, Part, Reply, Style, TURN_CHARS_MAX, recent_window,
 };
+pub use pace::{SendKind, SendPace};
 pub use settings::{CreditRenewal, Settings};
-pub use split::{MESSAGE_UNITS_MAX, split_text};
 pub use turn::{TurnError, TurnOutcome, run_turn};

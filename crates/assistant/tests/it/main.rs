@@ -17,4 +17,5 @@ mod groups;
 mod limits;
 mod people;
 mod rejections;
+mod streaming;
 mod turn;

@@ -17,8 +17,9 @@ async fn question_is_answered_and_remembered() {
     assert_eq!(host.turn(&text_update(2, "Who am I?")).await, ANSWERED);
 
     let sent = host.calls("sendMessage");
-    assert_eq!(sent[0].body["text"], "Hello <b>Bob</b>, 1 &lt; 2.");
-    assert_eq!(sent[0].body["parse_mode"], "HTML");
+    assert_eq!(sent[0].body["text"], "Hello Bob, 1 < 2.");
+    assert_eq!(sent[0].body["entities"], json!([{"type": "bold", "offset": 6, "length": 3}]));
+    assert!(sent[0].body.get("parse_mode").is_none());
     assert_eq!(sent[0].body["chat_id"], 7);
     assert!(sent[0].body.get("reply_parameters").is_none());
 
@@ -69,7 +70,7 @@ async fn command_does_not_ask_model() {
     assert_eq!(sent[3], sent[0]);
     assert!(sent[4].contains("/help"));
     assert!(host.calls("model").is_empty() && host.calls("sendChatAction").is_empty());
-    assert!(host.calls("sendMessage").iter().all(|call| call.body.get("parse_mode").is_none()));
+    assert!(host.calls("sendMessage").iter().all(|call| call.body.get("entities").is_none()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,8 +121,9 @@ async fn rejected_formatting_is_resent_as_plain_text() {
     );
     let host = FakeHost::new().with_model_responses([answer("**a** <b>")]).with_telegram_responses([refused]);
     assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
-    assert_eq!(host.sent(), ["<b>a</b> &lt;b&gt;", "**a** <b>"]);
-    assert!(host.calls("sendMessage")[1].body.get("parse_mode").is_none());
+    assert_eq!(host.sent(), ["a <b>", "a <b>"]);
+    assert!(host.calls("sendMessage")[0].body.get("entities").is_some());
+    assert!(host.calls("sendMessage")[1].body.get("entities").is_none());
 }
 
 #[tokio::test(start_paused = true)]

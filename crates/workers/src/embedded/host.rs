@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reef_assistant::SendPace;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_outbound::Http;
 use reef_ports::{Clock, Entropy};
@@ -48,6 +49,8 @@ pub(crate) struct Inner {
     pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
+    /// Shared by all turns, so that what a bot sends stays within Telegram's limits.
+    pub pace: SendPace,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -86,6 +89,7 @@ impl Embedded {
             lease_holder: token,
             slots: TurnSlots::new(LIMITS),
             polls: Polls::default(),
+            pace: SendPace::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),
