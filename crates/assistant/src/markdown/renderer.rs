@@ -101,7 +101,7 @@ impl<'a> Renderer<'a> {
             }
             // The options for these are off.
             Event::FootnoteReference(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
-                self.push(&text)
+                self.push(&text);
             }
         }
     }

@@ -99,7 +99,7 @@ impl<'a, H: Host> Shown<'a, H> {
         let part = match self.place {
             Place::Nowhere => None,
             Place::Draft { .. } => end_of(rendered(), MESSAGE_UNITS_MAX).into_part(),
-            Place::Message { .. } => first_part(rendered()),
+            Place::Message { .. } => first_part(&rendered()),
         };
         part.filter(|part| self.last.as_ref() != Some(part))
     }
@@ -154,8 +154,8 @@ impl<'a, H: Host> Shown<'a, H> {
     }
 }
 
-fn first_part(rendered: Formatted) -> Option<Part> {
-    split(&rendered, MESSAGE_UNITS_MAX).into_iter().next()
+fn first_part(rendered: &Formatted) -> Option<Part> {
+    split(rendered, MESSAGE_UNITS_MAX).into_iter().next()
 }
 
 fn read<T: reef_protocols::telegram::CallResult>(
