@@ -10,6 +10,10 @@ use super::table::Table;
 use crate::formatted::{Formatted, Span};
 
 const BULLET: &str = "• ";
+/// How many enclosing blocks indent a line. Nobody reads deeper ones, and a line must not become much longer than its source.
+const PREFIXES_MAX: usize = 8;
+/// How many characters a heading has at most that each line of a wide table repeats.
+const HEADING_CHARS_MAX: usize = 80;
 const RULE: &str = "──────────";
 
 /// A list: the number of its last item in the source, and the one that is shown.
@@ -259,7 +263,7 @@ impl<'a> Renderer<'a> {
 
     fn new_line(&mut self) {
         self.out.text.push('\n');
-        for prefix in &self.prefixes {
+        for prefix in self.prefixes.iter().take(PREFIXES_MAX) {
             self.out.text.push_str(prefix);
         }
     }
@@ -383,7 +387,8 @@ impl<'a> Renderer<'a> {
                 if line > 0 {
                     self.new_line();
                 }
-                if !heading.is_empty() {
+                let is_repeated = index == 0 || heading.chars().count() <= HEADING_CHARS_MAX;
+                if !heading.is_empty() && is_repeated {
                     let from = self.out.text.len();
                     self.push(heading);
                     self.push(":");

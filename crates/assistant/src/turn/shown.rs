@@ -68,6 +68,12 @@ impl<'a, H: Host> Shown<'a, H> {
         self.preview_of(text).is_some()
     }
 
+    /// Returns how long to wait before looking again for something to show. Nobody has seen a word before the first preview, so it does
+    /// not wait.
+    pub(super) fn pause_without_change(&self) -> Duration {
+        if self.last.is_none() { Duration::ZERO } else { DRAFT_INTERVAL }
+    }
+
     /// Reserves a place for the next preview, and returns how long to wait for it.
     pub(super) fn reserve(&self) -> Duration {
         let kind = if self.last.is_none() { SendKind::FirstPreview } else { SendKind::NextPreview };

@@ -99,6 +99,10 @@ async fn with_preview<H: Host, T>(
         // What else has arrived by now is part of the same preview.
         while changes.try_recv().is_ok() {}
         if !shown.can_show(&arrived.with(|text| text.clone())) {
+            let pause = pin!(host.sleep(shown.pause_without_change()));
+            if let Either::Right((done, _)) = select(pause, work.as_mut()).await {
+                return Ok(done);
+            }
             continue;
         }
         let wait = shown.reserve();
