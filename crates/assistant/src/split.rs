@@ -96,8 +96,10 @@ impl<'a> Places<'a> {
 
     /// The last border of blocks: an empty line outside of code, or where code begins or ends.
     fn block(&self) -> Option<usize> {
-        let mut best =
-            self.last(|text, at| text[at..].starts_with("\n\n") && self.formatted.pre_around(at).is_none());
+        let mut best = self.last(|text, at| {
+            let is_in_code = |code: &Range<usize>| code.start < at && at < code.end;
+            text[at..].starts_with("\n\n") && !self.code.iter().any(is_in_code)
+        });
         for code in &self.code {
             for at in [code.start, code.end] {
                 if (self.from..=self.end).contains(&at) && at > 0 {
