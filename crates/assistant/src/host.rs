@@ -11,6 +11,7 @@ use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use crate::access::{Admission, Decision, Share, Visit, Visitor};
 use crate::calls::{CallEstimate, ModelCall, Permit};
 use crate::memory::{AlbumPart, Conversation, Fact, MemoryChange, Reply};
+use crate::pace::SendKind;
 
 /// `Send` on native targets, where a multi-threaded runtime moves futures between threads. On WebAssembly every type
 /// implements it, because there is one thread and JavaScript values are not `Send`.
@@ -149,6 +150,30 @@ pub trait Host: ModelHost {
         &self,
         update_id: i64,
     ) -> impl Future<Output = Result<Option<Reply>, MemoryError>> + MaybeSend;
+
+    /// Reserves a place for a message to a chat within Telegram's limits for the bot, and returns how long to wait for it. The host
+    /// shares one [`crate::SendPace`] between all turns.
+    fn reserve_send(&self, chat_id: i64, kind: SendKind) -> Duration;
+
+    /// Records durably which message of the chat shows the answer to an update while it is written, so that a turn that runs
+    /// again continues it instead of sending another one.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if this could not be recorded. The turn then deletes the message.
+    fn record_preview(
+        &self,
+        update_id: i64,
+        message_id: i64,
+    ) -> impl Future<Output = Result<(), MemoryError>> + MaybeSend;
+
+    /// Finds the message that was recorded for an update with [`Self::record_preview`].
+    ///
+    /// # Errors
+    /// [`MemoryError`] if this cannot be read.
+    fn find_preview(
+        &self,
+        update_id: i64,
+    ) -> impl Future<Output = Result<Option<i64>, MemoryError>> + MaybeSend;
 
     /// Saves the reply to an update and the calls of the model that were made for it, ends their reservations, and applies
     /// `change` to the chat's conversation, in one durable transaction. Does nothing if the update already has a reply. The

@@ -11,9 +11,11 @@ mod access;
 mod calls;
 mod command;
 mod error_reply;
+mod formatted;
 mod host;
 mod markdown;
 mod memory;
+mod pace;
 mod settings;
 mod split;
 mod summary;
@@ -26,13 +28,12 @@ pub use calls::{CallEstimate, CallKind, ModelCall, Permit};
 pub use command::COMMANDS;
 pub use error_reply::error_reply;
 pub use host::{Host, MaybeSend, MaybeSync, MemoryError, ModelHost};
-pub use markdown::render_html;
 pub use memory::{
     AlbumPart, Conversation, FACT_CHARS_MAX, FACTS_MAX, Fact, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX,
     MemoryChange, Part, Reply, Style, TURN_CHARS_MAX, recent_window,
 };
+pub use pace::{SendKind, SendPace};
 pub use settings::{CreditRenewal, Settings};
-pub use split::{MESSAGE_UNITS_MAX, split_text};
 pub use summary::{
     STORED_TURNS_MAX, SUMMARY_CHARS_MAX, SUMMARY_EVERY_TURNS, Summarized, may_need_summary, summarize,
     turns_to_summarize,

@@ -1,7 +1,7 @@
 //! The conversation of a chat: its turns, how a reply changes it, and how much of it the model receives.
 
 use reef_protocols::model::{Role, Turn};
-use reef_protocols::telegram::Message;
+use reef_protocols::telegram::{Message, TextEntity};
 use serde::{Deserialize, Serialize};
 
 /// How many turns are loaded; a question and its answer are two. Twenty exchanges are more than people refer back to in
@@ -93,6 +93,9 @@ pub struct Reply {
     /// The other updates that this answers: the parts of an album.
     #[serde(default)]
     pub covers: Vec<i64>,
+    /// The message that has shown the beginning of the answer while it was written. The first part replaces its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<i64>,
     /// How many parts have been sent: [`crate::Host::record_part_sent`] with index `i` sets this to `i + 1`.
     pub sent: usize,
 }
@@ -109,21 +112,24 @@ pub struct AlbumPart {
 /// One message of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The source text before rendering; never blank, at most [`crate::MESSAGE_UNITS_MAX`] UTF-16 units.
+    /// The text; never blank, at most 4,096 UTF-16 units.
     pub text: String,
     /// How the text is rendered.
     pub style: Style,
+    /// The formatting of a [`Style::Plain`] text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<TextEntity>,
 }
 
 /// How the text of a part is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// The text is sent as it is.
+    /// The text is sent as it is, with its entities.
     Plain,
-    /// The text is Markdown and is sent as HTML.
+    /// The text is Markdown. Parts are rendered before they are saved, but earlier versions of Reef have saved such ones.
     Markdown,
-    /// The text is Markdown that begins inside a code block which an earlier part opened.
+    /// As [`Self::Markdown`], and the text begins inside a code block which an earlier part opened.
     MarkdownInCode,
 }
 

@@ -35,6 +35,8 @@ button.main { background: var(--accent); color: Canvas; border: 1px solid var(--
 .chat blockquote { margin: 0 0 .3rem; padding-left: .5rem; border-left: 3px solid var(--accent); font-size: .875rem; }
 .chat img, .chat video, .chat audio { display: block; max-width: 100%; max-height: 20rem; border-radius: .3rem; }
 .chat code.block { display: block; background: var(--soft); padding: .4rem; overflow-x: auto; white-space: pre; }
+.chat q.block { display: block; padding-left: .5rem; border-left: 3px solid var(--accent); quotes: none; }
+.chat code.block[data-language]::before { content: attr(data-language); display: block; font-size: .75rem; opacity: .8; }
 .chat a.file { display: block; font-size: .875rem; }
 .keys { display: flex; gap: .3rem; margin-top: .3rem; flex-wrap: wrap; white-space: normal; }
 .keys form { display: flex; flex: 1; margin: 0; }

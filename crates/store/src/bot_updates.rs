@@ -49,6 +49,7 @@ pub struct BotUpdateRow {
     /// How often it was claimed, including this time.
     pub attempts: i64,
     pub received_at: Timestamp,
+    pub preview_message_id: Option<i64>,
 }
 
 impl Tx {
@@ -119,7 +120,7 @@ impl Tx {
                and done_at is null and (lease_until is null or lease_until <= $4)
                and not exists (select 1 from bot_updates where assistant_id = $1 and chat_id = $2
                                and done_at is null and lease_until > $4)
-             returning id, assistant_id, bot_id, update_id, chat_id, body, answer, sent_parts, attempts, received_at",
+             returning id, assistant_id, bot_id, update_id, chat_id, body, answer, sent_parts, attempts, received_at, preview_message_id",
             assistant,
             chat,
             token,

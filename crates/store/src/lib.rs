@@ -40,6 +40,7 @@ mod people;
 mod people_by_role;
 mod polar_endpoint;
 mod polar_inbox;
+mod preview_messages;
 mod receipts;
 mod revocations;
 mod sealed;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::pages::{hidden, outcome, outcome_at, page, submit};
 use crate::bot::active_bot;
+use crate::pages::{hidden, outcome, outcome_at, page, submit};
 use crate::people::{person_id, role};
 use crate::sessions::session_cookie;
 use crate::support::App;

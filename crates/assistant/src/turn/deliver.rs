@@ -1,15 +1,17 @@
 //! Sends the remaining parts of a saved reply.
 
 use reef_protocols::telegram::{
-    BadRequestReason, Bot, OutgoingMessage, SentMessage, TelegramError, read_response,
+    BadRequestReason, Bot, FormattedText, OutgoingMessage, SentMessage, TelegramError, read_response,
 };
 
-use super::TurnError;
+use super::{TurnError, shown};
+use crate::formatted::Formatted;
 use crate::host::Host;
-use crate::markdown::render_html;
+use crate::markdown::{render, render_in_code};
 use crate::memory::{Part, Reply, Style};
+use crate::pace::SendKind;
 use crate::settings::Settings;
-use crate::split::split_text_at;
+use crate::split::{MESSAGE_UNITS_MAX, split};
 
 /// A part with fewer UTF-16 units is not split again, even if Telegram calls it too long.
 const SPLIT_UNITS_MIN: usize = 128;
@@ -46,9 +48,14 @@ pub(super) async fn deliver<H: Host>(
                 migrations_left -= 1;
                 host.migrate_chat(reply.chat_id, to_chat_id).await?;
                 // Topics and message ids of the group do not exist in the supergroup.
-                reply = Reply { chat_id: to_chat_id, thread_id: None, reply_to: None, ..reply };
+                reply =
+                    Reply { chat_id: to_chat_id, thread_id: None, reply_to: None, preview: None, ..reply };
             }
             TelegramError::BadRequest(kind) if adapt(&mut reply, kind) => {}
+            // The message may be there although it cannot be edited. The part is then sent as a message of its own.
+            TelegramError::BadRequest(_) if edited_message(&reply).is_some() => {
+                shown::delete_preview(host, settings, reply.chat_id, reply.preview.take()).await;
+            }
             TelegramError::Blocked | TelegramError::BadRequest(_) | TelegramError::Migrated { .. } => {
                 return Ok(Err(error));
             }
@@ -70,26 +77,39 @@ fn adapt(reply: &mut Reply, reason: BadRequestReason) -> bool {
             let Some(pieces) = halve(&reply.parts[next]) else { return false };
             reply.parts.splice(next..=next, pieces);
         }
-        // Telegram may not be able to parse the formatting, or the text is empty after parsing because it is all
-        // markup.
-        _ if reply.parts[next].style != Style::Plain => reply.parts[next].style = Style::Plain,
+        BadRequestReason::NotEditable if edited_message(reply).is_some() => return false,
+        // Telegram may not accept the formatting, or the text is empty after parsing because it is all markup.
+        _ if reply.parts[next].style != Style::Plain || !reply.parts[next].entities.is_empty() => {
+            let part = &mut reply.parts[next];
+            (part.style, part.entities) = (Style::Plain, Vec::new());
+        }
         _ => return false,
     }
     true
 }
 
+/// The message that the next part is written into, if it is not sent as a message of its own.
+fn edited_message(reply: &Reply) -> Option<i64> {
+    reply.preview.filter(|_| reply.sent == 0)
+}
+
 fn halve(part: &Part) -> Option<Vec<Part>> {
-    let units = part.text.encode_utf16().count();
-    if units < SPLIT_UNITS_MIN {
-        return None;
-    }
-    let mut pieces = split_text_at(units / 2, &part.text, part.style == Style::MarkdownInCode);
-    if part.style == Style::Plain {
-        for piece in &mut pieces {
-            piece.style = Style::Plain;
-        }
-    }
-    Some(pieces)
+    let rendered = rendered(part);
+    let units = rendered.text.encode_utf16().count();
+    (units >= SPLIT_UNITS_MIN).then(|| split(&Formatted::from_part(&rendered), units / 2))
+}
+
+/// Renders the Markdown of a part that an earlier version has saved. It stays one part: if it would be too long, it is not
+/// rendered.
+fn rendered(part: &Part) -> Part {
+    let formatted = match part.style {
+        Style::Plain => None,
+        Style::Markdown => Some(render(&part.text)),
+        Style::MarkdownInCode => Some(render_in_code(&part.text)),
+    };
+    let fits = |part: &Part| part.text.encode_utf16().count() <= MESSAGE_UNITS_MAX;
+    let rendered = formatted.and_then(Formatted::into_part).filter(fits);
+    rendered.unwrap_or_else(|| Part { style: Style::Plain, ..part.clone() })
 }
 
 async fn send_part<H: Host>(
@@ -98,20 +118,25 @@ async fn send_part<H: Host>(
     reply: &Reply,
     part: &Part,
 ) -> Result<(), TurnError> {
-    let html = match part.style {
-        Style::Plain => None,
-        Style::Markdown => Some(render_html(&part.text, false)),
-        Style::MarkdownInCode => Some(render_html(&part.text, true)),
-    };
+    let part = rendered(part);
+    let text = FormattedText { text: &part.text, entities: &part.entities };
+    let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
+    // Replies are counted, but they do not wait.
+    let _no_wait = host.reserve_send(reply.chat_id, SendKind::Reply);
+    if let Some(message_id) = edited_message(reply) {
+        let response = host.send(bot.edit_message(reply.chat_id, message_id, text)).await?;
+        return match read_response::<SentMessage>(&response) {
+            Ok(_) | Err(TelegramError::BadRequest(BadRequestReason::NotModified)) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+    }
     let message = OutgoingMessage {
         chat_id: reply.chat_id,
         thread_id: reply.thread_id,
         // Only the first part refers to the question.
         reply_to: reply.reply_to.filter(|_| reply.sent == 0),
-        text: html.as_deref().unwrap_or(&part.text),
-        html: html.is_some(),
+        text,
     };
-    let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
     let response = host.send(bot.send_message(&message)).await?;
     read_response::<SentMessage>(&response)?;
     Ok(())

@@ -5,6 +5,10 @@
 //! is not asked again, the conversation has each turn once, and every part arrives. There is one exception that the Bot
 //! API makes unavoidable: if the process dies after Telegram has accepted a part and before this is recorded, the
 //! part is sent a second time.
+//!
+//! In groups, the first part of an answer replaces the text of a message that was sent with its first words, and edited since. Which
+//! message that is, is recorded as soon as Telegram has accepted it, so that a turn that runs again edits it, too. The same exception
+//! applies: if the process dies in between, nothing knows the message, and its few words stay in the chat above the answer.
 
 mod buttons;
 mod deliver;
@@ -14,6 +18,7 @@ mod media;
 pub(crate) mod model_request;
 pub(crate) mod prompt;
 mod question;
+mod shown;
 mod streaming;
 
 use reef_protocols::HttpError;
@@ -25,9 +30,10 @@ use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
 use crate::command::{Intent, intent};
 use crate::error_reply::{error_reply, owner_error_reply};
 use crate::host::{Host, MemoryError};
+use crate::markdown;
 use crate::memory::{Conversation, FACT_CHARS_MAX, FACTS_MAX, MemoryChange, Part, Reply, Style};
 use crate::settings::Settings;
-use crate::split::split_text;
+use crate::split::{MESSAGE_UNITS_MAX, split};
 use crate::texts;
 use crate::turn::media::Problem;
 use crate::turn::prompt::Prompt;
@@ -98,10 +104,13 @@ pub async fn run_turn<H: Host>(
     let (reply, model_error) = match host.find_reply(update.update_id).await? {
         Some(reply) => (reply, None),
         None => {
-            let Some(draft) = compose(host, settings, update, message).await? else {
+            let draft = compose(host, settings, update, message).await?;
+            let preview = shown::find_preview(host, update.update_id, message).await?;
+            let Some(draft) = draft else {
+                shown::delete_preview(host, settings, message.chat.id, preview).await;
                 return Ok(TurnOutcome::Ignored);
             };
-            let reply = addressed_reply(message, draft.parts, draft.covers);
+            let reply = Reply { preview, ..addressed_reply(message, draft.parts, draft.covers) };
             host.save_reply(update.update_id, &reply, &draft.change, &draft.calls).await?;
             if let (Some(request), Some(visitor)) = (&draft.request, &message.from) {
                 buttons::notify_owner(host, settings, &Visitor::from(visitor), request).await;
@@ -142,7 +151,7 @@ struct Draft {
 
 impl Draft {
     fn plain(text: impl Into<String>) -> Self {
-        let part = Part { text: text.into(), style: Style::Plain };
+        let part = Part { text: text.into(), style: Style::Plain, entities: Vec::new() };
         Self {
             parts: vec![part],
             change: MemoryChange::Keep,
@@ -266,7 +275,7 @@ async fn answer_question<H: Host>(
             return Ok(Draft { covers, ..Draft::plain(text) });
         }
     };
-    let answered = streaming::request_answer(host, settings, message, update.update_id, request).await;
+    let answered = streaming::request_answer(host, settings, message, update.update_id, request).await?;
     let call = ModelCall {
         kind: CallKind::Answer,
         reservation,
@@ -282,7 +291,7 @@ async fn answer_question<H: Host>(
         Ok(answer) => {
             let turns = vec![prepared.turn, Turn::assistant(answer.text.clone())];
             Draft {
-                parts: split_text(&texts::answer_text(&answer)),
+                parts: split(&markdown::render(&texts::answer_text(&answer)), MESSAGE_UNITS_MAX),
                 change: MemoryChange::Append { conversation, turns },
                 covers,
                 calls: vec![call],
@@ -306,6 +315,7 @@ fn addressed_reply(message: &Message, parts: Vec<Part>, covers: Vec<i64>) -> Rep
         reply_to: (!message.chat.is_private()).then_some(message.message_id),
         parts,
         covers,
+        preview: None,
         sent: 0,
     }
 }

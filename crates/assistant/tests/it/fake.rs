@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, Fact, Host, MemoryChange, MemoryError,
-    ModelCall, ModelHost, Permit, Reply, Settings, Share, TurnError, TurnOutcome, Verdict, Visit, Visitor,
-    run_turn,
+    ModelCall, ModelHost, Permit, Reply, SendKind, SendPace, Settings, Share, TurnError, TurnOutcome,
+    Verdict, Visit, Visitor, run_turn,
 };
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
@@ -77,8 +77,37 @@ pub fn respond(status: u16, body: Value) -> ScriptedResponse {
     ScriptedResponse { after: Duration::ZERO, outcome: Ok(response) }
 }
 
+pub fn reject(description: &str) -> ScriptedResponse {
+    let description = format!("Bad Request: {description}");
+    respond(400, json!({"ok": false, "error_code": 400, "description": description}))
+}
+
 pub fn fail(error: HttpError) -> ScriptedResponse {
     ScriptedResponse { after: Duration::ZERO, outcome: Err(error) }
+}
+
+/// A streamed answer of which each piece takes a little time to arrive.
+pub fn streamed(pieces: &[&str]) -> ScriptedResponse {
+    let start =
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 1, "output_tokens": 1}}});
+    let block =
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
+    let delta = |text: &&str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
+    let end =
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}});
+    let mut events = vec![start, block];
+    events.extend(pieces.iter().map(delta));
+    events.extend([json!({"type": "content_block_stop", "index": 0}), end, json!({"type": "message_stop"})]);
+    let stream: String = events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect();
+    answer("").with_body(stream.as_bytes())
+}
+
+/// A message that is in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatMessage {
+    pub id: i64,
+    pub chat: i64,
+    pub text: String,
 }
 
 /// A scripted response to one request, after a delay.
@@ -90,6 +119,10 @@ pub struct ScriptedResponse {
 impl ScriptedResponse {
     pub fn after_s(self, seconds: u64) -> Self {
         Self { after: Duration::from_secs(seconds), ..self }
+    }
+
+    fn is_success(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|response| response.status == 200)
     }
 
     pub fn with_body(mut self, body: &[u8]) -> Self {
@@ -135,6 +168,14 @@ struct State {
     facts: HashMap<Conversation, Vec<Fact>>,
     turns: HashMap<Conversation, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
+    previews: HashMap<i64, i64>,
+    /// What Telegram has accepted and not deleted.
+    chat: Vec<ChatMessage>,
+    /// The responses to `editMessageText`, followed by what Telegram says of the message.
+    edits: VecDeque<ScriptedResponse>,
+    last_message_id: i64,
+    /// How long each piece of a streamed answer takes.
+    piece_delay: Option<Duration>,
     albums: HashMap<String, Vec<AlbumPart>>,
     migrations: Vec<(i64, i64)>,
     /// What is answered to the next reservations; they are granted if it is `None`.
@@ -143,11 +184,44 @@ struct State {
     estimates: Vec<(u64, u64)>,
     recorded_calls: Vec<ModelCall>,
     memory_fails: bool,
+    previews_fail: bool,
+    /// How many messages were recorded when the turn was killed.
+    recorded_at_kill: Option<usize>,
     host_calls: usize,
     crash_after: Option<usize>,
 }
 
 impl State {
+    /// Accepts the message of the last call.
+    fn accept_message(&mut self) -> ScriptedResponse {
+        self.last_message_id += 1;
+        let (id, body) = (self.last_message_id, &self.calls.last().expect("this call").body);
+        let text = body["text"].as_str().expect("a text").to_owned();
+        let chat = body["chat_id"].as_i64().expect("a chat");
+        self.chat.push(ChatMessage { id, chat, text });
+        respond(200, json!({"ok": true, "result": {"message_id": id}}))
+    }
+
+    /// Edits a message as the last call says.
+    fn edit_message(&mut self) -> ScriptedResponse {
+        let body = &self.calls.last().expect("this call").body;
+        let Some(message) = self.chat.iter_mut().find(|message| body["message_id"] == message.id) else {
+            return reject("message to edit not found");
+        };
+        let text = body["text"].as_str().expect("a text");
+        if message.text == text {
+            return reject("message is not modified");
+        }
+        text.clone_into(&mut message.text);
+        respond(200, json!({"ok": true, "result": {"message_id": message.id}}))
+    }
+
+    fn remember_kill(&mut self) {
+        let sent: usize = self.replies.values().map(|reply| reply.sent).sum();
+        let edited = self.replies.values().filter(|reply| reply.preview.is_some() && reply.sent > 0).count();
+        self.recorded_at_kill = Some(self.previews.len() + sent - edited);
+    }
+
     fn is_dead(&self) -> bool {
         self.crash_after.is_some_and(|calls| self.host_calls >= calls)
     }
@@ -157,11 +231,17 @@ pub struct FakeHost {
     state: Mutex<State>,
     started: Instant,
     crashed: Notify,
+    pace: SendPace,
 }
 
 impl FakeHost {
     pub fn new() -> Self {
-        Self { state: Mutex::default(), started: Instant::now(), crashed: Notify::new() }
+        Self {
+            state: Mutex::default(),
+            started: Instant::now(),
+            crashed: Notify::new(),
+            pace: SendPace::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,6 +351,11 @@ impl FakeHost {
         self
     }
 
+    pub fn with_failing_previews(self) -> Self {
+        self.state().previews_fail = true;
+        self
+    }
+
     pub fn set_memory_fails(&self, fails: bool) {
         self.state().memory_fails = fails;
     }
@@ -292,6 +377,45 @@ impl FakeHost {
         };
         self.state().crash_after = None;
         ended
+    }
+
+    /// The messages of the bot that are in its chats, oldest first.
+    pub fn chat(&self) -> Vec<ChatMessage> {
+        self.state().chat.clone()
+    }
+
+    /// How many messages of the bot are recorded: the preview, and the parts of replies that follow or have none.
+    pub fn recorded_messages(&self) -> usize {
+        let world = self.state();
+        let at_kill = world.recorded_at_kill;
+        at_kill.unwrap_or(0)
+    }
+
+    pub fn with_edit_responses(self, script: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+        self.state().edits.extend(script);
+        self
+    }
+
+    /// Saves a reply, as a turn that was killed has left it.
+    pub fn with_saved_reply(self, update_id: i64, reply: Value) -> Self {
+        let reply = serde_json::from_value(reply).expect("a reply");
+        self.state().replies.insert(update_id, reply);
+        self
+    }
+
+    /// Deletes a message as a person would.
+    pub fn delete_message(&self, id: i64) {
+        self.state().chat.retain(|message| message.id != id);
+    }
+
+    pub fn with_piece_delay_ms(self, milliseconds: u64) -> Self {
+        self.state().piece_delay = Some(Duration::from_millis(milliseconds));
+        self
+    }
+
+    /// All calls, oldest first.
+    pub fn all_calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
     }
 
     pub fn calls(&self, what: &str) -> Vec<Call> {
@@ -337,6 +461,7 @@ impl FakeHost {
             world.is_dead()
         };
         if dies {
+            self.state().remember_kill();
             self.crashed.notify_one();
             std::future::pending::<()>().await;
         }
@@ -368,7 +493,18 @@ impl ModelHost for FakeHost {
             world.calls.push(Call { at: self.started.elapsed(), method: what.to_owned(), body });
             match what {
                 "model" => world.model.pop_front().unwrap_or_else(|| answer("ok")),
-                "sendMessage" => world.send.pop_front().unwrap_or_else(succeed),
+                "sendMessage" => {
+                    let scripted = world.send.pop_front();
+                    let is_accepted = scripted.as_ref().is_none_or(ScriptedResponse::is_success);
+                    let sent = is_accepted.then(|| world.accept_message());
+                    scripted.or(sent).expect("accepted if there is no script")
+                }
+                "editMessageText" => world.edits.pop_front().unwrap_or_else(|| world.edit_message()),
+                "deleteMessage" => {
+                    let id = world.calls.last().expect("this call").body["message_id"].clone();
+                    world.chat.retain(|message| id != message.id);
+                    succeed()
+                }
                 "getFile" => {
                     let id = world.calls.last().expect("this call").body["file_id"].clone();
                     respond(200, json!({"ok": true, "result": {"file_id": id, "file_path": id}}))
@@ -399,12 +535,17 @@ impl ModelHost for FakeHost {
         }
         // Events arrive in small pieces, JSON at once.
         let is_json = response.body.starts_with(b"{");
-        for piece in response.body.chunks(if is_json { response.body.len() } else { 16 }) {
+        let delay = self.state().piece_delay;
+        let pieces: Vec<&[u8]> = match delay {
+            Some(_) => response.body.split_inclusive(|byte| *byte == b'\n').collect(),
+            None => response.body.chunks(if is_json { response.body.len() } else { 16 }).collect(),
+        };
+        for piece in pieces {
             if !on_bytes(piece) {
                 break;
             }
             if !is_json {
-                sleep(Duration::from_millis(10)).await;
+                sleep(delay.unwrap_or(Duration::from_millis(10))).await;
             }
         }
         Ok(HttpResponse { body: Vec::new(), ..response })
@@ -496,6 +637,24 @@ impl Host for FakeHost {
 
     async fn find_reply(&self, update_id: i64) -> Result<Option<Reply>, MemoryError> {
         self.memory(|world| world.replies.get(&update_id).cloned()).await
+    }
+
+    fn reserve_send(&self, chat_id: i64, kind: SendKind) -> Duration {
+        self.pace.reserve(1, chat_id, kind, self.now_unix_ms())
+    }
+
+    async fn record_preview(&self, update_id: i64, message_id: i64) -> Result<(), MemoryError> {
+        if self.state().previews_fail {
+            return Err(MemoryError("disk full".into()));
+        }
+        self.memory(|world| {
+            world.previews.insert(update_id, message_id);
+        })
+        .await
+    }
+
+    async fn find_preview(&self, update_id: i64) -> Result<Option<i64>, MemoryError> {
+        self.memory(|world| world.previews.get(&update_id).copied()).await
     }
 
     async fn save_reply(

@@ -20,4 +20,5 @@ mod limits;
 mod people;
 mod rejections;
 mod shares;
+mod streaming;
 mod turn;

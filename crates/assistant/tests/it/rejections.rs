@@ -5,16 +5,9 @@ use reef_assistant::{AlbumPart, TurnOutcome};
 use reef_protocols::telegram::{BadRequestReason, TelegramError, Update};
 use serde_json::{Value, json};
 
-use crate::fake::{FakeHost, ScriptedResponse, answer, message_update, respond, text_update};
+use crate::fake::{FakeHost, ScriptedResponse, answer, message_update, reject, respond, text_update};
 
 const ANSWERED: TurnOutcome = TurnOutcome::Answered { model_error: None };
-
-fn reject(description: &str) -> ScriptedResponse {
-    respond(
-        400,
-        json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {description}")}),
-    )
-}
 
 fn migrate(to: i64) -> ScriptedResponse {
     let description = "Bad Request: group chat was upgraded to a supergroup chat";
@@ -41,7 +34,9 @@ async fn missing_thread_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn missing_thread_without_thread_is_final() {
-    let host = FakeHost::new().with_telegram_responses((0..9).map(|_| reject("message thread not found")));
+    let host = FakeHost::new()
+        .with_model_responses([answer("**ok**")])
+        .with_telegram_responses((0..9).map(|_| reject("message thread not found")));
     let refusal = TelegramError::BadRequest(BadRequestReason::ThreadNotFound);
     assert_eq!(host.turn(&text_update(1, "hi")).await, Ok(TurnOutcome::Undeliverable(refusal)));
     // The two attempts are with formatting and without.

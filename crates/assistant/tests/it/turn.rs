@@ -17,8 +17,9 @@ async fn question_is_answered_and_remembered() {
     assert_eq!(host.turn(&text_update(2, "Who am I?")).await, ANSWERED);
 
     let sent = host.calls("sendMessage");
-    assert_eq!(sent[0].body["text"], "Hello <b>Bob</b>, 1 &lt; 2.");
-    assert_eq!(sent[0].body["parse_mode"], "HTML");
+    assert_eq!(sent[0].body["text"], "Hello Bob, 1 < 2.");
+    assert_eq!(sent[0].body["entities"], json!([{"type": "bold", "offset": 6, "length": 3}]));
+    assert!(sent[0].body.get("parse_mode").is_none());
     assert_eq!(sent[0].body["chat_id"], 7);
     assert!(sent[0].body.get("reply_parameters").is_none());
 
@@ -77,7 +78,7 @@ async fn command_does_not_ask_model() {
     assert_eq!(sent[3], sent[0]);
     assert!(sent[4].contains("/help"));
     assert!(host.calls("model").is_empty() && host.calls("sendChatAction").is_empty());
-    assert!(host.calls("sendMessage").iter().all(|call| call.body.get("parse_mode").is_none()));
+    assert!(host.calls("sendMessage").iter().all(|call| call.body.get("entities").is_none()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,6 +121,24 @@ async fn truncated_answer_has_note() {
     );
 }
 
+/// Earlier versions have saved the Markdown of each part instead of its text and entities.
+#[tokio::test(start_paused = true)]
+async fn parts_of_earlier_versions_are_one_message_each() {
+    // The rules would be longer than a message, so they are sent as they are.
+    let rules = "***\n".repeat(1_000);
+    let parts = json!([
+        {"text": "**a** <b>", "style": "markdown"}, {"text": "    x\n```\nb", "style": "markdown_in_code"},
+        {"text": rules, "style": "markdown"}, {"text": "**c**", "style": "plain"},
+    ]);
+    let reply = json!({"chat_id": 7, "thread_id": null, "reply_to": null, "parts": parts, "sent": 0});
+    let host = FakeHost::new().with_saved_reply(1, reply);
+    assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
+    assert_eq!(host.sent(), ["a <b>", "    x\nb", rules.as_str(), "**c**"]);
+    let kinds: Vec<_> =
+        host.calls("sendMessage").iter().map(|call| call.body["entities"][0]["type"].clone()).collect();
+    assert_eq!(kinds, [json!("bold"), json!("pre"), json!(null), json!(null)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn rejected_formatting_is_resent_as_plain_text() {
     let refused = respond(
@@ -128,8 +147,9 @@ async fn rejected_formatting_is_resent_as_plain_text() {
     );
     let host = FakeHost::new().with_model_responses([answer("**a** <b>")]).with_telegram_responses([refused]);
     assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
-    assert_eq!(host.sent(), ["<b>a</b> &lt;b&gt;", "**a** <b>"]);
-    assert!(host.calls("sendMessage")[1].body.get("parse_mode").is_none());
+    assert_eq!(host.sent(), ["a <b>", "a <b>"]);
+    assert!(host.calls("sendMessage")[0].body.get("entities").is_some());
+    assert!(host.calls("sendMessage")[1].body.get("entities").is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,12 @@
-//! Requests about buttons, about messages that are being written, and messages that are not replies.
+//! Requests about buttons, and messages that are not replies.
 
 use serde_json::json;
 
-use super::{Bot, TIMEOUT_MS, TYPING_TIMEOUT_MS, set_field};
+use super::{Bot, TIMEOUT_MS};
 use crate::http::HttpRequest;
 
-/// The maximum length of a draft, in UTF-16 units.
-pub const DRAFT_UNITS_MAX: usize = 4096;
-
 /// The name in metrics of what may be lost: notices, drafts and answers to buttons.
-const VENDOR: &str = "telegram_notice";
+pub(super) const VENDOR: &str = "telegram_notice";
 
 impl Bot<'_> {
     /// `sendMessage` with a row of buttons, each with its label and its data (1–64 bytes). Unlike a reply, nobody waits for it.
@@ -34,13 +31,5 @@ impl Bot<'_> {
     pub fn edit_message_text(self, chat_id: i64, message_id: i64, text: &str) -> HttpRequest {
         let body = json!({"chat_id": chat_id, "message_id": message_id, "text": text});
         HttpRequest { vendor: VENDOR, ..self.call("editMessageText", &body, TIMEOUT_MS) }
-    }
-
-    /// `sendMessageDraft` shows a text that is still being written in a private chat. Drafts with the same `draft_id`, which is
-    /// not 0, replace each other, and the next message replaces the last one.
-    pub fn send_draft(self, chat_id: i64, thread_id: Option<i64>, draft_id: i64, text: &str) -> HttpRequest {
-        let mut body = json!({"chat_id": chat_id, "draft_id": draft_id, "text": text});
-        set_field(&mut body, "message_thread_id", thread_id);
-        HttpRequest { vendor: VENDOR, ..self.call("sendMessageDraft", &body, TYPING_TIMEOUT_MS) }
     }
 }

@@ -5,6 +5,7 @@ mod events;
 mod interaction;
 mod lenient;
 mod media;
+mod outgoing;
 mod parties;
 mod response;
 mod update;
@@ -14,8 +15,8 @@ use std::fmt;
 use serde_json::{Value, json};
 
 pub use events::{CallbackQuery, MemberStatus, Membership, PressedMessage};
-pub use interaction::DRAFT_UNITS_MAX;
 pub use media::{ForwardOrigin, Location, Media, Quote, Sticker};
+pub use outgoing::{EntityKind, FormattedText, OutgoingMessage, TextEntity};
 pub use parties::{Chat, User};
 pub use response::{
     BadRequestReason, BotUser, CallResult, File, PhotoSize, Photos, SentMessage, TelegramError, WebhookInfo,
@@ -46,21 +47,6 @@ impl fmt::Debug for Bot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bot").field("api_url", &self.api_url).finish_non_exhaustive()
     }
-}
-
-/// A message to send with [`Bot::send_message`].
-#[derive(Debug, Clone, Copy)]
-pub struct OutgoingMessage<'a> {
-    /// The chat that the message is sent to.
-    pub chat_id: i64,
-    /// The topic of a forum.
-    pub thread_id: Option<i64>,
-    /// The message that is answered. If it has been deleted, Telegram sends the answer without the reference.
-    pub reply_to: Option<i64>,
-    /// The text, with 1–4096 UTF-16 units after parsing.
-    pub text: &'a str,
-    /// Whether `text` is HTML.
-    pub html: bool,
 }
 
 impl<'a> Bot<'a> {
@@ -110,20 +96,6 @@ impl<'a> Bot<'a> {
         let request = self.call("getUpdates", &body, TIMEOUT_MS + wait_s * 1000);
         // Long polling waits on purpose, so its durations are measured under a different name.
         HttpRequest { vendor: "telegram_polling", ..request }
-    }
-
-    /// `sendMessage` sends a message without link previews. It returns a [`SentMessage`].
-    pub fn send_message(self, message: &OutgoingMessage<'_>) -> HttpRequest {
-        let mut body = json!({
-            "chat_id": message.chat_id,
-            "text": message.text,
-            "link_preview_options": {"is_disabled": true},
-        });
-        set_field(&mut body, "message_thread_id", message.thread_id);
-        set_field(&mut body, "parse_mode", message.html.then_some("HTML"));
-        let reply = |id| json!({"message_id": id, "allow_sending_without_reply": true});
-        set_field(&mut body, "reply_parameters", message.reply_to.map(reply));
-        self.call("sendMessage", &body, TIMEOUT_MS)
     }
 
     /// Whether a request was built by [`Self::send_message`]. Such a request must not be repeated, because people would

@@ -1,7 +1,7 @@
 //! Reads the responses of the Bot API and classifies its errors.
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
 use super::update::PolledUpdate;
 use crate::http::HttpResponse;
@@ -25,14 +25,17 @@ mod sealed {
     impl Format for Vec<PolledUpdate> {}
 }
 
-/// A message that was sent. Nothing about it is of interest.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(from = "IgnoredAny")]
-pub struct SentMessage;
+/// A message that was sent or edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "serde_json::Value")]
+pub struct SentMessage {
+    /// The message's number in its chat. A response without it still means that the message was accepted.
+    pub message_id: Option<i64>,
+}
 
-impl From<IgnoredAny> for SentMessage {
-    fn from(_: IgnoredAny) -> Self {
-        Self
+impl From<serde_json::Value> for SentMessage {
+    fn from(message: serde_json::Value) -> Self {
+        Self { message_id: message["message_id"].as_i64() }
     }
 }
 
@@ -132,6 +135,10 @@ pub enum BadRequestReason {
     ReplyNotFound,
     /// The text is too long.
     TooLong,
+    /// The edited message has this content already.
+    NotModified,
+    /// The message does not exist anymore, or the bot may not edit it.
+    NotEditable,
     /// The reason is none of the others.
     Other,
 }
@@ -155,8 +162,11 @@ const UNWRITABLE: [&str; 13] = [
 ];
 
 /// Descriptions of 400 responses that say what was wrong with the message.
-const BAD_REQUESTS: [(&str, BadRequestReason); 11] = [
+const BAD_REQUESTS: [(&str, BadRequestReason); 18] = [
     ("can't parse entities", BadRequestReason::Formatting),
+    ("can't parse messageentity", BadRequestReason::Formatting),
+    ("wrong message entity", BadRequestReason::Formatting),
+    ("entity begin", BadRequestReason::Formatting),
     ("entities_too_long", BadRequestReason::Formatting),
     ("message thread not found", BadRequestReason::ThreadNotFound),
     ("topic_deleted", BadRequestReason::ThreadNotFound),
@@ -167,6 +177,10 @@ const BAD_REQUESTS: [(&str, BadRequestReason); 11] = [
     ("reply_message_id_invalid", BadRequestReason::ReplyNotFound),
     ("message is too long", BadRequestReason::TooLong),
     ("message_too_long", BadRequestReason::TooLong),
+    ("message is not modified", BadRequestReason::NotModified),
+    ("message to edit not found", BadRequestReason::NotEditable),
+    ("message can't be edited", BadRequestReason::NotEditable),
+    ("message_id_invalid", BadRequestReason::NotEditable),
 ];
 
 fn classify_bad_request(description: &str) -> TelegramError {

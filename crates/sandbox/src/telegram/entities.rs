@@ -14,11 +14,20 @@ impl Parsed {
         Self { text: text.to_owned(), entities: Vec::new() }
     }
 
-    /// Trims white space. Entities are shifted, and those that become empty are removed.
+    /// Trims white space, at the beginning only up to the first entity. Entities are shifted, and those that become empty are
+    /// removed.
     pub fn trimmed(self) -> Self {
-        let start = self.text.len() - self.text.trim_start().len();
+        let first = self.entities.iter().map(|entity| read_number(entity, "offset")).min();
+        let mut units = 0;
+        let is_blank = |(_, c): &(usize, char)| {
+            let is_before = first.is_none_or(|first| units < first);
+            units += c.len_utf16();
+            c.is_whitespace() && is_before
+        };
+        let blank = self.text.char_indices().take_while(is_blank).last();
+        let start = blank.map_or(0, |(at, c)| at + c.len_utf8());
         let cut = utf16_len(&self.text[..start]);
-        let text = self.text.trim().to_owned();
+        let text = self.text[start..].trim_end().to_owned();
         let end = utf16_len(&text);
         let entities = self.entities.into_iter().filter_map(|mut entity| {
             let from = read_number(&entity, "offset").saturating_sub(cut);
@@ -222,10 +231,12 @@ mod tests {
 
     #[test]
     fn trimming_moves_entities() {
-        let parsed = parse_html("  <b> x </b>  ").unwrap().trimmed();
+        let parsed = parse_html("  <b>x </b>  ").unwrap().trimmed();
         assert_eq!(
             parsed,
             Parsed { text: "x".into(), entities: vec![json!({"type": "bold", "offset": 0, "length": 1})] }
         );
+        let code = parse_html("\n<pre>    x</pre>\n").unwrap().trimmed();
+        assert_eq!((code.text.as_str(), &code.entities[0]["length"]), ("    x", &json!(5)));
     }
 }

@@ -25,6 +25,7 @@ mod media;
 mod messages;
 mod methods;
 mod multipart;
+mod nested_entities;
 mod pages;
 mod params;
 mod pictures;

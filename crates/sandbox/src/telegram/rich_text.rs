@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Renders a text. Entities may overlap in any way, because each piece between two of their ends is rendered alone.
+/// Renders a text. Entities may overlap in any way: a text is cut wherever one begins or ends, and neighboring pieces in the same
+/// entity are one element.
 pub(super) fn render(text: &str, entities: &Value) -> Markup {
-    let entities: Vec<Span> = entities.as_array().into_iter().flatten().filter_map(Span::parse).collect();
+    let mut entities: Vec<Span> = entities.as_array().into_iter().flatten().filter_map(Span::parse).collect();
+    entities.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     let mut cuts: BTreeSet<usize> = entities.iter().flat_map(|span| [span.start, span.end]).collect();
     cuts.insert(0);
     let (mut pieces, mut piece, mut at) = (Vec::new(), (0, String::new()), 0);
@@ -19,9 +21,35 @@ pub(super) fn render(text: &str, entities: &Value) -> Markup {
         at += c.len_utf16();
     }
     pieces.push(piece);
+    let spans_at = |at: usize| entities.iter().filter(|span| span.covers(at)).collect();
+    let pieces: Vec<Piece> =
+        pieces.into_iter().map(|(start, text)| Piece { text, spans: spans_at(start) }).collect();
+    grouped(&pieces, 0)
+}
+
+/// A piece of text, with the entities that it is in, the outermost first.
+struct Piece<'a> {
+    text: String,
+    spans: Vec<&'a Span<'a>>,
+}
+
+/// Renders pieces within their entities from `depth` on.
+fn grouped(pieces: &[Piece<'_>], depth: usize) -> Markup {
+    let is_same = |a: &Piece<'_>, b: &Piece<'_>| match (a.spans.get(depth), b.spans.get(depth)) {
+        (Some(a), Some(b)) => std::ptr::eq(*a, *b),
+        (None, None) => true,
+        _ => false,
+    };
+    let groups: Vec<&[Piece<'_>]> = pieces.chunk_by(is_same).collect();
     html! {
-        @for (start, piece) in &pieces {
-            (wrapped(piece, &entities.iter().filter(|span| span.covers(*start)).collect::<Vec<_>>()))
+        @for (index, group) in groups.iter().enumerate() {
+            @let text: String = group.iter().map(|piece| piece.text.as_str()).collect();
+            @let is_after_block = index > 0 && groups[index - 1][0].spans.get(depth).is_some_and(|span| span.is_block());
+            @match group[0].spans.get(depth) {
+                Some(span) => (wrapped(&text, span, &grouped(group, depth + 1))),
+                // A block ends its line itself.
+                None => (with_links(text.strip_prefix('\n').filter(|_| is_after_block).unwrap_or(&text))),
+            }
         }
     }
 }
@@ -29,6 +57,7 @@ pub(super) fn render(text: &str, entities: &Value) -> Markup {
 struct Span<'a> {
     kind: &'a str,
     url: Option<&'a str>,
+    language: Option<&'a str>,
     start: usize,
     end: usize,
 }
@@ -38,7 +67,12 @@ impl<'a> Span<'a> {
         let number = |name: &str| entity[name].as_u64().and_then(|number| usize::try_from(number).ok());
         let start = number("offset")?;
         let end = start.checked_add(number("length")?)?;
-        Some(Self { kind: entity["type"].as_str()?, url: entity["url"].as_str(), start, end })
+        let language = entity["language"].as_str();
+        Some(Self { kind: entity["type"].as_str()?, url: entity["url"].as_str(), language, start, end })
+    }
+
+    fn is_block(&self) -> bool {
+        matches!(self.kind, "pre" | "blockquote" | "expandable_blockquote")
     }
 
     fn covers(&self, at: usize) -> bool {
@@ -46,25 +80,23 @@ impl<'a> Span<'a> {
     }
 }
 
-/// Renders a piece of text within its entities, the outermost first.
-fn wrapped(piece: &str, spans: &[&Span<'_>]) -> Markup {
-    let Some((span, rest)) = spans.split_first() else { return with_links(piece) };
-    let inner = wrapped(piece, rest);
+/// Renders a text in an entity; `inner` is the text with the entities in it.
+fn wrapped(text: &str, span: &Span<'_>, inner: &Markup) -> Markup {
     match span.kind {
         "bold" => html! { b { (inner) } },
         "italic" => html! { i { (inner) } },
         "underline" => html! { u { (inner) } },
         "strikethrough" => html! { s { (inner) } },
-        "code" => html! { code { (piece) } },
-        "pre" => html! { code.block { (piece) } },
-        "blockquote" | "expandable_blockquote" => html! { q { (inner) } },
+        "code" => html! { code { (text) } },
+        "pre" => html! { code.block data-language=[span.language] { (text) } },
+        "blockquote" | "expandable_blockquote" => html! { q.block { (inner) } },
         "spoiler" => html! { mark { (inner) } },
         "text_link" => match span.url.filter(|url| is_web_link(url)) {
             // A link in a link is not valid, so the text is rendered without its own links.
-            Some(url) => html! { a href=(url) rel="noopener noreferrer" target="_blank" { (piece) } },
-            None => inner,
+            Some(url) => html! { a href=(url) rel="noopener noreferrer" target="_blank" { (text) } },
+            None => html! { (inner) },
         },
-        _ => inner,
+        _ => html! { (inner) },
     }
 }
 
@@ -103,7 +135,7 @@ mod tests {
         let shown = |text: &str, entities: Value| render(text, &entities).into_string();
         assert_eq!(
             shown("😀 <b> x", json!([entity("bold", 0, 6), entity("italic", 3, 5)])),
-            "<b>😀 </b><b><i>&lt;b&gt;</i></b><i> x</i>"
+            "<b>😀 <i>&lt;b&gt;</i></b><i> x</i>"
         );
         assert_eq!(
             shown("see https://a.b/c?d=e&f.", json!([])),
@@ -114,5 +146,13 @@ mod tests {
         assert_eq!(shown("here", json!([link])), "here");
         assert_eq!(shown("", json!([])), "");
         assert_eq!(shown("ab", json!([entity("code", 0, 99)])), "<code>ab</code>");
+        let mut block = entity("pre", 0, 3);
+        block["language"] = json!("\"><script>");
+        assert_eq!(
+            shown("<i>", json!([block])),
+            "<code class=\"block\" data-language=\"&quot;&gt;&lt;script&gt;\">&lt;i&gt;</code>"
+        );
+        let quoted = json!([entity("blockquote", 0, 7), entity("bold", 0, 3)]);
+        assert_eq!(shown("one\ntwo\nx", quoted), "<q class=\"block\"><b>one</b>\ntwo</q>x");
     }
 }

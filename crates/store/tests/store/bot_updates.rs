@@ -103,6 +103,21 @@ on_both_databases! {
         assert_eq!((row.answer.as_deref(), row.sent_parts, row.attempts), (Some(answer), 1, 2));
     }
 
+    async fn preview_message_outlives_lease(db: TestStore) {
+        let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
+        let mut tx = db.store.begin().await.unwrap();
+        tx.insert_bot_update(&update(assistant, GROUP, 1), NOW).await.unwrap();
+        let row = claim(&mut tx, assistant, GROUP, holder).await.unwrap();
+        assert_eq!(row.preview_message_id, None);
+        assert!(tx.update_preview_message(row.id, holder, 5_000_000_001).await.unwrap());
+        assert!(!tx.update_preview_message(row.id, rival, 7).await.unwrap());
+        let row = tx.claim_bot_update(assistant, GROUP, rival, at(100), at(200)).await.unwrap().unwrap();
+        assert_eq!(row.preview_message_id, Some(5_000_000_001));
+        assert!(!tx.update_preview_message(row.id, holder, 7).await.unwrap(), "the lease is lost");
+        tx.finish_bot_update(row.id, rival, at(101)).await.unwrap();
+        assert!(!tx.update_preview_message(row.id, rival, 7).await.unwrap(), "the update is done");
+    }
+
     async fn writes_without_lease_are_refused(db: TestStore) {
         let (assistant, holder, rival) = (AssistantId::new(uuid()), uuid(), uuid());
         let mut tx = db.store.begin().await.unwrap();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reef_assistant::SendPace;
 use reef_domain::{ErrorChain, Timestamp};
 use reef_outbound::Http;
 use reef_ports::{Clock, Entropy};
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     pub slots: Arc<TurnSlots>,
     pub prices: PriceCache,
     pub polls: Polls,
+    /// Shared by all turns, so that what a bot sends stays within Telegram's limits.
+    pub pace: SendPace,
     pub recorded_health: RecordedHealth,
     pub summaries: Summaries,
     pub tasks: TaskTracker,
@@ -93,6 +96,7 @@ impl Embedded {
             slots: TurnSlots::new(LIMITS),
             prices: PriceCache::default(),
             polls: Polls::default(),
+            pace: SendPace::default(),
             recorded_health: RecordedHealth::default(),
             summaries: Summaries::default(),
             tasks: TaskTracker::new(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MemoryChange,
-    MemoryError, ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, Share, Visit, Visitor,
+    MemoryError, ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, SendKind, Share, Visit, Visitor,
 };
 use reef_domain::calendar::Calendar;
 use reef_domain::ids::{AssistantId, ConversationId, FactId};
@@ -42,6 +42,8 @@ pub(crate) struct Progress {
     model: OnceLock<Option<ModelError>>,
     /// The conversation that may need a summary after the turn.
     summary_due: OnceLock<Conversation>,
+    /// The message that shows the answer, if this turn has sent it.
+    preview: OnceLock<i64>,
 }
 
 /// The update was finished in the transaction that recorded the last part of its reply.
@@ -177,6 +179,32 @@ impl Host for TurnHost<'_> {
         let sent = usize::try_from(self.row.sent_parts).map_err(|_| malformed_row())?;
         self.progress.set_parts(&reply);
         Ok(Some(Reply { sent, ..reply }))
+    }
+
+    fn reserve_send(&self, chat_id: i64, kind: SendKind) -> Duration {
+        self.embedded.inner.pace.reserve(self.row.bot_id, chat_id, kind, self.now_unix_ms())
+    }
+
+    async fn record_preview(&self, _update_id: i64, message_id: i64) -> Result<(), MemoryError> {
+        let inner = &self.embedded.inner;
+        let recorded = async {
+            let mut tx = inner.store.begin().await?;
+            let is_recorded = tx.update_preview_message(self.row.id, inner.lease_holder, message_id).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(is_recorded)
+        };
+        let recorded = recorded.await;
+        self.parts.leave();
+        if !recorded.map_err(|error| storage_error(&error))? {
+            return Err(lease_lost());
+        }
+        // A turn sends one such message.
+        self.progress.preview.get_or_init(|| message_id);
+        Ok(())
+    }
+
+    async fn find_preview(&self, _update_id: i64) -> Result<Option<i64>, MemoryError> {
+        Ok(self.progress.preview.get().copied().or(self.row.preview_message_id))
     }
 
     async fn save_reply(

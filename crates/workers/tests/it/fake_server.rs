@@ -1,15 +1,17 @@
 //! A server on loopback that acts as Telegram and as a model in OpenAI's format.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -52,6 +54,8 @@ struct ServerState {
     /// The token and offset of every `getUpdates` call.
     polls: Vec<(String, Option<i64>)>,
     menus: usize,
+    /// What messages were edited to say.
+    edits: Vec<SentMessage>,
 }
 
 #[derive(Clone)]
@@ -85,6 +89,11 @@ impl FakeServer {
     /// The texts that bots have sent to a chat, oldest first.
     pub fn texts(&self, chat: i64) -> Vec<String> {
         self.sent().into_iter().filter(|message| message.chat == chat).map(|message| message.text).collect()
+    }
+
+    /// What `editMessageText` has written, oldest first.
+    pub fn edits(&self) -> Vec<SentMessage> {
+        self.state().edits.clone()
     }
 
     pub fn questions(&self) -> Vec<String> {
@@ -209,6 +218,12 @@ async fn telegram(
             ok(true)
         }
         "sendChatAction" => ok(true),
+        "editMessageText" => {
+            let text = body["text"].as_str().unwrap().to_owned();
+            let chat = body["chat_id"].as_i64().unwrap();
+            world.state().edits.push(SentMessage { token, chat, text });
+            ok(json!({"message_id": body["message_id"]}))
+        }
         _ => error(404),
     }
 }
@@ -293,6 +308,9 @@ async fn model(State(world): State<FakeServer>, body: Bytes) -> Response {
     // The answer contains the number of earlier questions, so that tests see how much of the conversation was sent.
     let earlier = messages.iter().filter(|message| message["role"] == "user").count() - 1;
     world.state().questions.push(question.clone());
+    if body["stream"] == true && question.contains("stream") {
+        return streamed(world, question);
+    }
     while world.state().stuck.contains(&question) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -301,4 +319,24 @@ async fn model(State(world): State<FakeServer>, body: Bytes) -> Response {
         json!({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}),
     )
     .into_response()
+}
+
+/// Streams an answer: its first word at once, and the rest when the question is released.
+fn streamed(world: FakeServer, question: String) -> Response {
+    let event = |text: &str| {
+        let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
+        format!("data: {}\n\n", json!({"choices": [choice]}))
+    };
+    let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let rest = format!("{}data: {end}\n\ndata: [DONE]\n\n", event("flowing answer"));
+    let pieces = stream::iter([event("A "), rest]).enumerate().then(move |(index, piece)| {
+        let (world, question) = (world.clone(), question.clone());
+        async move {
+            while index == 1 && world.state().stuck.contains(&question) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok::<_, Infallible>(piece)
+        }
+    });
+    ([("content-type", "text/event-stream")], Body::from_stream(pieces)).into_response()
 }

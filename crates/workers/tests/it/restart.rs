@@ -6,10 +6,11 @@ use reef_outbound::SystemClock;
 use reef_ports::{Clock, WorkerHost};
 use reef_store::{NewBotUpdate, Store, on_both_databases};
 use reef_workers::embedded::UpdateSource;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::fake_server::{FakeServer, wait_until};
-use crate::setup::{TOKEN, assistant, host, run, send_text, spec, text_update};
+use crate::setup::{TOKEN, assistant, host, message_update, run, send_text, send_update, spec, text_update};
 
 fn now() -> Timestamp {
     SystemClock.now()
@@ -112,6 +113,27 @@ on_both_databases! {
         assert!(lines[0].starts_with("(sent 3 hours ago, at ") && lines[0].ends_with("question 1"), "{text}");
         assert!(lines[1].starts_with("(sent 2 hours ago, at ") && lines[1].ends_with("question 2"), "{text}");
         assert_eq!(lines[2], "question 4 after 0");
+    }
+
+    // In a group, an answer is shown in a message while it is written. The next process continues that message.
+    async fn stopped_turn_continues_its_message_in_group(db: TestStore) {
+        let world = FakeServer::start().await;
+        let first = run(&db.store, &world, UpdateSource::Webhook).await;
+        first.host.start(&spec(1, TOKEN)).await.unwrap();
+        let group = json!({"id": -7, "type": "supergroup"});
+        let entities = json!([{"type": "mention", "offset": 0, "length": 10}]);
+        let question = "Ann: @coral_bot stream";
+        world.hold_answer(question);
+        let update = message_update(1, &group, &json!({"text": "@coral_bot stream", "entities": entities}));
+        send_update(&first.host, &update).await;
+        wait_until("the first word", || world.texts(-7) == ["A"]).await;
+        first.stop().await;
+        let row = db.store.read().await.unwrap().count_open_bot_updates(assistant()).await.unwrap();
+        assert_eq!(row, 1);
+        world.release_answer(question);
+        let _second = run(&db.store, &world, UpdateSource::Webhook).await;
+        wait_until("the answer", || world.edits().last().is_some_and(|edit| edit.text == "A flowing answer")).await;
+        assert_eq!(world.texts(-7), ["A"], "no other message was sent");
         assert_eq!(world.questions().len(), 2);
     }
 
