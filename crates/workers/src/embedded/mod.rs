@@ -17,6 +17,7 @@ mod part_gate;
 mod polling;
 mod polls;
 mod receive;
+mod recorded_health;
 mod sealed;
 mod turn_host;
 mod turn_slots;
