@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::embedded::config::Config;
+use crate::embedded::health::RecordedHealth;
 use crate::embedded::polls::Polls;
-use crate::embedded::recorded_health::RecordedHealth;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
