@@ -1,5 +1,7 @@
 //! Mails to customers, and the tokens in their links.
 
+mod prune;
+
 use reef_domain::Timestamp;
 use reef_domain::ids::{AssistantId, MailId, UserId};
 use sqlx::FromRow;
@@ -393,22 +395,5 @@ impl Tx {
     ) -> Result<u64, StoreError> {
         let sql = "delete from mail_tokens where user_id = $1 and purpose = $2";
         Ok(execute!(self, sql, user, purpose.as_str()))
-    }
-
-    /// Deletes tokens that have expired at `now`, sealed tokens in mails from before `sealed_before`, and mails from
-    /// before `before`; returns how many mails.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn prune_mails(
-        &mut self,
-        now: Timestamp,
-        sealed_before: Timestamp,
-        before: Timestamp,
-    ) -> Result<u64, StoreError> {
-        execute!(self, "delete from mail_tokens where expires_at <= $1", now);
-        let sql = "update mails set token = null where token is not null and created_at < $1";
-        execute!(self, sql, sealed_before);
-        Ok(execute!(self, "delete from mails where created_at < $1", before))
     }
 }

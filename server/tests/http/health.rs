@@ -190,7 +190,8 @@ async fn failed_replies_are_in_api_page_callback_and_chat() {
         s.say(1, "hello").await;
         s.say(2, "hello").await;
         let (mut owner, mut guest) = (1, 1);
-        (s.replies(1, owner).await, s.replies(2, guest).await);
+        s.replies(1, owner).await;
+        s.replies(2, guest).await;
         let error = |kind: &str| json!({"type": "error", "error": {"type": kind, "message": "x"}});
         for (index, (status, kind, code, words)) in [
             (401, "authentication_error", "key_rejected", "working key"),

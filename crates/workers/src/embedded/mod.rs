@@ -13,6 +13,7 @@ mod config;
 mod fair_share;
 mod flood_wait;
 mod health;
+mod health_signals;
 mod host;
 #[cfg(test)]
 mod kill_tests;
