@@ -108,7 +108,7 @@ pub(crate) async fn redirect_with_secret_once(
     work: impl Future<Output = Result<SecretString, Error>> + Send + 'static,
 ) -> Result<(), AppError> {
     let work = async move { Ok(message(Secret::from(work.await?.expose_secret().to_owned()))) };
-    redirect_with_message_once(to, of, form, work).await
+    redirect_with_message_once(to, of, form, Box::pin(work)).await
 }
 
 /// Runs work whose result is shown only once, once for each form token (`Services::once_per_form`), and redirects to the page that
@@ -121,7 +121,8 @@ pub(crate) async fn redirect_with_message_once(
 ) -> Result<(), AppError> {
     let (saver, session, page) = (services.clone(), current_session_id().await?, to.to_owned());
     let saving = async move { saver.set_flash(&session, &page, &work.await?.to_text()?).await };
-    services.once_per_form(caller, token, content, saving).await?;
+    // The future is large, and each layer around it would put a copy on the stack.
+    services.once_per_form(caller, token, content, Box::pin(saving)).await?;
     if let Some(options) = use_context::<ResponseOptions>() {
         options.append_header(SET_COOKIE, carrier::in_session(services)?);
     }

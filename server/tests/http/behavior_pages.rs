@@ -88,10 +88,7 @@ async fn people_page_shows_the_owner_link_once_and_decides_on_requests() {
     bot.wait_for_message(2, 1).await;
     let stranger = person_id(&me, &id, 2).await;
     let waiting = page(&app, &cookie, &path).await;
-    assert!(
-        waiting.contains("Approve Person 2") && waiting.contains("owns this assistant in Telegram"),
-        "{waiting}"
-    );
+    assert!(waiting.contains("Approve Person 2") && waiting.contains("with the owner link."), "{waiting}");
     for (form, notice, expected) in [
         ("approve_person", "person_approved", Some("approved")),
         ("block_person", "person_blocked", Some("blocked")),

@@ -1,4 +1,4 @@
-//! What was changed, by whom, and the buttons that restore it.
+//! What was changed, with its author, and the buttons that restore it.
 
 use leptos::prelude::*;
 use reef_service::settings::SettingsRevision;
