@@ -10,6 +10,7 @@ mod access;
 mod budget;
 mod captions;
 mod crash;
+mod downloads;
 mod errors;
 mod fake;
 mod finishes;
