@@ -55,7 +55,7 @@ async fn file_that_is_larger_than_declared_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn broken_and_slow_downloads_are_repeated() {
     for error in [HttpError::Connect, HttpError::Timeout] {
-        let slow = fail(error.clone()).after_s(60);
+        let slow = fail(error).after_s(60);
         let host = FakeHost::new()
             .with_download("notes.txt", slow)
             .with_download("notes.txt", respond(502, json!({})))
