@@ -165,6 +165,7 @@ struct State {
     decisions: Vec<(i64, String, bool)>,
     memberships: Vec<(i64, Option<i64>)>,
     files: HashMap<String, Vec<u8>>,
+    downloads: HashMap<String, VecDeque<ScriptedResponse>>,
     facts: HashMap<Conversation, Vec<Fact>>,
     turns: HashMap<Conversation, Vec<Turn>>,
     replies: HashMap<i64, Reply>,
@@ -318,6 +319,12 @@ impl FakeHost {
     /// Whose share was asked about, in order.
     pub fn shares(&self) -> Vec<i64> {
         self.state().shares.clone()
+    }
+
+    /// Adds a response to the download of a file. It comes before the file.
+    pub fn with_download(self, file_id: &str, response: ScriptedResponse) -> Self {
+        self.state().downloads.entry(file_id.to_owned()).or_default().push_back(response);
+        self
     }
 
     /// Adds a file that can be downloaded.
@@ -508,6 +515,10 @@ impl ModelHost for FakeHost {
                 "getFile" => {
                     let id = world.calls.last().expect("this call").body["file_id"].clone();
                     respond(200, json!({"ok": true, "result": {"file_id": id, "file_path": id}}))
+                }
+                file if world.downloads.get(file).is_some_and(|script| !script.is_empty()) => {
+                    let script = world.downloads.get_mut(file).expect("a script");
+                    script.pop_front().expect("a response")
                 }
                 file if world.files.contains_key(file) => {
                     let body = world.files[file].clone();

@@ -11,6 +11,7 @@ mod budget;
 mod calls;
 mod captions;
 mod crash;
+mod downloads;
 mod errors;
 mod fake;
 mod finishes;

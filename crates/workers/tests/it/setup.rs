@@ -142,8 +142,9 @@ pub async fn send_update(host: &Embedded, update: &Value) -> WebhookOutcome {
 
 /// Creates an update with a text in a private chat.
 pub fn text_update(update_id: i64, chat: i64, text: &str) -> Value {
-    let command =
-        text.starts_with('/').then(|| json!({"type": "bot_command", "offset": 0, "length": text.len()}));
+    // Telegram marks a command up to the first space.
+    let command = text.split(' ').next().filter(|word| word.starts_with('/'));
+    let command = command.map(|word| json!({"type": "bot_command", "offset": 0, "length": word.len()}));
     let entities: Vec<_> = command.into_iter().collect();
     json!({"update_id": update_id, "message": {
         "message_id": update_id, "date": 1_767_225_600, "text": text, "entities": entities,
