@@ -40,6 +40,7 @@ mod revocations;
 mod sealed;
 mod sessions;
 mod settings;
+mod statements;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeout;
@@ -80,6 +81,8 @@ pub use revocations::RevocationRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
 pub use settings::{SettingsRevisionRow, SettingsRow};
+#[cfg(feature = "testing")]
+pub use statements::StatementStats;
 pub use two_factor::TotpRow;
 pub use tx::Tx;
 pub use users::UserRow;

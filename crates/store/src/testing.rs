@@ -1,5 +1,7 @@
 //! Databases for tests: each test gets its own SQLite file, or its own schema on PostgreSQL.
 
+mod population;
+
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +13,8 @@ use tempfile::TempDir;
 
 use crate::durability::WalSync;
 use crate::{Database, Store, StoreError};
+
+pub use population::Population;
 
 /// A database for one test, deleted after it.
 #[derive(Debug)]

@@ -32,6 +32,7 @@ impl Tx {
         execute!(self, "delete from facts where assistant_id = $1", id);
         execute!(self, "delete from owner_links where assistant_id = $1", id);
         execute!(self, "delete from bot_groups where assistant_id = $1", id);
+        execute!(self, "update payment_checks set assistant_deleted = true where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)

@@ -33,8 +33,7 @@ macro_rules! check_order {
     () => {
         "(select max(checked.last_checked_at) from payment_checks checked where checked.user_id = due.user_id)
              nulls first,
-         not exists (select 1 from assistants where assistants.id = due.assistant_id), due.next_check_at,
-         due.assistant_id"
+         due.assistant_deleted, due.next_check_at, due.assistant_id"
     };
 }
 

@@ -78,10 +78,17 @@ on_both_databases! {
         tx.stop_payment_checks(id).await.unwrap();
         tx.schedule_payment_check(AssistantId::new(uuid()), at(2_000_000), at(1_000_000)).await.unwrap();
         assert_eq!(tx.count_overdue_payment_checks(at(1_500_000)).await.unwrap(), (0, None));
+        assert!(!tx.has_overdue_payment_check(at(1_999_999)).await.unwrap());
+        assert!(tx.has_overdue_payment_check(at(2_000_000)).await.unwrap());
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 0, "the assistant exists");
         let user = add_user(&mut tx).await;
         let gone = deleted_assistant_of(&mut tx, user, NOW).await;
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 0, "a check is scheduled");
+        tx.stop_payment_checks(gone).await.unwrap();
+        assert_eq!(tx.prune_payment_checks().await.unwrap(), 1);
+        // A late payment schedules checks of an assistant that is deleted already.
+        tx.schedule_payment_check(gone, at(3_000_000), at(1_000_000)).await.unwrap();
+        assert_eq!(tx.prune_payment_checks().await.unwrap(), 0);
         tx.stop_payment_checks(gone).await.unwrap();
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 1);
     }
