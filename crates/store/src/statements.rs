@@ -32,8 +32,6 @@ mod recording {
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use std::time::{Duration, Instant};
 
-    use crate::connect::Store;
-
     /// How often a statement ran, and how long it took.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct StatementStats {
@@ -56,6 +54,18 @@ mod recording {
     impl StatementLog {
         fn lock(&self) -> MutexGuard<'_, Option<Recorded>> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// Starts to record, and forgets what was recorded before.
+        pub(crate) fn start(&self) {
+            *self.lock() = Some(Recorded::new());
+        }
+
+        /// The statements since [`Self::start`], those that took the most time first.
+        pub(crate) fn list(&self) -> Vec<StatementStats> {
+            let mut all: Vec<_> = self.lock().iter().flat_map(HashMap::values).copied().collect();
+            all.sort_by(|a, b| b.total.cmp(&a.total).then(a.sql.cmp(b.sql)));
+            all
         }
     }
 
@@ -80,22 +90,6 @@ mod recording {
                 stats.total += elapsed;
                 stats.longest = stats.longest.max(elapsed);
             }
-        }
-    }
-
-    impl Store {
-        /// Starts to record which statements run, and forgets those that were recorded before.
-        pub fn record_statements(&self) {
-            *self.cache().statements.lock() = Some(Recorded::new());
-        }
-
-        /// The statements that ran since [`Self::record_statements`], those that took the most time first.
-        #[must_use]
-        pub fn recorded_statements(&self) -> Vec<StatementStats> {
-            let log = self.cache().statements.lock();
-            let mut all: Vec<_> = log.iter().flat_map(HashMap::values).copied().collect();
-            all.sort_by(|a, b| b.total.cmp(&a.total).then(a.sql.cmp(b.sql)));
-            all
         }
     }
 }

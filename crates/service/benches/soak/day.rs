@@ -13,42 +13,15 @@ use reef_service::jobs::runner;
 use reef_service::testing::{CALLBACK_URL, START, TestServices};
 use reef_service::{Config, Services};
 use reef_store::testing::{Population, TestStore};
-use reef_store::{NewBotUpdate, StatementStats, Store};
+use reef_store::{NewBotUpdate, Store};
 use serde_json::json;
 
 use crate::Options;
 use crate::ports::{ActiveSubscriptions, StoredWorkers};
-use crate::report::{read_without_index, rows, worker_bound};
+use crate::report::{Played, STEP, read_without_index, rows, worker_bound};
 
-/// The time between two steps, which is that between two checks of workers and shorter than most other periods.
-pub(crate) const STEP: Duration = Duration::from_secs(15);
 const PRUNE_STEPS: u64 = 40;
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// What has been measured.
-pub(crate) struct Played {
-    pub options: Options,
-    /// How long the fill and the play have really taken.
-    pub fill: Duration,
-    pub play: Duration,
-    pub statements: Vec<StatementStats>,
-    /// The real time that each kind of work has taken: all together, and the longest.
-    pub work: BTreeMap<&'static str, (Duration, Duration)>,
-    /// The longest simulated time until the failure of a vanished worker was noticed, and how many were not.
-    pub worker_lag: Duration,
-    pub workers_unnoticed: usize,
-    pub vanished: usize,
-    /// The longest simulated time for which a payment check was overdue, and how many ran.
-    pub check_lag: Duration,
-    pub checks: u64,
-    pub jobs: usize,
-    pub jobs_left: (i64, i64),
-    pub webhooks: u64,
-    pub callbacks: usize,
-    pub rows_before: Vec<(String, i64)>,
-    pub rows_after: Vec<(String, i64)>,
-    pub read_without_index: Vec<(String, i64)>,
-}
 
 struct Day {
     t: TestServices,

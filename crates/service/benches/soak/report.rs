@@ -1,14 +1,16 @@
 //! What the soak prints, and what it fails for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reef_store::testing::TestStore;
-use reef_store::{Database, Store};
+use reef_store::{Database, StatementStats, Store};
 use sqlx::AssertSqlSafe;
 
 use crate::Options;
-use crate::day::{Played, STEP};
 
+/// The time between two steps, which is that between two checks of workers and shorter than most other periods.
+pub(crate) const STEP: Duration = Duration::from_secs(15);
 /// Tables that the work of a day adds rows to.
 const TABLES: [&str; 11] = [
     "assistants",
@@ -32,6 +34,31 @@ const CHECKS_PER_HOUR: u64 = 1_200;
 const BUDGET_USED_PERCENT: u64 = 95;
 /// How long a payment check may be overdue as long as the rate allows all of them.
 const CHECK_LAG_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What has been measured.
+pub(crate) struct Played {
+    pub options: Options,
+    /// How long the fill and the play have really taken.
+    pub fill: Duration,
+    pub play: Duration,
+    pub statements: Vec<StatementStats>,
+    /// The real time that each kind of work has taken: all together, and the longest.
+    pub work: BTreeMap<&'static str, (Duration, Duration)>,
+    /// The longest simulated time until the failure of a vanished worker was noticed, and how many were not.
+    pub worker_lag: Duration,
+    pub workers_unnoticed: usize,
+    pub vanished: usize,
+    /// The longest simulated time for which a payment check was overdue, and how many ran.
+    pub check_lag: Duration,
+    pub checks: u64,
+    pub jobs: usize,
+    pub jobs_left: (i64, i64),
+    pub webhooks: u64,
+    pub callbacks: usize,
+    pub rows_before: Vec<(String, i64)>,
+    pub rows_after: Vec<(String, i64)>,
+    pub read_without_index: Vec<(String, i64)>,
+}
 
 /// How long it may take until a vanished worker is noticed: a round for each batch, one that was running, and one to fail it.
 pub(crate) fn worker_bound(options: Options) -> Duration {
