@@ -26,7 +26,7 @@ macro_rules! with_user {
 }
 
 impl Tx {
-    /// Inserts the payment check of an assistant, first due at `first`. One that exists stays as it is.
+    /// Inserts the payment check of an assistant that is stored, first due at `first`. One that exists stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -39,8 +39,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
-             values ($1, $2, $3, 0, 0, $4)
+            "insert into payment_checks (assistant_id, user_id, assistant_deleted, next_check_at, check_count,
+                 expedite_count, ordered_at)
+             values ($1, $2, not exists (select 1 from assistants where id = $1), $3, 0, 0, $4)
              on conflict (assistant_id) do nothing",
             id,
             user,

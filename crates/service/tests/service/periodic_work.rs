@@ -14,7 +14,7 @@ use crate::support::{HOUR, raw};
 
 const ASSISTANTS: u64 = 1_000;
 /// What SQLite may go through: tables with a few rows, indexes of open work, and subqueries of those.
-const SMALL: [&str; 13] = [
+const SMALL: [&str; 15] = [
     "assistants_credit_refused",
     "bot_updates_open",
     "catalogs",
@@ -22,6 +22,8 @@ const SMALL: [&str; 13] = [
     "due_jobs",
     "jobs_due",
     "json_each",
+    "newest",
+    "oldest",
     "payment_checks_over",
     "polar_inbox_open",
     "polar_state",
