@@ -70,7 +70,7 @@ impl Default for ReadCache {
                 list.iter().flat_map(|list| list.iter()).map(|record| record_size(record)).sum()
             }),
             catalogs: Stamped::new(CATALOGS_MAX, size_of_val),
-            statements: StatementLog::default(),
+            statements: Default::default(),
         }
     }
 }
