@@ -25,6 +25,7 @@ create table call_reservations (
     micro_usd    integer not null,
     created_at   integer not null
 ) strict;
+create index call_reservations_created on call_reservations (created_at);
 create index call_reservations_time on call_reservations (assistant_id, created_at);
 
 -- Which shares of which allowances were reached and announced.
@@ -36,3 +37,4 @@ create table allowance_notices (
     created_at   integer not null,
     primary key (assistant_id, period, starts_on, share)
 ) strict;
+create index allowance_notices_created on allowance_notices (created_at);

@@ -24,13 +24,42 @@ pub fn storm(args: &[String]) -> Result<()> {
     run_test("storm", args)
 }
 
-/// Runs the parts of the soak one after another.
-pub fn soak() -> Result<()> {
+/// What to soak.
+#[derive(clap::Args)]
+pub struct SoakOptions {
+    /// Play a simulated day of the periodic work of this many assistants, instead of the tests that take an hour.
+    #[arg(long)]
+    assistants: Option<u64>,
+    /// How many hours of the day are played.
+    #[arg(long, default_value_t = 24, requires = "assistants")]
+    hours: u64,
+    /// URL of a PostgreSQL server on which the day is played in a schema of its own, instead of on SQLite.
+    #[arg(long, requires = "assistants")]
+    database_url: Option<String>,
+}
+
+/// Runs the parts of the soak one after another, or plays a day.
+pub fn soak(options: &SoakOptions) -> Result<()> {
+    if let Some(assistants) = options.assistants {
+        return soak_day(assistants, options);
+    }
     for part in SOAK {
         print_progress(&format!("== {}", part.name));
         (part.run)()?;
     }
     Ok(())
+}
+
+/// Builds the benchmark that plays a day, as optimized as the distributed binary, and runs it.
+fn soak_day(assistants: u64, options: &SoakOptions) -> Result<()> {
+    let (assistants, hours) = (assistants.to_string(), options.hours.to_string());
+    let bench = ["bench", "--profile", "dist", "--package", "reef-service", "--bench", "soak", "--"];
+    let mut soak = command("cargo", &bench);
+    soak.args(["--assistants", &assistants, "--hours", &hours]);
+    if let Some(url) = &options.database_url {
+        soak.arg("--postgres").env("TEST_DATABASE_URL", url);
+    }
+    run(&mut soak)
 }
 
 fn soak_storm() -> Result<()> {

@@ -61,8 +61,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run the tests that take an hour.
-    Soak,
+    /// Run the tests that take an hour, or play a day of many assistants' periodic work.
+    Soak(chaos::SoakOptions),
     /// Measure Reef and the servers that it is compared with, and write docs/performance.md.
     Bench(Box<bench::Options>),
     /// Build the site into target/site.
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
         Task::Counts => tree_counts::print(),
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Storm { args } => chaos::storm(&args),
-        Task::Soak => chaos::soak(),
+        Task::Soak(options) => chaos::soak(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Site => site::build(),
         Task::Dist => dist::dist().map(|path| run::print_progress(&format!("built {}", path.display()))),

@@ -1,5 +1,6 @@
 //! [`Services`], the object that all use cases are methods of, and the ownership checks that they share.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reef_domain::Assistant;
@@ -41,6 +42,10 @@ struct Inner {
     key_requests: RequestLog,
     catalog: CatalogCache,
     prices: Mutex<KnownPrices>,
+    /// The assistant whose worker was checked last, if the next check continues after it.
+    last_checked_worker: Mutex<Option<AssistantId>>,
+    /// The page of managed keys that is read next.
+    next_keys_page: AtomicUsize,
 }
 
 impl JobContext for Services {
@@ -87,6 +92,8 @@ impl Services {
                 key_requests: RequestLog::default(),
                 catalog: CatalogCache::default(),
                 prices: Mutex::default(),
+                last_checked_worker: Mutex::default(),
+                next_keys_page: AtomicUsize::new(0),
             }),
         }
     }
@@ -145,6 +152,14 @@ impl Services {
 
     pub(crate) fn price_cache(&self) -> MutexGuard<'_, KnownPrices> {
         self.inner.prices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn last_checked_worker(&self) -> MutexGuard<'_, Option<AssistantId>> {
+        self.inner.last_checked_worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_keys_page(&self) -> &AtomicUsize {
+        &self.inner.next_keys_page
     }
 
     /// The current time of the injected clock.

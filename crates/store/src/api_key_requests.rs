@@ -100,11 +100,22 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_api_key_requests(&mut self, ended_before: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(
+        let pruned = execute!(
             self,
             "delete from api_key_requests where key_id in
-                    (select id from api_keys where revoked_at <= $1 or expires_at <= $1)",
+                    (select id from api_keys where revoked_at is not null and not requests_pruned and revoked_at <= $1
+                     union all
+                     select id from api_keys where expires_at is not null and not requests_pruned and expires_at <= $1)",
             ended_before,
-        ))
+        );
+        // Keys stay, so those without requests must not be gone through each time. Nothing that is remembered of a key
+        // depends on this.
+        let revoked = "update api_keys set requests_pruned = true
+                       where revoked_at is not null and not requests_pruned and revoked_at <= $1";
+        execute!(self, revoked, ended_before);
+        let expired = "update api_keys set requests_pruned = true
+                       where expires_at is not null and not requests_pruned and expires_at <= $1";
+        execute!(self, expired, ended_before);
+        Ok(pruned)
     }
 }

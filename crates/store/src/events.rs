@@ -155,10 +155,15 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_events(&mut self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(execute!(
+        let pruned = execute!(
             self,
-            "delete from events where assistant_id in (select assistant_id from tombstones where deleted_at < $1)",
+            "delete from events where assistant_id in
+                    (select assistant_id from tombstones where not events_pruned and deleted_at < $1)",
             before,
-        ))
+        );
+        // Tombstones stay, so those without events must not be gone through each time.
+        let sql = "update tombstones set events_pruned = true where not events_pruned and deleted_at < $1";
+        execute!(self, sql, before);
+        Ok(pruned)
     }
 }

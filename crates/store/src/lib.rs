@@ -46,6 +46,7 @@ mod revocations;
 mod sealed;
 mod sessions;
 mod settings;
+mod statements;
 mod summaries;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -94,6 +95,8 @@ pub use revocations::RevocationRow;
 pub use sealed::{RowKey, SealedColumn, SealedCount, SealedRow};
 pub use sessions::SessionRow;
 pub use settings::{SettingsRevisionRow, SettingsRow};
+#[cfg(feature = "testing")]
+pub use statements::StatementStats;
 pub use summaries::{SummaryBacklog, SummaryRow, UncoveredRow};
 pub use turn_shares::TurnShareRow;
 pub use two_factor::TotpRow;

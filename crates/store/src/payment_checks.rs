@@ -11,20 +11,22 @@ use crate::tx::{Tx, execute, fetch_optional};
 
 pub use claims::{PaymentCheckRow, RateBudget};
 
-/// A statement with the user of the assistant `$1` between two parts. The user is known after a deletion too.
+/// A statement with the user of the assistant `$1`, and whether it is deleted, between two parts. The user is known after
+/// a deletion too.
 macro_rules! with_user {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
             "coalesce((select user_id from assistants where id = $1),
-                      (select user_id from tombstones where assistant_id = $1))",
+                      (select user_id from tombstones where assistant_id = $1)),
+             not exists (select 1 from assistants where id = $1)",
             $after
         )
     };
 }
 
 impl Tx {
-    /// Inserts the payment check of an assistant, first due at `first`. One that exists stays as it is.
+    /// Inserts the payment check of an assistant that is stored, first due at `first`. One that exists stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -37,8 +39,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         execute!(
             self,
-            "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
-             values ($1, $2, $3, 0, 0, $4)
+            "insert into payment_checks (assistant_id, user_id, assistant_deleted, next_check_at, check_count,
+                 expedite_count, ordered_at)
+             values ($1, $2, not exists (select 1 from assistants where id = $1), $3, 0, 0, $4)
              on conflict (assistant_id) do nothing",
             id,
             user,
@@ -62,7 +65,7 @@ impl Tx {
         execute!(
             self,
             with_user!(
-                "insert into payment_checks (assistant_id, user_id, checkout_id, next_check_at, check_count,
+                "insert into payment_checks (assistant_id, user_id, assistant_deleted, checkout_id, next_check_at, check_count,
                      expedite_count, ordered_at)
                  values ($1, ",
                 ", $2, $3, 0, 0, $4)
@@ -92,7 +95,8 @@ impl Tx {
         execute!(
             self,
             with_user!(
-                "insert into payment_checks (assistant_id, user_id, next_check_at, check_count, expedite_count, ordered_at)
+                "insert into payment_checks (assistant_id, user_id, assistant_deleted, next_check_at, check_count, expedite_count,
+                     ordered_at)
                  values ($1, ",
                 ", $2, 0, 0, $3)
                  on conflict (assistant_id) do update set check_count = 0,
@@ -179,6 +183,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Whether a check is due at `now`. However many are, this takes one step in an index.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn has_overdue_payment_check(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "select check_count from payment_checks where next_check_at <= $1 limit 1";
+        Ok(fetch_optional!(self, (i64,), sql, now).is_some())
+    }
+
     /// Counts the checks that are due at `now`, and finds when the oldest one became due.
     ///
     /// # Errors
@@ -201,10 +214,6 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn prune_payment_checks(&mut self) -> Result<u64, StoreError> {
-        Ok(execute!(
-            self,
-            "delete from payment_checks where next_check_at is null
-               and not exists (select 1 from assistants where assistants.id = payment_checks.assistant_id)"
-        ))
+        Ok(execute!(self, "delete from payment_checks where assistant_deleted and next_check_at is null"))
     }
 }

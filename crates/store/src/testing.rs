@@ -1,5 +1,7 @@
 //! Databases for tests: each test gets its own SQLite file, or its own schema on PostgreSQL.
 
+mod population;
+
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +12,10 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 use crate::durability::WalSync;
+use crate::statements::StatementStats;
 use crate::{Database, Store, StoreError};
+
+pub use population::Population;
 
 /// A database for one test, deleted after it.
 #[derive(Debug)]
@@ -135,6 +140,19 @@ impl TestStore {
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.path().join("reef.db"))
+    }
+}
+
+impl Store {
+    /// Starts to record which statements run, and forgets those that were recorded before.
+    pub fn record_statements(&self) {
+        self.cache().statements.start();
+    }
+
+    /// The statements that ran since [`Self::record_statements`], those that took the most time first.
+    #[must_use]
+    pub fn recorded_statements(&self) -> Vec<StatementStats> {
+        self.cache().statements.list()
     }
 }
 

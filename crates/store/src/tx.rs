@@ -10,6 +10,7 @@ use crate::cache::{Invalidation, ReadCache};
 use crate::durability::{CommitNumber, WalSync};
 use crate::error::StoreError;
 use crate::notifications::{Notification, notify_all};
+use crate::statements::StatementLog;
 use crate::timeout::with_timeout;
 
 /// An open transaction. If it is dropped without [`Tx::commit`], it rolls back.
@@ -89,6 +90,10 @@ impl Tx {
     /// grants or records needs this.
     pub(crate) fn invalidate(&mut self, id: impl Into<Uuid>) {
         self.changed.push(id.into());
+    }
+
+    pub(crate) fn statement_log(&self) -> &StatementLog {
+        &self.cache.statements
     }
 
     /// Notifies every process when the transaction is committed; does nothing on SQLite.
@@ -174,9 +179,11 @@ macro_rules! db {
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
         let sql = $sql;
+        let timer = $crate::statements::StatementTimer::start();
         let changed = $crate::tx::db!($tx, conn => {
             $crate::timeout::with_timeout(sqlx::query(sql)$(.bind($arg))*.execute(conn)).await?.rows_affected()
         });
+        timer.stop($tx.statement_log(), sql);
         if $crate::tx::has_changed(sql, changed == 0) {
             $tx.record_changes();
         }
@@ -202,9 +209,11 @@ macro_rules! fetch_all {
 macro_rules! fetch {
     ($tx:expr, $row:ty, $fetch:ident, $is_empty:ident, $sql:expr $(, $arg:expr)*) => {{
         let sql = $sql;
+        let timer = $crate::statements::StatementTimer::start();
         let rows = $crate::tx::db!($tx, conn => {
             $crate::timeout::with_timeout(sqlx::query_as::<_, $row>(sql)$(.bind($arg))*.$fetch(conn)).await?
         });
+        timer.stop($tx.statement_log(), sql);
         if $crate::tx::has_changed(sql, rows.$is_empty()) {
             $tx.record_changes();
         }

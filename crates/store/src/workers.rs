@@ -229,7 +229,7 @@ impl Tx {
         const SQLITE: &str = "select worker_name, generation from workers
              where worker_name in (select value from json_each($1))";
         const POSTGRES: &str = "select worker_name, generation from workers
-             where worker_name in (select jsonb_array_elements_text($1::jsonb))";
+             where worker_name = any (array(select jsonb_array_elements_text($1::jsonb)))";
         let sql = dialect!(self, sqlite: SQLITE, postgres: POSTGRES);
         Ok(fetch_all!(self, (String, i64), sql, Json(names)))
     }

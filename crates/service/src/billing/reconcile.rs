@@ -83,7 +83,7 @@ impl Services {
     async fn claim_payment_check(&self) -> Result<Option<PaymentCheckRow>, Error> {
         let now = self.now();
         // Nothing is due most of the time, which a read finds out without a lock.
-        if self.store().read().await?.count_overdue_payment_checks(now).await?.0 == 0 {
+        if !self.store().read().await?.has_overdue_payment_check(now).await? {
             return Ok(None);
         }
         let mut tx = self.store().begin().await?;

@@ -196,6 +196,15 @@ impl TestServices {
         Caller::operator(id)
     }
 
+    /// A new signing secret of a user, as it is stored.
+    ///
+    /// # Panics
+    /// When it can't be sealed.
+    #[must_use]
+    pub fn seal_signing_secret(&self, user: UserId) -> Vec<u8> {
+        self.services.create_signing_secret(user).expect("the secret can be sealed")
+    }
+
     /// Orders an assistant, which is not paid yet.
     ///
     /// # Panics

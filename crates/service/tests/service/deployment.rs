@@ -124,6 +124,29 @@ on_both_databases! {
         t.finish().await;
     }
 
+    async fn missing_worker_is_detected_beyond_first_round(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.create_user().await;
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(t.create_active(&me).await);
+        }
+        ids.sort();
+        let check = async || t.services.fail_missing_workers_of(2).await.unwrap();
+        check().await;
+        t.workers.lose_worker(ids[0]);
+        t.workers.lose_worker(ids[4]);
+        check().await;
+        assert_eq!(t.status(&me, ids[4]).await, Active, "the second round ends before it");
+        check().await;
+        assert!(message(&t, &me, ids[4]).await.starts_with("WORKER_MISSING: "));
+        assert_eq!(t.status(&me, ids[0]).await, Active, "the third round does not start again");
+        check().await;
+        assert!(message(&t, &me, ids[0]).await.starts_with("WORKER_MISSING: "));
+        t.run_jobs().await;
+        t.finish().await;
+    }
+
     async fn worker_name_collision_is_resolved(db: TestStore) {
         let t = TestServices::new(db);
         let me = t.create_user().await;

@@ -35,6 +35,7 @@ mod month;
 mod pause;
 mod pause_managed;
 mod payments;
+mod periodic_work;
 mod preflight;
 mod purchase;
 mod random_sequences;

@@ -4,7 +4,7 @@ use reef_domain::ids::AssistantId;
 use reef_domain::wire::ApiMode;
 use reef_domain::wire::Status::{Active, Stopped};
 use reef_domain::{Timestamp, Usd};
-use reef_ports::{ManagedKeyError, ManagedKeyInfo, ModelCheckError};
+use reef_ports::{KEYS_PAGE_SIZE, ManagedKeyError, ManagedKeyInfo, ModelCheckError};
 use reef_service::Caller;
 use reef_service::testing::{Behavior, TestServices, activation};
 use reef_store::on_both_databases;
@@ -87,6 +87,32 @@ on_both_databases! {
         }
         assert_eq!(only_key(&t).limit, Some(Usd::from_micros(20_000_000)));
         assert_eq!(credit(&t, &me, id).await, (Usd::ZERO, Usd::from_micros(20_000_000), false));
+        t.finish().await;
+    }
+
+    async fn usage_beyond_first_pages_is_read_by_next_run(db: TestStore) {
+        let t = TestServices::new(db);
+        let me = t.create_user().await;
+        let id = active(&t, &me).await;
+        // The list is newest first, and foreign keys fill two pages before this one.
+        let key = only_key(&t);
+        for number in 0..2 * KEYS_PAGE_SIZE {
+            let hash = format!("foreign-{number}");
+            t.managed_keys.insert(ManagedKeyInfo { hash, name: "foreign".to_owned(), ..key.clone() });
+        }
+        t.managed_keys.update_all(|key| key.used = Usd::from_micros(1_000_000));
+        for _ in 0..2 {
+            t.services.record_managed_key_usage(1).await.unwrap();
+            assert_eq!(credit(&t, &me, id).await.0, Usd::ZERO);
+        }
+        t.services.record_managed_key_usage(1).await.unwrap();
+        assert_eq!(credit(&t, &me, id).await.0, Usd::from_micros(1_000_000));
+        // The list has ended, so that the next run starts with the newest keys.
+        t.managed_keys.remove(|key| key.name == "foreign");
+        t.managed_keys.update_all(|key| key.used = Usd::from_micros(2_000_000));
+        t.services.record_managed_key_usage(1).await.unwrap();
+        assert_eq!(credit(&t, &me, id).await.0, Usd::from_micros(2_000_000));
+        t.run_jobs().await;
         t.finish().await;
     }
 

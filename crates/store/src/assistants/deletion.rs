@@ -35,6 +35,7 @@ impl Tx {
         execute!(self, "delete from owner_link_requirements where assistant_id = $1", id);
         execute!(self, "delete from turn_shares where assistant_id = $1", id);
         execute!(self, "delete from conversation_summaries where assistant_id = $1", id);
+        execute!(self, "update payment_checks set assistant_deleted = true where assistant_id = $1", id);
         execute!(
             self,
             "insert into tombstones (assistant_id, user_id, deleted_at, ordered_at)

@@ -2,8 +2,9 @@
 //! or a worker name is taken.
 
 use reef_domain::ids::{AssistantId, GrantId, UserId};
-use reef_domain::wire::Status;
+use reef_domain::state::Run;
 use reef_domain::{Assistant, ErrorChain, Timestamp};
+use uuid::Uuid;
 
 use super::{Row, select};
 use crate::error::StoreError;
@@ -167,23 +168,30 @@ impl Tx {
         ))
     }
 
-    /// Lists assistants with a status, by the time of their last change, for reconcilers. Corrupt rows are logged and
-    /// skipped.
+    /// Lists the runs of active assistants in the order of their ids: those after `after`, or the first ones.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn list_assistants_by_status(
+    pub async fn list_active_runs(
         &mut self,
-        status: Status,
+        after: Option<AssistantId>,
         limit: i64,
-    ) -> Result<Vec<Assistant>, StoreError> {
-        Ok(skip_corrupt(fetch_all!(
+    ) -> Result<Vec<(AssistantId, Run)>, StoreError> {
+        // The smallest id is that of no assistant.
+        let after = after.unwrap_or_else(|| AssistantId::new(Uuid::nil()));
+        let rows: Vec<(AssistantId, String, i64)> = fetch_all!(
             self,
-            Row,
-            select!("where status = $1 order by updated_at, id limit $2"),
-            status.as_str(),
-            limit
-        )))
+            (AssistantId, String, i64),
+            "select id, worker_name, generation from assistants
+             where status = 'active' and id > $1 and worker_name is not null and generation is not null
+             order by id limit $2",
+            after,
+            limit,
+        );
+        Ok(rows
+            .into_iter()
+            .map(|(id, worker_name, generation)| (id, Run { worker_name, generation }))
+            .collect())
     }
 
     /// Lists deployments whose deadline has passed at `now`. Corrupt rows are logged and skipped.

@@ -183,7 +183,8 @@ impl Tx {
         Ok(execute!(
             self,
             "delete from replaced_configurations
-             where assistant_id in (select id from assistants where status = 'active')",
+             where exists (select 1 from assistants
+                           where assistants.id = replaced_configurations.assistant_id and status = 'active')",
         ))
     }
 

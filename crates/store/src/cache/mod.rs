@@ -16,6 +16,8 @@ use reef_domain::ids::{AssistantId, GrantId, UserId};
 use reef_domain::wire::AssistantRecord;
 use uuid::Uuid;
 
+use crate::statements::StatementLog;
+
 pub use feed::FOLLOWED_WITHIN;
 pub(crate) use feed::{ChangeFeed, Check, Stamp};
 pub use reads::LiveKey;
@@ -47,6 +49,8 @@ pub(crate) struct ReadCache {
     lists: Stamped<UserId, Option<RecordList>>,
     /// When the model list of each source was last read.
     catalogs: Stamped<&'static str, Option<Timestamp>>,
+    /// The statements that ran, for tests. It is here because all transactions share the cache.
+    pub statements: StatementLog,
 }
 
 impl fmt::Debug for ReadCache {
@@ -66,6 +70,7 @@ impl Default for ReadCache {
                 list.iter().flat_map(|list| list.iter()).map(|record| record_size(record)).sum()
             }),
             catalogs: Stamped::new(CATALOGS_MAX, size_of_val),
+            statements: Default::default(),
         }
     }
 }

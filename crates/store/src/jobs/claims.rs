@@ -55,16 +55,16 @@ impl Tx {
         /// The due jobs, ordered by how many jobs with their key would be held with them.
         macro_rules! due_within_limits {
             () => {
-                "select due.id, due.run_at, due.place + coalesce(held.jobs, 0) as place
+                "select due_jobs.id, due_jobs.run_at, due_jobs.place + coalesce(held.jobs, 0) as place
                  from (select id, run_at, concurrency_key,
                               row_number() over (partition by concurrency_key order by run_at, id) as place
                        from jobs where kind = $1 and dead_at is null and run_at <= $3
-                            and (lease_until is null or lease_until <= $3)) as due
+                            and (lease_until is null or lease_until <= $3)) as due_jobs
                  left join (select concurrency_key, count(*) as jobs from jobs
-                            where kind = $1 and lease_until > $3 group by concurrency_key) as held
-                      on held.concurrency_key = due.concurrency_key
-                 where due.place + coalesce(held.jobs, 0) <= $6
-                 order by 3, due.run_at, due.id limit $5"
+                            where kind = $1 and dead_at is null and lease_until > $3 group by concurrency_key) as held
+                      on held.concurrency_key = due_jobs.concurrency_key
+                 where due_jobs.place + coalesce(held.jobs, 0) <= $6
+                 order by 3, due_jobs.run_at, due_jobs.id limit $5"
             };
         }
         const SQLITE: &str = concat!(

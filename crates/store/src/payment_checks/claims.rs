@@ -33,8 +33,20 @@ macro_rules! check_order {
     () => {
         "(select max(checked.last_checked_at) from payment_checks checked where checked.user_id = due.user_id)
              nulls first,
-         not exists (select 1 from assistants where assistants.id = due.assistant_id), due.next_check_at,
-         due.assistant_id"
+         due.assistant_deleted, due.next_check_at, due.assistant_id"
+    };
+}
+
+/// Which due checks that order is applied to, so that a claim costs the same however many are due: those that have been due
+/// for longest, and those that became due last, which are the orders that somebody waits for.
+macro_rules! candidates {
+    () => {
+        "due.next_check_at <= $1 and due.assistant_id in (
+             select assistant_id from (select assistant_id from payment_checks where next_check_at <= $1
+                                       order by next_check_at limit 500) as oldest
+             union all
+             select assistant_id from (select assistant_id from payment_checks where next_check_at <= $1
+                                       order by next_check_at desc limit 500) as newest)"
     };
 }
 
@@ -48,7 +60,8 @@ pub struct RateBudget {
 }
 
 impl Tx {
-    /// Claims the next due check until `until`, if the rate allows one at `now`. Users take turns.
+    /// Claims the next due check until `until`, if the rate allows one at `now`. Users take turns, as far as they have one of the
+    /// 500 checks that have been due for longest, or of the 500 that became due last.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -60,16 +73,18 @@ impl Tx {
     ) -> Result<Option<PaymentCheckRow>, StoreError> {
         const SQLITE: &str = concat!(
             "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
-             where assistant_id in (select due.assistant_id from payment_checks due where due.next_check_at <= $1
-                                    order by ",
+             where assistant_id in (select due.assistant_id from payment_checks due where ",
+            candidates!(),
+            " order by ",
             check_order!(),
             " limit 1)
              returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"
         );
         const POSTGRES: &str = concat!(
             "update payment_checks set next_check_at = $2, check_count = check_count + 1, last_checked_at = $1
-             where assistant_id = any (array(select due.assistant_id from payment_checks due
-                                             where due.next_check_at <= $1 order by ",
+             where assistant_id = any (array(select due.assistant_id from payment_checks due where ",
+            candidates!(),
+            " order by ",
             check_order!(),
             " limit 1 for update of due skip locked))
              returning assistant_id, checkout_id, next_check_at, check_count, checkout_closed_at, ordered_at"

@@ -45,12 +45,18 @@ impl Tx {
                                   from payment_checks, polar_state
                                   where next_check_at > $2 and recheck_before is not null
                                     and (last_checked_at is null or last_checked_at < recheck_before)
-                                    and exists (select 1 from assistants where assistants.id = assistant_id))
+                                    and not assistant_deleted)
                                  as candidates
                             order by turn, last nulls first, id limit $4) as chosen
                      where payment_checks.assistant_id = chosen.id and payment_checks.next_check_at > $2"
                 )
             };
+        }
+        let requested: Option<(Option<Timestamp>,)> =
+            fetch_optional!(self, (Option<Timestamp>,), "select recheck_before from polar_state");
+        // Without a request, no row has to be looked at to find out that none is brought forward.
+        if requested.is_none_or(|(before,)| before.is_none()) {
+            return Ok(0);
         }
         let end = now.plus(within);
         let users_with_due_checks: Option<(i64,)> = fetch_optional!(

@@ -1,6 +1,5 @@
 use reef_domain::State;
 use reef_domain::ids::UserId;
-use reef_domain::wire::Status;
 use reef_store::{Tx, on_both_databases};
 
 use crate::support::{NOW, add_assistant, add_unpaid_assistant, add_unpaid_order, add_user, at, run, uuid};
@@ -81,21 +80,24 @@ on_both_databases! {
         assert_eq!(tx.find_assistant_by_subscription("").await.unwrap(), None);
     }
 
-    async fn assistants_by_status_are_listed_oldest_change_first(db: TestStore) {
+    async fn active_runs_are_listed_page_by_page(db: TestStore) {
         let mut tx = db.store.begin().await.unwrap();
         let user = add_user(&mut tx).await;
+        assert_eq!(tx.list_active_runs(None, 10).await.unwrap(), []);
         let mut expected = Vec::new();
-        for updated in [30, 10, 20, 10] {
-            let mut slot = add_assistant(&mut tx, user, State::Purchased, NOW).await;
-            slot.updated_at = at(updated);
-            assert!(tx.update_assistant(&mut slot).await.unwrap());
-            expected.push(slot);
+        for generation in 1..=5 {
+            let run = run(generation);
+            let state = State::Active { run: run.clone(), worker_url: "https://workers.test".to_owned() };
+            // They are listed by their ids, and not by their age.
+            expected.push((add_assistant(&mut tx, user, state, at(-generation)).await.id, run));
+            add_assistant(&mut tx, user, State::Stopped { run: crate::support::run(1), reason: None }, NOW).await;
+            add_unpaid_assistant(&mut tx, user).await;
         }
-        add_unpaid_assistant(&mut tx, user).await;
-        expected.sort_by_key(|slot| (slot.updated_at, slot.id));
-        assert_eq!(tx.list_assistants_by_status(Status::Purchased, 10).await.unwrap(), expected);
-        assert_eq!(tx.list_assistants_by_status(Status::Purchased, 2).await.unwrap(), expected[..2]);
-        assert_eq!(tx.list_assistants_by_status(Status::Active, 10).await.unwrap(), []);
+        assert_eq!(tx.list_active_runs(None, 10).await.unwrap(), expected);
+        assert_eq!(tx.list_active_runs(None, 2).await.unwrap(), expected[..2]);
+        assert_eq!(tx.list_active_runs(Some(expected[1].0), 2).await.unwrap(), expected[2..4]);
+        assert_eq!(tx.list_active_runs(Some(expected[3].0), 2).await.unwrap(), expected[4..]);
+        assert_eq!(tx.list_active_runs(Some(expected[4].0), 2).await.unwrap(), []);
     }
 
     async fn deployment_is_overdue_from_its_deadline(db: TestStore) {

@@ -115,8 +115,22 @@ on_both_databases! {
         assert_eq!(raw!(db, "update assistants set generation = null where id = $1", broken.id), 1);
 
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.list_assistants_by_status(Status::Deploying, 10).await.unwrap().as_slice(), std::slice::from_ref(&sound));
         assert_eq!(tx.list_overdue_deployments(at(1), 10).await.unwrap(), [sound]);
+    }
+
+    async fn active_runs_skip_corrupt_row(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let user = add_user(&mut tx).await;
+        let active = |run| State::Active { run, worker_url: "https://workers.test".to_owned() };
+        let broken = [add_assistant(&mut tx, user, active(run(1)), NOW).await, add_assistant(&mut tx, user, active(run(1)), NOW).await];
+        let sound = add_assistant(&mut tx, user, active(run(1)), NOW).await;
+        tx.commit().await.unwrap();
+        assert_eq!(raw!(db, "update assistants set generation = null where id = $1", broken[0].id), 1);
+        assert_eq!(raw!(db, "update assistants set worker_name = null where id = $1", broken[1].id), 1);
+
+        let mut tx = db.store.read().await.unwrap();
+        let listed = tx.list_active_runs(None, 10).await.unwrap();
+        assert_eq!(listed.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [sound.id]);
     }
 
     async fn corrupt_error_names_row_without_content(db: TestStore) {

@@ -78,12 +78,38 @@ on_both_databases! {
         tx.stop_payment_checks(id).await.unwrap();
         tx.schedule_payment_check(AssistantId::new(uuid()), at(2_000_000), at(1_000_000)).await.unwrap();
         assert_eq!(tx.count_overdue_payment_checks(at(1_500_000)).await.unwrap(), (0, None));
+        assert!(!tx.has_overdue_payment_check(at(1_999_999)).await.unwrap());
+        assert!(tx.has_overdue_payment_check(at(2_000_000)).await.unwrap());
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 0, "the assistant exists");
         let user = add_user(&mut tx).await;
         let gone = deleted_assistant_of(&mut tx, user, NOW).await;
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 0, "a check is scheduled");
         tx.stop_payment_checks(gone).await.unwrap();
         assert_eq!(tx.prune_payment_checks().await.unwrap(), 1);
+        // A late payment schedules checks of an assistant that is deleted already.
+        tx.schedule_payment_check(gone, at(3_000_000), at(1_000_000)).await.unwrap();
+        assert_eq!(tx.prune_payment_checks().await.unwrap(), 0);
+        tx.stop_payment_checks(gone).await.unwrap();
+        assert_eq!(tx.prune_payment_checks().await.unwrap(), 1);
+    }
+
+    async fn new_order_is_checked_soon_if_many_checks_are_overdue(db: TestStore) {
+        let mut tx = db.store.begin().await.unwrap();
+        let (greedy, other) = (add_user(&mut tx).await, add_user(&mut tx).await);
+        for number in 0..1_200 {
+            tx.insert_payment_check(AssistantId::new(uuid()), greedy, at(-9_000 + number), NOW).await.unwrap();
+        }
+        let first = claim(&mut tx, NOW).await.unwrap();
+        tx.complete_payment_check(&first, None, 1, None).await.unwrap();
+        let new = AssistantId::new(uuid());
+        tx.insert_payment_check(new, other, NOW, NOW).await.unwrap();
+        assert_eq!(claim_id(&mut tx, NOW).await, Some(new));
+        // Then it is the turn of the check that has been due for longest.
+        let (_, oldest) = tx.count_overdue_payment_checks(NOW).await.unwrap();
+        assert_eq!(oldest, Some(at(-8_999)));
+        assert!(claim(&mut tx, at(60_000)).await.is_some());
+        let (_, oldest) = tx.count_overdue_payment_checks(NOW).await.unwrap();
+        assert_eq!(oldest, Some(at(-8_998)));
     }
 
     async fn users_take_turns_and_deleted_assistants_come_last(db: TestStore) {

@@ -2,6 +2,7 @@
 
 use reef_jobs::{Backoff, Job, JobError, RetryPolicy};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reef_domain::ids::{AssistantId, EventId};
@@ -20,7 +21,7 @@ use crate::services::Services;
 use crate::unit_of_work::UnitOfWork;
 use reef_ports::{KEYS_PAGE_SIZE, ManagedKeyInfo, ManagedKeys};
 
-/// Pages read by one run of the job: a hundred thousand keys.
+/// Pages read by one run of the job: a hundred thousand keys. The next run continues where this one has ended.
 const PAGES_MAX: usize = 1000;
 /// The pause between two pages, so that a long list does not exhaust OpenRouter's rate limit.
 const PAGE_PAUSE: Duration = Duration::from_millis(500);
@@ -42,19 +43,26 @@ impl Job<Services> for ReadManagedKeys {
     }
 
     async fn run(&self, services: &Services) -> Result<(), JobError> {
-        services.record_managed_key_usage().await
+        services.record_managed_key_usage(PAGES_MAX).await
     }
 }
 
 impl Services {
     /// Records what was spent through each key, enqueues the reconciliation of keys that are not as they should be,
-    /// and deletes those without an assistant. Foreign keys of the same OpenRouter account are left alone.
-    async fn record_managed_key_usage(&self) -> Result<(), JobError> {
+    /// and deletes those without an assistant. Foreign keys of the same OpenRouter account are left alone. Reads at most
+    /// `pages_max` pages, and continues after them when it is called again.
+    ///
+    /// # Errors
+    /// [`JobError::Retry`] when OpenRouter or the database does not answer; the page is then read again.
+    pub async fn record_managed_key_usage(&self, pages_max: usize) -> Result<(), JobError> {
         let Some(keys) = self.ports().managed_keys.as_deref() else { return Ok(()) };
-        for page in 0..PAGES_MAX {
-            if page > 0 {
+        // Keys that are created meanwhile come first and move the others back, so that none of those is skipped. One that
+        // deletions move forward is read when the list is read from its start again, as it is after a restart.
+        for number in 0..pages_max {
+            if number > 0 {
                 sleep(PAGE_PAUSE).await;
             }
+            let page = self.next_keys_page().load(Ordering::Relaxed);
             let listed =
                 keys.list(page * KEYS_PAGE_SIZE).await.map_err(|error| JobError::Retry(error.into()))?;
             for info in &listed {
@@ -63,8 +71,10 @@ impl Services {
                 }
             }
             if listed.len() < KEYS_PAGE_SIZE {
+                self.next_keys_page().store(0, Ordering::Relaxed);
                 break;
             }
+            self.next_keys_page().store(page + 1, Ordering::Relaxed);
         }
         Ok(())
     }
