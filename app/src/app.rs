@@ -7,7 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::layout::{SiteFooter, SiteHeader};
 use crate::components::page::Titles;
-use crate::pages::assistant::{AssistantPage, BehaviorPage, HistoryPage, PeoplePage};
+use crate::pages::assistant::{AssistantPage, BehaviorPage, HistoryPage, PeoplePage, UsagePage};
 use crate::pages::assistants::AssistantsPage;
 use crate::pages::billing::BillingPage;
 use crate::pages::docs::DocsPage;
@@ -53,6 +53,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/assistants/:id/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/:id/behavior") view=BehaviorPage ssr=SsrMode::Async/>
                     <Route path=path!("/assistants/:id/people") view=PeoplePage ssr=SsrMode::Async/>
+                    <Route path=path!("/assistants/:id/usage") view=UsagePage ssr=SsrMode::Async/>
                     <Route path=path!("/receipts") view=ReceiptsPage ssr=SsrMode::Async/>
                     <Route path=path!("/receipts/:id") view=ReceiptPage ssr=SsrMode::Async/>
                     <Route path=path!("/billing") view=BillingPage ssr=SsrMode::Async/>

@@ -92,7 +92,7 @@ test("page of an assistant is accessible in every state", async ({ member, page,
   await check(page, await member.createAssistant("Dora", botToken("stuck"), "", "deploying"), script);
   const active = await member.createAssistant("Coral", botToken(), "https://callbacks.sandbox.test/pages");
   await check(page, active, script);
-  for (const other of [`${active}/history`, `${active}/behavior`, `${active}/people`, "/assistants", "/billing"]) await check(page, other, script);
+  for (const other of [`${active}/history`, `${active}/behavior`, `${active}/people`, `${active}/usage`, "/assistants", "/billing"]) await check(page, other, script);
 
   await member.open("/billing");
   await page.getByRole("button", { name: "Open billing portal" }).click();

@@ -14,6 +14,7 @@ mod settings;
 mod state;
 mod steps;
 mod timeline;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use crate::snapshot::Snapshot;
 pub(crate) use behavior::BehaviorPage;
 pub(crate) use history::HistoryPage;
 pub(crate) use people::PeoplePage;
+pub(crate) use usage::UsagePage;
 
 /// The data that the page is rendered from.
 struct PageData {
@@ -117,6 +119,7 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
     let name = record.name.clone();
     let (behavior, people) =
         (format!("/assistants/{}/behavior", record.id), format!("/assistants/{}/people", record.id));
+    let usage = format!("/assistants/{}/usage", record.id);
     let access = access::section(record, &shown.people);
     let state = state::section(details, shown.progress);
     let (configuration, callbacks) = (settings::section(shown)?, webhooks::section(shown));
@@ -132,7 +135,8 @@ fn page(shown: &PageData, at_stage: AnyView) -> Result<AnyView, AppError> {
             <h1>{name}</h1>
             <p>
                 <a class="button quiet small" href=behavior>"Behavior"</a> " "
-                <a class="button quiet small" href=people>"People"</a>
+                <a class="button quiet small" href=people>"People"</a> " "
+                <a class="button quiet small" href=usage>"Usage"</a>
             </p>
         </Region>
         <FocusAfterForm><Region name="state" announced=true>{state}</Region></FocusAfterForm>
