@@ -1,6 +1,8 @@
 //! Splits an answer into messages that are short enough for Telegram.
 
-use crate::formatted::Formatted;
+use std::ops::Range;
+
+use crate::formatted::{Formatted, Span};
 use crate::memory::Part;
 
 /// The maximum length of a Telegram message in UTF-16 units (Bot API, `sendMessage`: 1–4096 after entity parsing).
@@ -55,7 +57,7 @@ fn cut_position(formatted: &Formatted, start: usize, units_max: usize) -> usize 
     // At least one character, even if it is longer than a part.
     let end = end.max(start + text[start..].chars().next().map_or(0, char::len_utf8));
     // A better place for the cut may shorten the part by half at most.
-    let places = Places { formatted, from: start + (end - start) / 2, end };
+    let places = Places::new(formatted, start + (end - start) / 2, end);
     places
         .block()
         .or_else(|| places.line())
@@ -78,18 +80,28 @@ fn next_start(formatted: &Formatted, cut: usize) -> usize {
 
 /// The places from `from` to `end` where a text can be cut.
 struct Places<'a> {
-    formatted: &'a Formatted,
+    text: &'a str,
+    /// The blocks of code in this part of the text.
+    code: Vec<Range<usize>>,
     from: usize,
     end: usize,
 }
 
-impl Places<'_> {
+impl<'a> Places<'a> {
+    fn new(formatted: &'a Formatted, from: usize, end: usize) -> Self {
+        let is_here = |span: &&Span| span.is_pre() && span.range.start <= end && span.range.end >= from;
+        let code = formatted.spans.iter().filter(is_here).map(|span| span.range.clone()).collect();
+        Self { text: &formatted.text, code, from, end }
+    }
+
     /// The last border of blocks: an empty line outside of code, or where code begins or ends.
     fn block(&self) -> Option<usize> {
-        let mut best =
-            self.last(|text, at| text[at..].starts_with("\n\n") && self.formatted.pre_around(at).is_none());
-        for span in self.formatted.spans.iter().filter(|span| span.is_pre()) {
-            for at in [span.range.start, span.range.end] {
+        let mut best = self.last(|text, at| {
+            let is_in_code = |code: &Range<usize>| code.start < at && at < code.end;
+            text[at..].starts_with("\n\n") && !self.code.iter().any(is_in_code)
+        });
+        for code in &self.code {
+            for at in [code.start, code.end] {
                 if (self.from..=self.end).contains(&at) && at > 0 {
                     best = best.max(Some(at));
                 }
@@ -116,7 +128,7 @@ impl Places<'_> {
     }
 
     fn last(&self, fits: impl Fn(&str, usize) -> bool) -> Option<usize> {
-        let text = &self.formatted.text;
+        let text = self.text;
         let is_place = |at: &usize| text.is_char_boundary(*at) && fits(text, *at);
         (self.from.max(1)..=self.end).rev().find(is_place)
     }

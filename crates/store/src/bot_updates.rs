@@ -46,11 +46,10 @@ pub struct BotUpdateRow {
     pub answer: Option<String>,
     /// How many parts of the answer have been sent.
     pub sent_parts: i64,
-    /// The message that shows the answer while it is written.
-    pub preview_message_id: Option<i64>,
     /// How often it was claimed, including this time.
     pub attempts: i64,
     pub received_at: Timestamp,
+    pub preview_message_id: Option<i64>,
 }
 
 impl Tx {
@@ -121,8 +120,7 @@ impl Tx {
                and done_at is null and (lease_until is null or lease_until <= $4)
                and not exists (select 1 from bot_updates where assistant_id = $1 and chat_id = $2
                                and done_at is null and lease_until > $4)
-             returning id, assistant_id, bot_id, update_id, chat_id, body, answer, sent_parts, preview_message_id,
-                       attempts, received_at",
+             returning id, assistant_id, bot_id, update_id, chat_id, body, answer, sent_parts, attempts, received_at, preview_message_id",
             assistant,
             chat,
             token,
@@ -153,27 +151,6 @@ impl Tx {
             until,
         );
         Ok(renewed == 1)
-    }
-
-    /// Stores which message shows the answer while it is written; `false` when another process has the lease.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn update_preview_message(
-        &mut self,
-        id: UpdateRowId,
-        token: Uuid,
-        message_id: i64,
-    ) -> Result<bool, StoreError> {
-        let updated = execute!(
-            self,
-            "update bot_updates set preview_message_id = $3
-             where id = $1 and lease_token = $2 and done_at is null",
-            id,
-            token,
-            message_id,
-        );
-        Ok(updated == 1)
     }
 
     /// Replaces a saved answer; the number of parts that count as sent stays. `false` when another process has the

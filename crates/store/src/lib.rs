@@ -35,6 +35,7 @@ mod payment_checks;
 mod people;
 mod polar_endpoint;
 mod polar_inbox;
+mod preview_messages;
 mod receipts;
 mod revocations;
 mod sealed;

@@ -4,7 +4,7 @@ use reef_protocols::telegram::{
     BadRequestReason, Bot, FormattedText, OutgoingMessage, SentMessage, TelegramError, read_response,
 };
 
-use super::{TurnError, streaming};
+use super::{TurnError, shown};
 use crate::formatted::Formatted;
 use crate::host::Host;
 use crate::markdown::{render, render_in_code};
@@ -54,7 +54,7 @@ pub(super) async fn deliver<H: Host>(
             TelegramError::BadRequest(kind) if adapt(&mut reply, kind) => {}
             // The message may be there although it cannot be edited. The part is then sent as a message of its own.
             TelegramError::BadRequest(_) if edited_message(&reply).is_some() => {
-                streaming::delete_preview(host, settings, reply.chat_id, reply.preview.take()).await;
+                shown::delete_preview(host, settings, reply.chat_id, reply.preview.take()).await;
             }
             TelegramError::Blocked | TelegramError::BadRequest(_) | TelegramError::Migrated { .. } => {
                 return Ok(Err(error));

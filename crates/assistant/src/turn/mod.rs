@@ -104,9 +104,9 @@ pub async fn run_turn<H: Host>(
         Some(reply) => (reply, None),
         None => {
             let draft = compose(host, settings, update, message).await?;
-            let preview = streaming::find_preview(host, update.update_id, message).await?;
+            let preview = shown::find_preview(host, update.update_id, message).await?;
             let Some(draft) = draft else {
-                streaming::delete_preview(host, settings, message.chat.id, preview).await;
+                shown::delete_preview(host, settings, message.chat.id, preview).await;
                 return Ok(TurnOutcome::Ignored);
             };
             let reply = Reply { preview, ..addressed_reply(message, draft.parts, draft.covers) };

@@ -7,7 +7,6 @@ use reef_protocols::telegram::{
 };
 use reef_protocols::{HttpError, HttpResponse};
 
-use super::streaming::delete_preview;
 use crate::formatted::Formatted;
 use crate::host::{Host, MemoryError};
 use crate::markdown::render_unfinished;
@@ -66,6 +65,12 @@ impl<'a, H: Host> Shown<'a, H> {
     /// Whether there is something to show that is not shown yet.
     pub(super) fn can_show(&self, text: &str) -> bool {
         self.preview_of(text).is_some()
+    }
+
+    /// Returns how long to wait before looking again for something to show. Nobody has seen a word before the first preview, so it does
+    /// not wait.
+    pub(super) fn pause_without_change(&self) -> Duration {
+        if self.last.is_none() { Duration::ZERO } else { DRAFT_INTERVAL }
     }
 
     /// Reserves a place for the next preview, and returns how long to wait for it.
@@ -151,6 +156,29 @@ impl<'a, H: Host> Shown<'a, H> {
         }
         self.place = Place::Message { id: Some(id) };
         Ok(EDIT_INTERVAL)
+    }
+}
+
+/// Finds the message that shows the answer. In private chats there is none.
+pub(super) async fn find_preview<H: Host>(
+    host: &H,
+    update_id: i64,
+    message: &Message,
+) -> Result<Option<i64>, MemoryError> {
+    if message.chat.is_private() { Ok(None) } else { host.find_preview(update_id).await }
+}
+
+/// Deletes the message that shows the beginning of an answer, because the answer will not be in it.
+pub(super) async fn delete_preview<H: Host>(
+    host: &H,
+    settings: &Settings,
+    chat_id: i64,
+    preview: Option<i64>,
+) {
+    if let Some(message_id) = preview {
+        let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
+        // It may have been deleted already, and there is no other way to remove it.
+        drop(host.send(bot.delete_message(chat_id, message_id)).await);
     }
 }
 

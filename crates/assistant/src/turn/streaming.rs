@@ -11,11 +11,11 @@ use futures::StreamExt as _;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::{Either, select};
 use reef_protocols::model::{Answer, ModelError};
-use reef_protocols::telegram::{Bot, Message};
+use reef_protocols::telegram::Message;
 
 use super::TurnError;
 use super::model_request::{self, Preview, Request};
-use super::shown::Shown;
+use super::shown::{Shown, find_preview};
 use crate::host::{Host, MemoryError};
 use crate::settings::Settings;
 
@@ -61,29 +61,6 @@ pub(super) async fn request_answer<H: Host>(
     Ok(model_request::with_typing_indicator(host, settings, message, answered).await?)
 }
 
-/// Finds the message that shows the answer. In private chats there is none.
-pub(super) async fn find_preview<H: Host>(
-    host: &H,
-    update_id: i64,
-    message: &Message,
-) -> Result<Option<i64>, MemoryError> {
-    if message.chat.is_private() { Ok(None) } else { host.find_preview(update_id).await }
-}
-
-/// Deletes the message that shows the beginning of an answer, because the answer will not be in it.
-pub(super) async fn delete_preview<H: Host>(
-    host: &H,
-    settings: &Settings,
-    chat_id: i64,
-    preview: Option<i64>,
-) {
-    if let Some(message_id) = preview {
-        let bot = Bot::new(&settings.telegram_url, &settings.bot_token);
-        // It may have been deleted already, and there is no other way to remove it.
-        drop(host.send(bot.delete_message(chat_id, message_id)).await);
-    }
-}
-
 /// Shows what has arrived until `work` is done.
 async fn with_preview<H: Host, T>(
     host: &H,
@@ -99,6 +76,10 @@ async fn with_preview<H: Host, T>(
         // What else has arrived by now is part of the same preview.
         while changes.try_recv().is_ok() {}
         if !shown.can_show(&arrived.with(|text| text.clone())) {
+            let pause = pin!(host.sleep(shown.pause_without_change()));
+            if let Either::Right((done, _)) = select(pause, work.as_mut()).await {
+                return Ok(done);
+            }
             continue;
         }
         let wait = shown.reserve();

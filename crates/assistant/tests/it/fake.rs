@@ -334,6 +334,13 @@ impl FakeHost {
         self
     }
 
+    /// Saves a reply, as a turn that was killed has left it.
+    pub fn with_saved_reply(self, update_id: i64, reply: Value) -> Self {
+        let reply = serde_json::from_value(reply).expect("a reply");
+        self.state().replies.insert(update_id, reply);
+        self
+    }
+
     /// Deletes a message as a person would.
     pub fn delete_message(&self, id: i64) {
         self.state().chat.retain(|message| message.id != id);

@@ -113,6 +113,24 @@ async fn truncated_answer_has_note() {
     );
 }
 
+/// Earlier versions have saved the Markdown of each part instead of its text and entities.
+#[tokio::test(start_paused = true)]
+async fn parts_of_earlier_versions_are_one_message_each() {
+    // The rules would be longer than a message, so they are sent as they are.
+    let rules = "***\n".repeat(1_000);
+    let parts = json!([
+        {"text": "**a** <b>", "style": "markdown"}, {"text": "    x\n```\nb", "style": "markdown_in_code"},
+        {"text": rules, "style": "markdown"}, {"text": "**c**", "style": "plain"},
+    ]);
+    let reply = json!({"chat_id": 7, "thread_id": null, "reply_to": null, "parts": parts, "sent": 0});
+    let host = FakeHost::new().with_saved_reply(1, reply);
+    assert_eq!(host.turn(&text_update(1, "hi")).await, ANSWERED);
+    assert_eq!(host.sent(), ["a <b>", "    x\nb", rules.as_str(), "**c**"]);
+    let kinds: Vec<_> =
+        host.calls("sendMessage").iter().map(|call| call.body["entities"][0]["type"].clone()).collect();
+    assert_eq!(kinds, [json!("bold"), json!("pre"), json!(null), json!(null)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn rejected_formatting_is_resent_as_plain_text() {
     let refused = respond(

@@ -110,10 +110,27 @@ async fn entities_and_markup_are_validated_as_telegram_does() {
             json!([{"type": "loud", "offset": 0, "length": 1}]),
             "can't parse MessageEntity: Unsupported type specified",
         ),
+        (
+            json!([{"type": "text_link", "offset": 0, "length": 1, "url": "javascript:alert(1)"}]),
+            "Wrong message entity: Wrong port number specified in the URL",
+        ),
         (json!("nonsense"), "can't parse entities JSON object"),
     ] {
-        assert_eq!(refused(&world, "sendMessage", send("entities", entities)).await, description);
+        assert_eq!(refused(&world, "sendMessage", send("entities", entities.clone())).await, description);
+        let edit = json!({"chat_id": 1, "message_id": 2, "text": "a 😀 b", "entities": entities});
+        assert_eq!(refused(&world, "editMessageText", edit.clone()).await, description);
+        let draft = json!({"chat_id": 1, "draft_id": 2, "text": "a 😀 b", "entities": edit["entities"]});
+        assert_eq!(refused(&world, "sendMessageDraft", draft).await, description);
     }
+    let nested = json!([
+        {"type": "bold", "offset": 0, "length": 6}, {"type": "code", "offset": 2, "length": 2, "junk": 1},
+    ]);
+    let sent = api(&world, 200, "sendMessage", send("entities", nested)).await;
+    let expected = json!([
+        {"type": "bold", "offset": 0, "length": 2}, {"type": "code", "offset": 2, "length": 2},
+        {"type": "bold", "offset": 4, "length": 2},
+    ]);
+    assert_eq!(sent["result"]["entities"], expected, "code is in no emphasis");
     for (markup, description) in [
         (json!([]), "object expected as reply markup"),
         (json!("nonsense"), "can't parse reply keyboard markup JSON object"),

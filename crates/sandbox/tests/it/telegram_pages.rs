@@ -135,3 +135,37 @@ async fn people_write_edit_and_reply_in_groups_and_topics() {
     assert_eq!(added.headers()["location"], format!("{CHAT}?chatId=-5&userId=9#text"));
     assert!(page(&world, "?chatId=-5").await.contains("Person 9 added"));
 }
+
+#[tokio::test]
+async fn entities_of_messages_edits_and_drafts_are_shown_and_escaped() {
+    let world = start().await;
+    say(&world, BOT, 2, "hi").await;
+    let text = "<b> x y\nlet z;";
+    let entities = json!([
+        {"type": "bold", "offset": 0, "length": 3},
+        {"type": "text_link", "offset": 4, "length": 1, "url": "https://e.org/?\"><script>alert(1)</script>"},
+        {"type": "code", "offset": 6, "length": 1},
+        {"type": "pre", "offset": 8, "length": 6, "language": "rust\"><script>"},
+    ]);
+    let shown_in = async |method: &str, more: serde_json::Value| {
+        let mut body = json!({"chat_id": 2, "text": text, "entities": entities});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        expect(200, world.post(&call(BOT, "ok", method)).json(&body)).await;
+        let shown = page(&world, "?chatId=2").await;
+        for expected in [
+            "<b>&lt;b&gt;</b>",
+            "href=\"https://e.org/?&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\"",
+            "<code>y</code>",
+            "data-language=\"rust&quot;&gt;&lt;script&gt;\">let z;</code>",
+        ] {
+            assert!(shown.contains(expected), "{method}: {expected}: {shown}");
+        }
+        assert!(!shown.contains("<script>alert") && !shown.contains("\"><script>"), "{method}");
+    };
+    shown_in("sendMessageDraft", json!({"draft_id": 1})).await;
+    let plain = json!({"chat_id": 2, "text": "plain"});
+    let sent = expect(200, world.post(&call(BOT, "ok", "sendMessage")).json(&plain)).await;
+    assert!(!page(&world, "?chatId=2").await.contains("let z;"), "the draft is gone");
+    shown_in("editMessageText", json!({"message_id": sent["result"]["message_id"]})).await;
+    shown_in("sendMessage", json!({})).await;
+}

@@ -1,5 +1,7 @@
 //! Turns the parser's events into text and spans.
 
+mod tables;
+
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Tag, TagEnd};
@@ -10,6 +12,8 @@ use super::table::Table;
 use crate::formatted::{Formatted, Span};
 
 const BULLET: &str = "• ";
+/// How many enclosing blocks indent a line. Nobody reads deeper ones, and a line must not become much longer than its source.
+const PREFIXES_MAX: usize = 8;
 const RULE: &str = "──────────";
 
 /// A list: the number of its last item in the source, and the one that is shown.
@@ -259,7 +263,7 @@ impl<'a> Renderer<'a> {
 
     fn new_line(&mut self) {
         self.out.text.push('\n');
-        for prefix in &self.prefixes {
+        for prefix in self.prefixes.iter().take(PREFIXES_MAX) {
             self.out.text.push_str(prefix);
         }
     }
@@ -343,56 +347,6 @@ impl<'a> Renderer<'a> {
         let shown = |c: &char| *c != '\r';
         let clean = |c: char| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c };
         self.out.text.extend(text.chars().filter(shown).map(clean));
-    }
-
-    fn with_table(&mut self, change: impl FnOnce(&mut Table)) {
-        if let Some(table) = &mut self.table {
-            change(table);
-        }
-    }
-
-    /// Adds what a row has beyond the columns of the headings, which the parser leaves out.
-    fn end_row(&mut self, end: usize) {
-        let rest =
-            self.source[self.cell_end.min(end)..end].trim_matches(|c: char| c.is_whitespace() || c == '|');
-        if rest.is_empty() {
-            return;
-        }
-        let rest = rest.to_owned();
-        self.with_table(|table| {
-            if let Some(row) = table.rows.last_mut() {
-                row.push(rest);
-            }
-        });
-    }
-
-    fn end_table(&mut self) {
-        let Some(table) = self.table.take() else { return };
-        if let Some(aligned) = table.aligned() {
-            let from = self.out.text.len();
-            self.push(&aligned);
-            self.span(from, EntityKind::Pre { language: None });
-            return;
-        }
-        for (index, row) in table.pairs().iter().enumerate() {
-            if index > 0 {
-                self.out.text.push('\n');
-                self.new_line();
-            }
-            for (line, (heading, value)) in row.iter().enumerate() {
-                if line > 0 {
-                    self.new_line();
-                }
-                if !heading.is_empty() {
-                    let from = self.out.text.len();
-                    self.push(heading);
-                    self.push(":");
-                    self.span(from, EntityKind::Bold);
-                    self.push(" ");
-                }
-                self.push(value);
-            }
-        }
     }
 }
 
