@@ -1,6 +1,6 @@
 //! Matches replies to messages, and checks that each message has exactly one reply or an excuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A reply may have been sent this long before it arrived, by a process that was killed in between.
 const IN_FLIGHT_MS: i64 = 5_000;
@@ -44,10 +44,14 @@ pub fn find_problems(
 ) -> Vec<String> {
     let mut problems = Vec::new();
     let mut found: BTreeMap<(i64, i64), Vec<i64>> = BTreeMap::new();
+    let mut whole: BTreeSet<(i64, i64)> = BTreeSet::new();
     for (chat, answers) in answers {
         for answer in answers {
             match find_message(messages, *chat, answer) {
                 Some(question) => {
+                    if !is_fragment(&answer.text) {
+                        whole.insert((question.chat, question.message_id));
+                    }
                     found.entry((*chat, question.message_id)).or_default().push(answer.at_ms);
                 }
                 None => {
@@ -60,6 +64,9 @@ pub fn find_problems(
         let times = found.remove(&(*chat, *message_id)).unwrap_or_default();
         if times.is_empty() && all_answered {
             problems.push(format!("{text:?} in chat {chat} has no reply"));
+        }
+        if !times.is_empty() && all_answered && !whole.contains(&(*chat, *message_id)) {
+            problems.push(format!("{text:?} in chat {chat} has only the beginning of a reply"));
         }
         let unexplained = count_unexplained(&times, kills);
         if unexplained > 0 {
@@ -79,7 +86,14 @@ fn find_message<'a>(messages: &'a [Message], chat: i64, reply: &Reply) -> Option
         Some(message_id) => in_chat.find(|question| question.message_id == message_id)?,
         None => in_chat.next().filter(|_| in_chat.next().is_none())?,
     };
-    (!reply.text.contains(ECHO) || reply.text.contains(&question.text)).then_some(question)
+    let is_of_question = !reply.text.contains(ECHO) || reply.text.contains(&question.text);
+    (is_of_question || is_fragment(&reply.text)).then_some(question)
+}
+
+/// Whether a text is the beginning of a reply that repeats the message. In a group, the first words of a reply are sent before the
+/// whole; they stay if the process is killed before it has recorded that they were sent.
+fn is_fragment(text: &str) -> bool {
+    ECHO.starts_with(text) || (text.starts_with(ECHO) && !text.contains('”'))
 }
 
 /// Counts the repeated replies that no kill explains. A process that is killed after Telegram has accepted a reply, but
@@ -142,6 +156,20 @@ mod tests {
         for again in [echo(1, 20_000), apology(1, 20_000)] {
             let found = in_group(&[1, 2], vec![echo(1, 10), again], &[kill(15), kill(16)]);
             assert_eq!(found, ["\"question 000002\" in chat -2 has no reply"]);
+        }
+    }
+
+    #[test]
+    fn beginning_of_a_reply_is_explained_by_a_kill_and_is_no_reply() {
+        let asked = [question(GROUP, 1)];
+        let begun = |text: &str| Reply { at_ms: 1_000, text: text.to_owned(), reply_to: Some(1) };
+        let kill = [Kill { began_ms: 900, ended_ms: 1_100 }];
+        for text in ["You", "You asked about “Person 2: quest"] {
+            let answers = BTreeMap::from([(GROUP, vec![begun(text), echo(1, 3_000)])]);
+            assert!(find_problems(&asked, &answers, &kill, true).is_empty());
+            assert_eq!(find_problems(&asked, &answers, &[], true).len(), 1, "no kill");
+            let alone = BTreeMap::from([(GROUP, vec![begun(text)])]);
+            assert_eq!(find_problems(&asked, &alone, &kill, true).len(), 1, "no whole reply");
         }
     }
 
