@@ -105,7 +105,7 @@ async fn erased_owner_is_followed_by_the_one_with_the_link() {
     for database in [Database::Sqlite, Database::Postgres] {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         bot.say(1, "hello").await;
         bot.wait_for_message(1, 1).await;
         let owner = person_id(&me, &id, 1).await;
@@ -130,7 +130,7 @@ async fn first_writer_can_be_disowned() {
         let app = App::start_on(database, &[]).await;
         let me = app.customer().await;
         let caller = Caller::signed_in(me.user);
-        let (id, bot) = active_bot(&me, &app).await;
+        let (id, bot) = active_bot(&me, &app, "byok").await;
         let services = &app.services;
         assert!(matches!(
             services.disown_first_writer(&caller, &id, Ok(())).await,
