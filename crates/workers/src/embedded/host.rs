@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::embedded::config::Config;
 use crate::embedded::polls::Polls;
-use crate::embedded::summaries::Summaries;
+use crate::embedded::summary_permits::SummaryPermits;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     pub lease_holder: Uuid,
     pub slots: Arc<TurnSlots>,
     pub polls: Polls,
-    pub summaries: Summaries,
+    pub summary_permits: SummaryPermits,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -88,7 +88,7 @@ impl Embedded {
             lease_holder: token,
             slots: TurnSlots::new(LIMITS),
             polls: Polls::default(),
-            summaries: Summaries::default(),
+            summary_permits: SummaryPermits::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),

@@ -21,6 +21,7 @@ mod polls;
 mod receive;
 mod sealed;
 mod summaries;
+mod summary_permits;
 mod turn_host;
 mod turn_slots;
 mod turns;

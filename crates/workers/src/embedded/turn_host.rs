@@ -18,7 +18,7 @@ use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRo
 
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
-use crate::embedded::summaries;
+use crate::embedded::summary_permits::may_be_due;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
 /// has lost the lease without noticing changes nothing.
@@ -310,7 +310,7 @@ impl TurnHost<'_> {
                 for turn in turns {
                     tx.append_message(assistant, key, &turn_to_row(turn), now).await?;
                 }
-                if summaries::may_be_due(tx, self, key).await? {
+                if may_be_due(tx, assistant, key).await? {
                     self.progress.summary_due.get_or_init(|| *conversation);
                 }
                 // Turns beyond the limit are never read again.
