@@ -1,13 +1,10 @@
-//! What calls of the model cost: reserved before they are made, and recorded with the reply.
+//! What calls of the model cost: estimated before they are made, and recorded with the reply.
 
-use reef_domain::settings::Settings as Behavior;
 use reef_domain::wire::Provider;
 use reef_protocols::model::{ANSWER_TOKENS_MAX, Attachment, Turn, Usage};
 
-use crate::host::{MemoryError, ModelHost};
 use crate::memory::Conversation;
 use crate::settings::Settings;
-use crate::texts;
 
 /// How many tokens one call reads and writes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,30 +108,4 @@ impl<'a> CallEstimate<'a> {
 
 const fn file_tokens(bytes: usize) -> u64 {
     TOKENS_PER_FILE + bytes as u64 / FILE_BYTES_PER_TOKEN
-}
-
-/// Reserves what a call may cost, if the assistant has an allowance. Otherwise a turn writes nothing for it.
-///
-/// # Errors
-/// [`MemoryError`] if the reservation could not be written.
-pub(crate) async fn reserve<H: ModelHost>(
-    host: &H,
-    behavior: &Behavior,
-    estimate: CallEstimate<'_>,
-) -> Result<Permit, MemoryError> {
-    let allowance = &behavior.allowance;
-    if allowance.per_day_usd.is_none() && allowance.per_month_usd.is_none() {
-        return Ok(Permit::Granted { reservation: None });
-    }
-    host.reserve_call(behavior, estimate).await
-}
-
-/// The sentence that people read while the allowance is used up.
-pub(crate) fn exhausted_text<H: ModelHost>(
-    host: &H,
-    behavior: &Behavior,
-    continues_at_unix_ms: i64,
-) -> String {
-    let offset = host.utc_offset_s(&behavior.time_zone, continues_at_unix_ms);
-    texts::allowance_reached(continues_at_unix_ms, offset)
 }

@@ -8,6 +8,7 @@
 //! same answer. The formats of Telegram and of the model providers are those of `reef-protocols`.
 
 mod access;
+mod allowance;
 mod calls;
 mod command;
 mod error_reply;

@@ -6,7 +6,8 @@
 use reef_domain::settings::Settings as Behavior;
 use reef_protocols::model::{Answer, ModelError, Role, TokenBudget, Turn, chat_request, read_answer};
 
-use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
+use crate::allowance;
+use crate::calls::{CallEstimate, CallKind, ModelCall, Permit};
 use crate::host::{MemoryError, ModelHost};
 use crate::memory::{Conversation, MEMORY_CHARS_MAX, MEMORY_TURNS_MAX, TURN_CHARS_MAX};
 use crate::settings::Settings;
@@ -94,7 +95,7 @@ pub async fn summarize<H: ModelHost>(
     let question = question(earlier, turns);
     let bytes = system.len() + question.len();
     let estimate = CallEstimate::of_text(settings, bytes, SUMMARY_TOKENS_MAX, CALLS_MAX);
-    let Permit::Granted { reservation } = calls::reserve(host, behavior, estimate).await? else {
+    let Permit::Granted { reservation } = allowance::reserve(host, behavior, estimate).await? else {
         return Ok(Summarized::AllowanceReached);
     };
     let answered = request_summary(host, settings, &system, question).await;

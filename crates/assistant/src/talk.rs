@@ -3,7 +3,8 @@
 use reef_domain::settings::Settings as Behavior;
 use reef_protocols::model::{ModelError, Turn};
 
-use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
+use crate::allowance;
+use crate::calls::{CallEstimate, CallKind, ModelCall, Permit};
 use crate::host::{MaybeSend, MemoryError, ModelHost};
 use crate::memory::Conversation;
 use crate::settings::Settings;
@@ -51,7 +52,7 @@ pub async fn talk<H: ModelHost>(
     let Prompt { system, turns } =
         Prompt::new(host, settings, behavior, conversation, question.clone(), false).await?;
     let estimate = CallEstimate::of_answer(settings, &system, &turns, &[]);
-    let Permit::Granted { reservation } = calls::reserve(host, behavior, estimate).await? else {
+    let Permit::Granted { reservation } = allowance::reserve(host, behavior, estimate).await? else {
         return Err(TalkError::AllowanceReached);
     };
     let request = Request { system: &system, turns: &turns, attachments: &[] };

@@ -45,11 +45,13 @@ impl Tx {
         message: &MessageRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // The last one by index, because PostgreSQL may read all messages for a maximum.
         execute!(
             self,
             "insert into conversation_messages (assistant_id, chat_id, thread_id, position, role, content, created_at)
-             values ($1, $2, $3, (select coalesce(max(position), 0) + 1 from conversation_messages
-                                  where assistant_id = $1 and chat_id = $2 and thread_id = $3), $4, $5, $6)",
+             values ($1, $2, $3, coalesce((select position from conversation_messages
+                                           where assistant_id = $1 and chat_id = $2 and thread_id = $3
+                                           order by position desc limit 1), 0) + 1, $4, $5, $6)",
             assistant,
             conversation.chat,
             conversation.thread,

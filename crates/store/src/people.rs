@@ -202,12 +202,20 @@ impl Tx {
         Ok(row.map_or(0, |(count,)| count))
     }
 
-    /// Deletes a person of an assistant. Calls of the model that were made for them no longer say so.
+    /// Deletes a person of an assistant. Calls of the model that were made for them, and groups that they have added the bot to,
+    /// no longer say so.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn delete_person(&mut self, assistant: AssistantId, id: PersonId) -> Result<bool, StoreError> {
         self.erase_person_from_calls(id).await?;
+        execute!(
+            self,
+            "update bot_groups set added_by = null where assistant_id = $1 and added_by =
+               (select telegram_user_id from people where assistant_id = $1 and id = $2)",
+            assistant,
+            id,
+        );
         Ok(execute!(self, "delete from people where assistant_id = $1 and id = $2", assistant, id) == 1)
     }
 

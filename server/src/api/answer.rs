@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use reef_service::Error;
 use reef_service::idempotency::{Outcome, Purchased};
 
-use super::messages::MessageResponse;
+use super::messages_schema::MessageResponse;
 use super::schema::{AssistantResponse, DeliveryResponse, PurchaseResponse, Success, SuccessResponse};
 use super::settings_schema::{OwnerLinkResponse, PersonResponse, SettingsResponse};
 use crate::api_error::{ApiError, render_rejection};

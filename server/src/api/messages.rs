@@ -10,40 +10,19 @@ use reef_domain::messages::{MessageRecord, parse_message};
 use reef_service::messages::AdmittedMessage;
 use reef_service::throttling::Permit;
 use reef_service::{Error, Services};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::Instrument as _;
-use utoipa::ToSchema;
 
 use super::answer::Answer;
 use super::auth::ApiKeyAuth;
 use super::body::JsonBody;
 use super::events::wants_stream;
+use super::messages_schema::{MessageResponse, SendMessageRequest};
 use super::path::PathIds;
 use super::responses::{AssistantPath, AssistantWriteResponses};
 use super::schema::ErrorResponse;
 use crate::api_error::ApiError;
-
-/// The answer of an assistant.
-#[derive(Serialize, ToSchema)]
-pub struct MessageResponse {
-    /// The answer.
-    pub data: MessageRecord,
-}
-
-/// A message to an assistant.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub struct SendMessageRequest {
-    /// What is said.
-    #[schema(min_length = 1, max_length = 8000)]
-    pub text: String,
-    /// The conversation to continue. Without it, a new one begins.
-    #[schema(nullable = false, format = Uuid)]
-    pub conversation_id: Option<String>,
-}
 
 /// Send a message
 ///

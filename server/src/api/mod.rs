@@ -13,6 +13,7 @@ mod facts;
 mod health;
 mod idempotency;
 mod messages;
+mod messages_schema;
 mod openapi;
 mod paging;
 mod path;

@@ -26,7 +26,8 @@ use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Membership, Message, TelegramError, Update};
 
 use crate::access::{AccessRequest, Admission, Verdict, Visit, Visitor};
-use crate::calls::{self, CallEstimate, CallKind, ModelCall, Permit};
+use crate::allowance;
+use crate::calls::{CallEstimate, CallKind, ModelCall, Permit};
 use crate::command::{Intent, intent};
 use crate::error_reply::{error_reply, owner_error_reply};
 use crate::host::{Host, MemoryError};
@@ -268,10 +269,10 @@ async fn answer_question<H: Host>(
     let request =
         model_request::Request { system: &system, turns: &turns, attachments: &prepared.attachments };
     let estimate = CallEstimate::of_answer(settings, &system, &turns, &prepared.attachments);
-    let reservation = match calls::reserve(host, behavior, estimate).await? {
+    let reservation = match allowance::reserve(host, behavior, estimate).await? {
         Permit::Granted { reservation } => reservation,
         Permit::Exhausted { continues_at_unix_ms } => {
-            let text = calls::exhausted_text(host, behavior, continues_at_unix_ms);
+            let text = allowance::exhausted_text(host, behavior, continues_at_unix_ms);
             return Ok(Draft { covers, ..Draft::plain(text) });
         }
     };

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use reef_assistant::{AccessRequest, Admission, Decision, Place, Verdict, Visit, Visitor};
 use reef_domain::Timestamp;
-use reef_domain::ids::{AssistantId, PersonId};
+use reef_domain::ids::PersonId;
 use reef_domain::people::{OWNER_CODE_PURPOSE, Role};
 use reef_domain::settings::{AccessMode, GroupMode, Settings as Behavior};
 use reef_store::{BotGroupRow, PersonRow, StoreError, Tx};
 use reef_vault::fingerprint;
 
-use crate::embedded::turn_host::{TurnHost, current_chat_id};
+use crate::embedded::behavior::read_behavior;
+use crate::embedded::conversations::current_chat_id;
+use crate::embedded::turn_host::TurnHost;
 
 /// How often someone who may not talk to an assistant is informed of that.
 const REFUSAL_INTERVAL: Duration = Duration::from_secs(24 * 3600);
@@ -82,6 +84,9 @@ impl TurnHost<'_> {
                 tx.save_person(&former).await?;
             }
             person.set_role(Role::Owner, now);
+        } else if used_link {
+            // An owner who wrote first and opens the link is the owner by the link.
+            person.is_first_writer = false;
         } else if person.role != Role::Blocked && self.has_first_writer_to_come(tx).await? {
             person.set_role(Role::Owner, now);
             person.is_first_writer = true;
@@ -224,15 +229,6 @@ impl TurnHost<'_> {
         let mut tx = inner.store.begin().await?;
         tx.save_bot_group(self.row.assistant_id, &group).await?;
         tx.commit().await
-    }
-}
-
-/// The current settings of an assistant.
-pub(super) async fn read_behavior(tx: &mut Tx, assistant: AssistantId) -> Result<Behavior, StoreError> {
-    match tx.find_settings(assistant).await? {
-        None => Ok(Behavior::default()),
-        Some(row) => serde_json::from_str(&row.document)
-            .map_err(|_| StoreError::corrupt("assistant_settings", assistant)),
     }
 }
 

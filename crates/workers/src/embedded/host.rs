@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::embedded::config::Config;
 use crate::embedded::health::RecordedHealth;
-use crate::embedded::ledger::PriceCache;
 use crate::embedded::polls::Polls;
-use crate::embedded::summaries::Summaries;
+use crate::embedded::price_cache::PriceCache;
+use crate::embedded::summary_permits::SummaryPermits;
 use crate::embedded::turn_slots::{ChatKey, Limits, TurnSlots};
 
 /// How many turns run at once. Most of them wait for a model and need some tens of kilobytes each. Further chats wait
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     /// Shared by all turns, so that what a bot sends stays within Telegram's limits.
     pub pace: SendPace,
     pub recorded_health: RecordedHealth,
-    pub summaries: Summaries,
+    pub summary_permits: SummaryPermits,
     pub tasks: TaskTracker,
     /// Starts a sweep now instead of after [`SWEEP_INTERVAL`].
     pub sweep: Notify,
@@ -98,7 +98,7 @@ impl Embedded {
             polls: Polls::default(),
             pace: SendPace::default(),
             recorded_health: RecordedHealth::default(),
-            summaries: Summaries::default(),
+            summary_permits: SummaryPermits::default(),
             tasks: TaskTracker::new(),
             sweep: Notify::new(),
             closing: CancellationToken::new(),

@@ -1,6 +1,6 @@
 //! What calls of the model cost: reserved against the allowance before they are made, and recorded with the reply.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reef_assistant::{CallEstimate, CallKind, ModelCall, Permit};
@@ -13,9 +13,9 @@ use reef_domain::wire::Provider;
 use reef_domain::{Timestamp, Usd};
 use reef_store::{CallSource, ModelCallRow, StoreError, Tx};
 
-use crate::embedded::admission::read_behavior;
+use crate::embedded::behavior::read_behavior;
+use crate::embedded::conversations::current_chat_id;
 use crate::embedded::host::Embedded;
-use crate::embedded::turn_host::current_chat_id;
 
 /// How long a call waits for the costs of other calls, as long as these may or may not use up the allowance.
 const RESERVED_WAIT: Duration = Duration::from_secs(20);
@@ -23,25 +23,18 @@ const RESERVED_WAIT: Duration = Duration::from_secs(20);
 /// How often it looks in the meantime.
 const RESERVED_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The price list that was built last, and when the list of models was read that it was built from.
-#[derive(Debug, Default)]
-pub(crate) struct PriceCache(Mutex<(Option<Timestamp>, Arc<PriceList>)>);
-
 impl Embedded {
     /// The current prices of all models.
     pub(super) async fn prices(&self) -> Result<Arc<PriceList>, StoreError> {
         let inner = &self.inner;
         let fetched_at = inner.store.find_known_catalog_fetched_at(OPENROUTER_SOURCE).await?;
-        {
-            let (at, prices) = &*inner.prices.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if *at == fetched_at {
-                return Ok(Arc::clone(prices));
-            }
+        if let Some(prices) = inner.prices.find(fetched_at) {
+            return Ok(prices);
         }
         let found = inner.store.read().await?.find_catalog(OPENROUTER_SOURCE).await?;
         let (listed, at) = found.map_or((Vec::new(), None), |(listed, at)| (listed, Some(at)));
         let prices = Arc::new(PriceList::new(&listed));
-        *inner.prices.0.lock().unwrap_or_else(PoisonError::into_inner) = (at, Arc::clone(&prices));
+        inner.prices.set(at, Arc::clone(&prices));
         Ok(prices)
     }
 }

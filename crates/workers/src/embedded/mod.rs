@@ -9,7 +9,9 @@
 //! them, unless it has another bot.
 
 mod admission;
+mod behavior;
 mod config;
+mod conversations;
 mod fair_share;
 mod flood_wait;
 mod health;
@@ -21,9 +23,11 @@ mod ledger;
 mod part_gate;
 mod polling;
 mod polls;
+mod price_cache;
 mod receive;
 mod sealed;
 mod summaries;
+mod summary_permits;
 mod talk;
 mod turn_host;
 mod turn_slots;

@@ -7,8 +7,8 @@ use reef_domain::ids::{AssistantId, UpdateRowId};
 use reef_protocols::telegram::{Message, Update, parse_update};
 use reef_store::{NewBotUpdate, StoreError, Tx, WorkerRow};
 
+use crate::embedded::conversations::current_chat_id;
 use crate::embedded::host::Embedded;
-use crate::embedded::turn_host::current_chat_id;
 use crate::embedded::turn_slots::ChatKey;
 
 /// How many updates of one assistant may wait here. Further ones wait at Telegram.

@@ -3,51 +3,22 @@
 //! A summary that is lost, because the process dies or the model fails, is written after a later turn: the messages that it covers
 //! are stored until then. What another process, `/reset` or the erasure of a person has changed meanwhile wins.
 
-use std::sync::Arc;
-
 use reef_assistant::{
-    Conversation, STORED_TURNS_MAX, SUMMARY_EVERY_TURNS, Settings, Summarized, TURN_CHARS_MAX,
-    may_need_summary, summarize, turns_to_summarize,
+    Conversation, STORED_TURNS_MAX, SUMMARY_EVERY_TURNS, Settings, Summarized, summarize, turns_to_summarize,
 };
 use reef_domain::ErrorChain;
-use reef_store::{BotUpdateRow, ConversationKey, MessageRow, StoreError, SummaryRow, Tx};
-use tokio::sync::Semaphore;
+use reef_store::{BotUpdateRow, MessageRow, StoreError, SummaryRow};
 
-use crate::embedded::admission::read_behavior;
+use crate::embedded::behavior::read_behavior;
+use crate::embedded::conversations::{conversation_key, row_to_turn};
 use crate::embedded::host::Embedded;
 use crate::embedded::part_gate::PartGate;
-use crate::embedded::turn_host::{Progress, TurnHost, conversation_key, row_to_turn};
-
-/// How many summaries this process writes at once. Further ones are written after a later turn.
-const AT_ONCE_MAX: usize = 8;
-
-/// The summaries that are being written.
-#[derive(Debug)]
-pub(crate) struct Summaries(Arc<Semaphore>);
-
-impl Default for Summaries {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE_MAX)))
-    }
-}
-
-/// Whether the messages of a conversation may need a summary after some were appended.
-pub(super) async fn may_be_due(
-    tx: &mut Tx,
-    host: &TurnHost<'_>,
-    key: ConversationKey,
-) -> Result<bool, StoreError> {
-    let chars_max = i64::try_from(TURN_CHARS_MAX).unwrap_or(i64::MAX);
-    let backlog = tx.get_summary_backlog(host.row.assistant_id, key, chars_max).await?;
-    let [messages, chars] =
-        [backlog.messages, backlog.chars].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    Ok(may_need_summary(messages, chars))
-}
+use crate::embedded::turn_host::{Progress, TurnHost};
 
 impl Embedded {
     /// Starts to write the summary of a conversation, unless this process stops or writes too many.
     pub(crate) fn start_summary(&self, row: &BotUpdateRow, settings: Settings, conversation: Conversation) {
-        let Ok(permit) = self.inner.summaries.0.clone().try_acquire_owned() else { return };
+        let Some(permit) = self.inner.summary_permits.try_acquire() else { return };
         let (this, row) = (self.clone(), row.clone());
         self.inner.tasks.spawn(async move {
             let _permit = permit;

@@ -15,11 +15,11 @@ use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{ConversationClaim, ConversationKey, StoreError};
 
-use crate::embedded::admission::read_behavior;
+use crate::embedded::behavior::read_behavior;
+use crate::embedded::conversations::{row_to_turn, storage_error, turn_to_row};
 use crate::embedded::host::Embedded;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::sealed;
-use crate::embedded::turn_host::{row_to_turn, storage_error, turn_to_row};
 use crate::embedded::turns::refresh_settings;
 use crate::embedded::worker_host::host_error;
 

@@ -8,20 +8,23 @@ use reef_assistant::{
     Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MemoryChange,
     MemoryError, ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, SendKind, Share, Visit, Visitor,
 };
+use reef_domain::Timestamp;
 use reef_domain::calendar::Calendar;
-use reef_domain::ids::{AssistantId, ConversationId, FactId};
+use reef_domain::ids::{ConversationId, FactId};
 use reef_domain::people::Role as PersonRole;
 use reef_domain::settings::Settings as Behavior;
-use reef_domain::{ErrorChain, Timestamp};
-use reef_protocols::model::{ModelError, Role, Turn};
+use reef_protocols::model::{ModelError, Turn};
 use reef_protocols::telegram::{Bot, parse_update};
 use reef_protocols::{HttpError, HttpRequest, HttpResponse};
-use reef_store::{AlbumPartRow, BotUpdateRow, ConversationKey, FactRow, MessageRow, StoreError, Tx};
+use reef_store::{AlbumPartRow, BotUpdateRow, FactRow, StoreError, Tx};
 
+use crate::embedded::conversations::{
+    conversation_key, current_chat_id, malformed_row, row_to_turn, storage_error, turn_to_row,
+};
 use crate::embedded::host::Embedded;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::part_gate::PartGate;
-use crate::embedded::summaries;
+use crate::embedded::summary_permits::may_be_due;
 
 /// The host of one turn. Its writes fail once another process holds the lease of the update, so that a process which
 /// has lost the lease without noticing changes nothing.
@@ -375,7 +378,7 @@ impl TurnHost<'_> {
                 for turn in turns {
                     tx.append_message(assistant, key, &turn_to_row(turn), now).await?;
                 }
-                if summaries::may_be_due(tx, self, key).await? {
+                if may_be_due(tx, assistant, key).await? {
                     self.progress.summary_due.get_or_init(|| *conversation);
                 }
                 // Turns beyond the limit are never read again.
@@ -386,65 +389,11 @@ impl TurnHost<'_> {
     }
 }
 
-/// Returns the id under which the conversation of a chat is stored: that of the supergroup, if the group became one.
-pub(crate) async fn current_chat_id(
-    tx: &mut Tx,
-    assistant: AssistantId,
-    chat_id: i64,
-) -> Result<i64, StoreError> {
-    // Private chats have positive ids and never migrate.
-    if chat_id >= 0 {
-        return Ok(chat_id);
-    }
-    Ok(tx.find_supergroup(assistant, chat_id).await?.unwrap_or(chat_id))
-}
-
-/// Returns the key under which a conversation is stored.
-pub(super) async fn conversation_key(
-    tx: &mut Tx,
-    assistant: AssistantId,
-    conversation: Conversation,
-) -> Result<ConversationKey, StoreError> {
-    let chat = current_chat_id(tx, assistant, conversation.chat_id).await?;
-    Ok(ConversationKey { chat, thread: conversation.thread_id })
+fn lease_lost() -> MemoryError {
+    MemoryError("another process holds the lease of this update".to_owned())
 }
 
 fn album_part(row: &AlbumPartRow) -> AlbumPart {
     let message = parse_update(row.body.as_bytes()).ok().and_then(|update| update.message);
     AlbumPart { update_id: row.update_id, message }
-}
-
-const USER: &str = "user";
-const ASSISTANT: &str = "assistant";
-
-pub(super) fn turn_to_row(turn: &Turn) -> MessageRow {
-    let role = match turn.role {
-        Role::User => USER,
-        Role::Assistant => ASSISTANT,
-    };
-    // PostgreSQL cannot store NUL in a text.
-    MessageRow { role: role.to_owned(), content: turn.text.replace('\0', "") }
-}
-
-pub(super) fn row_to_turn(row: MessageRow) -> Result<Turn, MemoryError> {
-    let role = match row.role.as_str() {
-        USER => Role::User,
-        ASSISTANT => Role::Assistant,
-        _ => return Err(malformed_row()),
-    };
-    Ok(Turn { role, text: row.content })
-}
-
-/// Logs a database error with its sources and converts it. [`MemoryError`] cannot carry a source.
-pub(super) fn storage_error(error: &StoreError) -> MemoryError {
-    tracing::error!(error = %ErrorChain(error), "conversation could not be read or written");
-    MemoryError(error.to_string())
-}
-
-fn malformed_row() -> MemoryError {
-    MemoryError("a stored row could not be parsed".to_owned())
-}
-
-fn lease_lost() -> MemoryError {
-    MemoryError("another process holds the lease of this update".to_owned())
 }
