@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reef_domain::ids::{AssistantId, UserId};
 use reef_ports::{
-    Checkout, CheckoutFacts, Clock, Interval, NewCheckout, OrderFacts, PaymentError, Payments, Price,
-    StartedWorker, SubscriptionFacts, SubscriptionStatus, WebhookEndpoint, WorkerHost, WorkerHostError,
-    WorkerRef, WorkerSpec,
+    ApiAnswer, ApiQuestion, Checkout, CheckoutFacts, Clock, Interval, NewCheckout, OnText, OrderFacts,
+    PaymentError, Payments, Price, StartedWorker, SubscriptionFacts, SubscriptionStatus, TalkError,
+    WebhookEndpoint, WorkerHost, WorkerHostError, WorkerRef, WorkerSpec,
 };
 use reef_service::testing::FakeClock;
 use reef_store::Store;
@@ -115,5 +115,9 @@ impl WorkerHost for StoredWorkers {
 
     async fn forget(&self, _: AssistantId) -> Result<(), WorkerHostError> {
         Ok(())
+    }
+
+    async fn talk(&self, _: &WorkerRef, _: &ApiQuestion, _: OnText<'_>) -> Result<ApiAnswer, TalkError> {
+        Err(WorkerHostError("nobody talks in the soak".to_owned()).into())
     }
 }

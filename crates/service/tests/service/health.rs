@@ -317,7 +317,7 @@ on_both_databases! {
         let name = s.t.record(&s.me, s.id).await.name;
         let subjects = || s.t.mailer.sent().into_iter().map(|mail| mail.subject).collect::<Vec<_>>();
         let problem = format!("[Reef] Something is wrong with {name}: The model provider rejects your API key");
-        assert_eq!(subjects(), [problem.clone()]);
+        assert_eq!(subjects(), std::slice::from_ref(&problem));
         assert_eq!(s.callbacks().await.len(), 10, "programs get every change");
         s.pass(2 * HOUR, MINUTE).await;
         s.t.run_jobs().await;

@@ -39,7 +39,10 @@ const EXEMPT: [&str; 2] =
 /// Services on a filled database, with something to do for each part of the periodic work.
 async fn populated(db: TestStore) -> TestServices {
     let t = TestServices::new(db);
-    t.db.store.insert_population(Population { assistants: ASSISTANTS, now: START }).await.unwrap();
+    t.db.store
+        .insert_population(Population { assistants: ASSISTANTS, now: START })
+        .await
+        .expect("it should succeed");
     // While Polar sends no webhooks, all payments are checked again, and gone through for that.
     let url = format!("{}/webhooks/polar", t.services.config().public_url);
     t.payments.set_endpoints(vec![WebhookEndpoint { url, enabled: true }]);
@@ -52,21 +55,24 @@ async fn populated(db: TestStore) -> TestServices {
 
 /// Runs everything that is done periodically once.
 async fn run_periodic_work(t: &TestServices) {
-    t.services.fail_overdue_deployments().await.unwrap();
-    t.services.fail_missing_workers_of(10).await.unwrap();
-    t.services.record_credit_refusals().await.unwrap();
-    t.services.enqueue_periodic_jobs().await.unwrap();
-    t.services.check_endpoint_if_due().await.unwrap();
-    assert!(t.services.reconcile_due().await.unwrap() > 0, "a payment check should be due");
-    t.services.prune().await.unwrap();
+    t.services.fail_overdue_deployments().await.expect("it should succeed");
+    t.services.fail_missing_workers_of(10).await.expect("it should succeed");
+    t.services.record_credit_refusals().await.expect("it should succeed");
+    t.services.enqueue_periodic_jobs().await.expect("it should succeed");
+    t.services.check_endpoint_if_due().await.expect("it should succeed");
+    assert!(
+        t.services.reconcile_due().await.expect("it should succeed") > 0,
+        "a payment check should be due"
+    );
+    t.services.prune().await.expect("it should succeed");
     t.run_jobs().await;
     // What the embedded worker host does, and how the runner finds out when the next job is due.
-    let (now, mut tx) = (t.services.now(), t.db.store.read().await.unwrap());
-    tx.list_next_job_times(now).await.unwrap();
-    tx.list_due_chats(now, 256).await.unwrap();
-    tx.find_next_retry_at(now).await.unwrap();
-    tx.list_unpolled_workers(now, 50).await.unwrap();
-    tx.list_worker_generations(&["openclaw-1"]).await.unwrap();
+    let (now, mut tx) = (t.services.now(), t.db.store.read().await.expect("it should succeed"));
+    tx.list_next_job_times(now).await.expect("it should succeed");
+    tx.list_due_chats(now, 256).await.expect("it should succeed");
+    tx.find_next_retry_at(now).await.expect("it should succeed");
+    tx.list_unpolled_workers(now, 50).await.expect("it should succeed");
+    tx.list_worker_generations(&["openclaw-1"]).await.expect("it should succeed");
 }
 
 /// The recorded statements that SQLite runs by going through something that is not small.
@@ -77,7 +83,8 @@ async fn list_scans(store: &Store) -> Vec<String> {
     let mut scans = Vec::new();
     for statement in statements.iter().filter(|statement| !EXEMPT.contains(&statement.sql)) {
         let explain = AssertSqlSafe(format!("explain query plan {}", statement.sql));
-        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(read).await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(explain).fetch_all(read).await.expect("it should succeed");
         // What a subquery reads has lines of its own.
         let is_small = |line: &str| {
             line.starts_with("SCAN (subquery") || line.split(' ').any(|word| SMALL.contains(&word))
@@ -97,6 +104,12 @@ async fn sqlite_runs_periodic_statements_by_indexes() {
     let scans = list_scans(&t.db.store).await;
     assert!(scans.is_empty(), "{}", scans.join("\n"));
     // A scan would be noticed.
-    t.db.store.read().await.unwrap().count_assistants_by_status().await.unwrap();
+    t.db.store
+        .read()
+        .await
+        .expect("it should succeed")
+        .count_assistants_by_status()
+        .await
+        .expect("it should succeed");
     assert_eq!(list_scans(&t.db.store).await.len(), 1);
 }

@@ -259,8 +259,12 @@ impl Store {
             // The statements consist of numbers and of the constants above.
             let statement = AssertSqlSafe(statement);
             match self.database() {
-                Database::Sqlite { write, .. } => drop(sqlx::query(statement).execute(write).await?),
-                Database::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await?),
+                Database::Sqlite { write, .. } => {
+                    sqlx::query(statement).execute(write).await?;
+                }
+                Database::Postgres(pool) => {
+                    sqlx::query(statement).execute(pool).await?;
+                }
             }
         }
         Ok(())

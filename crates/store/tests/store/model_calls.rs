@@ -53,7 +53,7 @@ async fn insert_person(tx: &mut Tx, assistant: AssistantId) -> PersonId {
         refused_at: None,
         refused_update_id: None,
     };
-    assert!(tx.insert_person(&person).await.unwrap());
+    assert!(tx.insert_person(&person).await.expect("insert should succeed"));
     person.id
 }
 
