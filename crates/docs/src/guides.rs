@@ -16,11 +16,12 @@ struct Guide {
     text: &'static str,
 }
 
-const GUIDES: [Guide; 12] = [
+const GUIDES: [Guide; 13] = [
     Guide { slug: "", label: "Overview", text: include_str!("../guides/overview.md") },
     Guide { slug: "quick-start", label: "Quick start", text: include_str!("../guides/quick-start.md") },
     Guide { slug: "settings", label: "Settings and people", text: include_str!("../guides/settings.md") },
     Guide { slug: "health", label: "Health", text: include_str!("../guides/health.md") },
+    Guide { slug: "usage", label: "Usage and messages", text: include_str!("../guides/usage.md") },
     Guide { slug: "callbacks", label: "Callbacks", text: include_str!("../guides/callbacks.md") },
     Guide { slug: "errors", label: "Errors", text: include_str!("../guides/errors.md") },
     Guide { slug: "idempotency", label: "Idempotency", text: include_str!("../guides/idempotency.md") },

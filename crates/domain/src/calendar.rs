@@ -6,6 +6,9 @@ use jiff::{SignedDuration, ToSpan as _, Zoned};
 
 use crate::timestamp::Timestamp;
 
+/// The last millisecond of the year 9999, which both databases can store.
+const LAST_MS: i64 = 253_402_300_799_999;
+
 /// The days of a time zone.
 #[derive(Clone, Debug)]
 pub struct Calendar(TimeZone);
@@ -15,11 +18,11 @@ pub struct Calendar(TimeZone);
 pub struct Day(Date);
 
 impl Day {
-    /// Parses `2026-12-01`.
+    /// Parses `2026-12-01`, with a year from 1 to 9999.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let date: Date = text.parse().ok()?;
-        (date.to_string() == text).then_some(Self(date))
+        (date.to_string() == text && date.year() > 0).then_some(Self(date))
     }
 
     /// The first day of the same month.
@@ -38,12 +41,6 @@ impl Day {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1.day()))
-    }
-
-    /// How many days later this one is than `earlier`; negative if it is earlier.
-    #[must_use]
-    pub fn days_since(self, earlier: Self) -> i64 {
-        self.0.duration_since(earlier.0).as_hours() / 24
     }
 }
 
@@ -69,9 +66,9 @@ impl Calendar {
     /// The moment at which a day begins.
     #[must_use]
     pub fn start_of(&self, day: Day) -> Timestamp {
-        // A date near the end of the calendar, which no request and no clock has, begins at 1970.
         let start = day.0.to_zoned(self.0.clone()).and_then(|midnight| midnight.start_of_day());
-        Timestamp::from_unix_ms(start.map_or(0, |start| start.timestamp().as_millisecond()))
+        // Only the last days of the calendar have no beginning in every zone.
+        Timestamp::from_unix_ms(start.map_or(LAST_MS, |start| start.timestamp().as_millisecond()))
     }
 
     /// The difference of local time from UTC at a moment, in seconds.
@@ -148,12 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn months_and_distances() {
+    fn months_and_dates() {
         let day = Day::parse("2028-02-29").expect("a day");
         assert_eq!(day.month_start().to_string(), "2028-02-01");
         assert_eq!(day.next_month_start().to_string(), "2028-03-01");
-        assert_eq!(day.days_since(day.month_start()), 28);
-        for text in ["2027-02-29", "2026-1-1", "20260101", "2026-01-01T00:00", "", "x", "+002026-01-01"] {
+        for text in
+            ["2027-02-29", "2026-1-1", "20260101", "0000-01-01", "2026-01-01T00:00", "", "x", "+002026-01-01"]
+        {
             assert_eq!(Day::parse(text), None, "{text}");
         }
     }

@@ -137,7 +137,11 @@ fn parse_amount(text: &str) -> Option<Usd> {
     whole.parse::<i64>().ok()?.checked_mul(1_000_000)?.checked_add(micros).map(Usd::from_micros)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+// An amount is larger than a reference in the browser, and not on the server.
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")
+)]
 fn amount<S: Serializer>(usd: &Usd, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&six_decimals(*usd))
 }

@@ -48,7 +48,7 @@ pub(super) struct UsageParams {
     /// First day. Without it, the first day of the month of `to`.
     #[param(format = Date)]
     from: Option<String>,
-    /// Last day, at most 365 days after the first one. Without it, today.
+    /// Last day. Without it, today.
     #[param(format = Date)]
     to: Option<String>,
     /// What the items are grouped by: `day` without it.

@@ -25,7 +25,7 @@ pub struct UsageResponse {
 ///
 /// Returns what an assistant's calls of its model have used and cost, by day, model or person, and how much it may spend. Days are
 /// those of the time zone in the settings. The cost of a call is what the provider says, or else the list price, rounded half up
-/// to a millionth of a dollar. Calls are kept for 400 days.
+/// to a millionth of a dollar. Calls are kept for 400 days. A report whose last day is before its first one is empty.
 #[utoipa::path(
     get, path = "/api/v1/assistants/{deploymentId}/usage", operation_id = "getUsage", tag = "Usage",
     security(("apiKey" = ["read"])),
@@ -33,7 +33,7 @@ pub struct UsageResponse {
     responses(
         AssistantReadResponses,
         (status = 200, description = "The report.", body = UsageResponse),
-        (status = 400, description = "`INVALID_REQUEST`: a date or the grouping is not valid, or the report would have more than 366 days.", body = ErrorResponse),
+        (status = 400, description = "`INVALID_REQUEST`: a date or the grouping is not valid.", body = ErrorResponse),
     )
 )]
 pub async fn get(

@@ -119,6 +119,11 @@ async fn what_cannot_be_answered_is_refused_with_a_reason() {
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!((events[0].0.as_str(), &events[0].1["error"]["code"]), ("error", &json!("MODEL_FAILED")));
     assert_eq!(me.get(&format!("/{broke}/usage")).await["items"], json!([]));
+    eventually("the health of the model", async || {
+        let health = me.get(&format!("/{broke}/health")).await;
+        (health["legs"]["model"]["code"] == "no_credit").then_some(())
+    })
+    .await;
 
     me.ok("POST", &format!("/{id}/stop"), Value::Null).await;
     let refused = me.fails(409, "INVALID_STATE", "POST", &path, hello).await;

@@ -57,7 +57,11 @@ async fn usage_is_counted_by_day_model_and_person() {
 
         let past = me.get(&format!("/{id}/usage?from=2020-01-01&to=2020-12-31")).await;
         assert_eq!(past["items"], json!([]));
-        for query in ["by=week", "from=x", "from=2026-02-02&to=2026-02-01", "from=2020-01-01&to=2026-01-01"] {
+        let reversed = me.get(&format!("/{id}/usage?from=9999-12-31&to=0001-01-01")).await;
+        assert_eq!(reversed["items"], json!([]));
+        let all = me.get(&format!("/{id}/usage?from=0001-01-01&to=9999-12-31")).await;
+        assert_eq!(&all["totals"], totals);
+        for query in ["by=week", "from=x", "to=2026-02-30", "by=day&by=day"] {
             me.fails(400, "INVALID_REQUEST", "GET", &format!("/{id}/usage?{query}"), Value::Null).await;
         }
     }

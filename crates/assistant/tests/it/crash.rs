@@ -110,7 +110,7 @@ async fn preview_that_was_deleted_after_a_kill_is_replaced() {
     let stream = || streamed(&["It begins ", "and goes on ", "and on."]);
     let host = FakeHost::new().with_model_responses([stream(), stream()]).with_piece_delay_ms(40);
     let update = group_update(2, -100);
-    assert!(!host.killed_turn(&update, 9).await);
+    assert!(!host.killed_turn(&update, 10).await);
     host.delete_message(host.chat()[0].id);
     host.turn(&update).await.unwrap();
     let chat = host.chat();
@@ -125,8 +125,9 @@ async fn preview_does_not_outlive_permission() {
         let stream = streamed(&["It begins ", "and goes on ", "and on."]);
         let host = FakeHost::new().with_model_responses([stream]).with_piece_delay_ms(40);
         let update = group_update(2, -100);
-        // The calls are: find the reply, admit, list turns, list facts, find the preview, typing, model, send, record.
-        assert!(!host.killed_turn(&update, 9).await);
+        // The calls are: find the reply, admit, list turns, list facts, find the summary, find the preview, typing, model, send,
+        // record.
+        assert!(!host.killed_turn(&update, 10).await);
         assert_eq!(host.chat().len(), 1);
         let host = host.with_admission(Behavior::default(), verdict);
         host.turn(&update).await.unwrap();

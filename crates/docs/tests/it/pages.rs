@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{DOCS, URL};
 
 /// Other pages of the site that the reference links to.
-const OTHER_PATHS: [&str; 4] = ["/keys", "/api/openapi", "/llms.txt", "/llms-full.txt"];
+const OTHER_PATHS: [&str; 5] = ["/assistants", "/keys", "/api/openapi", "/llms.txt", "/llms-full.txt"];
 
 /// Returns the values of an attribute, in order.
 fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reef_assistant::{TurnError, TurnOutcome};
 use reef_domain::ErrorChain;
 use reef_domain::health::HealthCode;
+use reef_ports::WorkerRef;
 use reef_protocols::model::ModelError;
 use reef_protocols::telegram::TelegramError;
 use reef_store::{HealthSignal, StoreError, WorkerRow};
@@ -67,6 +68,18 @@ impl Embedded {
         if signal.telegram.is_some() || signal.model.is_some() {
             self.record_health(signal, Source::Turn).await;
         }
+    }
+
+    /// Records whether the model has answered a question that came through the API, or why not.
+    pub(crate) async fn record_talk_health(&self, worker: &WorkerRef, error: Option<ModelError>) {
+        let signal = HealthSignal {
+            assistant_id: worker.assistant_id,
+            generation: worker.generation,
+            telegram: None,
+            model: Some(model_code(error)),
+            is_use: true,
+        };
+        self.record_health(signal, Source::Turn).await;
     }
 
     /// Records what a poll has seen.

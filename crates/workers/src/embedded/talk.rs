@@ -50,7 +50,10 @@ impl Embedded {
             talk(&host, &settings, &behavior, conversation, &question.text, on_text),
         );
         let answered = match asked.await {
-            Ok(Ok(talk)) => host.save(&claimed, talk).await,
+            Ok(Ok(talk)) => {
+                self.record_talk_health(worker, talk.answer.as_ref().err().copied()).await;
+                host.save(&claimed, talk).await
+            }
             Ok(Err(reef_assistant::TalkError::AllowanceReached)) => Err(TalkError::AllowanceReached),
             Ok(Err(reef_assistant::TalkError::Memory(error))) => {
                 Err(TalkError::Host(WorkerHostError(error.0)))

@@ -24,6 +24,10 @@ const TOKEN: &str =
 /// A model id is not only white space (`validation::model_id`).
 const MODEL_ID: &str = "[^\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 
+/// A message is not only white space and NUL (`messages::parse_message`).
+const MESSAGE: &str =
+    "[^\\u0000\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+
 /// A model key consists of visible ASCII characters (`validation::model_key`). Activation has no pattern for it because managed mode ignores the field.
 const MODEL_KEY: &str = "^[!-~]+$";
 
@@ -53,7 +57,7 @@ const HEADER_NAME: &str = "^(?!(?:[Hh][Oo][Ss][Tt]|[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-
 /// The value of such a header.
 const HEADER_VALUE: &str = "^[!-~](?:[ -~]{0,4094}[!-~])?$";
 
-const PATTERNS: [(&str, &str, &str); 14] = [
+const PATTERNS: [(&str, &str, &str); 15] = [
     ("ActivateRequest", "name", NAME),
     ("UpdateRequest", "name", NAME),
     ("ActivateRequest", "telegramBotToken", TOKEN),
@@ -68,6 +72,7 @@ const PATTERNS: [(&str, &str, &str); 14] = [
     ("UpdateAllowance", "perDayUsd", ALLOWANCE),
     ("UpdateAllowance", "perMonthUsd", ALLOWANCE),
     ("UpdateMcpServer", "url", CALLBACK_URL),
+    ("SendMessageRequest", "text", MESSAGE),
 ];
 
 /// Completes the schemas of the components and the parameters.

@@ -107,6 +107,7 @@ fn tools(form: Form, tools: &Tools) -> AnyView {
             <Checkbox form name="read_pages" label="Read web pages" checked=tools.read_pages/>
             <Checkbox form name="reminders" label="Set reminders" checked=tools.reminders/>
             <Checkbox form name="memory" label="Use what people ask it to remember" checked=tools.memory/>
+            <p class="hint">"Web search, web pages and reminders are saved for later: assistants can’t use them yet."</p>
         </fieldset>
     }
     .into_any()

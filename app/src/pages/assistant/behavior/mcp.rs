@@ -26,7 +26,7 @@ pub(super) fn section(id: &str, servers: &[McpServer]) -> AnyView {
     view! {
         <section class="card" aria-labelledby="mcp">
             <h2 id="mcp">"MCP servers"</h2>
-            <p>"Remote servers whose tools your assistant may use, such as a calendar or a search in your own documents."</p>
+            <p>"Remote servers whose tools your assistant may use, such as a calendar or a search in your own documents. They are saved for later: assistants can’t use them yet."</p>
             {content}
             {(servers.len() < MCP_SERVERS_MAX).then(|| add(id))}
         </section>
