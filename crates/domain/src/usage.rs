@@ -83,9 +83,32 @@ pub struct UsageItem {
     /// The day (`2026-12-01`), the ID of the model, or the ID of the person; `api` for calls through the API, and `other` for
     /// people who are not in the list of people.
     pub key: String,
-    /// What it has used.
-    #[serde(flatten)]
-    pub totals: UsageTotals,
+    /// How many questions were answered.
+    pub turns: i64,
+    /// How many tokens the model has read.
+    pub input_tokens: i64,
+    /// How many tokens the model has written.
+    pub output_tokens: i64,
+    /// What the calls have cost, in US dollars with six decimals; `null` if no price is known.
+    #[serde(serialize_with = "cost", deserialize_with = "read_cost")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "0.012345", pattern = r"^\d+\.\d{6}$"))]
+    pub cost_usd: Option<Usd>,
+}
+
+impl UsageItem {
+    /// An item with what its calls have used together.
+    #[must_use]
+    pub const fn new(key: String, totals: UsageTotals) -> Self {
+        let UsageTotals { turns, input_tokens, output_tokens, cost_usd } = totals;
+        Self { key, turns, input_tokens, output_tokens, cost_usd }
+    }
+
+    /// What its calls have used together.
+    #[must_use]
+    pub const fn totals(&self) -> UsageTotals {
+        let Self { turns, input_tokens, output_tokens, cost_usd, .. } = *self;
+        UsageTotals { turns, input_tokens, output_tokens, cost_usd }
+    }
 }
 
 /// How much may be spent, and how much was.

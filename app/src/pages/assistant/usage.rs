@@ -123,10 +123,10 @@ fn allowance(allowance: &UsageAllowance) -> AnyView {
 
 /// A bar for each day with use. The table below it has the same numbers.
 fn chart(days: &[UsageItem]) -> AnyView {
-    let cost = |item: &UsageItem| item.totals.cost_usd.map_or(0, Usd::micros);
+    let cost = |item: &UsageItem| item.cost_usd.map_or(0, Usd::micros);
     // Without known prices, the bars show the answers.
     let is_priced = days.iter().any(|item| cost(item) > 0);
-    let value = |item: &UsageItem| if is_priced { cost(item) } else { item.totals.turns };
+    let value = |item: &UsageItem| if is_priced { cost(item) } else { item.turns };
     let most = days.iter().map(value).max().unwrap_or(0).max(1);
     let bars = days.iter().enumerate().map(|(index, item)| {
         let height = (value(item) * HEIGHT / most).max(1);
@@ -143,13 +143,13 @@ fn chart(days: &[UsageItem]) -> AnyView {
 
 fn table(heading: &'static str, items: &[UsageItem], label: impl Fn(&str) -> String) -> AnyView {
     let rows = items.iter().map(|item| {
-        let tokens = item.totals.input_tokens + item.totals.output_tokens;
+        let tokens = item.input_tokens + item.output_tokens;
         view! {
             <tr>
                 <th scope="row">{label(&item.key)}</th>
-                <td data-label="Answers">{item.totals.turns}</td>
+                <td data-label="Answers">{item.turns}</td>
                 <td data-label="Tokens">{tokens}</td>
-                <td data-label="Cost">{cost_label(item.totals.cost_usd)}</td>
+                <td data-label="Cost">{cost_label(item.cost_usd)}</td>
             </tr>
         }
     });

@@ -54,7 +54,7 @@ impl Services {
         let month = (calendar.start_of(today.month_start()), calendar.start_of(today.next_month_start()));
         let spent_this_month_usd = tx.sum_spent(assistant.id, month.0).await?;
         Ok(Usage {
-            totals: items.iter().map(|item| item.totals).fold(UsageTotals::default(), UsageTotals::plus),
+            totals: items.iter().map(UsageItem::totals).fold(UsageTotals::default(), UsageTotals::plus),
             items,
             allowance: UsageAllowance {
                 per_day_usd: settings.allowance.per_day_usd,
@@ -103,18 +103,15 @@ async fn list_items(
                 let day = days.entry(calendar.day_of(start)).or_default();
                 *day = day.plus(totals(interval.sums));
             }
-            days.into_iter().map(|(day, totals)| UsageItem { key: day.to_string(), totals }).collect()
+            days.into_iter().map(|(day, totals)| UsageItem::new(day.to_string(), totals)).collect()
         }
         UsageGrouping::Model => {
             let models = tx.sum_usage_by_model(assistant.id, from, until).await?;
-            models.into_iter().map(|row| UsageItem { key: row.model, totals: totals(row.sums) }).collect()
+            models.into_iter().map(|row| UsageItem::new(row.model, totals(row.sums))).collect()
         }
         UsageGrouping::Person => {
             let people = tx.sum_usage_by_person(assistant.id, from, until).await?;
-            people
-                .into_iter()
-                .map(|row| UsageItem { key: person_key(row), totals: totals(row.sums) })
-                .collect()
+            people.into_iter().map(|row| UsageItem::new(person_key(row), totals(row.sums))).collect()
         }
     })
 }

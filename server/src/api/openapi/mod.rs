@@ -7,6 +7,7 @@ mod settings_examples;
 
 use axum::Json;
 use axum::response::IntoResponse;
+use reef_domain::usage::UsageGrouping;
 use serde_json::Value;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
@@ -31,7 +32,7 @@ use super::schema::ErrorResponse;
         (name = "Callbacks", description = "Inspect and resend the callbacks to your server."),
         (name = "Account", description = "The API key in use, and the models you can choose.")
     ),
-    components(schemas(ErrorResponse)),
+    components(schemas(ErrorResponse, UsageGrouping)),
     servers((url = "/", description = "The server that returned this document.")),
     security(("apiKey" = [])),
     modifiers(&KeyScheme)
