@@ -92,7 +92,7 @@ fn page(
 }
 
 fn summary(totals: &UsageTotals, forecast: Usd) -> AnyView {
-    let cost = cost_label(totals.cost_usd);
+    let cost = if totals.turns == 0 { dollars(Usd::ZERO) } else { cost_label(totals.cost_usd) };
     view! {
         <dl class="facts">
             <dt>"Answers"</dt>
@@ -133,7 +133,7 @@ fn chart(days: &[UsageItem]) -> AnyView {
         let (x, y) = ((index * DAY_WIDTH).to_string(), (HEIGHT - height).to_string());
         view! { <rect x=x y=y width=BAR_WIDTH.to_string() height=height.to_string()></rect> }
     });
-    let view_box = format!("0 0 {} {HEIGHT}", days.len().max(7) * DAY_WIDTH);
+    let view_box = format!("0 0 {} {HEIGHT}", days.len().max(31) * DAY_WIDTH);
     let bars = bars.collect_view();
     view! {
         <svg class="chart" viewBox=view_box preserveAspectRatio="none" aria-hidden="true" focusable="false">{bars}</svg>
