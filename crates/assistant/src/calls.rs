@@ -1,7 +1,7 @@
 //! What calls of the model cost: estimated before they are made, and recorded with the reply.
 
 use reef_domain::wire::Provider;
-use reef_protocols::model::{ANSWER_TOKENS_MAX, Attachment, Turn, Usage};
+use reef_protocols::model::{ANSWER_TOKENS_MAX, Answer, Attachment, ModelError, Turn, Usage};
 
 use crate::memory::Conversation;
 use crate::settings::Settings;
@@ -52,7 +52,7 @@ pub struct ModelCall {
     pub reservation: Option<String>,
     /// Where it was made.
     pub conversation: Conversation,
-    /// The Telegram user whom it was made for; `None` for someone who writes on behalf of a chat.
+    /// The Telegram user that it was made for; `None` for someone who writes on behalf of a chat.
     pub telegram_user_id: Option<i64>,
     /// The provider of the model.
     pub provider: Provider,
@@ -62,6 +62,28 @@ pub struct ModelCall {
     pub is_answered: bool,
     /// What it has used, if the provider says so.
     pub usage: Option<Usage>,
+}
+
+impl ModelCall {
+    /// A call that is over, for nobody in particular.
+    pub(crate) fn new(
+        settings: &Settings,
+        kind: CallKind,
+        reservation: Option<String>,
+        conversation: Conversation,
+        answered: &Result<Answer, ModelError>,
+    ) -> Self {
+        Self {
+            kind,
+            reservation,
+            conversation,
+            telegram_user_id: None,
+            provider: settings.provider,
+            model_id: settings.model_id.clone(),
+            is_answered: answered.is_ok(),
+            usage: answered.as_ref().ok().and_then(|answer| answer.usage),
+        }
+    }
 }
 
 /// Bytes of a text per token, at least. English has about four, and what has fewer takes more bytes per character.

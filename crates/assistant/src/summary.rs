@@ -99,16 +99,7 @@ pub async fn summarize<H: ModelHost>(
         return Ok(Summarized::AllowanceReached);
     };
     let answered = request_summary(host, settings, &system, question).await;
-    let call = ModelCall {
-        kind: CallKind::Summary,
-        reservation,
-        conversation,
-        telegram_user_id: None,
-        provider: settings.provider,
-        model_id: settings.model_id.clone(),
-        is_answered: answered.is_ok(),
-        usage: answered.as_ref().ok().and_then(|answer| answer.usage),
-    };
+    let call = ModelCall::new(settings, CallKind::Summary, reservation, conversation, &answered);
     let text = answered.map(|answer| answer.text.trim().chars().take(SUMMARY_CHARS_MAX).collect());
     Ok(Summarized::Asked { text, call })
 }

@@ -59,16 +59,7 @@ pub async fn talk<H: ModelHost>(
     let answered =
         model_request::request_answer(host, settings, request, Some(Written { on_text, is_shown: false }))
             .await;
-    let call = ModelCall {
-        kind: CallKind::Answer,
-        reservation,
-        conversation,
-        telegram_user_id: None,
-        provider: settings.provider,
-        model_id: settings.model_id.clone(),
-        is_answered: answered.is_ok(),
-        usage: answered.as_ref().ok().and_then(|answer| answer.usage),
-    };
+    let call = ModelCall::new(settings, CallKind::Answer, reservation, conversation, &answered);
     Ok(match answered {
         Ok(answer) => Talk {
             answer: Ok(texts::answer_text(&answer)),

@@ -278,14 +278,8 @@ async fn answer_question<H: Host>(
     };
     let answered = streaming::request_answer(host, settings, message, update.update_id, request).await?;
     let call = ModelCall {
-        kind: CallKind::Answer,
-        reservation,
-        conversation,
         telegram_user_id: message.from.as_ref().map(|user| user.id),
-        provider: settings.provider,
-        model_id: settings.model_id.clone(),
-        is_answered: answered.is_ok(),
-        usage: answered.as_ref().ok().and_then(|answer| answer.usage),
+        ..ModelCall::new(settings, CallKind::Answer, reservation, conversation, &answered)
     };
     host.observe_model(answered.as_ref().err().copied());
     Ok(match answered {

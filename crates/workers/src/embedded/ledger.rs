@@ -9,7 +9,6 @@ use reef_domain::catalog::{OPENROUTER_SOURCE, PriceList};
 use reef_domain::ids::{AssistantId, ModelCallId};
 use reef_domain::settings::Settings as Behavior;
 use reef_domain::usage::allowance_amount;
-use reef_domain::wire::Provider;
 use reef_domain::{Timestamp, Usd};
 use reef_store::{CallSource, ModelCallRow, StoreError, Tx};
 
@@ -195,7 +194,7 @@ impl Ledger<'_> {
             input_tokens: count(usage.input_tokens),
             output_tokens: count(usage.output_tokens),
             cached_input_tokens: count(usage.cached_input_tokens),
-            cost: cost(call, call.provider, prices),
+            cost: cost(call, prices),
             created_at: now,
         })
     }
@@ -218,9 +217,9 @@ impl Ledger<'_> {
 }
 
 /// What a call has cost: as its provider says, or else at the list price. `None` if neither is known.
-fn cost(call: &ModelCall, provider: Provider, prices: &PriceList) -> Option<Usd> {
+fn cost(call: &ModelCall, prices: &PriceList) -> Option<Usd> {
     let usage = call.usage?;
-    let listed = || prices.find(provider, &call.model_id);
+    let listed = || prices.find(call.provider, &call.model_id);
     usage
         .cost_micro_usd
         .map(Usd::from_micros)

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use reef_assistant::{
-    CallEstimate, Conversation, FACTS_MAX, Fact, MEMORY_TURNS_MAX, MemoryError, ModelHost, Permit, Settings,
-    Talk, talk,
+    CallEstimate, Conversation, Fact, MEMORY_TURNS_MAX, MemoryError, ModelHost, Permit, Settings, Talk, talk,
 };
 use reef_domain::Timestamp;
 use reef_domain::calendar::Calendar;
@@ -16,7 +15,7 @@ use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{ConversationClaim, ConversationKey, StoreError};
 
 use crate::embedded::behavior::read_behavior;
-use crate::embedded::conversations::{row_to_turn, storage_error, turn_to_row};
+use crate::embedded::conversations::{self, storage_error, turn_to_row};
 use crate::embedded::host::Embedded;
 use crate::embedded::ledger::Ledger;
 use crate::embedded::sealed;
@@ -208,23 +207,17 @@ impl ModelHost for ApiHost<'_> {
         Calendar::new(time_zone).utc_offset_s(Timestamp::from_unix_ms(unix_ms))
     }
 
-    async fn list_recent_turns(&self, _: Conversation, limit: usize) -> Result<Vec<Turn>, MemoryError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let read = async {
-            let mut tx = self.embedded.inner.store.read().await?;
-            tx.list_recent_messages(self.assistant_id, self.key, limit).await
-        };
-        read.await.map_err(|error| storage_error(&error))?.into_iter().map(row_to_turn).collect()
+    async fn list_recent_turns(
+        &self,
+        conversation: Conversation,
+        limit: usize,
+    ) -> Result<Vec<Turn>, MemoryError> {
+        conversations::list_recent_turns(&self.embedded.inner.store, self.assistant_id, conversation, limit)
+            .await
     }
 
-    async fn list_facts(&self, _: Conversation) -> Result<Vec<Fact>, MemoryError> {
-        let limit = i64::try_from(FACTS_MAX).unwrap_or(i64::MAX);
-        let read = async {
-            let mut tx = self.embedded.inner.store.read().await?;
-            tx.list_conversation_facts(self.assistant_id, self.key, limit).await
-        };
-        let rows = read.await.map_err(|error| storage_error(&error))?;
-        Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
+    async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
+        conversations::list_facts(&self.embedded.inner.store, self.assistant_id, conversation).await
     }
 
     async fn find_summary(&self, _: Conversation) -> Result<Option<String>, MemoryError> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reef_assistant::{
-    Admission, AlbumPart, CallEstimate, Conversation, Decision, FACTS_MAX, Fact, Host, MemoryChange,
-    MemoryError, ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, SendKind, Share, Visit, Visitor,
+    Admission, AlbumPart, CallEstimate, Conversation, Decision, Fact, Host, MemoryChange, MemoryError,
+    ModelCall, ModelHost, Permit, Reply, STORED_TURNS_MAX, SendKind, Share, Visit, Visitor,
 };
 use reef_domain::Timestamp;
 use reef_domain::calendar::Calendar;
@@ -19,7 +19,7 @@ use reef_protocols::{HttpError, HttpRequest, HttpResponse};
 use reef_store::{AlbumPartRow, BotUpdateRow, FactRow, StoreError, Tx};
 
 use crate::embedded::conversations::{
-    conversation_key, current_chat_id, malformed_row, row_to_turn, storage_error, turn_to_row,
+    self, conversation_key, current_chat_id, malformed_row, storage_error, turn_to_row,
 };
 use crate::embedded::host::Embedded;
 use crate::embedded::ledger::Ledger;
@@ -113,24 +113,17 @@ impl ModelHost for TurnHost<'_> {
         conversation: Conversation,
         limit: usize,
     ) -> Result<Vec<Turn>, MemoryError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let read = async {
-            let mut tx = self.embedded.inner.store.read().await?;
-            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
-            tx.list_recent_messages(self.row.assistant_id, key, limit).await
-        };
-        read.await.map_err(|error| storage_error(&error))?.into_iter().map(row_to_turn).collect()
+        conversations::list_recent_turns(
+            &self.embedded.inner.store,
+            self.row.assistant_id,
+            conversation,
+            limit,
+        )
+        .await
     }
 
     async fn list_facts(&self, conversation: Conversation) -> Result<Vec<Fact>, MemoryError> {
-        let limit = i64::try_from(FACTS_MAX).unwrap_or(i64::MAX);
-        let read = async {
-            let mut tx = self.embedded.inner.store.read().await?;
-            let key = conversation_key(&mut tx, self.row.assistant_id, conversation).await?;
-            tx.list_conversation_facts(self.row.assistant_id, key, limit).await
-        };
-        let rows = read.await.map_err(|error| storage_error(&error))?;
-        Ok(rows.into_iter().map(|row| Fact { id: row.id.to_string(), text: row.text }).collect())
+        conversations::list_facts(&self.embedded.inner.store, self.row.assistant_id, conversation).await
     }
 
     async fn find_summary(&self, conversation: Conversation) -> Result<Option<String>, MemoryError> {

@@ -1,4 +1,4 @@
-//! People whom the assistant may not talk to, or not without end.
+//! People who may not talk to the assistant, or not without end.
 
 use std::time::Duration;
 
